@@ -1,0 +1,61 @@
+"""Neural-network architectures as plugins.
+
+Everything public is importable from here; nothing heavy is imported before it is used. Names that the core does not
+have itself are looked up among the installed plugins: ``from archsmith import DistilBertConfig``.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "ArchsmithError": "errors",
+    "ArchsmithWarning": "errors",
+    "AutoConfig": "auto",
+    "AutoModel": "auto",
+    "AutoTokenizer": "auto",
+    "BatchEncoding": "batch",
+    "PreTrainedConfig": "config",
+    "PreTrainedModel": "model",
+    "PreTrainedTokenizerFast": "tokenizer",
+}
+
+__all__ = [
+    "ArchsmithError",
+    "ArchsmithWarning",
+    "AutoConfig",
+    "AutoModel",
+    "AutoTokenizer",
+    "BatchEncoding",
+    "PreTrainedConfig",
+    "PreTrainedModel",
+    "PreTrainedTokenizerFast",
+]
+
+if TYPE_CHECKING:
+    from archsmith.auto import AutoConfig, AutoModel, AutoTokenizer
+    from archsmith.batch import BatchEncoding
+    from archsmith.config import PreTrainedConfig
+    from archsmith.errors import ArchsmithError, ArchsmithWarning
+    from archsmith.model import PreTrainedModel
+    from archsmith.tokenizer import PreTrainedTokenizerFast
+
+
+def __getattr__(name: str) -> Any:
+    import importlib
+
+    if home := _HOME.get(name):
+        return getattr(importlib.import_module(f"archsmith.{home}"), name)
+    if not name[:1].isupper() or name.isupper() or "_" in name:
+        raise AttributeError(f"module 'archsmith' has no attribute {name!r}")
+    if name.startswith("AutoModelFor"):
+        from archsmith.auto import auto_model_class
+
+        return auto_model_class(name)
+    from archsmith.registry import registry as plugins
+
+    return plugins.find_class(name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])
