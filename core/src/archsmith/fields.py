@@ -1,0 +1,129 @@
+"""The types that configuration fields have, and how a value is held against one."""
+
+import copy
+import dataclasses
+import functools
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import msgspec
+
+__all__ = [
+    "Activation",
+    "Count",
+    "DType",
+    "NonNegative",
+    "Probability",
+    "ProblemType",
+    "Size",
+    "TokenId",
+    "convert",
+    "expected",
+    "field",
+    "shown",
+    "to_json",
+]
+
+#: A dimension or a number of layers: at least one.
+Size = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
+#: A number of things that may be none.
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+#: A row of the vocabulary.
+TokenId = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+#: A dropout rate or another share, 0 to 1.
+Probability = Annotated[float, msgspec.Meta(ge=0, le=1)]
+#: A standard deviation or an epsilon.
+NonNegative = Annotated[float, msgspec.Meta(ge=0)]
+
+DType = Literal["float16", "bfloat16", "float32", "float64"]
+ProblemType = Literal["regression", "single_label_classification", "multi_label_classification"]
+#: The names under which `archsmith.layers.activations` knows its functions.
+Activation = Literal[
+    "gelu", "gelu_10", "gelu_accurate", "gelu_fast", "gelu_new", "gelu_python", "gelu_python_tanh",
+    "gelu_pytorch_tanh", "hardswish", "laplace", "leaky_relu", "linear", "mish", "quick_gelu", "relu", "relu2",
+    "relu6", "sigmoid", "silu", "sqrtsoftplus", "swish", "tanh",
+]  # fmt: skip
+
+
+def field(default: Any = dataclasses.MISSING, *, doc: str = "") -> Any:
+    """Declare a configuration field with its default and what it means.
+
+    Args:
+        default: The default; a list or dictionary is copied for each configuration. Leave it out for a field that
+            must be given.
+        doc: One line: what the value is, in which unit.
+    """
+    metadata = {"doc": doc}
+    if isinstance(default, list | dict | set):
+        return dataclasses.field(default_factory=functools.partial(copy.deepcopy, default), metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def convert(name: str, value: Any, hint: Any) -> tuple[Any, list[str]]:
+    """Return the value in the type that the hint asks for, and no fault; or None and one sentence that says why not."""
+    if hint == DType | None and type(value).__module__ == "torch":
+        value = str(value).removeprefix("torch.")
+    try:
+        converted = msgspec.convert(value, hint, str_keys=True)
+    except (msgspec.ValidationError, TypeError, ValueError, RecursionError) as error:
+        place = (
+            str(error).partition(" - at `$")[2].rstrip("`") if "`$[" in str(error) and "[...]" not in str(error) else ""
+        )
+        return None, [f"{name}{place and ' (at ' + place + ')'} must be {expected(hint)}, but is {shown(value)}"]
+    if any(isinstance(number, float) and not abs(number) < float("inf") for number in _leaves(converted)):
+        return None, [f"{name} must be finite, but is {shown(value)}"]
+    return converted, []
+
+
+def expected(hint: Any) -> str:
+    """Say in words which values a type admits, as ``"an integer from 1 to 10 or null"``."""
+    origin = get_origin(hint)
+    if origin is Annotated:
+        base, *marks = get_args(hint)
+        limits = next((mark for mark in marks if isinstance(mark, msgspec.Meta)), None)
+        return expected(base) + (_limits(limits) if limits else "")
+    if origin is Literal:
+        choices = [repr(choice) for choice in get_args(hint)]
+        return choices[0] if len(choices) == 1 else f"one of {', '.join(choices)}"
+    if origin is list:
+        return f"a list of {expected(get_args(hint)[0])}"
+    if origin is dict:
+        key, value = get_args(hint)
+        return f"a mapping of {expected(key)} to {expected(value)}"
+    if get_args(hint) and type(None) in get_args(hint) or origin is not None and len(get_args(hint)) > 1:
+        return " or ".join(expected(part) for part in get_args(hint))
+    plain = {int: "an integer", float: "a number", str: "a string", bool: "true or false", type(None): "null"}
+    return plain.get(hint, getattr(hint, "__name__", str(hint)))
+
+
+def _limits(limits: msgspec.Meta) -> str:
+    low, high = limits.ge, limits.le
+    if low is not None and high is not None:
+        return f" from {low} to {high}"
+    if low is not None:
+        return f" of at least {low}"
+    if limits.gt is not None:
+        return f" above {limits.gt}"
+    return f" of at most {high}" if high is not None else ""
+
+
+def shown(value: Any) -> str:
+    """Return a value for an error message, cut to a readable length."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."  # noqa: PLR2004
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        for item in value.values():
+            yield from _leaves(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _leaves(item)
+    else:
+        yield value
+
+
+def to_json(value: Any) -> Any:
+    """Return a value in what JSON has: dictionaries with string keys, lists, strings, numbers, booleans, null."""
+    return msgspec.to_builtins(value, str_keys=True)
