@@ -68,7 +68,7 @@ class Checkpoint:
             CheckpointNotFound: It is neither a folder nor a possible hub id.
             OptionError: ``id_or_path`` is no path, or ``subfolder`` leads out of the folder.
         """
-        if not isinstance(id_or_path, str | os.PathLike) or not os.fspath(id_or_path):
+        if not isinstance(id_or_path, str | os.PathLike) or not os.fspath(id_or_path):  # type: ignore[redundant-expr]
             raise OptionError(f"a checkpoint is named by a folder or a hub id, but got {id_or_path!r}.")
         source = os.fspath(id_or_path)
         folder = Path(source).expanduser()
@@ -247,7 +247,7 @@ def save_folder(save_directory: str | os.PathLike[str]) -> Path:
     Raises:
         SaveFailed: It can not be made, or something else has its name.
     """
-    if not isinstance(save_directory, str | os.PathLike) or not os.fspath(save_directory):
+    if not isinstance(save_directory, str | os.PathLike) or not os.fspath(save_directory):  # type: ignore[redundant-expr]
         raise OptionError(f"save_directory must be a folder's path, but is {save_directory!r}.")
     folder = Path(save_directory).expanduser()
     try:

@@ -3,10 +3,12 @@
 import copy
 import dataclasses
 import functools
+import inspect
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self, dataclass_transform, get_type_hints
+from typing import Any, ClassVar, Self, TypeVar, dataclass_transform, get_type_hints
 
 import msgspec
 
@@ -19,7 +21,7 @@ from archsmith.checkpoint import (
     save_folder,
     write_file,
 )
-from archsmith.errors import ConfigError, OptionError, did_you_mean
+from archsmith.errors import ArchsmithWarning, ConfigError, OptionError, did_you_mean
 from archsmith.fields import (
     Activation,
     Count,
@@ -44,7 +46,7 @@ def _two_labels() -> dict[int, str]:
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(field, dataclasses.field))
 @dataclasses.dataclass(init=False, repr=False, eq=False)
-class PreTrainedConfig:
+class PreTrainedConfig:  # noqa: PLW1641  # no hash: a configuration can be changed
     """What every configuration is: fields with types, defaults and rules, read from and written to config.json.
 
     A subclass declares its fields; it becomes a dataclass by itself. Arguments are keyword-only (apart from those that
@@ -176,7 +178,7 @@ class PreTrainedConfig:
             )
         values.pop("archsmith", None)
         config = cls.__new__(cls)
-        config._fill(values, unknown_allowed=True, source=source, overrides=overrides)
+        config._fill(values, unknown_allowed=True, source=source, overrides=overrides)  # noqa: SLF001  # its own kind
         return config
 
     def update(self, **values: Any) -> None:
@@ -187,7 +189,7 @@ class PreTrainedConfig:
         """
         changed = copy.copy(self)
         current = {name: getattr(self, name) for name in _fields(type(self))}
-        changed._fill(current, unknown_allowed=False, overrides=values)
+        changed._fill(current, unknown_allowed=False, overrides=values)  # noqa: SLF001  # its own kind
         self.__dict__.update(changed.__dict__)
 
     # ---- writing --------------------------------------------------------------------------------------------
@@ -333,14 +335,10 @@ class PreTrainedConfig:
         """Warn of a key in a file that looks like a misspelt field: it would change nothing without a word."""
         absent = [name for name in (*_fields(type(self)), *self.attribute_map) if name not in known]
         for name in unknown:
-            hint = did_you_mean(name, absent, cutoff=0.85)
-            if hint:
-                import warnings
-
-                from archsmith.errors import ArchsmithWarning
-
+            if hint := did_you_mean(name, absent, cutoff=0.85):
+                file, kind = source or CONFIG_FILE, type(self).__name__
                 warnings.warn(
-                    f"{source or CONFIG_FILE}: {name!r} is not a field of {type(self).__name__} and has no effect.{hint}",
+                    f"{file}: {name!r} is not a field of {kind} and has no effect.{hint}",
                     ArchsmithWarning,
                     stacklevel=2,
                 )
@@ -365,7 +363,7 @@ class PreTrainedConfig:
 
     def _file_dict(self) -> dict[str, Any]:
         """Return what config.json holds: the class's own fields, and of the common ones those that differ."""
-        common = _fields(PreTrainedConfig).keys() - type(self).__dict__.get("__annotations__", {}).keys()
+        common = _fields(PreTrainedConfig).keys() - inspect.get_annotations(type(self)).keys()
         own = [name for name in _fields(type(self)) if name not in common]
         return self._json([*own, *(name for name in self._differing() if name in common)])
 
@@ -397,15 +395,17 @@ class PreTrainedConfig:
         self._raise(faults)
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and self.to_dict() == other.to_dict()  # type: ignore[attr-defined]
-
-    __hash__ = None  # type: ignore[assignment]  # a configuration can be changed
+        return type(other) is type(self) and self.to_dict() == other.to_dict()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__} {self.to_json_string().rstrip()}"
 
 
 _OLD_NAMES = {"torch_dtype": "dtype"}
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+# functools.cache hides the signature and asks for hashable arguments; a class is one, but mypy looks at its instances.
+_once: Callable[[_Function], _Function] = functools.cache  # type: ignore[assignment]
 
 
 def load_config_file(id_or_path: str | os.PathLike[str], **hub_options: Any) -> tuple[dict[str, Any], str]:
@@ -415,7 +415,7 @@ def load_config_file(id_or_path: str | os.PathLike[str], **hub_options: Any) -> 
         id_or_path: A folder, a hub id, or the path of the file itself.
         **hub_options: As `Checkpoint.open`.
     """
-    if isinstance(id_or_path, str | os.PathLike) and Path(id_or_path).is_file():
+    if isinstance(id_or_path, str | os.PathLike) and Path(id_or_path).is_file():  # type: ignore[redundant-expr]
         path = Path(id_or_path)
         return read_json(path), str(path)
     checkpoint = Checkpoint.open(id_or_path, **hub_options)
@@ -423,14 +423,14 @@ def load_config_file(id_or_path: str | os.PathLike[str], **hub_options: Any) -> 
     return checkpoint.read_json(CONFIG_FILE), str(path)
 
 
-@functools.cache
-def _hints(cls: type[PreTrainedConfig]) -> dict[str, Any]:
+@_once
+def _hints(cls: type[Any]) -> dict[str, Any]:
     return get_type_hints(cls, include_extras=True)
 
 
-@functools.cache
-def _fields(cls: type[PreTrainedConfig]) -> dict[str, dataclasses.Field[Any]]:
-    return {declared.name: declared for declared in dataclasses.fields(cls) if declared.init}  # type: ignore[arg-type]
+@_once
+def _fields(cls: type[Any]) -> dict[str, dataclasses.Field[Any]]:
+    return {declared.name: declared for declared in dataclasses.fields(cls) if declared.init}
 
 
 def _default(declared: dataclasses.Field[Any]) -> Any:
@@ -439,32 +439,42 @@ def _default(declared: dataclasses.Field[Any]) -> Any:
     return declared.default
 
 
+_LABEL_FIELDS = ("num_labels", "id2label", "label2id")
+_MAX_LABELS = 10_000_000
+
+
 def _labels(known: Mapping[str, Any], faults: list[str], replaced: Mapping[str, Any]) -> dict[str, Any]:
     """Merge new values over known ones, with ``id2label``, ``label2id`` and ``num_labels`` in step."""
-    given = {name: replaced[name] for name in ("num_labels", "id2label", "label2id") if replaced.get(name) is not None}
+    source = replaced or known
+    given = {name: source[name] for name in _LABEL_FIELDS if source.get(name) is not None}
     merged = {name: value for name, value in {**known, **replaced}.items() if name != "num_labels"}
-    if not replaced:
-        given = {name: known[name] for name in ("num_labels", "id2label", "label2id") if known.get(name) is not None}
     for name in ("id2label", "label2id"):
         if merged.get(name) is None:
             merged.pop(name, None)
     if not given:
         return merged
-    count, names, indices = given.get("num_labels"), given.get("id2label"), given.get("label2id")
-    if given.keys() == {"num_labels"} and isinstance(known.get("id2label"), dict) and len(known["id2label"]) == count:
+    count = given.get("num_labels")
+    present = known.get("id2label")
+    if given.keys() == {"num_labels"} and isinstance(present, dict) and len(present) == count:
         return merged  # the number is right already: the names stay
+    return merged | _labels_in_step(given, faults)
+
+
+def _labels_in_step(given: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
+    """Derive what is not given of the three label fields; leave what can not be understood to the type check."""
+    count, names, indices = (given.get(name) for name in _LABEL_FIELDS)
     try:
         if names is None and indices is not None:
             names = {index: label for label, index in sorted(indices.items(), key=lambda item: item[1])}
-        if names is None:
-            if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= 10_000_000:  # noqa: PLR2004
-                faults.append(f"num_labels must be an integer from 1 to 10000000, but is {shown(count)}")
-                return merged
+        elif names is None:
+            if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= _MAX_LABELS:
+                faults.append(f"num_labels must be an integer from 1 to {_MAX_LABELS}, but is {shown(count)}")
+                return {}
             names = {index: f"LABEL_{index}" for index in range(count)}
         names = {int(index): label for index, label in names.items()}
         indices = {label: index for index, label in names.items()} if indices is None else indices
     except (TypeError, ValueError, AttributeError):
-        return merged | {name: given[name] for name in ("id2label", "label2id") if name in given}
+        return {name: given[name] for name in ("id2label", "label2id") if name in given}
     if count is not None and count != len(names):
         faults.append(f"num_labels is {shown(count)}, but id2label has {len(names)} entries")
-    return merged | {"id2label": names, "label2id": indices}
+    return {"id2label": names, "label2id": indices}

@@ -10,7 +10,7 @@ Each leaf also inherits the builtin that it resembles, so ``except ImportError``
     │   ├── PluginConflict          (LookupError)  two distributions claim one name
     │   ├── PluginIncompatible      (ImportError)  it asks for another version of archsmith
     │   ├── PluginBroken            (ImportError)  its manifest or one of its references does not load
-    │   ├── ClassNotAvailable       (ImportError)  ``from archsmith import X``: its plugin is missing, broken or not unique
+    │   ├── ClassNotAvailable       (ImportError)  ``from archsmith import X`` finds no usable X
     │   └── MissingDependency       (ImportError)  an optional library is not installed
     ├── ConfigError                 (ValueError)   a configuration value is wrong; lists every fault
     ├── CheckpointError
@@ -108,7 +108,15 @@ class PluginIncompatible(PluginError, ImportError):
 
 
 class PluginBroken(PluginError, ImportError):
-    """The plugin's manifest, or something the manifest refers to, does not load."""
+    """The plugin's manifest, or something the manifest refers to, does not load.
+
+    Attributes:
+        reason: What is wrong, as a full sentence.
+        remedy: What the user can do about it.
+    """
+
+    reason: str = ""
+    remedy: str = ""
 
 
 class ClassNotAvailable(PluginError, ImportError):

@@ -90,7 +90,7 @@ def expected(hint: Any) -> str:
     if origin is dict:
         key, value = get_args(hint)
         return f"a mapping of {expected(key)} to {expected(value)}"
-    if get_args(hint) and type(None) in get_args(hint) or origin is not None and len(get_args(hint)) > 1:
+    if (get_args(hint) and type(None) in get_args(hint)) or (origin is not None and len(get_args(hint)) > 1):
         return " or ".join(expected(part) for part in get_args(hint))
     plain = {int: "an integer", float: "a number", str: "a string", bool: "true or false", type(None): "null"}
     return plain.get(hint, getattr(hint, "__name__", str(hint)))

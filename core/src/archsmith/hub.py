@@ -1,5 +1,6 @@
-"""The hub, through ``huggingface_hub``: its cache, its offline mode, its endpoint variable. Imported only when asked."""
+"""The hub, through ``huggingface_hub``: its cache, offline mode and endpoint variable. Imported only when asked."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,9 +19,10 @@ def fetch(checkpoint: "Checkpoint", name: str) -> Path | None:
         CheckpointNotFound: There is no such repository or revision, or it needs a token.
         HubError: The hub did not answer, or the file is not in the cache and the network is off.
     """
-    from huggingface_hub import hf_hub_download
     from huggingface_hub import errors as hub_errors
+    from huggingface_hub import hf_hub_download
 
+    cache_dir = _cache_dir(checkpoint)
     source, at = checkpoint.source, f" at revision {checkpoint.revision!r}" if checkpoint.revision else ""
     try:
         return Path(
@@ -30,7 +32,7 @@ def fetch(checkpoint: "Checkpoint", name: str) -> Path | None:
                 subfolder=checkpoint.subfolder or None,
                 revision=checkpoint.revision,
                 token=checkpoint.token,
-                cache_dir=checkpoint.cache_dir,
+                cache_dir=cache_dir,
                 local_files_only=checkpoint.local_files_only,
             )
         )
@@ -60,16 +62,19 @@ def commit_of(path: Path) -> str | None:
     return parts[parts.index("snapshots") + 1] if "snapshots" in parts else None
 
 
+def _cache_dir(checkpoint: "Checkpoint") -> str | None:
+    return None if checkpoint.cache_dir is None else os.fspath(checkpoint.cache_dir)
+
+
 def _not_cached(checkpoint: "Checkpoint", name: str, error: Exception) -> Path | None:
     """Tell a file that the repository is known not to have from one that was never fetched."""
     from huggingface_hub import try_to_load_from_cache
 
+    cache_dir = _cache_dir(checkpoint)
     filename = f"{checkpoint.subfolder}/{name}" if checkpoint.subfolder else name
-    known = try_to_load_from_cache(
-        checkpoint.source, filename, cache_dir=checkpoint.cache_dir, revision=checkpoint.revision
-    )
+    known = try_to_load_from_cache(checkpoint.source, filename, cache_dir=cache_dir, revision=checkpoint.revision)
     snapshot = try_to_load_from_cache(
-        checkpoint.source, "config.json", cache_dir=checkpoint.cache_dir, revision=checkpoint.revision
+        checkpoint.source, "config.json", cache_dir=cache_dir, revision=checkpoint.revision
     )
     if isinstance(known, str):
         return Path(known)

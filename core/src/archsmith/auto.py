@@ -1,0 +1,244 @@
+"""Classes that pick the right architecture by themselves, from the ``model_type`` in config.json. Free of torch."""
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from archsmith.checkpoint import CONFIG_FILE, refuse_remote_code
+from archsmith.config import PreTrainedConfig, load_config_file
+from archsmith.errors import ConfigError, OptionError, UnknownArchitecture, UnknownTask, did_you_mean
+from archsmith.registry import registry
+
+if TYPE_CHECKING:
+    from archsmith.model import PreTrainedModel
+    from archsmith.tokenizer import PreTrainedTokenizerFast
+
+__all__ = ["AutoConfig", "AutoModel", "AutoTokenizer", "auto_class_name", "auto_model_class"]
+
+#: The field's task keys and the suffix of their Auto class; a plugin may add keys.
+TASKS: Mapping[str, str] = {
+    "pre-training": "PreTraining",
+    "masked-lm": "MaskedLM",
+    "sequence-classification": "SequenceClassification",
+    "token-classification": "TokenClassification",
+    "question-answering": "QuestionAnswering",
+    "multiple-choice": "MultipleChoice",
+    "image-classification": "ImageClassification",
+    "masked-image-modeling": "MaskedImageModeling",
+    "instance-segmentation": "InstanceSegmentation",
+    "ctc": "CTC",
+    "audio-classification": "AudioClassification",
+    "audio-frame-classification": "AudioFrameClassification",
+    "audio-xvector": "AudioXVector",
+}
+_HUB_OPTIONS = ("revision", "token", "cache_dir", "local_files_only", "subfolder")
+
+
+def auto_class_name(task: str) -> str:
+    """Return the name of the Auto class for a task key.
+
+    Example:
+        >>> auto_class_name("masked-lm"), auto_class_name("base"), auto_class_name("depth-estimation")
+        ('AutoModelForMaskedLM', 'AutoModel', 'AutoModelForDepthEstimation')
+    """
+    if task == "base":
+        return "AutoModel"
+    if task == "backbone":
+        return "AutoBackbone"
+    return "AutoModelFor" + TASKS.get(task, "".join(word.capitalize() for word in task.split("-")))
+
+
+class _Auto:
+    """A class that is never instantiated: it hands out instances of the architecture's own class."""
+
+    def __init__(self) -> None:
+        name = type(self).__name__
+        raise OptionError(f"{name} has no instances; use {name}.from_pretrained(…) or {name}.from_config(…).")
+
+
+class AutoConfig(_Auto):
+    """Reads any configuration: the class is the one that the config.json's ``model_type`` names.
+
+    Example:
+        >>> from archsmith import AutoConfig
+        >>> AutoConfig.for_model("distilbert", n_layers=2).num_hidden_layers
+        2
+    """
+
+    @classmethod
+    def from_pretrained(
+        cls, id_or_path: str | os.PathLike[str], *, trust_remote_code: bool | None = None, **overrides: Any
+    ) -> PreTrainedConfig:
+        """Read config.json from a folder, a hub id, or a path to the file itself.
+
+        Args:
+            id_or_path: Where the configuration is.
+            trust_remote_code: Refused.
+            **overrides: Configuration fields to change; also revision, token, cache_dir, local_files_only, subfolder.
+
+        Raises:
+            UnknownArchitecture, PluginError: No usable plugin provides its architecture.
+            ConfigError, CheckpointNotFound, CheckpointCorrupt, HubError: As `PreTrainedConfig.from_pretrained`.
+        """
+        refuse_remote_code(trust_remote_code)
+        hub_options = {name: overrides.pop(name) for name in _HUB_OPTIONS if name in overrides}
+        values, source = load_config_file(id_or_path, **hub_options)
+        return cls.from_dict(values, source=source, **overrides)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], *, source: str = CONFIG_FILE, **overrides: Any) -> PreTrainedConfig:
+        """Build the configuration that a config.json's content describes. Raises as `from_pretrained`."""
+        model_type = values.get("model_type")
+        if not isinstance(model_type, str) or model_type not in registry.names():
+            model_type = registry.identify(values) or model_type
+        if model_type is None:
+            raise UnknownArchitecture(
+                f"{source} names no model_type, and no installed plugin recognises it. Use the configuration class of "
+                f"its architecture. Installed: {', '.join(registry.names()) or 'none'}."
+            )
+        if not isinstance(model_type, str):
+            raise ConfigError(f"{source}: model_type must be a string, but is {model_type!r}.", source=source)
+        registry.get(model_type, source=source, written_by=_written_by(values))
+        config_class: type[PreTrainedConfig] = registry.load(model_type, "config")
+        return config_class.from_dict({**values, "model_type": model_type}, source=source, **overrides)
+
+    @classmethod
+    def for_model(cls, model_type: str, **values: Any) -> PreTrainedConfig:
+        """Build a configuration of an installed architecture from values. Raises as its configuration class."""
+        config: PreTrainedConfig = registry.load(model_type, "config")(**values)
+        return config
+
+
+class _AutoModel(_Auto):
+    """Picks the model class for one task. `AutoModel` is the one for the task ``base``."""
+
+    task: str = "base"
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        id_or_path: str | os.PathLike[str],
+        *,
+        config: PreTrainedConfig | None = None,
+        trust_remote_code: bool | None = None,
+        **options: Any,
+    ) -> "PreTrainedModel":
+        """Load a model for this task. Arguments and errors as `PreTrainedModel.from_pretrained`.
+
+        Raises:
+            UnknownArchitecture, UnknownTask, PluginError: No usable plugin has such a model.
+        """
+        refuse_remote_code(trust_remote_code)
+        if config is None:
+            hub_options = {name: options[name] for name in _HUB_OPTIONS if name in options}
+            found = AutoConfig.from_pretrained(id_or_path, **hub_options)
+        else:
+            found = config
+        return cls.class_for(found).from_pretrained(id_or_path, config=config, **options)
+
+    @classmethod
+    def from_config(cls, config: PreTrainedConfig, **options: Any) -> "PreTrainedModel":
+        """Build a model for this task with random weights. Arguments and errors as `PreTrainedModel.from_config`."""
+        return cls.class_for(config).from_config(config, **options)
+
+    @classmethod
+    def class_for(cls, config: PreTrainedConfig) -> "type[PreTrainedModel]":
+        """Return the model class for this task and a configuration's architecture.
+
+        Raises:
+            UnknownTask: The architecture has no model for this task.
+        """
+        if not isinstance(config, PreTrainedConfig):
+            raise ConfigError(f"{cls.__name__} needs a configuration, but got {config!r}.")
+        model_class: type[PreTrainedModel] = registry.load(config.model_type, f"models.{cls.task}")
+        return model_class
+
+
+class AutoModel(_AutoModel):
+    """Loads or builds any model without a head: the class is the one that ``model_type`` names.
+
+    There is one such class for each task: ``AutoModelForMaskedLM``, ``AutoModelForSequenceClassification``, …
+    """
+
+
+class AutoTokenizer(_Auto):
+    """Loads any tokenizer: the class is the one that the checkpoint's architecture names."""
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        id_or_path: str | os.PathLike[str],
+        *,
+        use_fast: bool = True,
+        config: PreTrainedConfig | None = None,
+        trust_remote_code: bool | None = None,
+        **options: Any,
+    ) -> "PreTrainedTokenizerFast":
+        """Load the tokenizer of a checkpoint: the fast one by default.
+
+        Args:
+            id_or_path: A local folder if there is one of that name, else a hub id.
+            use_fast: Take the tokenizer on the Rust library; with False the one in Python.
+            config: Tells the architecture, where the folder has no config.json.
+            trust_remote_code: Refused.
+            **options: As the tokenizer's own ``from_pretrained``.
+
+        Raises:
+            UnknownTask: The architecture has no tokenizer of that kind.
+            UnknownArchitecture, PluginError, CheckpointError, HubError: As `AutoConfig.from_pretrained`.
+        """
+        refuse_remote_code(trust_remote_code)
+        hub_options = {name: options[name] for name in _HUB_OPTIONS if name in options}
+        model_type = (config or AutoConfig.from_pretrained(id_or_path, **hub_options)).model_type
+        architecture = registry.get(model_type)
+        role = "tokenizer_fast" if use_fast else "tokenizer"
+        if use_fast and architecture.tokenizer_fast is None and architecture.tokenizer is not None:
+            role = "tokenizer"
+        tokenizer_class: type[PreTrainedTokenizerFast] = registry.load(model_type, role)
+        return tokenizer_class.from_pretrained(id_or_path, **options)
+
+
+_auto_classes: dict[str, type[_AutoModel]] = {"base": AutoModel}
+
+
+def auto_model_class(name: str) -> type[_AutoModel]:
+    """Return the class that ``from archsmith import AutoModelFor<Task>`` means.
+
+    Raises:
+        AttributeError: Neither the core nor an installed plugin knows such a task.
+    """
+    wanted = name.removeprefix("AutoModelFor").lower()
+    task = next((task for task in TASKS if task.replace("-", "") == wanted), None)
+    if task is None:
+        installed = {task for model_type in registry.names() for task in _installed_tasks(model_type)}
+        task = next((task for task in sorted(installed) if task.replace("-", "") == wanted), None)
+        if task is None or auto_class_name(task) != name:
+            known = sorted({auto_class_name(task) for task in (*TASKS, *installed)})
+            raise AttributeError(f"module 'archsmith' has no attribute {name!r}.{did_you_mean(name, known)}")
+    if auto_class_name(task) != name:
+        raise AttributeError(f"module 'archsmith' has no attribute {name!r}. Did you mean {auto_class_name(task)!r}?")
+    made = type(name, (_AutoModel,), {"task": task, "__module__": "archsmith", "__doc__": f"Loads a model for {task}."})
+    return _auto_classes.setdefault(task, made)
+
+
+def _installed_tasks(model_type: str) -> list[str]:
+    from archsmith.errors import PluginError
+
+    try:
+        return list(registry.tasks(model_type))
+    except (PluginError, UnknownTask):
+        return []
+
+
+def _written_by(values: Mapping[str, Any]) -> str | None:
+    """Return plugin and version that a config.json says it was written by, if they look like a name and a version."""
+    import re
+
+    said = values.get("archsmith")
+    if not isinstance(said, Mapping):
+        return None
+    name, version = said.get("plugin"), said.get("plugin_version")
+    if not (isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9][\w.-]{0,80}", name, re.ASCII)):
+        return None
+    known = isinstance(version, str) and re.fullmatch(r"[\w.+!-]{1,40}", version, re.ASCII)
+    return f"{name} {version}" if known else name

@@ -1,0 +1,79 @@
+"""Activation functions, under the names that configurations use."""
+
+import math
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import torch
+import torch.nn.functional as F  # noqa: N812  # the field's own abbreviation
+from torch import Tensor
+
+from archsmith.errors import InputError, did_you_mean
+
+__all__ = ["ACTIVATIONS", "activation"]
+
+
+def _gelu_tanh(values: Tensor) -> Tensor:
+    return F.gelu(values, approximate="tanh")
+
+
+def _quick_gelu(values: Tensor) -> Tensor:
+    return values * torch.sigmoid(1.702 * values)
+
+
+def _laplace(values: Tensor) -> Tensor:
+    """The Laplace activation of MEGA (arXiv:2209.10655, section 3.2): mean √½, standard deviation √(1/4π)."""
+    return 0.5 * (1.0 + torch.erf((values - 0.707107) / (0.282095 * math.sqrt(2.0))))
+
+
+def _sqrt_softplus(values: Tensor) -> Tensor:
+    return torch.sqrt(F.softplus(values))
+
+
+#: Name → function from a tensor of any shape to one of the same shape.
+ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType(
+    {
+        "gelu": F.gelu,
+        "gelu_10": lambda values: F.gelu(values).clamp(-10.0, 10.0),
+        "gelu_accurate": _gelu_tanh,
+        "gelu_fast": _gelu_tanh,
+        "gelu_new": _gelu_tanh,
+        "gelu_python": F.gelu,
+        "gelu_python_tanh": _gelu_tanh,
+        "gelu_pytorch_tanh": _gelu_tanh,
+        "hardswish": F.hardswish,
+        "laplace": _laplace,
+        "leaky_relu": F.leaky_relu,
+        "linear": lambda values: values,
+        "mish": F.mish,
+        "quick_gelu": _quick_gelu,
+        "relu": F.relu,
+        "relu2": lambda values: F.relu(values).square(),
+        "relu6": F.relu6,
+        "sigmoid": torch.sigmoid,
+        "silu": F.silu,
+        "sqrtsoftplus": _sqrt_softplus,
+        "swish": F.silu,
+        "tanh": torch.tanh,
+    }
+)
+
+
+def activation(name: str) -> Callable[[Tensor], Tensor]:
+    """Return an activation function by its name in a configuration.
+
+    Raises:
+        InputError: There is none of that name.
+
+    Example:
+        >>> import torch
+        >>> activation("relu")(torch.tensor([-1.0, 2.0])).tolist()
+        [0.0, 2.0]
+    """
+    function = ACTIVATIONS.get(name)
+    if function is None:
+        raise InputError(
+            f"there is no activation {name!r}; expected one of {', '.join(ACTIVATIONS)}."
+            f"{did_you_mean(name, ACTIVATIONS)}"
+        )
+    return function

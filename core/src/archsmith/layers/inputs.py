@@ -1,0 +1,65 @@
+"""Checks on what is passed to a model, made where the library below would answer with a riddle."""
+
+import torch
+from torch import Tensor
+
+from archsmith.errors import InputError
+
+__all__ = ["check_ids", "check_token_inputs"]
+
+_INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+
+
+def check_token_inputs(
+    input_ids: Tensor | None, inputs_embeds: Tensor | None, *, vocab_size: int, hidden_size: int, max_tokens: int
+) -> None:
+    """Check the two ways to pass text to a model.
+
+    Args:
+        input_ids: ``(batch, tokens)`` integer, below ``vocab_size``; or None.
+        inputs_embeds: ``(batch, tokens, hidden_size)`` float; or None.
+        vocab_size: Rows of the vocabulary.
+        hidden_size: Width of the embeddings.
+        max_tokens: The most tokens that the model has positions for.
+
+    Raises:
+        InputError: Both or neither are given, or one has the wrong shape, type, length or values.
+    """
+    if (input_ids is None) == (inputs_embeds is None):
+        given = "neither" if input_ids is None else "both"
+        raise InputError(f"pass either input_ids or inputs_embeds, but got {given}.")
+    if input_ids is not None:
+        if input_ids.ndim != 2:  # noqa: PLR2004
+            raise InputError(f"input_ids must have the shape (batch, tokens), but have {tuple(input_ids.shape)}.")
+        check_ids("input_ids", input_ids, vocab_size)
+        tokens = input_ids.shape[1]
+    else:
+        assert inputs_embeds is not None  # for the type checker: one of the two is given
+        if inputs_embeds.ndim != 3 or inputs_embeds.shape[-1] != hidden_size:  # noqa: PLR2004
+            raise InputError(
+                f"inputs_embeds must have the shape (batch, tokens, {hidden_size}), "
+                f"but have {tuple(inputs_embeds.shape)}."
+            )
+        tokens = inputs_embeds.shape[1]
+    if tokens > max_tokens:
+        raise InputError(
+            f"the input has {tokens} tokens, but the model has positions for {max_tokens} (max_position_embeddings). "
+            "Truncate it: tokenizer(…, truncation=True)."
+        )
+
+
+def check_ids(name: str, ids: Tensor, limit: int) -> None:
+    """Check that indices are integers from 0 to ``limit - 1``.
+
+    The values are looked at on the CPU alone: on a GPU it would stall the queue.
+
+    Raises:
+        InputError: They are not.
+    """
+    if ids.dtype not in _INTEGERS:
+        raise InputError(f"{name} must be integers, but are {ids.dtype}.")
+    if ids.device.type != "cpu" or torch.compiler.is_compiling() or not ids.numel():
+        return
+    low, high = (int(bound) for bound in torch.aminmax(ids))
+    if low < 0 or high >= limit:
+        raise InputError(f"{name} must be from 0 to {limit - 1}, but hold {low if low < 0 else high}.")

@@ -1,0 +1,183 @@
+"""Put tensors from files into a model that was built on the meta device, and give values to what no file holds."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from archsmith.errors import ArchsmithWarning, PluginBroken, WeightsMismatch
+from archsmith.matching import Expected, LoadReport, Match
+from archsmith.weights import Weights
+
+if TYPE_CHECKING:
+    from archsmith.model import PreTrainedModel
+
+__all__ = ["announce", "expected_tensors", "initialise", "load_tensors"]
+
+
+def expected_tensors(model: "PreTrainedModel") -> Expected:
+    """Return what a model, on whichever device, needs from the files."""
+    tensors = {name: (tuple(tensor.shape), _kind(tensor.dtype)) for name, tensor in model.state_dict().items()}
+    return Expected(
+        model=type(model).__name__,
+        tensors=tensors,
+        base_prefix=model.base_model_prefix,
+        has_head=model.base_model is not model,
+        tied=model.tied_names(),
+        ignored=model.ignored_keys,
+        optional=model.optional_keys,
+        rename=model.rename_key,
+    )
+
+
+def load_tensors(
+    model: "PreTrainedModel",
+    weights: Weights,
+    match: Match,
+    *,
+    dtype: torch.dtype | None,
+    device: torch.device,
+    mmap: bool,
+    check_finite: bool,
+) -> None:
+    """Put the tensors of the files in place of the meta ones, and give values to what the files do not hold.
+
+    Raises:
+        WeightsMismatch: A tensor holds NaN or infinity, or two tied ones differ.
+        PluginBroken: The model has buffers that nothing gives values to.
+    """
+    names = {info.name: name for name, info in match.found.items()}
+    state: dict[str, Tensor] = {}
+    for key, tensor in weights.load(names, mmap=mmap).items():
+        if check_finite and not _is_finite(tensor):
+            raise WeightsMismatch(
+                f"{key!r} in {weights.tensors[key].file.name} of {weights.source!r} holds NaN or infinity. The file "
+                "is damaged or training diverged; to load it all the same pass check_finite=False.",
+                faults=(f"{key!r} is not finite",),
+            )
+        state[names[key]] = tensor.to(device=device, dtype=dtype if tensor.is_floating_point() else None)
+    _share_tied(model, state, weights)
+    of_files = next((tensor.dtype for tensor in state.values() if tensor.is_floating_point()), torch.float32)
+    model.load_state_dict(state, strict=False, assign=True)
+    initialise(model, set(match.report.new), dtype=dtype or of_files, device=device)
+    model.tie_weights()
+    _rebuild_buffers(model, device)
+    model.load_report = match.report
+
+
+def initialise(
+    model: "PreTrainedModel",
+    names: set[str],
+    *,
+    dtype: torch.dtype | None = None,
+    device: torch.device | None = None,
+) -> None:
+    """Give the named parameters their initial values; the other parameters of the same modules keep theirs.
+
+    Args:
+        model: The model.
+        names: Parameter names.
+        dtype: Type of parameters that are still on the meta device.
+        device: Where these go.
+    """
+    for path, module, owner in _with_owner(model):
+        dot = f"{path}." if path else ""
+        parameters = dict(module.named_parameters(recurse=False, remove_duplicate=False))
+        own = {name: parameter for name, parameter in parameters.items() if dot + name in names}
+        if not own:
+            continue
+        for name, parameter in own.items():
+            if parameter.is_meta and device is not None:
+                fresh = torch.empty(parameter.shape, dtype=dtype, device=device)
+                setattr(module, name, nn.Parameter(fresh, requires_grad=parameter.requires_grad))
+        kept = {name: parameter for name, parameter in parameters.items() if name not in own}
+        for name, parameter in kept.items():
+            setattr(module, name, nn.Parameter(torch.empty_like(parameter), requires_grad=False))
+        owner.init_weights(module)
+        for name, parameter in kept.items():
+            setattr(module, name, parameter)
+
+
+def announce(model: str, weights: Weights, report: LoadReport) -> None:
+    """Warn of what started from random values and of what was left over."""
+    if report.new:
+        warnings.warn(
+            f"{model}: not in {weights.source!r}, so they start from random values: {_few(report.new)}. "
+            "Train them before you rely on the output.",
+            ArchsmithWarning,
+            stacklevel=3,
+        )
+    if report.unused:
+        warnings.warn(
+            f"{model}: in {weights.source!r}, but not used by this model: {_few(report.unused)}.",
+            ArchsmithWarning,
+            stacklevel=3,
+        )
+
+
+def _share_tied(model: "PreTrainedModel", state: dict[str, Tensor], weights: Weights) -> None:
+    """Give both names of a tied pair the tensor that the files hold under one of them, or equal under both."""
+    for name, source in model.tied_names().items():
+        if name in state and source in state and not torch.equal(state[name], state[source]):
+            raise WeightsMismatch(
+                f"{type(model).__name__} ties {name!r} to {source!r}, but {weights.source!r} holds different values "
+                "for them. To keep both pass tie_word_embeddings=False.",
+                faults=(f"{name!r} and {source!r} differ",),
+            )
+        shared = state.get(source, state.get(name))
+        if shared is not None:
+            state[source] = state[name] = shared
+
+
+def _with_owner(model: "PreTrainedModel") -> Iterator[tuple[str, nn.Module, "PreTrainedModel"]]:
+    """Yield every module with its path and the innermost model that it belongs to."""
+    from archsmith.model import PreTrainedModel
+
+    def walk(module: nn.Module, path: str, owner: PreTrainedModel) -> Iterator[Any]:
+        owner = module if isinstance(module, PreTrainedModel) else owner
+        yield path, module, owner
+        for name, child in module.named_children():
+            yield from walk(child, f"{path}.{name}" if path else name, owner)
+
+    yield from walk(model, "", model)
+
+
+def _rebuild_buffers(model: "PreTrainedModel", device: torch.device) -> None:
+    """Have the modules make the buffers that no file holds, and check that nothing is left without values."""
+    for path, module in model.named_modules():
+        if any(buffer.is_meta for _, buffer in module.named_buffers(recurse=False)):
+            rebuild = getattr(module, "init_buffers", None)
+            if rebuild is not None:
+                with torch.device(device):
+                    rebuild()
+        for name, tensor in (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)):
+            if tensor.is_meta:
+                raise PluginBroken(
+                    f"{type(model).__name__}: {f'{path}.{name}'.lstrip('.')!r} has no values after loading. "
+                    f"{type(module).__name__} must make it in a method init_buffers()."
+                )
+
+
+def _kind(dtype: torch.dtype) -> str:
+    if dtype.is_floating_point:
+        return "float"
+    if dtype.is_complex:
+        return "complex"
+    return "boolean" if dtype == torch.bool else "integer"
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    """Return whether a tensor is free of NaN and infinity: by its sum, and exactly where the sum is suspicious."""
+    if not (tensor.is_floating_point() or tensor.is_complex()) or not tensor.numel():
+        return True
+    if tensor.element_size() == 1:
+        tensor = tensor.float()
+    total = tensor.sum(dtype=torch.float32 if tensor.element_size() == 2 else None)  # noqa: PLR2004
+    return bool(total.isfinite()) or bool(tensor.isfinite().all())
+
+
+def _few(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:8])
+    return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"  # noqa: PLR2004

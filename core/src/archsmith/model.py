@@ -1,0 +1,424 @@
+"""Models: a torch module with a configuration, built, loaded and saved in one way for every architecture."""
+
+import contextlib
+import copy
+import inspect
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import Tensor, nn
+
+from archsmith.checkpoint import CONFIG_FILE, Checkpoint, encode_json, refuse_remote_code
+from archsmith.config import PreTrainedConfig
+from archsmith.errors import (
+    ConfigError,
+    InputError,
+    OptionError,
+    WeightsMismatch,
+    did_you_mean,
+)
+from archsmith.loading import announce, expected_tensors, initialise, load_tensors
+from archsmith.matching import LoadReport, Match, match_weights
+from archsmith.outputs import ModelOutput
+from archsmith.weights import Weights, find_weights
+
+__all__ = ["PreTrainedModel"]
+
+_ATTENTION = ("sdpa", "eager")
+_DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32, "float64": torch.float64}
+
+
+class _Building(threading.local):
+    """How many model constructors are running in this thread, and whether their weights will come from files."""
+
+    depth = 0
+    from_files = False
+
+
+_building = _Building()
+
+
+class _ModelType(type):
+    """Finishes a model when its outermost constructor returns, so that no author has to remember it."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        _building.depth += 1
+        try:
+            model = super().__call__(*args, **kwargs)
+        finally:
+            _building.depth -= 1
+        if _building.depth == 0 and not _building.from_files:
+            initialise(model, set(model.state_dict()))
+            model.tie_weights()
+        return model
+
+
+class PreTrainedModel(nn.Module, metaclass=_ModelType):
+    """What every model is: a `torch.nn.Module` that is built from a configuration, and loaded and saved whole.
+
+    A subclass names its configuration class, builds its modules in ``__init__`` and computes in ``forward``. When its
+    constructor returns, the parameters have their initial values (`init_weights`) and tied ones are tied.
+
+    Attributes:
+        config_class: The configuration it is built from.
+        base_model_prefix: The attribute under which a model with a head holds the model without one.
+        main_input_name: The name of the first argument of ``forward``.
+        tied_weights: Parameter → the parameter it is the same as, while ``config.tie_word_embeddings`` is true.
+        ignored_keys: Patterns of keys in old files that nothing reads any more, as the base model names them.
+        optional_keys: Patterns of base parameters that a file may lack (then they are new) or hold in vain.
+        load_report: What `from_pretrained` loaded, started anew, left over and ignored; None for a built model.
+    """
+
+    config_class: ClassVar[type[PreTrainedConfig]]
+    base_model_prefix: ClassVar[str] = ""
+    main_input_name: ClassVar[str] = "input_ids"
+    tied_weights: ClassVar[Mapping[str, str]] = {}
+    ignored_keys: ClassVar[tuple[str, ...]] = ()
+    optional_keys: ClassVar[tuple[str, ...]] = ()
+
+    load_report: LoadReport | None = None
+
+    def __init__(self, config: PreTrainedConfig) -> None:
+        super().__init__()
+        if not isinstance(config, self.config_class):
+            raise ConfigError(
+                f"{type(self).__name__} is built from a {self.config_class.__name__}, but got {type(config).__name__}. "
+                f"To load a checkpoint use {type(self).__name__}.from_pretrained."
+            )
+        config.check()
+        self.config = config
+        self.attn_implementation = "sdpa"
+
+    # ---- what a subclass may change -------------------------------------------------------------------------
+
+    def init_weights(self, module: nn.Module) -> None:
+        """Give the parameters that one module owns itself their initial values, in place.
+
+        Linear, convolution and embedding weights are drawn from a normal distribution of standard deviation
+        ``config.initializer_range`` (0.02 if the configuration has none), biases and padding rows are zero,
+        normalisation layers are the identity. Override it for other modules, and call ``super()`` for these.
+        """
+        std = getattr(self.config, "initializer_range", 0.02)
+        if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d):
+            nn.init.normal_(module.weight, std=std)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.Embedding):
+            nn.init.normal_(module.weight, std=std)
+            if module.padding_idx is not None:
+                with torch.no_grad():
+                    module.weight[module.padding_idx].zero_()
+        elif isinstance(module, nn.LayerNorm | nn.GroupNorm) and module.weight is not None:
+            nn.init.ones_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+    @staticmethod
+    def rename_key(key: str) -> str:
+        """Translate an old spelling of a key in a file to today's; it is tried where the key itself has no place."""
+        if key.endswith(".gamma"):
+            return key.removesuffix("gamma") + "weight"
+        return key.removesuffix("beta") + "bias" if key.endswith(".beta") else key
+
+    # ---- building -------------------------------------------------------------------------------------------
+
+    @classmethod
+    def from_config(
+        cls,
+        config: PreTrainedConfig,
+        *,
+        dtype: str | torch.dtype | None = None,
+        attn_implementation: str | None = None,
+        **model_options: Any,
+    ) -> Self:
+        """Build a model with random weights, in training mode and float32 unless ``dtype`` says otherwise.
+
+        Raises:
+            OptionError: An option does not exist or has an impossible value.
+        """
+        target = _dtype(dtype)
+        _refuse_unknown(cls, model_options, config)
+        model = cls(config, **model_options)
+        model.set_attn_implementation(attn_implementation or "sdpa")
+        return model.to(target) if target is not None else model
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        id_or_path: str | os.PathLike[str],
+        *,
+        config: PreTrainedConfig | None = None,
+        revision: str | None = None,
+        token: str | bool | None = None,
+        cache_dir: str | os.PathLike[str] | None = None,
+        local_files_only: bool = False,
+        subfolder: str = "",
+        dtype: str | torch.dtype | None = None,
+        torch_dtype: str | torch.dtype | None = None,
+        device: str | torch.device | int | None = None,
+        attn_implementation: str | None = None,
+        mmap: bool | None = None,
+        check_finite: bool = True,
+        allow_new: Sequence[str] = (),
+        allow_unused: Sequence[str] = (),
+        trust_remote_code: bool | None = None,
+        **overrides: Any,
+    ) -> Self:
+        """Load a model from a folder or a hub id: exactly what is in the files, or an error. Evaluation mode.
+
+        Args:
+            id_or_path: A local folder if there is one of that name, else a hub id.
+            config: Use this configuration instead of the checkpoint's config.json.
+            revision: Branch, tag or commit on the hub.
+            token: Access token for the hub.
+            cache_dir: Where the hub's files are kept.
+            local_files_only: Do not ask the hub, only its cache.
+            subfolder: A folder inside the checkpoint that holds the files.
+            dtype: Type of the floating-point weights; None or ``"auto"``: as in the files.
+            torch_dtype: Older name of ``dtype``.
+            device: Where the weights go; None: the CPU, mapped from the files without a copy.
+            attn_implementation: ``"sdpa"`` (the default) or ``"eager"``.
+            mmap: Map the files rather than read them; None: wherever the system allows it.
+            check_finite: Refuse weights that hold NaN or infinity.
+            allow_new: Patterns of parameters that may be missing in the files.
+            allow_unused: Patterns of tensors in the files that may be left over.
+            trust_remote_code: Refused, for the reason that the error gives.
+            **overrides: Configuration fields to change, and options of the model's constructor.
+
+        Raises:
+            WeightsMismatch: The weights are not those of this model; every fault is named.
+            CheckpointNotFound, CheckpointCorrupt, HubError: The files can not be had or are damaged.
+            ConfigError, OptionError: A configuration value or an argument is wrong.
+        """
+        refuse_remote_code(trust_remote_code)
+        if dtype is not None and torch_dtype is not None:
+            raise OptionError("dtype and torch_dtype are one option; pass dtype.")
+        checkpoint = Checkpoint.open(
+            id_or_path,
+            subfolder=subfolder,
+            revision=revision,
+            token=token,
+            cache_dir=cache_dir,
+            local_files_only=local_files_only,
+        )
+        target_dtype, target_device = _dtype(dtype if dtype is not None else torch_dtype), _device(device)
+        model, weights, match = cls._match(checkpoint, config, tuple(allow_new), tuple(allow_unused), overrides)
+        model.set_attn_implementation(attn_implementation or "sdpa")
+        load_tensors(
+            model,
+            weights,
+            match,
+            dtype=target_dtype,
+            device=target_device,
+            mmap=os.name != "nt" if mmap is None else mmap,
+            check_finite=check_finite,
+        )
+        announce(type(model).__name__, weights, match.report)
+        return model.eval()
+
+    @classmethod
+    def match_pretrained(
+        cls,
+        id_or_path: str | os.PathLike[str],
+        *,
+        config: PreTrainedConfig | None = None,
+        allow_new: Sequence[str] = (),
+        allow_unused: Sequence[str] = (),
+        **hub_options: Any,
+    ) -> LoadReport:
+        """Say what `from_pretrained` would do, from the headers alone: no weights are read.
+
+        Raises:
+            As `from_pretrained`.
+        """
+        checkpoint = Checkpoint.open(id_or_path, **hub_options)
+        return cls._match(checkpoint, config, tuple(allow_new), tuple(allow_unused), {})[2].report
+
+    @classmethod
+    def _match(
+        cls,
+        checkpoint: Checkpoint,
+        config: PreTrainedConfig | None,
+        allow_new: tuple[str, ...],
+        allow_unused: tuple[str, ...],
+        overrides: dict[str, Any],
+    ) -> tuple[Self, Weights, Match]:
+        """Read configuration and headers, build the model on the meta device, and match the two."""
+        options = {name: overrides.pop(name) for name in list(overrides) if name in _model_options(cls)}
+        found = checkpoint.find(CONFIG_FILE)
+        values = checkpoint.read_json(CONFIG_FILE) if found else {}
+        if config is None:
+            checkpoint.path(CONFIG_FILE)  # says what is missing
+            config = cls.config_class.from_dict(values, source=str(found), **overrides)
+        else:
+            if not isinstance(config, cls.config_class):
+                raise ConfigError(
+                    f"config must be a {cls.config_class.__name__} for {cls.__name__}, but is {type(config).__name__}."
+                )
+            config = copy.deepcopy(config)
+            config.update(**overrides)
+        weights = find_weights(checkpoint)
+        _refuse_depth(config, weights)
+        with _from_files():
+            try:
+                with torch.device("meta"):
+                    model = cls(config, **options)
+            except (RuntimeError, OverflowError, MemoryError) as error:
+                raise ConfigError(f"{found or checkpoint.source}: no {cls.__name__} can be built: {error}") from error
+        saved_from = values.get("architectures")
+        same_class = isinstance(saved_from, list) and cls.__name__ in saved_from
+        match = match_weights(
+            expected_tensors(model), weights, same_class=same_class, allow_new=allow_new, allow_unused=allow_unused
+        )
+        return model, weights, match
+
+    # ---- saving ---------------------------------------------------------------------------------------------
+
+    def save_pretrained(self, save_directory: str | os.PathLike[str], *, max_shard_size: int | str = "5GB") -> None:
+        """Write config.json and the weights into a folder; one file, or shards and an index where it takes more.
+
+        Args:
+            save_directory: The folder; it is made if needed.
+            max_shard_size: Bytes, or a string such as ``"200MB"``.
+
+        Raises:
+            SaveFailed: The system refused; what was there before still is.
+            ConfigError: The configuration has become invalid.
+        """
+        from archsmith.saving import save_model
+
+        config = copy.deepcopy(self.config)
+        config.update(architectures=[type(self).__name__], dtype=str(self.dtype).removeprefix("torch."))
+        save_model(
+            self._state_to_save(), encode_json(config.to_file_dict()), type(self), save_directory, max_shard_size
+        )
+
+    def _state_to_save(self) -> dict[str, Tensor]:
+        """Return what goes to the files: each tied tensor once, each tensor contiguous with memory of its own."""
+        tied = self.tied_names()
+        state: dict[str, Tensor] = {}
+        seen: set[tuple[int, int]] = set()
+        for name, tensor in self.state_dict().items():
+            if tensor.is_meta:
+                raise InputError(f"{name!r} is on the meta device: there are no values to save.")
+            if name in tied:
+                continue
+            storage = (tensor.untyped_storage().data_ptr(), tensor.device.index or 0)
+            state[name] = tensor.contiguous().clone() if storage in seen else tensor.contiguous()
+            seen.add(storage)
+        return state
+
+    # ---- facts ----------------------------------------------------------------------------------------------
+
+    @property
+    def base_model(self) -> nn.Module:
+        """The model without its head (itself if it has none)."""
+        return getattr(self, self.base_model_prefix, self) if self.base_model_prefix else self
+
+    @property
+    def device(self) -> torch.device:
+        """Where the first parameter lies."""
+        return next(self.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of the first floating-point parameter."""
+        return next(p.dtype for p in self.parameters() if p.is_floating_point())
+
+    def num_parameters(self, *, only_trainable: bool = False) -> int:
+        """Return how many numbers the parameters hold; a tied one counts once."""
+        return sum(p.numel() for p in self.parameters() if p.requires_grad or not only_trainable)
+
+    def set_attn_implementation(self, name: str) -> None:
+        """Choose how attention is computed, here and in every model inside: ``"sdpa"`` or ``"eager"``.
+
+        Raises:
+            OptionError: There is no such implementation.
+        """
+        if name not in _ATTENTION:
+            hint = did_you_mean(str(name), _ATTENTION)
+            raise OptionError(f"attn_implementation must be one of {', '.join(_ATTENTION)}, but is {name!r}.{hint}")
+        for module in self.modules():
+            if isinstance(module, PreTrainedModel):
+                module.attn_implementation = name
+
+    def tie_weights(self) -> None:
+        """Make every tied parameter one object with the parameter it is the same as."""
+        for name, source in self.tied_names().items():
+            owner, _, attribute = name.rpartition(".")
+            setattr(self.get_submodule(owner), attribute, self.get_parameter(source))
+
+    def returned(self, output: ModelOutput, return_dict: bool | None) -> Any:
+        """Return an output as the caller wants it: itself, or a tuple of the fields that are not None."""
+        wanted = self.config.return_dict if return_dict is None else return_dict
+        return output if wanted else output.to_tuple()
+
+    def wants_attentions(self, output_attentions: bool | None) -> bool:
+        """Return whether attention maps are to be returned; None leaves it to the configuration."""
+        return self.config.output_attentions if output_attentions is None else output_attentions
+
+    def wants_hidden_states(self, output_hidden_states: bool | None) -> bool:
+        """Return whether all hidden states are to be returned; None leaves it to the configuration."""
+        return self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
+
+    def tied_names(self) -> dict[str, str]:
+        """Return the tied parameters of this model and of every model inside it, by their full names."""
+        tied: dict[str, str] = {}
+        for path, module in self.named_modules():
+            if isinstance(module, PreTrainedModel) and module.config.tie_word_embeddings:
+                dot = f"{path}." if path else ""
+                tied |= {dot + name: dot + source for name, source in module.tied_weights.items()}
+        return tied
+
+
+@contextlib.contextmanager
+def _from_files() -> Iterator[None]:
+    before = _building.from_files
+    _building.from_files = True
+    try:
+        yield
+    finally:
+        _building.from_files = before
+
+
+def _dtype(dtype: str | torch.dtype | None) -> torch.dtype | None:
+    """Return the type that floating-point weights are to have; None: the files' own."""
+    if dtype is None or dtype == "auto":
+        return None
+    found = _DTYPES.get(str(dtype).removeprefix("torch."))
+    if found is None:
+        raise OptionError(f"dtype must be one of {', '.join(_DTYPES)} or auto, but is {dtype!r}.")
+    return found
+
+
+def _device(device: str | torch.device | int | None) -> torch.device:
+    try:
+        return torch.device("cpu" if device is None else device)
+    except (RuntimeError, TypeError) as error:
+        raise OptionError(f"device must be a torch device, as 'cpu' or 'cuda:0', but is {device!r}.") from error
+
+
+def _model_options(cls: type[PreTrainedModel]) -> list[str]:
+    """Return the keyword arguments that a model's constructor takes beside its configuration."""
+    parameters = list(inspect.signature(cls.__init__).parameters.values())[2:]
+    return [p.name for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
+
+
+def _refuse_unknown(cls: type[PreTrainedModel], options: Mapping[str, Any], config: PreTrainedConfig) -> None:
+    for name in options.keys() - set(_model_options(cls)):
+        hint = " Change the configuration itself." if hasattr(config, name) else did_you_mean(name, _model_options(cls))
+        raise OptionError(f"{cls.__name__}.from_config has no option {name!r}.{hint}")
+
+
+def _refuse_depth(config: PreTrainedConfig, weights: Weights) -> None:
+    """Refuse a configuration with more layers than the files have tensors, before anything is built."""
+    layers = getattr(config, "num_hidden_layers", 0)
+    if isinstance(layers, int) and layers > len(weights.tensors):
+        raise WeightsMismatch(
+            f"the configuration says num_hidden_layers is {layers}, but {weights.source!r} holds only "
+            f"{len(weights.tensors)} tensors. Check that config.json and the weights belong together.",
+            faults=(f"num_hidden_layers is {layers}",),
+        )

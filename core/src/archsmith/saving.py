@@ -1,0 +1,101 @@
+"""Write a model's files: the weights first, then config.json, then delete what they supersede."""
+
+import contextlib
+import os
+import re
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor
+
+from archsmith.checkpoint import CONFIG_FILE, encode_json, replacing, save_folder
+from archsmith.errors import OptionError, SaveFailed
+from archsmith.weights import INDEX_FILE, WEIGHTS_FILE, WEIGHTS_PATTERN, encode_metadata
+
+__all__ = ["save_model"]
+
+_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+
+
+def save_model(
+    state: dict[str, Tensor],
+    config: bytes,
+    model_class: type,
+    save_directory: str | os.PathLike[str],
+    max_shard_size: int | str,
+) -> None:
+    """Write weights and configuration into a folder.
+
+    Raises:
+        SaveFailed: The system refused.
+        OptionError: ``max_shard_size`` is no size.
+    """
+    from archsmith.registry import registry
+
+    shards = _shards(state, parse_size(max_shard_size))
+    folder = save_folder(save_directory)
+    metadata = encode_metadata(registry.provenance(model_class))
+    with contextlib.ExitStack() as renames:
+        # Every file is complete on disk before the first is renamed.
+        for name, tensors in shards.items():
+            _write_tensors(renames.enter_context(replacing(folder / name)), tensors, metadata)
+        if len(shards) > 1:
+            renames.enter_context(replacing(folder / INDEX_FILE)).write_bytes(_index(shards))
+        renames.enter_context(replacing(folder / CONFIG_FILE)).write_bytes(config)
+    keep = {*shards, INDEX_FILE} if len(shards) > 1 else set(shards)
+    for path in folder.iterdir():
+        if WEIGHTS_PATTERN.fullmatch(path.name) and path.name not in keep:
+            try:
+                path.unlink()
+            except OSError as error:
+                raise SaveFailed(
+                    f"{str(path)!r} is superseded but can not be deleted: {error.strerror}. Delete it by hand."
+                ) from error
+
+
+def parse_size(size: int | str) -> int:
+    """Return a number of bytes from an integer or a string such as ``"5GB"`` or ``"200MiB"``.
+
+    Raises:
+        OptionError: It is neither, or not positive.
+
+    Example:
+        >>> parse_size("1.5KB")
+        1500
+    """
+    if isinstance(size, int) and not isinstance(size, bool) and size > 0:
+        return size
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", size.strip()) if isinstance(size, str) else None
+    unit = _UNITS.get(match[2].upper()) if match else None
+    if match is None or unit is None or (found := int(float(match[1]) * unit)) < 1:
+        raise OptionError(f"max_shard_size must be a number of bytes or a string such as '5GB', but is {size!r}.")
+    return found
+
+
+def _shards(state: dict[str, Tensor], limit: int) -> dict[str, dict[str, Tensor]]:
+    """Divide tensors into files of at most ``limit`` bytes (a larger tensor has a file of its own)."""
+    groups: list[dict[str, Tensor]] = [{}]
+    filled = 0
+    for name, tensor in state.items():
+        if groups[-1] and filled + tensor.nbytes > limit:
+            groups.append({})
+            filled = 0
+        groups[-1][name] = tensor
+        filled += tensor.nbytes
+    if len(groups) == 1:
+        return {WEIGHTS_FILE: groups[0]}
+    return {f"model-{i:05d}-of-{len(groups):05d}.safetensors": group for i, group in enumerate(groups, 1)}
+
+
+def _index(shards: dict[str, dict[str, Tensor]]) -> bytes:
+    total = sum(tensor.nbytes for tensors in shards.values() for tensor in tensors.values())
+    weight_map = {key: name for name, tensors in shards.items() for key in tensors}
+    return encode_json({"metadata": {"total_size": total}, "weight_map": weight_map})
+
+
+def _write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    try:
+        save_file(tensors, path, metadata=metadata)
+    except (SafetensorError, RuntimeError, ValueError) as error:
+        raise SaveFailed(f"{str(path.parent)!r}: the weights can not be written: {error}.") from error

@@ -1,0 +1,39 @@
+"""DistilBERT for archsmith."""
+
+from typing import TYPE_CHECKING
+
+from archsmith.lazy import lazy_attributes
+
+if TYPE_CHECKING:
+    from archsmith_distilbert.config import DistilBertConfig
+    from archsmith_distilbert.model import (
+        DistilBertForMaskedLM,
+        DistilBertForSequenceClassification,
+        DistilBertModel,
+        DistilBertPreTrainedModel,
+    )
+    from archsmith_distilbert.tokenizer import DistilBertTokenizerFast
+
+__all__ = [
+    "DistilBertConfig",
+    "DistilBertForMaskedLM",
+    "DistilBertForSequenceClassification",
+    "DistilBertModel",
+    "DistilBertPreTrainedModel",
+    "DistilBertTokenizerFast",
+]
+
+
+__getattr__ = lazy_attributes(
+    __name__,
+    {
+        "config": ["DistilBertConfig"],
+        "model": [
+            "DistilBertForMaskedLM",
+            "DistilBertForSequenceClassification",
+            "DistilBertModel",
+            "DistilBertPreTrainedModel",
+        ],
+        "tokenizer": ["DistilBertTokenizerFast"],
+    },
+)

@@ -1,0 +1,321 @@
+"""DistilBERT: an encoder of transformer blocks over learned positions, and its heads.
+
+Source: Sanh et al., "DistilBERT, a distilled version of BERT" (arXiv:1910.01108), section 3; the layers are those of
+Devlin et al., "BERT" (arXiv:1810.04805). Names of parameters are those of the published checkpoints.
+"""
+
+from typing import Any
+
+import torch
+from archsmith.layers.activations import activation
+from archsmith.layers.attention import attend, attention_mask_for, split_heads
+from archsmith.layers.inputs import check_ids, check_token_inputs
+from archsmith.layers.losses import classification_loss, token_loss
+from archsmith.model import PreTrainedModel
+from archsmith.outputs import BaseModelOutput, MaskedLMOutput, SequenceClassifierOutput
+from torch import Tensor, nn
+
+from archsmith_distilbert.config import DistilBertConfig
+
+__all__ = [
+    "DistilBertForMaskedLM",
+    "DistilBertForSequenceClassification",
+    "DistilBertModel",
+    "DistilBertPreTrainedModel",
+]
+
+_EPS = 1e-12
+
+
+class Embeddings(nn.Module):
+    """Word and position embeddings, summed and normalised."""
+
+    def __init__(self, config: DistilBertConfig) -> None:
+        super().__init__()
+        self.word_embeddings = nn.Embedding(config.vocab_size, config.dim, padding_idx=config.pad_token_id)
+        self.position_embeddings = nn.Embedding(config.max_position_embeddings, config.dim)
+        self.LayerNorm = nn.LayerNorm(config.dim, eps=_EPS)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, words: Tensor, position_ids: Tensor | None) -> Tensor:
+        """Add positions to embedded words, ``(batch, tokens, width)``."""
+        if position_ids is None:
+            position_ids = torch.arange(words.shape[1], device=words.device)[None]  # (1, tokens)
+        return self.dropout(self.LayerNorm(words + self.position_embeddings(position_ids)))
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention."""
+
+    def __init__(self, config: DistilBertConfig) -> None:
+        super().__init__()
+        self.head_size = config.dim // config.n_heads
+        self.dropout = config.attention_dropout
+        self.q_lin = nn.Linear(config.dim, config.dim)
+        self.k_lin = nn.Linear(config.dim, config.dim)
+        self.v_lin = nn.Linear(config.dim, config.dim)
+        self.out_lin = nn.Linear(config.dim, config.dim)
+
+    def forward(self, hidden: Tensor, mask: Tensor | None, *, eager: bool) -> tuple[Tensor, Tensor | None]:
+        """Return the attended hidden states, ``(batch, tokens, width)``, and the attention maps if ``eager``."""
+        attended, maps = attend(
+            split_heads(self.q_lin(hidden), self.head_size),
+            split_heads(self.k_lin(hidden), self.head_size),
+            split_heads(self.v_lin(hidden), self.head_size),
+            mask,
+            dropout=self.dropout if self.training else 0.0,
+            eager=eager,
+        )
+        return self.out_lin(attended), maps
+
+
+class FeedForward(nn.Module):
+    """Two linear layers with an activation between."""
+
+    def __init__(self, config: DistilBertConfig) -> None:
+        super().__init__()
+        self.lin1 = nn.Linear(config.dim, config.hidden_dim)
+        self.lin2 = nn.Linear(config.hidden_dim, config.dim)
+        self.activation = activation(config.activation)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Transform hidden states, ``(batch, tokens, width)``."""
+        return self.dropout(self.lin2(self.activation(self.lin1(hidden))))
+
+
+class TransformerBlock(nn.Module):
+    """Attention and feed-forward, each with a residual connection and a normalisation after it."""
+
+    def __init__(self, config: DistilBertConfig) -> None:
+        super().__init__()
+        self.attention = Attention(config)
+        self.sa_layer_norm = nn.LayerNorm(config.dim, eps=_EPS)
+        self.ffn = FeedForward(config)
+        self.output_layer_norm = nn.LayerNorm(config.dim, eps=_EPS)
+
+    def forward(self, hidden: Tensor, mask: Tensor | None, *, eager: bool) -> tuple[Tensor, Tensor | None]:
+        """Return the next hidden states, ``(batch, tokens, width)``, and the attention maps if ``eager``."""
+        attended, maps = self.attention(hidden, mask, eager=eager)
+        hidden = self.sa_layer_norm(attended + hidden)
+        return self.output_layer_norm(self.ffn(hidden) + hidden), maps
+
+
+class Transformer(nn.Module):
+    """The stack of blocks."""
+
+    def __init__(self, config: DistilBertConfig) -> None:
+        super().__init__()
+        self.layer = nn.ModuleList(TransformerBlock(config) for _ in range(config.n_layers))
+
+    def forward(
+        self, hidden: Tensor, mask: Tensor | None, *, eager: bool
+    ) -> tuple[tuple[Tensor, ...], tuple[Tensor | None, ...]]:
+        """Return the hidden states before and after each block, and the attention maps of each."""
+        states, maps = [hidden], []
+        for block in self.layer:
+            hidden, attention_map = block(hidden, mask, eager=eager)
+            states.append(hidden)
+            maps.append(attention_map)
+        return tuple(states), tuple(maps)
+
+
+class DistilBertPreTrainedModel(PreTrainedModel):
+    """What all DistilBERT models share."""
+
+    config: DistilBertConfig
+    config_class = DistilBertConfig
+    base_model_prefix = "distilbert"
+    ignored_keys = ("embeddings.position_ids",)
+
+    def init_weights(self, module: nn.Module) -> None:
+        """Initialise one module; positions start from waves if the configuration says so (arXiv:1706.03762, 3.5)."""
+        super().init_weights(module)
+        if isinstance(module, Embeddings) and self.config.sinusoidal_pos_embds:
+            _fill_with_waves(module.position_embeddings.weight)
+
+
+class DistilBertModel(DistilBertPreTrainedModel):
+    """DistilBERT without a head: hidden states for every token.
+
+    Example:
+        >>> import torch
+        >>> from archsmith import DistilBertConfig, DistilBertModel
+        >>> model = DistilBertModel(DistilBertConfig(dim=16, n_heads=2, n_layers=1, hidden_dim=32, vocab_size=100))
+        >>> model(torch.tensor([[5, 6, 7]])).last_hidden_state.shape
+        torch.Size([1, 3, 16])
+    """
+
+    def __init__(self, config: DistilBertConfig) -> None:
+        super().__init__(config)
+        self.embeddings = Embeddings(config)
+        self.transformer = Transformer(config)
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        *,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+    ) -> Any:
+        """Encode a batch of texts.
+
+        Args:
+            input_ids: ``(batch, tokens)`` integer.
+            attention_mask: ``(batch, tokens)``, 1 for tokens and 0 for padding; None: no padding.
+            inputs_embeds: ``(batch, tokens, width)`` float, in place of ``input_ids``.
+            position_ids: ``(batch, tokens)`` integer; None: 0, 1, 2, …
+            output_attentions: Return the attention maps of every layer.
+            output_hidden_states: Return the hidden states of every layer.
+            return_dict: Return an output object (True) or a tuple.
+
+        Returns:
+            `BaseModelOutput`.
+
+        Raises:
+            InputError: A shape, a type or a value does not fit.
+        """
+        config = self.config
+        check_token_inputs(
+            input_ids,
+            inputs_embeds,
+            vocab_size=self.embeddings.word_embeddings.num_embeddings,
+            hidden_size=config.dim,
+            max_tokens=config.max_position_embeddings,
+        )
+        if position_ids is not None:
+            check_ids("position_ids", position_ids, config.max_position_embeddings)
+        words = self.embeddings.word_embeddings(input_ids) if inputs_embeds is None else inputs_embeds
+        hidden = self.embeddings(words, position_ids)
+        wants_maps = self.wants_attentions(output_attentions)
+        mask = attention_mask_for(hidden, attention_mask)
+        states, maps = self.transformer(hidden, mask, eager=wants_maps or self.attn_implementation == "eager")
+        output = BaseModelOutput(
+            last_hidden_state=states[-1],
+            hidden_states=states if self.wants_hidden_states(output_hidden_states) else None,
+            attentions=maps if wants_maps else None,
+        )
+        return self.returned(output, return_dict)
+
+
+class DistilBertForMaskedLM(DistilBertPreTrainedModel):
+    """DistilBERT that predicts masked tokens."""
+
+    tied_weights = {"vocab_projector.weight": "distilbert.embeddings.word_embeddings.weight"}
+
+    def __init__(self, config: DistilBertConfig) -> None:
+        super().__init__(config)
+        self.distilbert = DistilBertModel(config)
+        self.vocab_transform = nn.Linear(config.dim, config.dim)
+        self.activation = activation(config.activation)
+        self.vocab_layer_norm = nn.LayerNorm(config.dim, eps=_EPS)
+        self.vocab_projector = nn.Linear(config.dim, config.vocab_size)
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        *,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+    ) -> Any:
+        """Score every word of the vocabulary at every place. Arguments as `DistilBertModel.forward`.
+
+        Args:
+            labels: ``(batch, tokens)`` integer; -100 where a token does not count in the loss.
+
+        Returns:
+            `MaskedLMOutput`.
+
+        Raises:
+            InputError: A shape, a type or a value does not fit.
+        """
+        encoded: BaseModelOutput = self.distilbert(
+            input_ids,
+            attention_mask,
+            inputs_embeds,
+            position_ids,
+            output_attentions=self.wants_attentions(output_attentions),
+            output_hidden_states=self.wants_hidden_states(output_hidden_states),
+            return_dict=True,
+        )
+        hidden = self.vocab_layer_norm(self.activation(self.vocab_transform(encoded.last_hidden_state)))
+        logits = self.vocab_projector(hidden)
+        output = MaskedLMOutput(
+            loss=None if labels is None else token_loss(logits, labels),
+            logits=logits,
+            hidden_states=encoded.hidden_states,
+            attentions=encoded.attentions,
+        )
+        return self.returned(output, return_dict)
+
+
+class DistilBertForSequenceClassification(DistilBertPreTrainedModel):
+    """DistilBERT that classifies whole texts, or predicts numbers for them."""
+
+    def __init__(self, config: DistilBertConfig) -> None:
+        super().__init__(config)
+        self.distilbert = DistilBertModel(config)
+        self.pre_classifier = nn.Linear(config.dim, config.dim)
+        self.classifier = nn.Linear(config.dim, config.num_labels)
+        self.dropout = nn.Dropout(config.seq_classif_dropout)
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        *,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+    ) -> Any:
+        """Score every label. Arguments as `DistilBertModel.forward`.
+
+        Args:
+            labels: As `archsmith.layers.losses.classification_loss` takes them for ``config.problem_type``.
+
+        Returns:
+            `SequenceClassifierOutput`.
+
+        Raises:
+            InputError: A shape, a type or a value does not fit.
+        """
+        encoded: BaseModelOutput = self.distilbert(
+            input_ids,
+            attention_mask,
+            inputs_embeds,
+            position_ids,
+            output_attentions=self.wants_attentions(output_attentions),
+            output_hidden_states=self.wants_hidden_states(output_hidden_states),
+            return_dict=True,
+        )
+        first = encoded.last_hidden_state[:, 0]  # type: ignore[index]  # (batch, width)
+        logits = self.classifier(self.dropout(self.pre_classifier(first).relu()))
+        output = SequenceClassifierOutput(
+            loss=None if labels is None else classification_loss(logits, labels, self.config.problem_type),
+            logits=logits,
+            hidden_states=encoded.hidden_states,
+            attentions=encoded.attentions,
+        )
+        return self.returned(output, return_dict)
+
+
+@torch.no_grad()
+def _fill_with_waves(positions: Tensor) -> None:
+    """Fill ``(positions, width)`` with sines in the even and cosines in the odd columns, computed in float64."""
+    count, width = positions.shape
+    columns = torch.arange(width, dtype=torch.float64, device=positions.device)
+    angles = torch.arange(count, dtype=torch.float64, device=positions.device)[:, None]
+    angles = angles / 10000.0 ** (2 * (columns // 2) / width)  # (positions, width)
+    positions.copy_(torch.where(columns % 2 == 0, angles.sin(), angles.cos()))

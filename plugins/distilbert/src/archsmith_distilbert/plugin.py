@@ -1,0 +1,28 @@
+"""What this distribution provides, by name."""
+
+from collections.abc import Iterator
+
+from archsmith.plugin import Architecture, hookimpl
+
+
+@hookimpl
+def architectures() -> Iterator[Architecture]:
+    """Yield DistilBERT."""
+    yield Architecture(
+        model_type="distilbert",
+        config="archsmith_distilbert.config:DistilBertConfig",
+        models={
+            "base": "archsmith_distilbert.model:DistilBertModel",
+            "masked-lm": "archsmith_distilbert.model:DistilBertForMaskedLM",
+            "sequence-classification": "archsmith_distilbert.model:DistilBertForSequenceClassification",
+        },
+        tokenizer_fast="archsmith_distilbert.tokenizer:DistilBertTokenizerFast",
+        presets={
+            "distilbert/distilbert-base-uncased": {},
+            "distilbert/distilbert-base-cased": {"vocab_size": 28996},
+            "distilbert/distilbert-base-multilingual-cased": {"vocab_size": 119547},
+            "distilbert/distilbert-base-uncased-finetuned-sst-2-english": {
+                "id2label": {0: "NEGATIVE", 1: "POSITIVE"},
+            },
+        },
+    )
