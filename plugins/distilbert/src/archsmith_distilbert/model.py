@@ -7,14 +7,14 @@ Devlin et al., "BERT" (arXiv:1810.04805). Names of parameters are those of the p
 from typing import Any
 
 import torch
+from torch import Tensor, nn
+
 from archsmith.layers.activations import activation
 from archsmith.layers.attention import attend, attention_mask_for, split_heads
 from archsmith.layers.inputs import check_ids, check_token_inputs
 from archsmith.layers.losses import classification_loss, token_loss
 from archsmith.model import PreTrainedModel
 from archsmith.outputs import BaseModelOutput, MaskedLMOutput, SequenceClassifierOutput
-from torch import Tensor, nn
-
 from archsmith_distilbert.config import DistilBertConfig
 
 __all__ = [
