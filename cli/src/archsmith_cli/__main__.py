@@ -1,0 +1,5 @@
+"""``python -m archsmith_cli`` is ``archsmith``."""
+
+from archsmith_cli.main import main
+
+main()

@@ -1,0 +1,75 @@
+"""``archsmith plugins``: the distributions that bring architectures, extensions and commands."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from archsmith.installed import Entry, Kind, State
+from archsmith_cli import survey
+from archsmith_cli.render import Cell, Page, Report
+
+#: The state of a distribution is the first of these that one of its entries has.
+_GRAVEST = (State.BROKEN, State.INCOMPATIBLE, State.CONFLICTING, State.DISABLED, State.OK)
+_KEYS = {Kind.ARCHITECTURE: "architectures", Kind.EXTENSION: "extensions", Kind.COMMAND: "commands"}
+
+
+def run() -> Report:
+    """List the installed plugins and what they bring.
+
+    Reads package metadata alone: no code of a plugin runs. `archsmith doctor` loads and checks each of them.
+    """
+    problems = survey.index().problems
+    found = survey.entries(*Kind)
+    plugins = _by_distribution(found)
+
+    def draw(page: Page) -> None:
+        if not plugins:
+            page.line("No plugin is installed. ", "Each is a package: pip install archsmith-distilbert")
+        else:
+            page.table(
+                ("PLUGIN", "VERSION", "STATE", "BRINGS"),
+                [tuple(_cells(brought)) for brought in plugins],
+                wrap=("BRINGS",),
+            )
+        survey.draw_troubles(page, found, problems)
+
+    return Report({"plugins": [_data(brought) for brought in plugins], "problems": list(problems)}, draw)
+
+
+def _by_distribution(found: list[Entry]) -> list[list[Entry]]:
+    grouped: dict[tuple[str, str], list[Entry]] = {}
+    for entry in found:
+        grouped.setdefault((entry.key, entry.version), []).append(entry)
+    return [grouped[key] for key in sorted(grouped)]
+
+
+def _state(brought: list[Entry]) -> State:
+    return min((entry.state for entry in brought), key=_GRAVEST.index)
+
+
+def _cells(brought: list[Entry]) -> Iterator[Cell | str]:
+    state = _state(brought)
+    yield Cell(brought[0].distribution, "bold")
+    yield brought[0].version
+    yield survey.state_cell(state)
+    lines = []
+    for kind in Kind:
+        names = [
+            entry.name if entry.state is state else f"{entry.name} ({entry.state})"
+            for entry in brought
+            if entry.kind is kind
+        ]
+        if names:
+            lines.append(f"{_KEYS[kind] if len(names) > 1 else kind} {', '.join(names)}")
+    yield "\n".join(lines)
+
+
+def _data(brought: list[Entry]) -> dict[str, Any]:
+    first = brought[0]
+    data: dict[str, Any] = {
+        "distribution": first.distribution,
+        "version": first.version,
+        "state": _state(brought).value,
+    }
+    for kind, key in _KEYS.items():
+        data[key] = [{"name": entry.name} | survey.trouble_data(entry) for entry in brought if entry.kind is kind]
+    return data
