@@ -41,7 +41,7 @@ class Embeddings(nn.Module):
         """Add positions to embedded words, ``(batch, tokens, width)``."""
         if position_ids is None:
             position_ids = torch.arange(words.shape[1], device=words.device)[None]  # (1, tokens)
-        return self.dropout(self.LayerNorm(words + self.position_embeddings(position_ids)))
+        return self.dropout(self.LayerNorm(words + self.position_embeddings(position_ids)))  # type: ignore[no-any-return]
 
 
 class Attention(nn.Module):
@@ -81,7 +81,7 @@ class FeedForward(nn.Module):
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Transform hidden states, ``(batch, tokens, width)``."""
-        return self.dropout(self.lin2(self.activation(self.lin1(hidden))))
+        return self.dropout(self.lin2(self.activation(self.lin1(hidden))))  # type: ignore[no-any-return]
 
 
 class TransformerBlock(nn.Module):
@@ -109,15 +109,17 @@ class Transformer(nn.Module):
         self.layer = nn.ModuleList(TransformerBlock(config) for _ in range(config.n_layers))
 
     def forward(
-        self, hidden: Tensor, mask: Tensor | None, *, eager: bool
-    ) -> tuple[tuple[Tensor, ...], tuple[Tensor | None, ...]]:
-        """Return the hidden states before and after each block, and the attention maps of each."""
+        self, hidden: Tensor, mask: Tensor | None, *, eager: bool, keep_states: bool, keep_maps: bool
+    ) -> tuple[Tensor, tuple[Tensor, ...] | None, tuple[Tensor, ...] | None]:
+        """Return the last hidden states; those before and after each block, and the attention maps, where kept."""
         states, maps = [hidden], []
         for block in self.layer:
             hidden, attention_map = block(hidden, mask, eager=eager)
-            states.append(hidden)
-            maps.append(attention_map)
-        return tuple(states), tuple(maps)
+            if keep_states:
+                states.append(hidden)
+            if keep_maps:
+                maps.append(attention_map)
+        return hidden, tuple(states) if keep_states else None, tuple(maps) if keep_maps else None
 
 
 class DistilBertPreTrainedModel(PreTrainedModel):
@@ -192,14 +194,14 @@ class DistilBertModel(DistilBertPreTrainedModel):
         words = self.embeddings.word_embeddings(input_ids) if inputs_embeds is None else inputs_embeds
         hidden = self.embeddings(words, position_ids)
         wants_maps = self.wants_attentions(output_attentions)
-        mask = attention_mask_for(hidden, attention_mask)
-        states, maps = self.transformer(hidden, mask, eager=wants_maps or self.attn_implementation == "eager")
-        output = BaseModelOutput(
-            last_hidden_state=states[-1],
-            hidden_states=states if self.wants_hidden_states(output_hidden_states) else None,
-            attentions=maps if wants_maps else None,
+        last, states, maps = self.transformer(
+            hidden,
+            attention_mask_for(hidden, attention_mask),
+            eager=wants_maps or self.attn_implementation == "eager",
+            keep_states=self.wants_hidden_states(output_hidden_states),
+            keep_maps=wants_maps,
         )
-        return self.returned(output, return_dict)
+        return self.returned(BaseModelOutput(last, states, maps), return_dict)
 
 
 class DistilBertForMaskedLM(DistilBertPreTrainedModel):
