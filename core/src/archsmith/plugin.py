@@ -20,12 +20,14 @@ name of a class that another plugin exports.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 import pluggy
+
+from archsmith.errors import PluginError
 
 __all__ = ["COMPONENTS", "Architecture", "Extension", "ManifestError", "PluginSpec", "hookimpl"]
 
@@ -35,14 +37,16 @@ hookimpl = pluggy.HookimplMarker("archsmith")
 #: The preprocessing parts an architecture may name.
 COMPONENTS = ("tokenizer", "tokenizer_fast", "image_processor", "feature_extractor", "processor")
 
-_MODEL_TYPE = re.compile(r"[a-z0-9][a-z0-9_-]*")
+#: What a model_type looks like. A dot separates it from the name of an extension.
+MODEL_TYPE = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
 _TASK = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _DOTTED = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
 _REFERENCE = re.compile(rf"{_DOTTED}:[A-Za-z_]\w*", re.ASCII)
 _CLASS = re.compile(r"[A-Z]\w*", re.ASCII)
 
 
-class ManifestError(ValueError):
+class ManifestError(PluginError, ValueError):
     """A record of a manifest is malformed. The registry reports it as a broken plugin, with the plugin's name."""
 
 
@@ -88,23 +92,25 @@ class Architecture:
                 faults += _reference_faults(component, reference)
         faults += _presets_faults(self.presets)
         faults += _aliases_faults(self.aliases)
-        if isinstance(self.private_configs, str) or not isinstance(self.private_configs, Iterable):
-            faults.append(f"private_configs must be a tuple of references, but is {self.private_configs!r}")
-        else:
-            object.__setattr__(self, "private_configs", tuple(self.private_configs))
-            for reference in self.private_configs:
-                faults += _reference_faults("private_configs", reference)
+        faults += _private_faults(self.private_configs)
         _raise_faults(f"Architecture({self.model_type!r})", faults)
+        object.__setattr__(self, "private_configs", tuple(self.private_configs))
         for name in ("models", "presets", "aliases"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+        _raise_faults(f"Architecture({self.model_type!r})", _exports_faults(self))
 
     def references(self) -> dict[str, str]:
-        """Return every reference by the role it plays: ``config``, ``models.base``, ``tokenizer``, …"""
+        """Return every reference by the role it plays, such as ``config``, ``models.base`` or ``tokenizer``."""
         roles = {"config": self.config}
         roles |= {f"models.{task}": reference for task, reference in self.models.items()}
         roles |= {part: reference for part in COMPONENTS if (reference := getattr(self, part))}
         roles |= {f"private_configs.{i}": reference for i, reference in enumerate(self.private_configs)}
         return roles
+
+    def exports(self) -> dict[str, str]:
+        """Return class name → reference for what others may import: older names included, private parts left out."""
+        classes = _classes(_public(self).values())
+        return classes | {old: classes[new] for old, new in self.aliases.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +139,10 @@ class Extension:
         """Return every reference by the role it plays: ``models.<task>``."""
         return {f"models.{task}": reference for task, reference in self.models.items()}
 
+    def exports(self) -> dict[str, str]:
+        """Return class name → reference for what others may import."""
+        return _classes(self.models.values())
+
 
 class PluginSpec:
     """The hooks that a manifest may implement."""
@@ -151,7 +161,7 @@ class PluginSpec:
 
 
 def _model_type_faults(model_type: object) -> Iterator[str]:
-    if not isinstance(model_type, str) or not _MODEL_TYPE.fullmatch(model_type):
+    if not isinstance(model_type, str) or not MODEL_TYPE.fullmatch(model_type):
         yield f"model_type must be lower-case letters, digits, '_' and '-', but is {model_type!r}"
 
 
@@ -187,6 +197,42 @@ def _aliases_faults(aliases: object) -> Iterator[str]:
     for old, new in aliases.items():
         if not all(isinstance(name, str) and _CLASS.fullmatch(name) for name in (old, new)):
             yield f"aliases must map class names to class names, but holds {old!r}: {new!r}"
+
+
+def _private_faults(references: object) -> Iterator[str]:
+    if isinstance(references, str) or not isinstance(references, Sequence):
+        yield f"private_configs must be a tuple of references, but is {references!r}"
+        return
+    for reference in references:
+        if not isinstance(reference, str) or not _REFERENCE.fullmatch(reference):
+            yield f"private_configs must hold references 'module:Class', but holds {reference!r}"
+
+
+def _public(record: Architecture) -> dict[str, str]:
+    """Return the references that are not private, by role."""
+    return {role: ref for role, ref in record.references().items() if not role.startswith("private_configs.")}
+
+
+def _classes(references: Iterable[str]) -> dict[str, str]:
+    """Return class name → reference; a reference without a colon is another plugin's class."""
+    return {reference.partition(":")[2]: reference for reference in references if ":" in reference}
+
+
+def _exports_faults(record: Architecture) -> list[str]:
+    """Find class names that would mean two things, and older names that would mean nothing."""
+    faults = []
+    classes: dict[str, str] = {}
+    for reference in _public(record).values():
+        name = reference.partition(":")[2]
+        if name and classes.setdefault(name, reference) != reference:
+            faults.append(f"{name!r} names two classes: {classes[name]!r} and {reference!r}")
+    for old, new in record.aliases.items():
+        if new not in classes:
+            known = ", ".join(sorted(classes))
+            faults.append(f"the alias {old!r} leads to {new!r}, which is not a class of this record: {known}")
+        if old in classes:
+            faults.append(f"the alias {old!r} hides the class {classes[old]!r}")
+    return faults
 
 
 def _raise_faults(what: str, faults: list[str]) -> None:

@@ -1,37 +1,34 @@
 """Find an installed architecture, load its manifest, and then exactly the class that was asked for.
 
 The registry knows every *name* from package metadata (`archsmith.installed`). A manifest is imported when its name is
-asked for, a class when its role is; nothing else of a plugin ever runs. A plugin is registered whole or not at all.
+asked for, a class when its role is, a command when its verb is invoked; nothing else of a plugin ever runs. A plugin
+is registered whole or not at all. Before the registry refuses a name, it looks once more at what is installed.
 """
 
-import dataclasses
-import importlib
-import os
+import copy
+import itertools
 import re
-import threading
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import archsmith
+from archsmith.catalog import Catalog
 from archsmith.errors import (
-    ArchsmithError,
     ArchsmithWarning,
     ClassNotAvailable,
-    PluginBroken,
     PluginConflict,
-    PluginDisabled,
     PluginError,
-    PluginIncompatible,
     UnknownArchitecture,
     UnknownTask,
     did_you_mean,
 )
-from archsmith.installed import Entry, Index, Kind, Settings, State, mark, repair, scan
-from archsmith.manifest import Manifest, load_manifest
+from archsmith.installed import Entry, Index, Kind, State
+from archsmith.manifest import Manifest, break_plugin, describe, load_class
 from archsmith.plugin import Architecture
 
-__all__ = ["KNOWN_PLUGINS", "Registry", "registry"]
+__all__ = ["KNOWN_PLUGINS", "Export", "Registry", "registry"]
 
 #: Architectures whose plugin the core can name when it is not installed.
 KNOWN_PLUGINS: Mapping[str, str] = {
@@ -46,21 +43,20 @@ KNOWN_PLUGINS: Mapping[str, str] = {
     "wav2vec2": "archsmith-wav2vec2",
 }
 
-_STATE_ERRORS: Mapping[State, type[PluginError]] = {
-    State.DISABLED: PluginDisabled,
-    State.CONFLICTING: PluginConflict,
-    State.INCOMPATIBLE: PluginIncompatible,
-    State.BROKEN: PluginBroken,
-}
 _CLASS_SUFFIX = re.compile(
     r"(config|model|backbone|pretrainedmodel|tokenizer|tokenizerfast|imageprocessor|featureextractor|processor|for\w+)"
 )
-_VARIABLES = ("ARCHSMITH_PLUGINS", "ARCHSMITH_DISABLE", "ARCHSMITH_PIN")
+_WRITER = re.compile(r"[A-Za-z0-9][\w.-]{0,99}( [A-Za-z0-9][\w.+!-]{0,49})?", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Export:
-    """A class that a plugin exports by name."""
+    """A class that a plugin provides.
+
+    Attributes:
+        entry: The entry point under which the plugin provides it.
+        reference: ``"module:Class"``, or the name of a class that another plugin exports.
+    """
 
     entry: Entry
     reference: str
@@ -78,33 +74,18 @@ class Registry:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._index: Index | None = None
-        self._index_settings: tuple[str | None, ...] = ()
-        self._manifests: dict[tuple[str, str], Manifest | PluginBroken] = {}
+        self._catalog = Catalog()
 
     # ---- what is installed ----------------------------------------------------------------------------------
 
     @property
     def index(self) -> Index:
-        """The latest scan; made anew when one of the ``ARCHSMITH_*`` variables has changed."""
-        settings = tuple(os.environ.get(name) for name in _VARIABLES)
-        with self._lock:
-            if self._index is None or settings != self._index_settings:
-                self._index = scan(Settings.from_environment())
-                self._index_settings = settings
-                for problem in self._index.problems:
-                    warnings.warn(problem, ArchsmithWarning, stacklevel=3)
-            return self._index
+        """What package metadata says: entries, problems of the settings, notes."""
+        return self._catalog.index
 
     def refresh(self) -> None:
-        """Forget the scan and every plugin that did not load; what was installed meanwhile is found again."""
-        importlib.invalidate_caches()
-        with self._lock:
-            self._index = None
-            self._manifests = {
-                key: manifest for key, manifest in self._manifests.items() if isinstance(manifest, Manifest)
-            }
+        """Forget the scan and every plugin that did not load; what was installed or repaired meanwhile is found."""
+        self._catalog.refresh()
 
     def names(self) -> list[str]:
         """Return every claimed model_type, whatever its state, without loading any plugin."""
@@ -112,15 +93,14 @@ class Registry:
 
     def entries(self, kind: Kind | None = None) -> list[Entry]:
         """Return what is installed, with the state as far as it is known now; loads nothing."""
-        return [self._current(entry) for entry in self.index.entries if kind in (None, entry.kind)]
+        return [entry for entry in self._catalog.entries() if kind in (None, entry.kind)]
 
     def load_all(self) -> None:
-        """Load every usable manifest, so that `entries` tells which of them are broken."""
-        for entry in self.index.entries:
-            if entry.kind is not Kind.COMMAND and entry.state is State.OK:
-                self._loaded(entry)
+        """Load every usable manifest, so that `entries` tells which of them are broken. Commands are not loaded."""
+        for entry in self._catalog.usable():
+            self._catalog.load(entry)
 
-    # ---- one architecture -----------------------------------------------------------------------------------
+    # ---- one name -------------------------------------------------------------------------------------------
 
     def get(self, model_type: str, *, source: str | None = None, written_by: str | None = None) -> Architecture:
         """Return the manifest record of one architecture; loads that plugin's manifest and no other.
@@ -128,69 +108,58 @@ class Registry:
         Args:
             model_type: The key in config.json.
             source: What asks for it ("config.json", a path), for the error message.
-            written_by: The plugin that the checkpoint says it was written by, for the error message.
+            written_by: What the checkpoint says it was written by, a name and a version, for the error
+                message; anything else is left out of it.
 
         Raises:
             UnknownArchitecture: No installed plugin provides it.
             PluginDisabled, PluginConflict, PluginIncompatible, PluginBroken: One does, but it can not be used.
         """
-        entry = self._entry(model_type, source, written_by)
-        return self._manifest(entry).architectures[model_type]
+        return self._find(model_type, source, written_by)[1]
 
     def tasks(self, model_type: str) -> dict[str, Export]:
         """Return task key → class reference for an architecture, with what installed extensions add.
 
-        A broken extension is left out with a warning; it does not take the architecture with it.
+        Extensions that can not be used are left out. Of two plugins that claim one task the owner of the architecture
+        is listed, and `load` refuses that task.
 
         Raises:
-            PluginConflict: Two plugins provide one task of this architecture.
+            PluginError: As for `get`.
         """
-        owner = self._entry(model_type)
-        tasks = {task: Export(owner, ref) for task, ref in self.get(model_type).models.items()}
-        for entry in self._extensions_of(model_type):
-            manifest = self._loaded(entry)
-            if isinstance(manifest, PluginBroken):
-                warnings.warn(str(manifest), ArchsmithWarning, stacklevel=2)
-                continue
-            for task, reference in manifest.extension_models(model_type).items():
-                known = tasks.setdefault(task, Export(entry, reference))
-                if known.entry.key != entry.key:
-                    raise PluginConflict(
-                        f"task {task!r} of {model_type!r} is provided by {known.entry} and by the extension {entry}. "
-                        f"Uninstall one, or switch it off: ARCHSMITH_DISABLE={entry.distribution}",
-                        model_type=model_type,
-                        distributions=(str(known.entry), str(entry)),
-                    )
-        return tasks
+        return {task: claims[0] for task, claims in self._claimed_tasks(model_type).items()}
 
     def load(self, model_type: str, role: str) -> type[Any]:
-        """Import and return the class that plays a role: ``config``, ``models.<task>``, ``tokenizer``, …
+        """Import and return the class that plays a role, such as ``config``, ``models.<task>`` or ``tokenizer``.
 
         Raises:
             UnknownTask: The architecture has no such task or component.
+            PluginConflict: Two plugins provide this task.
             PluginBroken: The reference does not lead to a class.
+            PluginError: As for `get`.
         """
         if role.startswith("models."):
-            return self._load_model(model_type, role.removeprefix("models."))
-        reference = self.get(model_type).references().get(role)
-        if reference is None:
+            return self._resolve(self._find_task(model_type, role.removeprefix("models.")))
+        entry, record = self._find(model_type)
+        references = record.references()
+        if role not in references:
             what = role.replace("_", " ")
-            raise UnknownTask(
-                f"{model_type!r} ({self._entry(model_type)}) has no {what}.", model_type=model_type, role=role
-            )
-        return self._resolve(Export(self._entry(model_type), reference))
+            hint = did_you_mean(role, references)
+            raise UnknownTask(f"{model_type!r} ({entry}) has no {what}.{hint}", model_type=model_type, role=role)
+        return self._resolve(Export(entry, references[role]))
 
-    def _load_model(self, model_type: str, task: str) -> type[Any]:
-        tasks = self.tasks(model_type)
-        if task not in tasks:
-            hint = did_you_mean(task, tasks)
-            raise UnknownTask(
-                f"{model_type!r} ({self._entry(model_type)}) has no model for the task {task!r}. "
-                f"It has: {', '.join(sorted(tasks)) or 'none'}.{hint}",
-                model_type=model_type,
-                task=task,
-            )
-        return self._resolve(tasks[task])
+    def command(self, verb: str) -> Any:
+        """Import and return the typer app of a command; nothing imports it before.
+
+        Raises:
+            PluginError: No installed plugin provides it.
+            PluginDisabled, PluginConflict, PluginIncompatible, PluginBroken: One does, but it can not be used.
+        """
+        entry = self._catalog.find(Kind.COMMAND, verb)
+        if entry is None:
+            verbs = sorted({each.name for each in self.entries(Kind.COMMAND)})
+            known = f"Installed: {_shorten(verbs)}.{did_you_mean(verb, verbs)}"
+            raise PluginError(f"No installed plugin provides the command {verb!r}. {known}", verb=verb)
+        return self._catalog.use(entry)
 
     def identify(self, config: Mapping[str, Any]) -> str | None:
         """Ask every usable plugin, in the order of their names, whose config.json without a known model_type this is.
@@ -198,44 +167,26 @@ class Registry:
         Args:
             config: The content of config.json.
         """
-        for entry in self.index.entries:
-            if entry.kind is not Kind.ARCHITECTURE or entry.state is not State.OK:
-                continue
-            manifest = self._loaded(entry)
-            if isinstance(manifest, PluginBroken) or manifest.identify is None:
+        owners = {entry.key: entry for entry in self._catalog.usable() if entry.kind is Kind.ARCHITECTURE}
+        for _, entry in sorted(owners.items()):
+            manifest = self._catalog.load(entry)
+            if not isinstance(manifest, Manifest) or manifest.identify is None:
                 continue
             try:
-                model_type = manifest.identify(dict(config))
-            except Exception as error:  # noqa: BLE001  # a stranger's code; the others still get their turn
-                warnings.warn(f"{entry}: its identify() hook failed: {error!r}", ArchsmithWarning, stacklevel=2)
+                answer = manifest.identify(copy.deepcopy(dict(config)))
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # noqa: BLE001  # a stranger's code; the others still get their turn
+                warnings.warn(f"{entry}: its identify() failed: {describe(error)}.", ArchsmithWarning, stacklevel=2)
                 continue
-            if model_type is not None:
-                if model_type in manifest.architectures:
-                    return str(model_type)
-                warnings.warn(
-                    f"{entry}: its identify() hook answered {model_type!r}, which it does not provide.",
-                    ArchsmithWarning,
-                    stacklevel=2,
-                )
+            if isinstance(answer, str) and answer in manifest.architectures:
+                return answer
+            if answer is not None:
+                message = f"{entry}: its identify() answered {answer!r}, which is no model_type of this plugin."
+                warnings.warn(message, ArchsmithWarning, stacklevel=2)
         return None
 
-    def provider(self, cls: type[Any]) -> Entry | None:
-        """Return the entry of the plugin that a configuration, model or preprocessing class comes from."""
-        package = cls.__module__.partition(".")[0]
-        for entry in self.index.entries:
-            if entry.kind is not Kind.COMMAND and entry.module.partition(".")[0] == package:
-                return entry
-        return None
-
-    def provenance(self, cls: type[Any]) -> dict[str, str]:
-        """Return what a saved file says about who wrote it: core version, plugin name and plugin version."""
-        import archsmith
-
-        entry = self.provider(cls)
-        written = {"version": archsmith.__version__}
-        return written | {"plugin": entry.distribution, "plugin_version": entry.version} if entry else written
-
-    # ---- classes by name ------------------------------------------------------------------------------------
+    # ---- classes --------------------------------------------------------------------------------------------
 
     def find_class(self, name: str) -> type[Any]:
         """Return the class that ``from archsmith import <name>`` means.
@@ -244,184 +195,174 @@ class Registry:
 
         Raises:
             ClassNotAvailable: Its plugin is known but not installed or not usable, or two plugins export the name.
+            PluginBroken: Its plugin exports the name, but the class does not import.
             AttributeError: No plugin exports it.
         """
         return self._resolve(self._find_export(name))
 
     def exports(self, entry: Entry) -> dict[str, str]:
-        """Return class name → reference for what one plugin provides under one entry, older names included."""
-        manifest = self._manifest(entry)
-        if entry.kind is Kind.EXTENSION:
-            return _classes(manifest.extension_models(entry.model_type).values())
-        architecture = manifest.architectures[entry.name]
-        classes = _classes(architecture.references().values())
-        return classes | {old: classes[new] for old, new in architecture.aliases.items() if new in classes}
+        """Return class name → reference for what one plugin provides under one entry, older names included.
+
+        Raises:
+            PluginDisabled, PluginConflict, PluginIncompatible, PluginBroken: It can not be used.
+        """
+        manifest: Manifest = self._catalog.use(entry)
+        return manifest.exports(entry)
+
+    def provider(self, cls: type[Any]) -> Entry | None:
+        """Return the entry of the plugin that a configuration, model or preprocessing class comes from."""
+        candidates = [
+            (shared, entry.state is State.OK, entry)
+            for entry in self.index.entries
+            if entry.kind is not Kind.COMMAND and (shared := _shared_parts(entry.module, cls.__module__))
+        ]
+        return max(candidates, key=lambda candidate: candidate[:2])[2] if candidates else None
+
+    def provenance(self, cls: type[Any]) -> dict[str, str]:
+        """Return what a saved file says about who wrote it: core version, plugin name and plugin version."""
+        entry = self.provider(cls)
+        written = {"version": archsmith.__version__}
+        return written | {"plugin": entry.distribution, "plugin_version": entry.version} if entry else written
+
+    # ---- how they are found ---------------------------------------------------------------------------------
+
+    def _find(
+        self, model_type: str, source: str | None = None, written_by: str | None = None
+    ) -> tuple[Entry, Architecture]:
+        entry = self._catalog.find(Kind.ARCHITECTURE, model_type)
+        if entry is None:
+            raise _unknown_architecture(model_type, self.names(), source, written_by)
+        manifest: Manifest = self._catalog.use(entry, source=source)
+        return entry, manifest.architectures[model_type]
+
+    def _claimed_tasks(self, model_type: str) -> dict[str, list[Export]]:
+        """Return who claims each task; the owner of the architecture comes first."""
+        owner, record = self._find(model_type)
+        claims = {task: [Export(owner, reference)] for task, reference in record.models.items()}
+        for entry in self._catalog.usable():
+            if entry.kind is Kind.EXTENSION and entry.model_type == model_type:
+                manifest = self._catalog.load(entry)
+                added = manifest.extension_models(model_type) if isinstance(manifest, Manifest) else {}
+                for task, reference in added.items():
+                    others = claims.setdefault(task, [])
+                    if reference not in [other.reference for other in others]:
+                        others.append(Export(entry, reference))
+        return claims
+
+    def _find_task(self, model_type: str, task: str) -> Export:
+        claims = self._claimed_tasks(model_type)
+        if task not in claims:
+            owner, _ = self._find(model_type)
+            message = (
+                f"{model_type!r} ({owner}) has no model for the task {task!r}. It has: {_shorten(sorted(claims))}."
+            )
+            for entry in self.entries(Kind.EXTENSION):
+                if entry.model_type == model_type and entry.state is not State.OK:
+                    message += f" Not asked: {entry.reason}"
+            raise UnknownTask(message + did_you_mean(task, claims), model_type=model_type, task=task)
+        if len(claims[task]) > 1:
+            first, second, *_ = claims[task]
+            raise PluginConflict(
+                f"task {task!r} of {model_type!r} is provided by {first.entry} and by the extension {second.entry}. "
+                f"Uninstall one, or switch it off: ARCHSMITH_DISABLE={second.entry.distribution}",
+                model_type=model_type,
+                task=task,
+                distributions=tuple(str(claim.entry) for claim in claims[task]),
+            )
+        return claims[task][0]
 
     def _find_export(self, name: str) -> Export:
-        lowered = name.lower()
-        entries = [entry for entry in self.entries() if entry.kind is not Kind.COMMAND]
-        near = [entry for entry in entries if lowered.startswith(_squash(entry.model_type))]
-        for group in (near, [entry for entry in entries if entry not in near]):
-            owners = self._owners(name, group)
-            if len(owners) > 1:
-                names = " and ".join(sorted(str(owner.entry) for owner in owners))
-                raise ClassNotAvailable(
-                    f"{name} is exported by {names}. Import it from the package that you mean, or switch one off with "
-                    "ARCHSMITH_DISABLE.",
-                    name=name,
-                )
-            if owners:
-                return owners[0]
-        self._explain_absence(name, [self._current(entry) for entry in near])
-        raise AttributeError(f"module 'archsmith' has no attribute {name!r}, and no installed plugin exports it.")
+        """Return who exports a class; before giving up, look again at what is installed."""
+        export = self._search_export(name)
+        if export is None:
+            self._catalog.look_again()
+            export = self._search_export(name)
+        if export is None:
+            raise self._absence(name)
+        return export
 
-    def _owners(self, name: str, entries: list[Entry]) -> list[Export]:
-        owners: dict[str, Export] = {}
-        for entry in entries:
-            if entry.state is State.OK and isinstance(self._loaded(entry), Manifest):
-                reference = self.exports(entry).get(name)
-                if reference is not None:
+    def _search_export(self, name: str) -> Export | None:
+        """Search the plugins whose model_type begins the name, then the others; load no more than that takes."""
+        usable = self._catalog.usable()
+        near = [entry for entry in usable if name.lower().startswith(_squash(entry.model_type))]
+        for group in (near, [entry for entry in usable if entry not in near]):
+            owners: dict[str, Export] = {}
+            for entry in group:
+                manifest = self._catalog.load(entry)
+                if isinstance(manifest, Manifest) and (reference := manifest.exports(entry).get(name)):
                     owners.setdefault(reference, Export(entry, reference))
-        return list(owners.values())
+            if len(owners) > 1:
+                claims = " and ".join(sorted(f"{owner.entry} ({owner.reference})" for owner in owners.values()))
+                remedy = "Import it from the package that you mean, or switch one off with ARCHSMITH_DISABLE"
+                raise ClassNotAvailable(f"{name} is exported by {claims}. {remedy}", name=name)
+            if owners:
+                return next(iter(owners.values()))
+        return None
 
-    def _explain_absence(self, name: str, near: list[Entry]) -> None:
-        """Raise if the name looks like a class of a plugin that can not be used or is not installed."""
-        lowered = name.lower()
-        unusable = sorted(
-            (entry for entry in near if entry.state is not State.OK), key=lambda entry: -len(entry.model_type)
-        )
+    def _absence(self, name: str) -> ClassNotAvailable | AttributeError:
+        """Say why no plugin exports a class: its plugin can not be used, is not installed, or there is none."""
+        entries = [entry for entry in self.entries() if entry.kind is not Kind.COMMAND]
+        unusable = [entry for entry in entries if entry.state is not State.OK]
+        for entry in sorted(unusable, key=lambda entry: -len(entry.model_type)):
+            if _names_class_of(name, entry.model_type):
+                return ClassNotAvailable(f"{name} can not be imported: {entry.reason} {entry.remedy}", name=name)
+        for model_type in sorted(KNOWN_PLUGINS.keys() - set(self.names()), key=len, reverse=True):
+            if _names_class_of(name, model_type):
+                missing = f"{name} belongs to {model_type!r}, which no installed plugin provides."
+                return ClassNotAvailable(f"{missing} Run: pip install {KNOWN_PLUGINS[model_type]}", name=name)
+        message = f"module 'archsmith' has no attribute {name!r}, and no installed plugin exports it."
         if unusable:
-            entry = unusable[0]
-            raise ClassNotAvailable(f"{name} can not be imported: {entry.reason} {entry.remedy}", name=name)
-        for model_type in sorted(KNOWN_PLUGINS, key=len, reverse=True):
-            prefix = _squash(model_type)
-            if lowered.startswith(prefix) and _CLASS_SUFFIX.fullmatch(lowered.removeprefix(prefix)):
-                if self.index.of(Kind.ARCHITECTURE, model_type):
-                    return
-                raise ClassNotAvailable(
-                    f"{name} belongs to {model_type!r}, which no installed plugin provides. "
-                    f"Run: pip install {KNOWN_PLUGINS[model_type]}",
-                    name=name,
-                )
-
-    # ---- entries, manifests, references ---------------------------------------------------------------------
-
-    def _entry(self, model_type: str, source: str | None = None, written_by: str | None = None) -> Entry:
-        """Return the one usable entry of an architecture, or raise the error that fits its state."""
-        claims = self.index.of(Kind.ARCHITECTURE, model_type)
-        if not claims:
-            self.refresh()
-            claims = self.index.of(Kind.ARCHITECTURE, model_type)
-        usable = [entry for entry in claims if entry.state is State.OK]
-        if usable:
-            return usable[0]
-        if not claims:
-            raise self._unknown(model_type, source, written_by)
-        order = (State.CONFLICTING, State.INCOMPATIBLE, State.BROKEN, State.DISABLED)
-        entry = min(claims, key=lambda claim: order.index(claim.state))
-        asked = f"{source} needs model_type {model_type!r}, but " if source else ""
-        raise _STATE_ERRORS[entry.state](
-            f"{asked}{entry.reason} {entry.remedy}",
-            model_type=model_type,
-            distributions=tuple(str(claim) for claim in claims),
-        )
-
-    def _unknown(self, model_type: str, source: str | None, written_by: str | None) -> UnknownArchitecture:
-        known = KNOWN_PLUGINS.get(model_type)
-        names = self.names()
-        message = f"{source} needs model_type" if source else "model_type"
-        message += f" {model_type!r}, which no installed plugin provides."
-        if known:
-            message += f" Run: pip install {known}"
-        else:
-            if written_by:
-                message += f" The checkpoint says it was written by {written_by}."
-            message += f" Installed: {', '.join(names) or 'none'}."
-            message += did_you_mean(model_type, [*names, *KNOWN_PLUGINS])
-        return UnknownArchitecture(message, model_type=model_type, install=known)
-
-    def _current(self, entry: Entry) -> Entry:
-        """Return the entry with the state that loading its manifest has shown, if it was loaded."""
-        failure = self._manifests.get((entry.key, entry.version))
-        if entry.state is State.OK and entry.kind is not Kind.COMMAND and isinstance(failure, PluginBroken):
-            return mark(entry, State.BROKEN, failure.reason, failure.remedy)
-        return entry
-
-    def _extensions_of(self, model_type: str) -> Iterator[Entry]:
-        for entry in self.index.entries:
-            if entry.kind is Kind.EXTENSION and entry.model_type == model_type and entry.state is State.OK:
-                yield entry
-
-    def _manifest(self, entry: Entry) -> Manifest:
-        """Return the manifest behind an entry, or raise the error that names why there is none."""
-        if entry.state is not State.OK:
-            raise _STATE_ERRORS[entry.state](f"{entry.reason} {entry.remedy}", distributions=(str(entry),))
-        manifest = self._loaded(entry)
-        if isinstance(manifest, PluginBroken):
-            # A fresh exception each time: a shared one would collect every caller's traceback.
-            raise PluginBroken(
-                str(manifest), reason=manifest.reason, remedy=manifest.remedy, distributions=(str(entry),)
-            ) from manifest.__cause__
-        return manifest
-
-    def _loaded(self, entry: Entry) -> Manifest | PluginBroken:
-        """Load all manifests of a distribution, once.
-
-        No lock is held while a plugin's module is imported (it might import archsmith's classes from another thread);
-        two threads that come at once both load, and the first result stays.
-        """
-        key = (entry.key, entry.version)
-        manifest = self._manifests.get(key)
-        if manifest is None:
-            entries = [
-                other for other in self.index.entries if other.key == entry.key and other.kind is not Kind.COMMAND
-            ]
-            try:
-                loaded: Manifest | PluginBroken = load_manifest(entries)
-            except PluginBroken as error:
-                loaded = error
-            with self._lock:
-                manifest = self._manifests.setdefault(key, loaded)
-        return manifest
+            message += f" Not asked: {_shorten(sorted({f'{entry} ({entry.state})' for entry in unusable}))}."
+        known = [export for entry in entries if entry.state is State.OK for export in self.exports(entry)]
+        return AttributeError(message + did_you_mean(name, known), name=name, obj=archsmith)
 
     def _resolve(self, export: Export) -> type[Any]:
-        """Import the class that a reference names."""
+        """Import the class that a reference names; one without a colon leads to another plugin."""
         entry, reference = export.entry, export.reference
-        if ":" not in reference:
-            return self._resolve(self._find_foreign(export))
-        module_name, _, class_name = reference.partition(":")
+        if ":" in reference:
+            return load_class(entry, reference)
         try:
-            module = importlib.import_module(module_name)
-            found = getattr(module, class_name)
-        except ArchsmithError:
-            raise
+            foreign = self._find_export(reference)
+        except ClassNotAvailable as error:
+            raise ClassNotAvailable(f"{entry} needs a class of another plugin. {error}", name=reference) from error
         except AttributeError as error:
-            if "module" in locals():
-                hint = did_you_mean(class_name, vars(module))
-                raise _broken(entry, f"{reference!r} names no class of that module.{hint}") from error
-            raise _broken(entry, f"{module_name}: {type(error).__name__}: {error}") from error
-        except (Exception, SystemExit) as error:
-            raise _broken(entry, f"{module_name}: {type(error).__name__}: {error}") from error
-        if not isinstance(found, type):
-            raise _broken(entry, f"{reference!r} is not a class but {type(found).__name__}")
-        return found
-
-    def _find_foreign(self, export: Export) -> Export:
-        """Follow a reference without a colon to the plugin that exports the class."""
-        try:
-            return self._find_export(export.reference)
-        except (AttributeError, ClassNotAvailable) as error:
-            raise _broken(export.entry, f"it refers to {export.reference!r}: {error}") from error
+            raise break_plugin(entry, f"it refers to {reference!r}, which no installed plugin exports") from error
+        return load_class(foreign.entry, foreign.reference)
 
 
-def _broken(entry: Entry, cause: str) -> PluginBroken:
-    reason = f"{entry} is broken: {cause.rstrip('.')}."
-    remedy = repair(entry.distribution)
-    return PluginBroken(f"{reason} {remedy}", reason=reason, remedy=remedy, distributions=(str(entry),))
+def _unknown_architecture(
+    model_type: str, names: list[str], source: str | None, written_by: str | None
+) -> UnknownArchitecture:
+    known = KNOWN_PLUGINS.get(model_type)
+    if source:
+        message = f"{source} needs model_type {model_type!r}, which no installed plugin provides."
+    else:
+        message = f"No installed plugin provides model_type {model_type!r}."
+    if known:
+        message += f" Run: pip install {known}"
+    else:
+        if written_by and _WRITER.fullmatch(written_by):
+            message += f" The checkpoint says it was written by {written_by}."
+        message += f" Installed: {_shorten(names)}.{did_you_mean(model_type, [*names, *KNOWN_PLUGINS])}"
+    return UnknownArchitecture(message, model_type=model_type, install=known)
 
 
-def _classes(references: Iterable[str]) -> dict[str, str]:
-    return {reference.partition(":")[2]: reference for reference in references if ":" in reference}
+def _names_class_of(name: str, model_type: str) -> bool:
+    """Tell whether a class name is a model_type followed by what the classes of a plugin usually end in."""
+    prefix = _squash(model_type)
+    return name.lower().startswith(prefix) and bool(_CLASS_SUFFIX.fullmatch(name[len(prefix) :].lower()))
+
+
+def _shorten(names: Iterable[str], most: int = 20) -> str:
+    listed = list(names)
+    more = [f"and {len(listed) - most} more"] if len(listed) > most else []
+    return ", ".join([*listed[:most], *more]) or "none"
+
+
+def _shared_parts(module: str, other: str) -> int:
+    """Count the packages that two modules have in common."""
+    pairs = zip(module.split("."), other.split("."), strict=False)
+    return len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)))
 
 
 def _squash(model_type: str) -> str:
