@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
+from archsmith.blank import without_values
 from archsmith.checkpoint import CONFIG_FILE, Checkpoint, encode_json, refuse_remote_code
 from archsmith.config import PreTrainedConfig
 from archsmith.errors import (
@@ -264,7 +265,7 @@ class PreTrainedModel(nn.Module, metaclass=_ModelType):
         _refuse_depth(config, weights)
         with _from_files():
             try:
-                with torch.device("meta"):
+                with without_values():
                     model = cls(config, **options)
             except (RuntimeError, OverflowError, MemoryError) as error:
                 raise ConfigError(f"{found or checkpoint.source}: no {cls.__name__} can be built: {error}") from error

