@@ -28,6 +28,17 @@ BUILT_IN: Mapping[str, str] = {
 }
 
 
+def _show_help(ctx: typer.Context, value: bool) -> None:
+    if value:
+        print(ctx.get_help())
+        raise typer.Exit
+
+
+#: Typer's own option has no default that is a bool, and checking that imports pydantic: a third of a short run.
+_Help = Annotated[bool, typer.Option("--help", callback=_show_help, is_eager=True, help="Show this message and end.")]
+_Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
 class Verbs(TyperGroup):
     """The group of all verbs. Listing them imports nothing; resolving one imports that one."""
 
@@ -68,7 +79,8 @@ def main() -> NoReturn:
 
 def run(args: Sequence[str]) -> int:
     """Run one command line and return its exit code. Nothing but `KeyboardInterrupt` handling is left to the caller."""
-    command = _group()
+    # A line that begins with a verb has no use for the options that install completion.
+    command = _group(completion=not args or args[0].startswith("-"))
     if "_ARCHSMITH_COMPLETE" in os.environ:
         command.main(prog_name="archsmith")
     flags = {"as_json": "--json" in args, "debug": "--debug" in args}
@@ -88,8 +100,8 @@ def run(args: Sequence[str]) -> int:
     return 0
 
 
-def _group() -> Any:
-    app = typer.Typer(name="archsmith", cls=Verbs, rich_markup_mode=None)
+def _group(*, completion: bool) -> Any:
+    app = typer.Typer(name="archsmith", cls=Verbs, add_completion=completion, rich_markup_mode=None)
     app.callback()(_root)
     return typer.main.get_command(app)
 
@@ -103,17 +115,19 @@ def _show_version(value: bool) -> None:
 
 
 def _root(
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    debug: _Debug = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and end.")
     ] = False,
+    wants_help: _Help = False,
 ) -> None:
     """Neural-network architectures as plugins: list, explain, check and instantiate what is installed."""
 
 
 def _common(
     json: Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on standard output.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    debug: _Debug = False,
+    wants_help: _Help = False,
 ) -> None:
     """Declare the options that every built-in verb has."""
 
@@ -131,7 +145,7 @@ def _built_in(verb: str) -> Any:
     command.params += _command(_common).params
     find_out = command.callback
 
-    def report(json: bool, debug: bool, **options: Any) -> None:  # noqa: ARG001  # run() has looked for it already
+    def report(json: bool, debug: bool, wants_help: bool, **options: Any) -> None:  # noqa: ARG001  # seen to before
         with contextlib.redirect_stdout(sys.stderr):  # a plugin may print as it is imported
             result: Report = find_out(**options)
         if json:

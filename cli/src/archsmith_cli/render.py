@@ -4,23 +4,23 @@ On a terminal, prose and wide cells are wrapped between words. Names are never c
 for them becomes wider than the terminal. In a pipe nothing is wrapped at all, and no line ends in spaces.
 """
 
-import json
+import itertools
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.text import Text
 
 __all__ = ["STATE_STYLES", "Cell", "Page", "Report", "Span", "clean", "encode", "shorten", "size"]
 
 _UNLIMITED = 1_000_000
-_NARROWEST = 40
 _WIDEST_PROSE = 100
 _NARROWEST_PROSE = 40
+_NARROWEST_CELL = 24
 
 STATE_STYLES: Mapping[str, str] = {
     "ok": "green",
@@ -44,7 +44,7 @@ class Cell:
     style: str = ""
 
 
-#: What a line or a table's cell is made of: one piece, or several in a row.
+#: What a table's cell is made of: one piece, or several below each other.
 Span = Cell | str | tuple[Cell | str, ...]
 
 
@@ -67,41 +67,24 @@ class Page:
     """A stream that text is drawn on, from top to bottom.
 
     Args:
-        stream: Where the text goes.
+        stream: Where the text goes. Styles are applied if it is a terminal, as `rich` decides.
         width: Columns; None: those of the terminal, or no limit if the stream is no terminal.
     """
 
     def __init__(self, stream: TextIO, *, width: int | None = None) -> None:
         self._stream = stream
-        self._fixed_width = width
-
-    @cached_property
-    def console(self) -> "Console":
-        """Rich's console on this stream, without any of its guesses about what text means."""
-        from rich.console import Console
-
-        width = self._fixed_width
-        if width is None and not self._stream.isatty():
-            width = _UNLIMITED
-        console = Console(
-            file=self._stream, width=width, markup=False, highlight=False, emoji=False, legacy_windows=False
-        )
-        console.width = max(console.width, _NARROWEST)
-        return console
-
-    @property
-    def width(self) -> int:
-        """The columns that may be used."""
-        return self.console.width
+        terminal = stream.isatty()
+        self._styled = terminal or "FORCE_COLOR" in os.environ
+        self.width = width or (_terminal_width(stream) if terminal else _UNLIMITED)
 
     @property
     def prose_width(self) -> int:
         """The columns that running text takes: long lines are hard to read."""
         return self.width if self.width == _UNLIMITED else min(self.width, _WIDEST_PROSE)
 
-    def line(self, *cells: Cell | str) -> None:
+    def line(self, *pieces: Cell | str) -> None:
         """Write one line as it stands, of several pieces."""
-        self._write(_text(cells))
+        self._write([_cell(piece) for piece in pieces])
 
     def blank(self) -> None:
         """Write an empty line."""
@@ -109,7 +92,7 @@ class Page:
 
     def verbatim(self, text: str) -> None:
         """Write text exactly as it is."""
-        print(text, file=self._stream)
+        self._stream.write(f"{text}\n")
 
     def heading(self, text: str) -> None:
         """Write a heading over what follows."""
@@ -121,65 +104,116 @@ class Page:
         Args:
             text: One or several paragraphs; a line break in it stays.
             label: What stands before the first line.
-            indent: Columns before everything, and at least so many before the later lines.
+            indent: Columns before everything.
         """
-        label = Cell(label) if isinstance(label, str) else label
-        gap = " " if label.text.endswith(":") else "  "
-        first = clean(label.text) + gap if label.text else ""
-        margin = " " * (indent + len(first))
-        lines = wrapped(text, max(self.prose_width - len(margin), _NARROWEST_PROSE))
-        for number, line in enumerate(lines):
-            if number == 0 and first:
-                self.line(" " * indent, label, gap, line)
+        label = _cell(label)
+        gap = "" if not label.text else " " if label.text.endswith(":") else "  "
+        margin = indent + _columns(label.text) + len(gap)
+        for number, line in enumerate(_wrap(clean(text), max(self.prose_width - margin, _NARROWEST_PROSE))):
+            if number:
+                self.line(" " * margin, line)
             else:
-                self.line(margin, line)
+                self.line(" " * indent, label, gap, line)
 
     def table(
         self,
         headers: Sequence[str],
         rows: Iterable[Sequence[Span]],
         *,
-        wrap: Sequence[str] = (),
+        wrap: str = "",
         right: Sequence[str] = (),
     ) -> None:
         """Write a table.
 
         Args:
             headers: The names of the columns; all empty: no header line.
-            rows: The cells; a line break in one stays.
-            wrap: The columns whose text may be wrapped between words.
+            rows: The cells.
+            wrap: The column whose text is wrapped between words if the terminal has no room for it.
             right: The columns of numbers.
         """
-        from rich.measure import Measurement
-        from rich.segment import Segment
-        from rich.table import Table
+        stacks = [[_stack(span) for span in row] for row in rows]
+        if any(headers):
+            stacks.insert(0, [[Cell(header, "bold")] for header in headers])
+        widths = [
+            max((_columns(cell.text) for stack in column for cell in stack), default=0)
+            for column in zip(*stacks, strict=True)
+        ]
+        if wrap:
+            place = headers.index(wrap)
+            room = self.width - sum(widths) + widths[place] - 2 * (len(widths) - 1)
+            widths[place] = min(widths[place], max(room, _NARROWEST_CELL))
+            for row in stacks:
+                row[place] = [Cell(line, cell.style) for cell in row[place] for line in _wrap(cell.text, widths[place])]
+        for row in stacks:
+            for cells in itertools.zip_longest(*row, fillvalue=Cell("")):
+                pieces: list[Cell] = []
+                for cell, width, header in zip(cells, widths, headers, strict=True):
+                    padding = Cell(" " * (width - _columns(cell.text)))
+                    pieces += [padding, cell, _GAP] if header in right else [cell, padding, _GAP]
+                self._write(pieces)
+
+    @cached_property
+    def _console(self) -> "Console":
+        from rich.console import Console
+
+        return Console(file=self._stream, markup=False, highlight=False, emoji=False, legacy_windows=False)
+
+    def _write(self, pieces: Sequence[Cell]) -> None:
+        if not self._styled:
+            self._stream.write("".join(cell.text for cell in pieces).rstrip() + "\n")
+            return
         from rich.text import Text
 
-        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold", show_header=any(headers))
-        for header in headers:
-            justify: Literal["left", "right"] = "right" if header in right else "left"
-            table.add_column(header, no_wrap=header not in wrap, overflow="fold", justify=justify)
-        for row in rows:
-            table.add_row(*map(_text, row))
-        options = self.console.options
-        needed = Measurement.get(self.console, options.update_width(_UNLIMITED), table).minimum
-        options = options.update_width(max(self.width, needed))
-        for segments in self.console.render_lines(table, options, pad=False):
-            self._write(Text.assemble(*((part.text, part.style or "") for part in Segment.simplify(segments))))
-
-    def _write(self, line: "Text") -> None:
-        line.rstrip()
-        self.console.print(line, soft_wrap=True)
+        text = Text.assemble(*((cell.text, cell.style) for cell in pieces))
+        text.rstrip()
+        self._console.print(text, soft_wrap=True)
 
 
-def _text(span: Span) -> "Text":
-    from rich.text import Text
+_GAP = Cell("  ")
 
-    if isinstance(span, str):
-        return Text(clean(span))
-    if isinstance(span, Cell):
-        return Text(clean(span.text), style=span.style)
-    return Text.assemble(*map(_text, span))
+
+def _cell(piece: Cell | str) -> Cell:
+    return Cell(clean(piece)) if isinstance(piece, str) else Cell(clean(piece.text), piece.style)
+
+
+def _stack(span: Span) -> list[Cell]:
+    """Return the lines of a table's cell."""
+    pieces = [_cell(piece) for piece in (span if isinstance(span, tuple) else (span,))]
+    return [Cell(line, piece.style) for piece in pieces for line in piece.text.split("\n")]
+
+
+def _columns(text: str) -> int:
+    """Return how many columns of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    import unicodedata
+
+    return sum(0 if unicodedata.combining(char) else 1 + (unicodedata.east_asian_width(char) in "WF") for char in text)
+
+
+def _terminal_width(stream: TextIO) -> int:
+    columns = os.environ.get("COLUMNS", "")
+    try:
+        return (
+            int(columns) if columns.isdigit() and int(columns) else os.get_terminal_size(stream.fileno()).columns or 80
+        )
+    except (OSError, ValueError, AttributeError):
+        return 80
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    """Return text as lines broken between words alone; a line's own indent stays with its continuation."""
+    if "\n" not in text and len(text) <= width:
+        return [text]
+    import textwrap
+
+    lines: list[str] = []
+    for line in text.splitlines():
+        indent = " " * (len(line) - len(line.lstrip(" -")))
+        lines += textwrap.wrap(
+            line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        ) or [""]
+    return lines
 
 
 def clean(text: str) -> str:
@@ -194,21 +228,10 @@ def clean(text: str) -> str:
     )
 
 
-def wrapped(text: str, width: int) -> list[str]:
-    """Return text as lines broken between words alone; a line's own indent stays with its continuation."""
-    import textwrap
-
-    lines: list[str] = []
-    for line in clean(text).splitlines():
-        indent = " " * (len(line) - len(line.lstrip(" -")))
-        lines += textwrap.wrap(
-            line, max(width, 1), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-        ) or [""]
-    return lines
-
-
 def encode(data: Any, stream: TextIO | None = None) -> str:
     """Return JSON with a two-space indent; characters that the stream can not encode are escaped."""
+    import json
+
     encoding = getattr(stream or sys.stdout, "encoding", None) or "utf-8"
     text = json.dumps(data, indent=2, ensure_ascii=False, default=str)
     try:
@@ -230,5 +253,7 @@ def size(count: int) -> str:
 
 def shorten(value: Any, limit: int = 60) -> str:
     """Return a JSON value on one line, a string without quotes, cut to a number of characters."""
+    import json
+
     text = value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= limit else f"{text[: limit - 3]}..."

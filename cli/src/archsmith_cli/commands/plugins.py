@@ -28,7 +28,7 @@ def run() -> Report:
             page.table(
                 ("PLUGIN", "VERSION", "STATE", "BRINGS"),
                 [tuple(_cells(brought)) for brought in plugins],
-                wrap=("BRINGS",),
+                wrap="BRINGS",
             )
         survey.draw_troubles(page, found, problems)
 

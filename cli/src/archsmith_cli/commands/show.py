@@ -115,7 +115,7 @@ def _draw(page: Page, data: dict[str, Any]) -> None:
             page.blank()
             page.heading(title)
             value = "VALUE" if data["preset"] else "DEFAULT"
-            page.table(("FIELD", value, "MEANING"), [_field_cells(row) for row in fields], wrap=("MEANING",))
+            page.table(("FIELD", value, "MEANING"), [_field_cells(row) for row in fields], wrap="MEANING")
         if not common and data["other_names"]:
             page.blank()
             names = ", ".join(f"{other} for {own}" for other, own in data["other_names"].items())
@@ -131,7 +131,7 @@ def _field_cells(row: dict[str, Any]) -> tuple[Span, ...]:
         style = "bold"
         meaning += f"; default {shorten(row['default'], 24)}" if "default" in row else ""
     doc = row["doc"]
-    return row["name"], Cell(shorten(shown, 24), style), (doc, "\n" if doc else "", Cell(meaning, "dim"))
+    return row["name"], Cell(shorten(shown, 24), style), (*([doc] if doc else ()), Cell(meaning, "dim"))
 
 
 def _draw_parts(page: Page, data: dict[str, Any]) -> None:
