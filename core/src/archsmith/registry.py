@@ -288,8 +288,7 @@ class Registry:
         for group in (near, [entry for entry in usable if entry not in near]):
             owners: dict[str, Export] = {}
             for entry in group:
-                manifest = self._catalog.load(entry)
-                if isinstance(manifest, Manifest) and (reference := manifest.exports(entry).get(name)):
+                if reference := self._exports(entry).get(name):
                     owners.setdefault(reference, Export(entry, reference))
             if len(owners) > 1:
                 claims = " and ".join(sorted(f"{owner.entry} ({owner.reference})" for owner in owners.values()))
@@ -313,8 +312,12 @@ class Registry:
         message = f"module 'archsmith' has no attribute {name!r}, and no installed plugin exports it."
         if unusable:
             message += f" Not asked: {_shorten(sorted({f'{entry} ({entry.state})' for entry in unusable}))}."
-        known = [export for entry in entries if entry.state is State.OK for export in self.exports(entry)]
+        known = [export for entry in entries if entry.state is State.OK for export in self._exports(entry)]
         return AttributeError(message + did_you_mean(name, known), name=name, obj=archsmith)
+
+    def _exports(self, entry: Entry) -> dict[str, str]:
+        manifest = self._catalog.load(entry)
+        return manifest.exports(entry) if isinstance(manifest, Manifest) else {}
 
     def _resolve(self, export: Export) -> type[Any]:
         """Import the class that a reference names; one without a colon leads to another plugin."""
