@@ -1,0 +1,227 @@
+"""Strangers' plugins, as real wheels in a fresh virtual environment without torch.
+
+Each toy is a source distribution (pyproject.toml and src/) that is written to a temporary folder, built with
+hatchling, and installed with pip beside the wheels of the core and the command line. Every module of a toy touches a
+file named after itself in the folder ``TOYS_SEEN`` when it is imported: that shows what ran.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import venv
+from dataclasses import dataclass, field
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LIGHT = ("importlib-metadata", "msgspec", "packaging", "pluggy", "rich", "typer")
+SEEN = "import os, pathlib\n(pathlib.Path(os.environ['TOYS_SEEN']) / __name__).touch()\n"
+BUILD = """
+import os, sys
+from hatchling.build import build_wheel
+for root in sys.argv[2:]:
+    os.chdir(root)
+    build_wheel(sys.argv[1])
+"""
+
+
+@dataclass
+class Toy:
+    """One source distribution."""
+
+    name: str
+    architectures: dict[str, str] = field(default_factory=dict)
+    extensions: dict[str, str] = field(default_factory=dict)
+    commands: dict[str, str] = field(default_factory=dict)
+    requires: str = '"archsmith>=0.1"'
+    modules: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def package(self) -> str:
+        return self.name.replace("-", "_")
+
+    def write(self, root: Path) -> Path:
+        """Write pyproject.toml and src/<package>/."""
+        project = root / self.name
+        source = project / "src" / self.package
+        source.mkdir(parents=True)
+        groups = {"architectures": self.architectures, "extensions": self.extensions, "commands": self.commands}
+        points = [
+            f'[project.entry-points."archsmith.{group}"]\n' + "\n".join(f'"{k}" = "{v}"' for k, v in rows.items())
+            for group, rows in groups.items()
+            if rows
+        ]
+        head = f"""
+            [build-system]
+            requires = ["hatchling"]
+            build-backend = "hatchling.build"
+
+            [project]
+            name = "{self.name}"
+            version = "1.0"
+            dependencies = [{self.requires}]
+
+            """
+        (project / "pyproject.toml").write_text(dedent(head) + "\n\n".join(points) + "\n")
+        for module, text in {"__init__": "", **self.modules}.items():
+            (source / f"{module}.py").write_text(SEEN + dedent(text))
+        return project
+
+
+def manifest(model_type, package, *, before="", model="Model"):
+    """Return the source of a manifest with a configuration and one model."""
+    name = model_type.capitalize()
+    return f"""{before}
+from archsmith.plugin import Architecture, hookimpl
+
+@hookimpl
+def architectures():
+    yield Architecture(
+        model_type="{model_type}",
+        config="{package}.config:{name}Config",
+        models={{"base": "{package}.model:{name}{model}"}},
+    )
+"""
+
+
+def architecture(model_type, *, distribution=None, requires='"archsmith>=0.1"', before="", model="Model"):
+    """Return a toy with one architecture, which is sound unless the arguments spoil it."""
+    distribution = distribution or f"acme-{model_type}"
+    package, name = distribution.replace("-", "_"), model_type.capitalize()
+    config = f"""
+        from archsmith.config import PreTrainedConfig
+
+        class {name}Config(PreTrainedConfig):
+            model_type = "{model_type}"
+            hidden_size: int = 8
+        """
+    return Toy(
+        distribution,
+        architectures={model_type: f"{package}.plugin"},
+        requires=requires,
+        modules={
+            "plugin": manifest(model_type, package, before=before, model=model),
+            "config": config,
+            "model": f"class {name}Model:\n    pass\n",
+        },
+    )
+
+
+EXTENSION = """
+from archsmith.plugin import Extension, hookimpl
+
+@hookimpl
+def extensions():
+    yield Extension(model_type="good", models={"acme-task": "acme_extension.model:GoodForAcmeTask"})
+"""
+GREET = """
+import typer
+
+app = typer.Typer()
+
+@app.command()
+def greet(name: str = "you"):
+    print(f"hello, {name}")
+"""
+TOYS = (
+    architecture("good"),
+    architecture("broken", before="import acme_is_not_installed"),
+    architecture("newer", requires='"archsmith>=99"'),
+    architecture("twin", distribution="acme-twin-a"),
+    architecture("twin", distribution="acme-twin-b"),
+    architecture("off"),
+    architecture("typo", model="Modle"),
+    architecture("exits", before="import sys; sys.exit('not on my watch')"),
+    architecture("prints", before="print('welcome to acme')"),
+    Toy(
+        "acme-extension",
+        extensions={"good.acme": "acme_extension.plugin"},
+        modules={"plugin": EXTENSION, "model": "class GoodForAcmeTask:\n    pass\n"},
+    ),
+    Toy("acme-commands", commands={"greet": "acme_commands.greet:app"}, modules={"greet": GREET}),
+    Toy("acme-sulk", commands={"sulk": "acme_sulk.sulk:app"}, modules={"sulk": "raise SystemExit(3)\n"}),
+)
+LATE = architecture("late")
+
+
+@dataclass
+class Environment:
+    """A virtual environment with everything installed, but the late toy, which lies beside it as a wheel."""
+
+    root: Path
+    late: Path
+
+    @property
+    def scripts(self) -> Path:
+        return self.root / ("Scripts" if os.name == "nt" else "bin")
+
+    @property
+    def python(self) -> Path:
+        return self.scripts / "python"
+
+    def pip(self, *arguments: object) -> None:
+        """Run this session's pip on the environment."""
+        pip = [sys.executable, "-m", "pip", "--python", self.python, "--disable-pip-version-check", "-q"]
+        subprocess.run([*map(str, pip), *map(str, arguments)], check=True, timeout=300)
+
+
+@dataclass
+class Runner:
+    """Runs programs in the environment, and knows which modules of the toys they have imported."""
+
+    environment: Environment
+    folder: Path
+
+    def variables(self, settings: dict[str, str]) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ARCHSMITH", "PYTHON"))}
+        self.folder.mkdir(exist_ok=True)
+        return inherited | {"TOYS_SEEN": str(self.folder), "COLUMNS": "500"} | settings
+
+    def python(self, program: str, **settings: str):
+        """Run a program that puts its answer into ``answer``; warnings are errors."""
+        program = f"answer = None\n{dedent(program)}\nimport json\nprint(json.dumps(answer))"
+        command = [self.environment.python, "-I", "-W", "error", "-c", program]
+        done = subprocess.run(
+            command, env=self.variables(settings), capture_output=True, text=True, timeout=60, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        return json.loads(done.stdout)
+
+    def archsmith(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        """Run the command line."""
+        command = [self.environment.scripts / "archsmith", *arguments]
+        return subprocess.run(
+            command, env=self.variables(settings), capture_output=True, text=True, timeout=60, check=False
+        )
+
+    def imported(self) -> set[str]:
+        """Return the modules of the toys that have been imported so far."""
+        return {path.name for path in self.folder.iterdir()}
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory) -> Environment:
+    """Build all wheels, make a virtual environment, install."""
+    folder = tmp_path_factory.mktemp("third-party")
+    wheels, late = folder / "wheels", folder / "late"
+    for place, projects in (
+        (wheels, [ROOT / "core", ROOT / "cli", *(toy.write(folder / "sources") for toy in TOYS)]),
+        (late, [LATE.write(folder / "sources")]),
+    ):
+        place.mkdir()
+        subprocess.run([sys.executable, "-c", BUILD, place, *projects], check=True, timeout=300, capture_output=True)
+    environment = Environment(folder / "environment", next(late.glob("*.whl")))
+    venv.create(environment.root, symlinks=os.name != "nt")
+    constraints = ROOT / "constraints.txt"
+    environment.pip("install", *(["-c", constraints] if constraints.exists() else []), *LIGHT)
+    environment.pip("install", "--no-deps", "--no-index", *wheels.glob("*.whl"))
+    return environment
+
+
+@pytest.fixture
+def run(environment, tmp_path) -> Runner:
+    """Return what runs programs in the environment."""
+    return Runner(environment, tmp_path / "seen")
