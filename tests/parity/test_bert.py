@@ -1,0 +1,187 @@
+"""BERT equals the reference: outputs, hidden states, maps, losses and gradients, for many configurations and inputs."""
+
+import pytest
+import torch
+
+from .cases import ACTIVATIONS, CLOSED, INPUTS, PROBLEMS, SQUARE, token_labels
+from .support import (
+    Pair,
+    assert_forward,
+    assert_gradient_of_embeddings,
+    assert_gradients,
+    assert_same_output,
+    build,
+    ids,
+    ragged,
+)
+
+TINY = {
+    "vocab_size": 41,
+    "hidden_size": 24,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 3,
+    "intermediate_size": 37,
+    "max_position_embeddings": 19,
+    "hidden_dropout_prob": 0.0,
+    "attention_probs_dropout_prob": 0.0,
+}
+#: Class → options of its constructor.
+CLASSES = {
+    "base": ("BertModel", {}),
+    "without pooler": ("BertModel", {"add_pooling_layer": False}),
+    "masked words": ("BertForMaskedLM", {}),
+    "classes": ("BertForSequenceClassification", {}),
+}
+CONFIGS = {
+    "plain": {},
+    "one layer": {"num_hidden_layers": 1},
+    "five layers": {"num_hidden_layers": 5},
+    "one head": {"num_attention_heads": 1},
+    "five heads of seven": {"num_attention_heads": 5, "hidden_size": 35},
+    "heads of one": {"num_attention_heads": 6, "hidden_size": 6},
+    "width one": {"num_attention_heads": 1, "hidden_size": 1, "layer_norm_eps": 0.1},
+    "eight heads of eight": {"num_attention_heads": 8, "hidden_size": 64},
+    "narrow inside": {"intermediate_size": 1},
+    "small vocabulary": {"vocab_size": 2},
+    "as many positions as tokens": {"max_position_embeddings": 11},
+    "larger epsilon": {"layer_norm_eps": 1e-5},
+    "huge epsilon": {"layer_norm_eps": 0.5},
+    "no padding token": {"pad_token_id": None},
+    "another padding token": {"pad_token_id": 40},
+    "one token type": {"type_vocab_size": 1},
+    "five token types": {"type_vocab_size": 5},
+    "separate embeddings": {"tie_word_embeddings": False},
+    "causal": {"is_decoder": True},
+    "causal, relu, one layer": {"is_decoder": True, "hidden_act": "relu", "num_hidden_layers": 1},
+    "no initial spread": {"initializer_range": 0.0},
+}
+ATTENTION = ("sdpa", "eager")
+
+
+def pair_of(kind: str, attention: str = "sdpa", /, **values) -> Pair:
+    name, options = CLASSES[kind]
+    return build(name, TINY | values, attention=attention, **options)
+
+
+def labelled(kind: str, values: dict, inputs: dict) -> dict:
+    """Add the labels that a class takes."""
+    settings = TINY | values
+    if kind == "masked words":
+        return inputs | {"labels": token_labels(settings["vocab_size"])}
+    return inputs | {"labels": torch.tensor([0, 1, 1])} if kind == "classes" else inputs
+
+
+def typed(values: dict) -> torch.Tensor:
+    return ids(values.get("type_vocab_size", 2), seed=10)
+
+
+@pytest.mark.parametrize("values", CONFIGS.values(), ids=CONFIGS)
+@pytest.mark.parametrize("kind", CLASSES)
+def test_configurations(kind, values):
+    pair = pair_of(kind, **values)
+    inputs = {
+        "input_ids": ids((TINY | values)["vocab_size"]),
+        "attention_mask": ragged(),
+        "token_type_ids": typed(values),
+    }
+    asked = labelled(kind, values, inputs)
+    for attention in ATTENTION:
+        assert_forward(pair.attend_with(attention), asked)
+        assert_gradients(pair, asked)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activations(name):
+    pair = pair_of("masked words", hidden_act=name)
+    asked = labelled("masked words", {}, {"input_ids": ids(41), "attention_mask": ragged()})
+    assert_forward(pair, asked)
+    assert_gradients(pair, asked)
+
+
+@pytest.mark.parametrize("attention", ATTENTION)
+@pytest.mark.parametrize("causal", [False, True], ids=["both ways", "causal"])
+@pytest.mark.parametrize("kind", CLASSES)
+def test_inputs(kind, causal, attention):
+    pair = pair_of(kind, attention, is_decoder=causal)
+    for name, make in INPUTS.items():
+        if name not in SQUARE or attention == "sdpa":
+            assert_forward(pair, make(41, 19, 24, 3))
+
+
+@pytest.mark.parametrize("name", SQUARE)
+def test_square_boolean_masks_mean_the_same_in_both_implementations(name):
+    pair = pair_of("base")
+    inputs = INPUTS[name](41, 19, 24, 3)
+    with torch.no_grad():
+        theirs = pair.theirs(**inputs)
+        pair.ours.set_attn_implementation("eager")
+        assert_same_output(pair.ours(**inputs), theirs)
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_token_types(kind, count):
+    pair = pair_of(kind, type_vocab_size=count)
+    inputs = {"input_ids": ids(41), "token_type_ids": ids(count, seed=10)}
+    assert_forward(pair, inputs)
+    assert_forward(pair, inputs | {"position_ids": ids(19, seed=6), "attention_mask": ragged(left=True)})
+
+
+@pytest.mark.parametrize(("problem", "count", "labels"), PROBLEMS.values(), ids=PROBLEMS)
+def test_classification_losses(problem, count, labels):
+    pair = pair_of("classes", num_labels=count, problem_type=problem)
+    asked = {"input_ids": ids(41), "attention_mask": ragged(), "labels": labels}
+    assert_forward(pair, asked)
+    assert_gradients(pair, asked)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("tied", [True, False])
+def test_masked_word_losses(tied, share):
+    pair = pair_of("masked words", tie_word_embeddings=tied)
+    asked = {"input_ids": ids(41), "attention_mask": ragged(), "labels": token_labels(41, share=share)}
+    assert_forward(pair, asked)
+    assert_gradients(pair, asked)
+
+
+def test_a_loss_over_no_token_is_the_references():
+    pair = pair_of("masked words")
+    assert_forward(pair, {"input_ids": ids(41), "labels": torch.full((3, 11), -100)})
+
+
+@pytest.mark.parametrize("attention", ATTENTION)
+def test_gradients_through_inputs(attention):
+    pair = pair_of("base", attention)
+    for name, make in INPUTS.items():
+        if attention == "sdpa" or name not in (*SQUARE, *CLOSED):
+            assert_gradients(pair, make(41, 19, 24, 3))
+
+
+@pytest.mark.parametrize("attention", ATTENTION)
+def test_gradients_of_embedded_words(attention):
+    pair = pair_of("masked words", attention)
+    given = INPUTS["embeddings"](41, 19, 24, 3) | {"labels": token_labels(41)}
+    assert_gradient_of_embeddings(pair, given)
+
+
+@pytest.mark.parametrize("attention", ATTENTION)
+@pytest.mark.parametrize("kind", CLASSES)
+def test_dropout_falls_at_the_same_places_with_the_same_rates(kind, attention):
+    rates = {"hidden_dropout_prob": 0.3, "attention_probs_dropout_prob": 0.2, "classifier_dropout": 0.6}
+    pair = pair_of(kind, attention, **rates)
+    asked = labelled(kind, {}, {"input_ids": ids(41), "attention_mask": ragged()})
+    assert_gradients(pair, asked, seed=11)
+
+
+def test_the_classifier_drops_as_the_hidden_states_unless_told_otherwise():
+    pair = pair_of("classes", hidden_dropout_prob=0.4, classifier_dropout=None)
+    assert_gradients(pair, {"input_ids": ids(41), "labels": torch.tensor([0, 1, 1])}, seed=12)
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_the_configuration_decides_what_is_returned(kind):
+    pair = pair_of(kind, "eager", output_hidden_states=True, output_attentions=True)
+    with torch.no_grad():
+        ours, theirs = (model(ids(41)) for model in (pair.ours, pair.theirs))
+    assert {"hidden_states", "attentions"} <= set(ours.keys())
+    assert_same_output(ours, theirs)

@@ -1,0 +1,156 @@
+"""DistilBERT equals the reference: outputs, hidden states, maps, losses and gradients, for many configurations."""
+
+import pytest
+import torch
+
+from .cases import ACTIVATIONS, CLOSED, INPUTS, PROBLEMS, SQUARE, token_labels
+from .support import (
+    Pair,
+    assert_forward,
+    assert_gradient_of_embeddings,
+    assert_gradients,
+    assert_same_output,
+    build,
+    ids,
+    ragged,
+)
+
+TINY = {
+    "vocab_size": 41,
+    "dim": 24,
+    "n_layers": 2,
+    "n_heads": 3,
+    "hidden_dim": 37,
+    "max_position_embeddings": 19,
+    "dropout": 0.0,
+    "attention_dropout": 0.0,
+    "seq_classif_dropout": 0.0,
+}
+CLASSES = {
+    "base": "DistilBertModel",
+    "masked words": "DistilBertForMaskedLM",
+    "classes": "DistilBertForSequenceClassification",
+}
+CONFIGS = {
+    "plain": {},
+    "one layer": {"n_layers": 1},
+    "five layers": {"n_layers": 5},
+    "one head": {"n_heads": 1},
+    "five heads of seven": {"n_heads": 5, "dim": 35},
+    "heads of one": {"n_heads": 6, "dim": 6},
+    "eight heads of eight": {"n_heads": 8, "dim": 64},
+    "narrow inside": {"hidden_dim": 1},
+    "small vocabulary": {"vocab_size": 2},
+    "as many positions as tokens": {"max_position_embeddings": 11},
+    "no padding token": {"pad_token_id": None},
+    "another padding token": {"pad_token_id": 40},
+    "waves for positions": {"sinusoidal_pos_embds": True},
+    "separate embeddings": {"tie_word_embeddings": False},
+    "separate embeddings, silu, one layer": {"tie_word_embeddings": False, "activation": "silu", "n_layers": 1},
+    "no initial spread": {"initializer_range": 0.0},
+    "another head's dropout": {"qa_dropout": 0.7},
+}
+ATTENTION = ("sdpa", "eager")
+
+
+def pair_of(kind: str, attention: str = "sdpa", /, **values) -> Pair:
+    return build(CLASSES[kind], TINY | values, attention=attention)
+
+
+def labelled(kind: str, values: dict, inputs: dict) -> dict:
+    """Add the labels that a class takes."""
+    if kind == "masked words":
+        return inputs | {"labels": token_labels((TINY | values)["vocab_size"])}
+    return inputs | {"labels": torch.tensor([0, 1, 1])} if kind == "classes" else inputs
+
+
+@pytest.mark.parametrize("values", CONFIGS.values(), ids=CONFIGS)
+@pytest.mark.parametrize("kind", CLASSES)
+def test_configurations(kind, values):
+    pair = pair_of(kind, **values)
+    inputs = {"input_ids": ids((TINY | values)["vocab_size"]), "attention_mask": ragged()}
+    asked = labelled(kind, values, inputs)
+    for attention in ATTENTION:
+        assert_forward(pair.attend_with(attention), asked)
+        assert_gradients(pair, asked)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activations(name):
+    pair = pair_of("masked words", activation=name)
+    asked = labelled("masked words", {}, {"input_ids": ids(41), "attention_mask": ragged()})
+    assert_forward(pair, asked)
+    assert_gradients(pair, asked)
+
+
+@pytest.mark.parametrize("attention", ATTENTION)
+@pytest.mark.parametrize("kind", CLASSES)
+def test_inputs(kind, attention):
+    pair = pair_of(kind, attention)
+    for name, make in INPUTS.items():
+        if name not in SQUARE or attention == "sdpa":
+            assert_forward(pair, make(41, 19, 24, 3))
+
+
+@pytest.mark.parametrize("name", SQUARE)
+def test_square_boolean_masks_mean_the_same_in_both_implementations(name):
+    pair = pair_of("base")
+    inputs = INPUTS[name](41, 19, 24, 3)
+    with torch.no_grad():
+        theirs = pair.theirs(**inputs)
+        pair.ours.set_attn_implementation("eager")
+        assert_same_output(pair.ours(**inputs), theirs)
+
+
+@pytest.mark.parametrize("attention", ATTENTION)
+def test_gradients_through_inputs(attention):
+    pair = pair_of("base", attention)
+    for name, make in INPUTS.items():
+        if attention == "sdpa" or name not in (*SQUARE, *CLOSED):
+            assert_gradients(pair, make(41, 19, 24, 3))
+
+
+@pytest.mark.parametrize("attention", ATTENTION)
+def test_gradients_of_embedded_words(attention):
+    pair = pair_of("masked words", attention)
+    given = INPUTS["embeddings"](41, 19, 24, 3) | {"labels": token_labels(41)}
+    assert_gradient_of_embeddings(pair, given)
+
+
+@pytest.mark.parametrize(("problem", "count", "labels"), PROBLEMS.values(), ids=PROBLEMS)
+def test_classification_losses(problem, count, labels):
+    pair = pair_of("classes", num_labels=count, problem_type=problem)
+    asked = {"input_ids": ids(41), "attention_mask": ragged(), "labels": labels}
+    assert_forward(pair, asked)
+    assert_gradients(pair, asked)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("tied", [True, False])
+def test_masked_word_losses(tied, share):
+    pair = pair_of("masked words", tie_word_embeddings=tied)
+    asked = {"input_ids": ids(41), "attention_mask": ragged(), "labels": token_labels(41, share=share)}
+    assert_forward(pair, asked)
+    assert_gradients(pair, asked)
+
+
+def test_a_loss_over_no_token_is_the_references():
+    pair = pair_of("masked words")
+    assert_forward(pair, {"input_ids": ids(41), "labels": torch.full((3, 11), -100)})
+
+
+@pytest.mark.parametrize("attention", ATTENTION)
+@pytest.mark.parametrize("kind", CLASSES)
+def test_dropout_falls_at_the_same_places_with_the_same_rates(kind, attention):
+    pair = pair_of(kind, attention, dropout=0.3, attention_dropout=0.2, seq_classif_dropout=0.6)
+    asked = labelled(kind, {}, {"input_ids": ids(41), "attention_mask": ragged()})
+    assert_gradients(pair, asked, seed=11)
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_the_configuration_decides_what_is_returned(kind):
+    pair = pair_of(kind, "eager", output_hidden_states=True, output_attentions=True)
+    with torch.no_grad():
+        ours, theirs = (model(ids(41)) for model in (pair.ours, pair.theirs))
+    assert {"hidden_states", "attentions"} <= set(ours.keys())
+    assert_same_output(ours, theirs)
