@@ -134,16 +134,9 @@ class Page:
         stacks = [[_stack(span) for span in row] for row in rows]
         if any(headers):
             stacks.insert(0, [[Cell(header, "bold")] for header in headers])
-        widths = [
-            max((_columns(cell.text) for stack in column for cell in stack), default=0)
-            for column in zip(*stacks, strict=True)
-        ]
         if wrap:
-            place = headers.index(wrap)
-            room = self.width - sum(widths) + widths[place] - 2 * (len(widths) - 1)
-            widths[place] = min(widths[place], max(room, _NARROWEST_CELL))
-            for row in stacks:
-                row[place] = [Cell(line, cell.style) for cell in row[place] for line in _wrap(cell.text, widths[place])]
+            self._wrap_column(stacks, headers.index(wrap))
+        widths = [_width(column) for column in zip(*stacks, strict=True)]
         for row in stacks:
             for cells in itertools.zip_longest(*row, fillvalue=Cell("")):
                 pieces: list[Cell] = []
@@ -151,6 +144,14 @@ class Page:
                     padding = Cell(" " * (width - _columns(cell.text)))
                     pieces += [padding, cell, _GAP] if header in right else [cell, padding, _GAP]
                 self._write(pieces)
+
+    def _wrap_column(self, stacks: list[list[list[Cell]]], place: int) -> None:
+        """Wrap the text of one column to what the others leave of the page."""
+        widths = [_width(column) for column in zip(*stacks, strict=True)]
+        others = sum(widths) - widths[place] + 2 * (len(widths) - 1)
+        room = max(self.width - others, _NARROWEST_CELL)
+        for row in stacks:
+            row[place] = [Cell(line, cell.style) for cell in row[place] for line in _wrap(cell.text, room)]
 
     @cached_property
     def _console(self) -> "Console":
@@ -180,6 +181,10 @@ def _stack(span: Span) -> list[Cell]:
     """Return the lines of a table's cell."""
     pieces = [_cell(piece) for piece in (span if isinstance(span, tuple) else (span,))]
     return [Cell(line, piece.style) for piece in pieces for line in piece.text.split("\n")]
+
+
+def _width(column: Iterable[list[Cell]]) -> int:
+    return max((_columns(cell.text) for stack in column for cell in stack), default=0)
 
 
 def _columns(text: str) -> int:

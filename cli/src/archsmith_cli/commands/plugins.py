@@ -8,7 +8,7 @@ from archsmith_cli import survey
 from archsmith_cli.render import Cell, Page, Report
 
 #: The state of a distribution is the first of these that one of its entries has.
-_GRAVEST = (State.BROKEN, State.INCOMPATIBLE, State.CONFLICTING, State.DISABLED, State.OK)
+_GRAVEST = (State.BROKEN, State.INCOMPATIBLE, State.CONFLICTING, State.OK, State.DISABLED)
 _KEYS = {Kind.ARCHITECTURE: "architectures", Kind.EXTENSION: "extensions", Kind.COMMAND: "commands"}
 
 

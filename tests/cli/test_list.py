@@ -1,0 +1,83 @@
+"""``archsmith list``."""
+
+
+def test_nothing_installed(archsmith):
+    result = archsmith("list")
+    assert (result.code, result.err) == (0, "")
+    assert result.out == (
+        "No architecture is installed. Each comes in a package of its own: pip install archsmith-distilbert\n"
+    )
+    assert archsmith("list", "--json").data == {"architectures": [], "problems": []}
+
+
+def test_states_stand_in_the_table_and_reasons_below(archsmith, site, monkeypatch):
+    monkeypatch.setenv("ARCHSMITH_DISABLE", "toy-off,toy-offf")
+    site.install("fine")
+    site.install("off")
+    site.install("old", requires=("archsmith>=9",))
+    site.install("both")
+    site.declare("other-both", version="2.0", architectures={"both": "other.plugin"})
+    result = archsmith("list")
+    assert (result.code, result.err) == (0, "")
+    assert result.out == (
+        "ARCHITECTURE  DISTRIBUTION  VERSION  STATE\n"
+        "both          other-both    2.0      conflicting\n"
+        "both          toy-both      1.0      conflicting\n"
+        "fine          toy-fine      1.0      ok\n"
+        "off           toy-off       1.0      disabled\n"
+        "old           toy-old       1.0      incompatible\n"
+        "\n"
+        "conflicting  model_type 'both' is claimed by 2 distributions: other-both 2.0, toy-both 1.0.\n"
+        "             Uninstall all but one, or pin one: ARCHSMITH_PIN=both=other-both\n"
+        "\n"
+        "disabled  toy-off 1.0 is switched off by ARCHSMITH_DISABLE.\n"
+        "          Remove toy-off from ARCHSMITH_DISABLE\n"
+        "\n"
+        "incompatible  toy-old 1.0 asks for archsmith>=9, but archsmith 0.1.0 is installed.\n"
+        "              Run: pip install --upgrade archsmith toy-old\n"
+        "\n"
+        "settings  ARCHSMITH_DISABLE names 'toy-offf', which is not an installed plugin. Did you mean 'toy-off'?\n"
+    )
+
+
+def test_json(archsmith, site, monkeypatch):
+    monkeypatch.setenv("ARCHSMITH_PIN", "nonsense")
+    site.install("fine")
+    assert archsmith("list", "--json").data == {
+        "architectures": [
+            {
+                "model_type": "fine",
+                "distribution": "toy-fine",
+                "version": "1.0",
+                "state": "ok",
+                "reason": None,
+                "remedy": None,
+            }
+        ],
+        "problems": ["ARCHSMITH_PIN holds 'nonsense'; expected model_type=distribution, comma-separated."],
+    }
+
+
+def test_tasks_loads_the_manifests(archsmith, site, manifest_of):
+    site.install("fine", manifest=manifest_of("toy_fine", "fine", 'tokenizer_fast="toy_fine.tokenizer:FineTokenizer",'))
+    site.install("wrong", manifest="import nowhere")
+    result = archsmith("list", "--tasks")
+    assert (result.code, result.err) == (0, "")
+    assert result.out == (
+        "fine  toy-fine 1.0\n"
+        "  tasks          base, masked-lm\n"
+        "  preprocessing  tokenizer_fast\n"
+        "\n"
+        "wrong  toy-wrong 1.0  broken\n"
+        "\n"
+        "broken  toy-wrong 1.0 is broken: toy_wrong.plugin: ModuleNotFoundError: No module named 'nowhere'.\n"
+        "        Run: pip install --upgrade toy-wrong (or: pip uninstall toy-wrong)\n"
+    )
+    fine, wrong = archsmith("list", "--tasks", "--json").data["architectures"]
+    assert (fine["tasks"], fine["preprocessing"]) == (["base", "masked-lm"], ["tokenizer_fast"])
+    assert (wrong["state"], wrong["tasks"], wrong["preprocessing"]) == ("broken", [], [])
+
+
+def test_without_tasks_a_plugin_that_does_not_load_is_not_known_to_be_broken(archsmith, site):
+    site.install("wrong", manifest="import nowhere")
+    assert archsmith("list", "--json").data["architectures"][0]["state"] == "ok"

@@ -1,0 +1,118 @@
+"""How results look on a terminal, in a pipe, and as JSON."""
+
+import io
+
+import pytest
+
+from archsmith_cli.render import Cell, Page, clean, encode, shorten, size
+
+PROSE = "A sentence that is a good deal longer than forty columns, with a-name-that-must-not-break-anywhere-in-it."
+
+
+class Terminal(io.StringIO):
+    """A stream that says that it is a terminal."""
+
+    encoding = "utf-8"
+
+    def isatty(self):
+        return True
+
+
+def drawn(width, draw):
+    stream = io.StringIO()
+    draw(Page(stream, width=width))
+    return stream.getvalue()
+
+
+def test_table_in_a_pipe_is_as_wide_as_it_needs():
+    table = drawn(None, lambda page: page.table(("A", "B", "N"), [("x", PROSE, "7"), ("yy", "", "10")], right=("N",)))
+    assert table.splitlines() == [
+        f"A   B{' ' * (len(PROSE) + 1)} N",
+        f"x   {PROSE}   7",
+        f"yy  {' ' * len(PROSE)}  10",
+    ]
+
+
+def test_table_wraps_one_column_between_words():
+    rows = [("a-long-name", (PROSE, Cell("second", "dim")), "7")]
+    table = drawn(60, lambda page: page.table(("NAME", "TEXT", "N"), rows, wrap="TEXT", right=("N",)))
+    assert table == (
+        "NAME         TEXT                                        N\n"
+        "a-long-name  A sentence that is a good deal longer than  7\n"
+        "             forty columns, with\n"
+        "             a-name-that-must-not-break-anywhere-in-it.\n"
+        "             second\n"
+    )
+
+
+def test_table_never_cuts_a_name():
+    name = "x" * 100
+    table = drawn(
+        40, lambda page: page.table(("NAME", "TEXT"), [(name, "some words to be wrapped there")], wrap="TEXT")
+    )
+    assert table.splitlines()[1] == f"{name}  some words to be wrapped"
+    assert table.splitlines()[2].strip() == "there"
+
+
+def test_wide_characters_take_two_columns():
+    assert drawn(None, lambda page: page.table(("", ""), [("日本", "x"), ("abcd", "y")])) == "日本  x\nabcd  y\n"
+
+
+def test_prose_is_indented_as_far_as_its_label():
+    text = drawn(60, lambda page: page.prose(f"{PROSE}\n  - one\n  - two", label="note:", indent=1))
+    assert text == (
+        " note: A sentence that is a good deal longer than forty\n"
+        "       columns, with\n"
+        "       a-name-that-must-not-break-anywhere-in-it.\n"
+        "         - one\n"
+        "         - two\n"
+    )
+    assert drawn(None, lambda page: page.prose(PROSE, label="error:")) == f"error: {PROSE}\n"
+
+
+@pytest.mark.parametrize(
+    ("variables", "styled"),
+    [({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False), ({"TERM": "xterm", "NO_COLOR": "1"}, False)],
+)
+def test_styles(monkeypatch, variables, styled):
+    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "COLORTERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    stream = Terminal()
+    Page(stream).line(Cell("red", "red"), " plain [markup] :smile: 12")
+    assert ("\x1b[31m" in stream.getvalue()) is styled
+    assert stream.getvalue().endswith(" plain [markup] :smile: 12\n")
+
+
+def test_width_of_a_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "66")
+    assert Page(Terminal()).width == 66
+    monkeypatch.delenv("COLUMNS")
+    assert Page(Terminal()).width == 80
+
+
+def test_control_characters_are_shown_and_not_sent():
+    assert clean("a\x1b[31mb\r\n\udc80ü") == "a\\x1b[31mb\\r\n\\udc80ü"
+
+
+def test_encode_escapes_what_the_stream_can_not_hold():
+    assert encode("ü", io.TextIOWrapper(io.BytesIO(), encoding="utf-8")) == '"ü"'
+    assert encode("ü", io.TextIOWrapper(io.BytesIO(), encoding="ascii")) == '"\\u00fc"'
+    assert encode("\udc80", io.TextIOWrapper(io.BytesIO(), encoding="utf-8")) == '"\\udc80"'
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 bytes"), (1023, "1023 bytes"), (1024, "1.0 KiB"), (265486336, "253.2 MiB"), (2**44, "16.0 TiB")],
+)
+def test_size(count, text):
+    assert size(count) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("gelu", "gelu"), ("", '""'), (None, "null"), (True, "true"), ([1, 2], "[1, 2]"), ("x" * 9, "xxxxx...")],
+)
+def test_shorten(value, text):
+    assert shorten(value, 8) == text
