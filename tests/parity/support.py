@@ -81,7 +81,9 @@ def deviation(ours: Tensor, theirs: Tensor) -> float:
         return 0.0
     a, b = theirs.detach().double(), ours.detach().double()
     apart = (a - b).abs() / (1 + a.abs())
-    apart = torch.where((a == b) | (a.isnan() & b.isnan()), 0.0, apart).nan_to_num(nan=float("inf"))
+    apart = torch.where((a == b) | (a.isnan() & b.isnan()), 0.0, apart).nan_to_num(
+        nan=float("inf"), posinf=float("inf")
+    )
     return float(apart.max())
 
 
@@ -96,6 +98,7 @@ def assert_close(ours: Any, theirs: Any, what: str, tolerance: float = TOLERANCE
     if theirs is None or ours is None:
         assert ours is theirs, f"{what}: {ours} here, {theirs} there"
         return
+    assert isinstance(ours, Tensor), what
     assert (ours.shape, ours.dtype) == (theirs.shape, theirs.dtype), what
     found = deviation(ours, theirs)
     assert found <= tolerance, f"{what} deviates by {found:.3g}"

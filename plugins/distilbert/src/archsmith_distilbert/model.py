@@ -133,8 +133,9 @@ class DistilBertPreTrainedModel(PreTrainedModel):
     def init_weights(self, module: nn.Module) -> None:
         """Initialise one module; positions start from waves if the configuration says so (arXiv:1706.03762, 3.5)."""
         super().init_weights(module)
-        if isinstance(module, Embeddings) and self.config.sinusoidal_pos_embds:
-            _fill_with_waves(module.position_embeddings.weight)
+        positions = self.base_model.get_submodule("embeddings.position_embeddings")
+        if self.config.sinusoidal_pos_embds and module is positions:
+            _fill_with_waves(positions.get_parameter("weight"))
 
 
 class DistilBertModel(DistilBertPreTrainedModel):
