@@ -1,0 +1,142 @@
+"""The files of a tokenizer: read by from_pretrained, written by save_pretrained."""
+
+import os
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, Self
+
+from archsmith.checkpoint import Checkpoint, encode_json, refuse_remote_code, save_folder, write_file
+from archsmith.errors import OptionError
+from archsmith.tokenizer_settings import (
+    SPECIAL_TOKENS_FILE,
+    TOKENIZER_CONFIG_FILE,
+    load_tokenizer_config,
+    read_settings,
+    setting_hints,
+    split_settings,
+)
+from archsmith.tokenizer_vocabulary import TokenVocabulary
+
+__all__ = ["SavedTokenizer"]
+
+
+class SavedTokenizer(TokenVocabulary):
+    """A tokenizer that comes from files and goes to files."""
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        id_or_path: str | os.PathLike[str],
+        *,
+        revision: str | None = None,
+        token: str | bool | None = None,
+        cache_dir: str | os.PathLike[str] | None = None,
+        local_files_only: bool = False,
+        subfolder: str = "",
+        trust_remote_code: bool | None = None,
+        **overrides: Any,
+    ) -> Self:
+        """Read a tokenizer from a folder or a hub id.
+
+        Args:
+            id_or_path: A folder, which never leads to the network, or a hub id.
+            revision: Branch, tag or commit on the hub.
+            token: Access token for the hub.
+            cache_dir: Where the hub's files are kept.
+            local_files_only: Ask the cache alone.
+            subfolder: A folder below that holds the files.
+            trust_remote_code: Refused.
+            **overrides: Options that replace those of tokenizer_config.json.
+
+        Raises:
+            OptionError: An override is no option, has a wrong value, or can have no effect on this tokenizer.
+            CheckpointNotFound, CheckpointCorrupt, HubError: The files can not be had.
+            MissingDependency: The library ``tokenizers`` is needed, but not installed.
+        """
+        refuse_remote_code(trust_remote_code)
+        read_settings(cls.Settings, overrides, owner=f"{cls.__name__}.from_pretrained")
+        checkpoint = Checkpoint.open(
+            id_or_path,
+            revision=revision,
+            token=token,
+            cache_dir=cache_dir,
+            local_files_only=local_files_only,
+            subfolder=subfolder,
+        )
+        values, where = load_tokenizer_config(checkpoint, needs_added=cls._needs_added_tokens(checkpoint))
+        known, extra = split_settings(cls.Settings, values, where=where)
+        arguments, inert = cls._open(checkpoint, known | overrides)
+        for name in overrides.keys() & inert.keys():
+            raise OptionError(f"{name}={overrides[name]!r} can have no effect: {inert[name]}.")
+        settings = {name: value for name, value in known.items() if name not in inert}
+        tokenizer = cls(**arguments, **(settings | overrides))
+        tokenizer.extra = extra | {name: values[name] for name in inert if name in values}
+        return tokenizer
+
+    def save_pretrained(self, save_directory: str | os.PathLike[str]) -> tuple[str, ...]:
+        """Write the vocabulary, tokenizer_config.json and special_tokens_map.json into a folder.
+
+        Returns:
+            The paths of the files.
+
+        Raises:
+            SaveFailed: The system refused.
+        """
+        contents = self._vocabulary_files()
+        contents[SPECIAL_TOKENS_FILE] = encode_json(self._special_tokens_dict())
+        contents[TOKENIZER_CONFIG_FILE] = encode_json(self._config_dict())
+        folder = save_folder(save_directory)
+        for name, content in contents.items():
+            write_file(folder / name, content)
+        return tuple(str(folder / name) for name in contents)
+
+    @classmethod
+    @abstractmethod
+    def _open(cls, checkpoint: Checkpoint, settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+        """Find the vocabulary of a checkpoint.
+
+        Args:
+            checkpoint: Where to look.
+            settings: What tokenizer_config.json and the caller say.
+
+        Returns:
+            The arguments that give it to the constructor; and setting → why it can have no effect on this vocabulary.
+        """
+
+    @classmethod
+    @abstractmethod
+    def _needs_added_tokens(cls, checkpoint: Checkpoint) -> bool:
+        """Tell whether the vocabulary of a checkpoint lacks the tokens that were added to it."""
+
+    @abstractmethod
+    def _vocabulary_files(self) -> dict[str, bytes]:
+        """Return name → content of the files that hold the vocabulary."""
+
+    def _special_tokens_dict(self) -> dict[str, Any]:
+        others = {"additional_special_tokens": self._others} if self._others else {}
+        return self._special | others
+
+    def _config_dict(self) -> dict[str, Any]:
+        """Return the content of tokenizer_config.json."""
+        from archsmith.registry import registry
+
+        values: dict[str, Any] = dict(self.extra)
+        for name in setting_hints(type(self).Settings):
+            value = getattr(self, name)
+            if name in self._given or value != getattr(type(self), name, None) or name == "model_max_length":
+                values[name] = list(value) if isinstance(value, tuple) else value
+        if "added_tokens_decoder" in self._given:
+            values["added_tokens_decoder"] = {
+                str(number): token.to_dict() for number, token in self.added_tokens_decoder.items()
+            }
+        unset = {name: None for name in self.default_tokens if name not in self._special}
+        values |= unset | self._special_tokens_dict()
+        values["tokenizer_class"] = self._class_name()
+        return values | {"archsmith": registry.provenance(type(self))}
+
+    @classmethod
+    def _class_name(cls) -> str:
+        """Return the name for tokenizer_config.json, by which both the fast and the slow class are found."""
+        if cls.__module__.partition(".")[0] == "archsmith":
+            return "PreTrainedTokenizerFast" if cls.is_fast else "PreTrainedTokenizer"
+        return cls.__name__.removesuffix("Fast")
