@@ -45,12 +45,9 @@ def settings() -> Iterator[Problem]:
 
 
 def states() -> Iterator[Problem]:
-    """Load every manifest and command; yield what makes plugins unusable. What the user switched off is no problem."""
+    """Load every manifest; yield what makes plugins unusable. What the user switched off is no problem."""
     survey.index()
     registry.load_all()
-    for entry in survey.entries(Kind.COMMAND):
-        if entry.state is State.OK:
-            _attempt(lambda verb=entry.name: registry.command(verb))
     for entry in survey.entries(*Kind):
         if entry.state not in (State.OK, State.DISABLED):
             subject = "settings" if entry.state is State.CONFLICTING else str(entry)
@@ -81,8 +78,10 @@ def commands(built_in: Container[str]) -> Iterator[Problem]:
                 str(entry), reason, f"Ask its author for another verb, or: pip uninstall {entry.distribution}"
             )
         elif entry.state is State.OK:
-            app = _attempt(lambda verb=entry.name: registry.command(verb))
-            if not isinstance(app, Problem) and not isinstance(app, typer.Typer) and not callable(app):
+            app = _attempt(lambda verb=entry.name: registry.command(verb), entry)
+            if isinstance(app, Problem):
+                yield app
+            elif not isinstance(app, typer.Typer) and not callable(app):
                 reason = f"{entry}: its command {entry.name!r} must be a typer app, but is {type(app).__name__}."
                 yield Problem(str(entry), reason, f"Run: pip install --upgrade {entry.distribution}")
 
@@ -124,7 +123,9 @@ def _configuration(entry: Entry, config_class: type[Any], presets: Mapping[str, 
         yield Problem(str(entry), f"{entry}: {said}, as its entry point says.", remedy)
         return
     for preset, values in presets.items():
-        found = _attempt(lambda values=values: config_class.from_dict(values))
+        # As overrides, for a misspelt name in a preset is an error, unlike one in a file.
+        fields = {name: value for name, value in values.items() if name != "model_type"}
+        found = _attempt(lambda fields=fields: config_class.from_dict({}, **fields))
         if isinstance(found, Problem):
             yield Problem(str(entry), f"{entry}: preset {preset!r}: {found.problem}", remedy)
 

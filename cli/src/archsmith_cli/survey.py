@@ -1,7 +1,7 @@
 """What is installed, as the commands that list it see it. Reads metadata; loads nothing unless it says so."""
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from archsmith.errors import ArchsmithWarning
@@ -39,18 +39,24 @@ def trouble_data(entry: Entry) -> dict[str, Any]:
 
 def draw_troubles(page: Page, found: Iterable[Entry], problems: Iterable[str] = ()) -> None:
     """Write why entries are not ok and what to do, each distinct reason once, then the problems of the settings."""
-    blocks = list(_reasons(found))
-    blocks += [(Cell("settings", "yellow"), problem, "") for problem in problems]
-    for label, reason, remedy in blocks:
+    before = None
+    for entry in _with_distinct_reasons(found):
+        off = entry.state is State.DISABLED
+        if not (off and before is State.DISABLED):  # what the user switched off may be many, and is no news
+            page.blank()
+        label = state_cell(entry.state)
+        page.prose(f"{entry.reason} {entry.remedy}" if off else entry.reason, label=label)
+        if entry.remedy and not off:
+            page.line(" " * (len(label.text) + 2), entry.remedy)
+        before = entry.state
+    for problem in problems:
         page.blank()
-        page.prose(reason, label=label)
-        if remedy:
-            page.line(" " * (len(label.text) + 2), remedy)
+        page.prose(problem, label=Cell("settings", "yellow"))
 
 
-def _reasons(found: Iterable[Entry]) -> Iterator[tuple[Cell, str, str]]:
-    said = set()
+def _with_distinct_reasons(found: Iterable[Entry]) -> list[Entry]:
+    distinct: dict[tuple[str, str], Entry] = {}
     for entry in found:
-        if entry.state is not State.OK and (entry.reason, entry.remedy) not in said:
-            said.add((entry.reason, entry.remedy))
-            yield state_cell(entry.state), entry.reason, entry.remedy
+        if entry.state is not State.OK:
+            distinct.setdefault((entry.reason, entry.remedy), entry)
+    return list(distinct.values())

@@ -93,7 +93,9 @@ def _written_by(config: Mapping[str, Any] | None, weights: Weights | None) -> di
 def _in_words(stamp: Mapping[str, Any]) -> str:
     """Return ``"archsmith 0.1.0, archsmith-toy 1.0, format pt"`` for what a file says about who wrote it."""
     parts = []
-    for name, value in stamp.items():
+    for name, value in sorted(stamp.items()):
+        if name == "save_id":  # says nothing to a reader
+            continue
         if name == "archsmith" and isinstance(value, dict):
             parts += [f"archsmith {value.get('version')}", f"{value.get('plugin')} {value.get('plugin_version')}"]
         else:

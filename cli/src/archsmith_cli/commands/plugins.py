@@ -54,7 +54,7 @@ def _cells(brought: list[Entry]) -> Iterator[Cell | str]:
     lines = []
     for kind in Kind:
         names = [
-            entry.name if entry.state is state else f"{entry.name} ({entry.state})"
+            entry.name if entry.state in (state, State.OK) else f"{entry.name} ({entry.state})"
             for entry in brought
             if entry.kind is kind
         ]
