@@ -233,6 +233,14 @@ def test_the_stream_of_others_survives_one_that_ends_later(site, capsys, monkeyp
     assert capsys.readouterr().out == "still here\n"
 
 
+def test_a_process_without_standard_output(site, monkeypatch):
+    start = "from threading import Thread\nthread = Thread(target=print, args=('x',), kwargs={'flush': True})\n"
+    site.write("toy/plugin.py", f"{start}thread.start()\nthread.join()\n{SOUND}")
+    monkeypatch.setattr(sys, "stdout", None)
+    assert list(load().architectures) == ["toy"]
+    assert sys.stdout is None
+
+
 def test_other_threads_print_meanwhile(site, capsys):
     source = "import builtins\nbuiltins.toy_started.set()\nassert builtins.toy_printed.wait(10)\n" + SOUND
     site.write("toy/plugin.py", source)

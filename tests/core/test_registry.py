@@ -280,7 +280,6 @@ def test_another_version_of_a_broken_plugin_gets_its_chance(site, registry, mani
     metadata = site.root / "toy_toy-1.1.dist-info" / "METADATA"
     metadata.write_text(metadata.read_text().replace("Version: 1.0", "Version: 1.1"))
     site.write(f"{package}/plugin.py", manifest_of("toy_toy", "toy"))
-    message_of(UnknownArchitecture, registry.get, "xyz")
     assert registry.get("toy")
 
 

@@ -10,11 +10,15 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
 
 import archsmith
 from archsmith.errors import did_you_mean
 from archsmith.metadata import Declared, Kind, find_declared, normal_name
+
+if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
 
 __all__ = ["Entry", "Index", "Kind", "Settings", "State", "scan"]
 
@@ -171,10 +175,16 @@ def _verdict(plugin: Declared) -> tuple[State, str, str]:
     if plugin.fault:
         return State.BROKEN, f"{plugin} is broken: {plugin.fault}.", repair(plugin.name)
     for specifier in plugin.asked:
-        if not specifier.contains(archsmith.__version__, prereleases=True):
+        if not _contains(specifier, archsmith.__version__):
             reason = f"{plugin} asks for archsmith{specifier}, but archsmith {archsmith.__version__} is installed."
             return State.INCOMPATIBLE, reason, f"Run: pip install --upgrade archsmith {plugin.name}"
     return State.OK, "", ""
+
+
+@lru_cache(maxsize=256)
+def _contains(specifier: "SpecifierSet", version: str) -> bool:
+    """Tell whether a version is among those asked for; a pre-release counts as what it is."""
+    return specifier.contains(version, prereleases=True)
 
 
 def _switched(entry: Entry, settings: Settings) -> Entry:

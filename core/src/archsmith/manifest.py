@@ -225,18 +225,23 @@ class _StandardOutput:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._kept: dict[int, list[io.StringIO]] = {}
-        self._stream: TextIO = sys.stdout
+        self._stream: TextIO | None = sys.stdout  # None where there is no console
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
         kept = self._kept.get(threading.get_ident())
-        return (kept[-1] if kept else self._stream).write(text)
+        stream = kept[-1] if kept else self._stream
+        return stream.write(text) if stream else len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
         for line in lines:
             self.write(line)
+
+    def flush(self) -> None:
+        if self._stream:
+            self._stream.flush()
 
     @contextlib.contextmanager
     def capture(self, buffer: io.StringIO) -> Iterator[None]:

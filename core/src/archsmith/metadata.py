@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import importlib_metadata
@@ -105,7 +106,8 @@ def _folder_name(distribution: Any) -> str:
 
 
 def _read_header(distribution: Any) -> str:
-    return _read(distribution, "METADATA") or _read(distribution, "PKG-INFO")
+    """Return what comes before the first empty line: the fields without the description."""
+    return (_read(distribution, "METADATA") or _read(distribution, "PKG-INFO")).partition("\n\n")[0]
 
 
 def _read(distribution: Any, file: str) -> str:
@@ -134,8 +136,6 @@ def _declared(folder: str, header: str, points: tuple[_Point, ...]) -> Declared:
     """Parse the header of METADATA, and hold it and the entry points against what they must be."""
     fields: dict[str, list[str]] = defaultdict(list)
     for line in header.splitlines():
-        if not line:
-            break  # the description begins
         field, _, value = line.partition(":")
         fields[field.lower()].append(value.strip())
     name, version = next(iter(fields["name"]), ""), next(iter(fields["version"]), "")
@@ -149,13 +149,14 @@ def _declared(folder: str, header: str, points: tuple[_Point, ...]) -> Declared:
     return Declared(name or folder, version or "(unknown version)", points, tuple(asked), fault)
 
 
-def _asked(line: str) -> "list[SpecifierSet]":
+@lru_cache(maxsize=256)  # most plugins write the very same line
+def _asked(line: str) -> "tuple[SpecifierSet, ...]":
     """Return what a requirement asks for in this environment, if its marker applies."""
     from packaging.requirements import Requirement
 
     requirement = Requirement(line)
     applies = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
-    return [requirement.specifier] if applies else []
+    return (requirement.specifier,) if applies else ()
 
 
 def _points_fault(points: Iterable[_Point]) -> str:

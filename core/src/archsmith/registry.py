@@ -131,6 +131,8 @@ class Registry:
     def load(self, model_type: str, role: str) -> type[Any]:
         """Import and return the class that plays a role, such as ``config``, ``models.<task>`` or ``tokenizer``.
 
+        A check may reach every reference of a plugin in this way, its ``private_configs.<number>`` included.
+
         Raises:
             UnknownTask: The architecture has no such task or component.
             PluginConflict: Two plugins provide this task.
@@ -170,20 +172,8 @@ class Registry:
         owners = {entry.key: entry for entry in self._catalog.usable() if entry.kind is Kind.ARCHITECTURE}
         for _, entry in sorted(owners.items()):
             manifest = self._catalog.load(entry)
-            if not isinstance(manifest, Manifest) or manifest.identify is None:
-                continue
-            try:
-                answer = manifest.identify(copy.deepcopy(dict(config)))
-            except KeyboardInterrupt:
-                raise
-            except BaseException as error:  # noqa: BLE001  # a stranger's code; the others still get their turn
-                warnings.warn(f"{entry}: its identify() failed: {describe(error)}.", ArchsmithWarning, stacklevel=2)
-                continue
-            if isinstance(answer, str) and answer in manifest.architectures:
+            if isinstance(manifest, Manifest) and (answer := _identify(entry, manifest, config)):
                 return answer
-            if answer is not None:
-                message = f"{entry}: its identify() answered {answer!r}, which is no model_type of this plugin."
-                warnings.warn(message, ArchsmithWarning, stacklevel=2)
         return None
 
     # ---- classes --------------------------------------------------------------------------------------------
@@ -331,6 +321,24 @@ class Registry:
         except AttributeError as error:
             raise break_plugin(entry, f"it refers to {reference!r}, which no installed plugin exports") from error
         return load_class(foreign.entry, foreign.reference)
+
+
+def _identify(entry: Entry, manifest: Manifest, config: Mapping[str, Any]) -> str | None:
+    """Ask one plugin; a hook that fails or answers nonsense is announced, and the others still get their turn."""
+    if manifest.identify is None:
+        return None
+    try:
+        answer = manifest.identify(copy.deepcopy(dict(config)))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001  # a stranger's code
+        warnings.warn(f"{entry}: its identify() failed: {describe(error)}.", ArchsmithWarning, stacklevel=3)
+        return None
+    if answer is None or (isinstance(answer, str) and answer in manifest.architectures):
+        return answer
+    message = f"{entry}: its identify() answered {answer!r}, which is no model_type of this plugin."
+    warnings.warn(message, ArchsmithWarning, stacklevel=3)
+    return None
 
 
 def _unknown_architecture(
