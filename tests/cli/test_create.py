@@ -127,6 +127,21 @@ def test_out_is_a_file(archsmith, toy, tmp_path):
     assert below.err == f"error: the folder '{out / 'below'}' can not be made: Not a directory.\n"
 
 
+def test_out_is_empty(archsmith, toy):
+    result = archsmith("create", "toy", "")
+    assert (result.code, result.err) == (
+        2,
+        "error: Invalid value for OUT: it is empty; expected the path of a folder. Try: archsmith create --help\n",
+    )
+
+
+def test_model_that_is_too_large_to_build(archsmith, toy, tmp_path):
+    result = archsmith("create", "toy", tmp_path / "out", "--set", "dim=2147483647")
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith("error: no ToyModel can be built from this configuration: ")
+    assert list(tmp_path.iterdir()) == [tmp_path / "site"]
+
+
 def test_failing_save_leaves_nothing(archsmith, toy, site, tmp_path):
     source = (site.root / "toy_toy/model.py").read_text()
     failing = """

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from textwrap import dedent
 
 import pytest
@@ -29,7 +30,7 @@ Usage: archsmith [OPTIONS] COMMAND [ARGS]...
 Options:
   --debug               Show the traceback of an error.
   --version             Show the version and end.
-  --help                Show this message and end.
+  -h, --help            Show this message and end.
   --install-completion  Install completion for the current shell.
   --show-completion     Show completion for the current shell, to copy it or
                         customize the installation.
@@ -230,6 +231,18 @@ def test_interrupt_ends_quietly(site):
         waiting.send_signal(signal.SIGINT)
         out, err = waiting.communicate(timeout=30)
     assert (waiting.returncode, out, err) == (130, "", "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device")
+def test_streams_that_are_full_or_closed(site):
+    for redirect, code in ((">/dev/full", 1), (">&-", 0), (">&- 2>&-", 0)):
+        result = subprocess.run(
+            ["bash", "-c", f"'{sys.executable}' -m archsmith_cli version {redirect}"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (result.returncode, "Traceback" in result.stderr) == (code, False), result.stderr
 
 
 def test_stream_that_can_not_encode_a_name(process, site):

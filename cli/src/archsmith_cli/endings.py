@@ -16,7 +16,7 @@ INTERRUPTED = 130
 CLOSED_PIPE = 141
 
 
-def fail(error: BaseException, *, as_json: bool, debug: bool) -> int:
+def fail(error: BaseException, *, as_json: bool = False, debug: bool = False) -> int:
     """Report an error and return the exit code: JSON on standard output, or a panel on standard error."""
     name, message = type(error).__name__, _message(error)
     if debug:
@@ -77,6 +77,8 @@ def _message(error: BaseException) -> str:
         return message + end + (f" Try: {context.command_path} --help" if context else "")
     if isinstance(error, ArchsmithError):
         return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename!r}" if error.filename else f"{error.strerror} (writing the result)"
     return f"{str(error) or 'no message'} (unexpected; --debug shows where)"
 
 

@@ -5,6 +5,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -35,7 +36,9 @@ def _show_help(ctx: typer.Context, value: bool) -> None:
 
 
 #: Typer's own option has no default that is a bool, and checking that imports pydantic: a third of a short run.
-_Help = Annotated[bool, typer.Option("--help", callback=_show_help, is_eager=True, help="Show this message and end.")]
+_Help = Annotated[
+    bool, typer.Option("--help", "-h", callback=_show_help, is_eager=True, help="Show this message and end.")
+]
 _Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
@@ -65,14 +68,15 @@ class Verbs(TyperGroup):
 
 def main() -> NoReturn:
     """Run the command line that this process was started with."""
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(AttributeError, OSError):
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started us
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
+        getattr(sys, name).reconfigure(errors="backslashreplace")
     code = run(sys.argv[1:])
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
-        code = endings.CLOSED_PIPE
+    except OSError as error:
+        code = endings.CLOSED_PIPE if isinstance(error, BrokenPipeError) else endings.fail(error)
         endings.silence()
     sys.exit(code)
 

@@ -26,7 +26,7 @@ _SETTING = "Set a field of the configuration. The value is read as JSON, else as
 
 def run(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A model_type, or the id of a preset.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to write; it is made if needed.")],
+    out: Annotated[str, typer.Argument(metavar="OUT", help="The folder to write; it is made if needed.")],
     *,
     settings: Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help=_SETTING)] = None,
     task: Annotated[
@@ -48,18 +48,11 @@ def run(
     if task not in registry.tasks(named.model_type):
         registry.load(named.model_type, role)  # refuses, and says which tasks there are
     with _target(out, force=force) as folder:
-        import torch
-
-        model_class = registry.load(named.model_type, role)
-        if seed is not None:
-            torch.manual_seed(seed)
-        model = model_class.from_config(config)
-        model.save_pretrained(folder)
-        parameters = model.num_parameters()
+        parameters = _build(named.model_type, role, config, seed, folder)
     weights = find_weights(Checkpoint.open(out))
     data: dict[str, Any] = {
-        "path": str(out),
-        "class": model_class.__name__,
+        "path": out,
+        "class": registry.load(named.model_type, role).__name__,
         "model_type": named.model_type,
         "preset": named.preset,
         "task": task,
@@ -69,6 +62,23 @@ def run(
         "files": sorted(["config.json", *(path.name for path in weights.files)]),
     }
     return Report(data, lambda page: _draw(page, data))
+
+
+def _build(model_type: str, role: str, config: PreTrainedConfig, seed: int | None, folder: Path) -> int:
+    """Build and save the model; return how many parameters it has. Torch is imported here and not before."""
+    import torch
+
+    model_class = registry.load(model_type, role)
+    if seed is not None:
+        torch.manual_seed(seed)
+    try:
+        model = model_class.from_config(config)
+    except (RuntimeError, OverflowError, MemoryError) as error:
+        raise ConfigError(
+            f"no {model_class.__name__} can be built from this configuration: {error}. Make it smaller with --set."
+        ) from error
+    model.save_pretrained(folder)
+    return int(model.num_parameters())
 
 
 def _draw(page: Page, data: dict[str, Any]) -> None:
@@ -103,12 +113,15 @@ def _configuration(named: Named, values: dict[str, Any]) -> PreTrainedConfig:
 
 
 @contextlib.contextmanager
-def _target(out: Path, *, force: bool) -> Iterator[Path]:
-    """Yield the folder to write to: a new one that takes the place of ``out`` at the end, or ``out`` if it exists.
+def _target(path: str, *, force: bool) -> Iterator[Path]:
+    """Yield the folder to write to: a new one that takes the place of ``path`` at the end, or that if it exists.
 
     Raises:
         SaveFailed: There is something already, or the folder can not be made.
     """
+    if not path:
+        raise typer.BadParameter("it is empty; expected the path of a folder", param_hint="OUT")
+    out = Path(path)
     _check_free(out, force=force)
     if out.exists():
         with _ended_by_signal():
