@@ -30,7 +30,7 @@ test: $(READY)
 lint: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy $(MEMBERS:%=%/src)
+	MYPYPATH=$$(echo $(MEMBERS:%=%/src) | tr ' ' ':') $(BIN)/mypy $(MEMBERS:%=%/src)
 
 format: $(READY)
 	$(BIN)/ruff check --fix-only

@@ -12,11 +12,12 @@ import textwrap
 import time
 
 import torch
-from archsmith import AutoModel, AutoTokenizer, DistilBertConfig, DistilBertModel
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.rule import Rule
 from torch import Tensor
+
+from archsmith import AutoModel, AutoTokenizer, DistilBertConfig, DistilBertModel
 
 QUESTIONS = (
     "How do I run some code whether or not an exception was raised?",
