@@ -13,6 +13,8 @@ import time
 
 import torch
 from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.rule import Rule
 from torch import Tensor
@@ -60,7 +62,7 @@ def search() -> None:
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModel.from_pretrained(folder)
     console.print(
-        f"all-MiniLM-L6-v2 → {type(model).__name__} and {type(tokenizer).__name__}, "
+        f"all-MiniLM-L6-v2 → {type(model).__name__} and {type(tokenizer).__name__}\n"
         f"{model.num_parameters():,} parameters, loaded in {time.perf_counter() - start:.2f} s"
     )
     paragraphs = sorted(english_paragraphs(PARAGRAPHS), key=lambda pair: len(pair[1]))
@@ -80,7 +82,7 @@ def search() -> None:
             topic, paragraph = paragraphs[index]
             shown = textwrap.shorten(paragraph, 230, placeholder=" …")
             console.print(f"  [cyan]{score:.3f}[/cyan]  [dim]{topic}[/dim]")
-            console.print(textwrap.fill(shown, 88, initial_indent=" " * 9, subsequent_indent=" " * 9), markup=False)
+            console.print(Padding(escape(shown), (0, 2, 0, 9)))
 
 
 def build() -> None:
@@ -96,8 +98,8 @@ def build() -> None:
         again = AutoModel.from_pretrained(folder)
         same = torch.equal(model(input_ids).last_hidden_state, again(input_ids).last_hidden_state)
     console.print(
-        f"DistilBertConfig(activation='relu', n_layers=3, dim=192, …) → {type(again).__name__} with "
-        f"{again.num_parameters():,} parameters,\nsaved, loaded back through AutoModel; "
+        f"DistilBertConfig(activation='relu', n_layers=3, dim=192, …) → {type(again).__name__}\n"
+        f"{again.num_parameters():,} parameters, saved, and loaded back through AutoModel\n"
         f"outputs identical: [bold]{'yes' if same else 'NO'}[/bold]"
     )
     if not same:
