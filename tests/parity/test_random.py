@@ -1,0 +1,121 @@
+"""Models and inputs that nobody thought of: random configurations equal the reference."""
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from .cases import ACTIVATIONS, token_labels
+from .support import assert_forward, assert_gradients, build, ids, ragged
+
+RANDOM = settings(
+    max_examples=40, derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+
+
+@st.composite
+def shapes(draw):
+    """Draw what both families have, under BERT's names."""
+    heads, vocab_size = draw(st.integers(1, 5)), draw(st.integers(3, 60))
+    return {
+        "vocab_size": vocab_size,
+        "num_attention_heads": heads,
+        "hidden_size": heads * draw(st.integers(1, 9)),
+        "num_hidden_layers": draw(st.integers(1, 4)),
+        "intermediate_size": draw(st.integers(1, 50)),
+        "hidden_act": draw(st.sampled_from(ACTIVATIONS)),
+        "max_position_embeddings": draw(st.integers(1, 30)),
+        "pad_token_id": draw(st.none() | st.integers(0, vocab_size - 1)),
+        "tie_word_embeddings": draw(st.booleans()),
+        "num_labels": draw(st.integers(1, 5)),
+        "hidden_dropout_prob": draw(st.sampled_from([0.0, 0.25])),
+        "attention_probs_dropout_prob": draw(st.sampled_from([0.0, 0.4])),
+        "classifier_dropout": draw(st.sampled_from([0.0, 0.5])),
+    }
+
+
+@st.composite
+def bert(draw):
+    return draw(shapes()) | {
+        "type_vocab_size": draw(st.integers(1, 4)),
+        # A width near one over a tiny epsilon divides by rounding errors, on either side.
+        "layer_norm_eps": draw(st.sampled_from([1e-5, 1e-3, 0.1])),
+        "is_decoder": draw(st.booleans()),
+    }
+
+
+DISTILBERT_NAMES = {
+    "num_attention_heads": "n_heads",
+    "hidden_size": "dim",
+    "num_hidden_layers": "n_layers",
+    "intermediate_size": "hidden_dim",
+    "hidden_act": "activation",
+    "hidden_dropout_prob": "dropout",
+    "attention_probs_dropout_prob": "attention_dropout",
+    "classifier_dropout": "seq_classif_dropout",
+}
+
+
+@st.composite
+def distilbert(draw):
+    values = draw(shapes())
+    width = values["num_attention_heads"] * draw(st.integers(4, 9))  # this family's epsilon is fixed, and tiny
+    values |= {"hidden_size": width, "sinusoidal_pos_embds": draw(st.booleans())}
+    return {DISTILBERT_NAMES.get(name, name): value for name, value in values.items()}
+
+
+@st.composite
+def inputs(draw, values):
+    """Draw what a model is fed."""
+    batch, tokens = draw(st.integers(1, 4)), draw(st.integers(1, values["max_position_embeddings"]))
+    seed = draw(st.integers(0, 1000))
+    asked = {"input_ids": ids(values["vocab_size"], batch, tokens, seed)}
+    if draw(st.booleans()):
+        asked["attention_mask"] = ragged(batch, tokens, left=draw(st.booleans()))
+    if draw(st.booleans()):
+        asked["position_ids"] = ids(values["max_position_embeddings"], batch, tokens, seed + 1)
+    if "type_vocab_size" in values and draw(st.booleans()):
+        asked["token_type_ids"] = ids(values["type_vocab_size"], batch, tokens, seed + 2)
+    return asked
+
+
+def labels_of(name, values, asked):
+    batch, tokens = asked["input_ids"].shape
+    if name.endswith("MaskedLM"):
+        return {"labels": token_labels(values["vocab_size"], batch=batch, tokens=tokens)}
+    if name.endswith("Classification"):
+        count = values["num_labels"]
+        return {"labels": torch.arange(batch).float() / 3 if count == 1 else torch.arange(batch) % count}
+    return {}
+
+
+def hold_against_the_reference(name, values, data):
+    attention = data.draw(st.sampled_from(["sdpa", "eager"]))
+    asked = data.draw(inputs(values))
+    # In the eager path a text that may attend to nothing lets gradients through in the reference alone.
+    if attention == "eager" and values.get("is_decoder"):
+        asked.pop("attention_mask", None)
+    pair = build(name, values, attention=attention, seed=data.draw(st.integers(0, 1000)))
+    asked |= labels_of(name, values, asked)
+    assert_forward(pair, asked)
+    assert_gradients(pair, asked, seed=5)
+
+
+@pytest.mark.parametrize("name", ["BertModel", "BertForMaskedLM", "BertForSequenceClassification"])
+def test_bert(name):
+    @RANDOM
+    @given(bert(), st.data())
+    def holds(values, data):
+        hold_against_the_reference(name, values, data)
+
+    holds()
+
+
+@pytest.mark.parametrize("name", ["DistilBertModel", "DistilBertForMaskedLM", "DistilBertForSequenceClassification"])
+def test_distilbert(name):
+    @RANDOM
+    @given(distilbert(), st.data())
+    def holds(values, data):
+        hold_against_the_reference(name, values, data)
+
+    holds()
