@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from archsmith.checkpoint import CONFIG_FILE, refuse_remote_code
 from archsmith.config import PreTrainedConfig, load_config_file
 from archsmith.errors import ConfigError, OptionError, UnknownArchitecture, UnknownTask, did_you_mean
+from archsmith.fields import shown
 from archsmith.registry import registry
 
 if TYPE_CHECKING:
@@ -88,6 +89,8 @@ class AutoConfig(_Auto):
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], *, source: str = CONFIG_FILE, **overrides: Any) -> PreTrainedConfig:
         """Build the configuration that a config.json's content describes. Raises as `from_pretrained`."""
+        if not isinstance(values, Mapping):
+            raise ConfigError(f"{cls.__name__} builds a configuration from a mapping, but got {shown(values)}.")
         model_type = values.get("model_type")
         if not isinstance(model_type, str) or model_type not in registry.names():
             model_type = registry.identify(values) or model_type

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from archsmith.errors import CheckpointCorrupt, CheckpointNotFound, OptionError, SaveFailed
+from archsmith.fields import shown
 
 __all__ = ["CONFIG_FILE", "Checkpoint", "encode_json", "read_json", "refuse_remote_code", "write_file"]
 
@@ -19,6 +20,10 @@ CONFIG_FILE = "config.json"
 MAX_JSON_BYTES = 16 * 2**20
 MAX_JSON_DEPTH = 64
 
+_JSON_KINDS = {list: "a list", str: "a string", int: "a number", float: "a number", bool: "true or false"}
+_JSON_KINDS |= {type(None): "null"}
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # as JSON escapes it
+_SURROGATE_HALF = re.compile("[\ud800-\udfff]")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)
 
 
@@ -47,7 +52,7 @@ class Checkpoint:
     _files: dict[str, Path | None] = field(default_factory=dict)
 
     @classmethod
-    def open(  # noqa: D417
+    def open(
         cls,
         id_or_path: str | os.PathLike[str],
         *,
@@ -68,21 +73,21 @@ class Checkpoint:
             CheckpointNotFound: It is neither a folder nor a possible hub id.
             OptionError: ``id_or_path`` is no path, or ``subfolder`` leads out of the folder.
         """
-        if not isinstance(id_or_path, str | os.PathLike) or not os.fspath(id_or_path):  # type: ignore[redundant-expr]
-            raise OptionError(f"a checkpoint is named by a folder or a hub id, but got {id_or_path!r}.")
+        folder = local_path("a checkpoint", id_or_path)
         source = os.fspath(id_or_path)
-        folder = Path(source).expanduser()
-        parts = Path(subfolder).parts
-        if Path(subfolder).is_absolute() or ".." in parts:
+        if not isinstance(subfolder, str) or "\0" in subfolder:  # type: ignore[redundant-expr]
+            raise OptionError(f"subfolder must be a folder's name, but is {subfolder!r}.")
+        if Path(subfolder).is_absolute() or ".." in Path(subfolder).parts:
             raise OptionError(f"subfolder must lie inside the checkpoint, but is {subfolder!r}.")
-        if _is_folder(folder):
+        mode = mode_of(folder)
+        if mode is not None and stat.S_ISDIR(mode):
             return cls(source, folder, subfolder)
-        if folder.exists():
+        if mode is not None:
             raise CheckpointNotFound(
-                f"{source!r} is a file; expected the folder that holds it, {str(folder.parent)!r}."
+                f"{source!r} is {_kind(mode)}; expected the folder that holds it, {str(folder.parent)!r}."
             )
         if not _HUB_ID.fullmatch(source):
-            raise CheckpointNotFound(f"there is no folder {source!r} (working directory: {Path.cwd()}).")
+            raise CheckpointNotFound(f"there is no folder {source!r} (working directory: {working_directory()}).")
         return cls(source, None, subfolder, revision, token, cache_dir, local_files_only)
 
     def find(self, name: str) -> Path | None:
@@ -106,7 +111,7 @@ class Checkpoint:
         found = self.find(name)
         if found is None:
             where = f"{self.source!r}" + (f", subfolder {self.subfolder!r}" if self.subfolder else "")
-            raise CheckpointNotFound(f"{where} has no file {name!r}.{self._listing()}", source=self.source, file=name)
+            raise CheckpointNotFound(f"{where} has no file {name!r}.{self.listing()}", source=self.source, file=name)
         return found
 
     def read_json(self, name: str, *, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:
@@ -114,22 +119,17 @@ class Checkpoint:
         return read_json(self.path(name), max_bytes=max_bytes)
 
     def _find(self, name: str) -> Path | None:
-        if not name or Path(name).name != name or "\\" in name or "\0" in name or name in (".", ".."):
+        if Path(name).name != name or "\\" in name or "\0" in name or name in ("", ".", ".."):
             raise CheckpointCorrupt(
                 f"{self.source!r} refers to a file {name!r}; expected a plain file name without a folder."
             )
         if self.folder is not None:
             path = self.folder / self.subfolder / name
-            try:
-                mode = path.stat().st_mode
-            except (FileNotFoundError, NotADirectoryError):
+            mode = mode_of(path)
+            if mode is None:
                 if path.is_symlink():
-                    raise CheckpointCorrupt(
-                        f"{str(path)!r} is a link that leads nowhere. Restore or delete it."
-                    ) from None
+                    raise CheckpointCorrupt(f"{str(path)!r} is a link that leads nowhere. Restore or delete it.")
                 return None
-            except OSError as error:
-                raise CheckpointCorrupt(f"{str(path)!r} can not be read: {error.strerror or error}.") from error
             if not stat.S_ISREG(mode):
                 raise CheckpointCorrupt(f"{str(path)!r} is not a regular file (it is {_kind(mode)}).")
             return path
@@ -137,12 +137,16 @@ class Checkpoint:
 
         found = hub.fetch(self, name)
         if found is not None:
-            self.revision = hub.commit_of(found) or self.revision
+            self.revision = hub.commit_of(found, self.subfolder) or self.revision
         return found
 
-    def _listing(self) -> str:
+    def listing(self) -> str:
+        """Return a sentence that says what there is instead of a missing file, as far as it is known."""
         if self.folder is None:
-            return ""
+            from archsmith import hub
+
+            offline = hub.is_offline(self)
+            return " The hub was not asked, only its cache, which may hold a part of the repository." if offline else ""
         try:
             names = sorted(entry.name for entry in (self.folder / self.subfolder).iterdir())
         except OSError:
@@ -157,7 +161,7 @@ def refuse_remote_code(trust_remote_code: object) -> None:
     Raises:
         OptionError: The option is anything but None or False.
     """
-    if trust_remote_code not in (None, False):
+    if trust_remote_code is not None and trust_remote_code is not False:
         raise OptionError(
             "trust_remote_code is refused: archsmith never runs code that comes with a checkpoint. "
             "Install the plugin that provides the architecture instead."
@@ -179,7 +183,7 @@ def read_json(path: Path, *, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:
         with path.open("rb") as file:
             raw = file.read(max_bytes + 1)
     except OSError as error:
-        raise CheckpointCorrupt(f"{str(path)!r} can not be read: {error.strerror or error}.") from error
+        raise CheckpointCorrupt(f"{str(path)!r} can not be read: {reason(error)}.") from error
     if len(raw) > max_bytes:
         raise CheckpointCorrupt(f"{str(path)!r} is larger than {max_bytes:,} bytes; too large for a file of its kind.")
     return parse_json(raw, str(path))
@@ -201,9 +205,11 @@ def parse_json(raw: bytes, where: str) -> dict[str, Any]:
     except ValueError as error:
         raise CheckpointCorrupt(f"{where!r}: {error}.") from error
     if not isinstance(value, dict):
-        raise CheckpointCorrupt(f"{where!r} must hold a JSON object, but holds {type(value).__name__}.")
+        raise CheckpointCorrupt(f"{where!r} must hold a JSON object, but holds {_JSON_KINDS[type(value)]}.")
     if _depth_exceeds(value, MAX_JSON_DEPTH):
         raise CheckpointCorrupt(f"{where!r} is nested deeper than {MAX_JSON_DEPTH} levels.")
+    if _SURROGATE.search(text) and (half := _half_character(value)):
+        raise CheckpointCorrupt(f"{where!r} holds {half!r}, which is half a character and no text.")
     return value
 
 
@@ -214,31 +220,55 @@ def encode_json(value: Mapping[str, Any]) -> bytes:
 
 def write_file(path: Path, content: bytes) -> None:
     """Put a file in place whole. Raises `SaveFailed`; then nothing was replaced, and nothing is left beside it."""
-    with replacing(path) as beside:
+    with replacing(path) as (beside,):
         beside.write_bytes(content)
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield a new, empty file beside ``path``; on success flush it to disk and rename it over ``path``.
+def replacing(*paths: Path) -> Iterator[list[Path]]:
+    """Yield a new, empty file beside each path; on success flush all to disk, then rename one after the other.
 
-    A link of that name is replaced, never written through; the mode follows the umask.
+    A link is replaced, never written through; the mode follows the umask.
+
+    Args:
+        *paths: Files of one folder, in the order in which they are to be replaced.
 
     Raises:
-        SaveFailed: The system refused; the old file stands, and the new one is deleted.
+        SaveFailed: The system refused; the old files stand, and the new ones are deleted.
     """
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    besides = [path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.tmp") for path in paths]
+    for path in paths:
+        if path.is_dir() and not path.is_symlink():
+            raise SaveFailed(f"{str(path)!r} can not be written: a folder has that name. Move it away.")
     try:
-        os.close(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
-        yield beside
-        with beside.open("rb+") as file:
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError as error:
-        raise SaveFailed(f"{str(path)!r} can not be written: {error.strerror or error}.") from error
+        for beside in besides:
+            os.close(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        yield besides
+        for beside in besides:
+            with beside.open("rb+") as file:
+                os.fsync(file.fileno())
+        for path, beside in zip(paths, besides, strict=True):
+            beside.replace(path)
+        _flush_folder(paths[0].parent)
+    except SaveFailed:
+        raise
+    except (OSError, ValueError) as error:
+        what = paths[0] if len(paths) == 1 else paths[0].parent
+        raise SaveFailed(f"{str(what)!r} can not be written: {reason(error)}.") from error
     finally:
-        with contextlib.suppress(OSError):
-            beside.unlink()
+        for beside in besides:
+            with contextlib.suppress(OSError, ValueError):
+                beside.unlink()
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make renames durable. Where a folder can not be flushed, the system's own order has to do."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def save_folder(save_directory: str | os.PathLike[str]) -> Path:
@@ -246,27 +276,65 @@ def save_folder(save_directory: str | os.PathLike[str]) -> Path:
 
     Raises:
         SaveFailed: It can not be made, or something else has its name.
+        OptionError: It is no path.
     """
-    if not isinstance(save_directory, str | os.PathLike) or not os.fspath(save_directory):  # type: ignore[redundant-expr]
-        raise OptionError(f"save_directory must be a folder's path, but is {save_directory!r}.")
-    folder = Path(save_directory).expanduser()
+    folder = local_path("save_directory", save_directory)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SaveFailed(f"the folder {str(folder)!r} can not be made: {error.strerror or error}.") from error
+    except FileExistsError as error:
+        raise SaveFailed(f"the folder {str(folder)!r} can not be made: something else has that name.") from error
+    except (OSError, ValueError) as error:
+        raise SaveFailed(f"the folder {str(folder)!r} can not be made: {reason(error)}.") from error
     return folder
 
 
-def _is_folder(path: Path) -> bool:
+def local_path(what: str, value: str | os.PathLike[str]) -> Path:
+    """Return a path with ``~`` expanded; nothing is looked up.
+
+    Raises:
+        OptionError: The value is no path.
+    """
+    text: object = os.fspath(value) if isinstance(value, str | os.PathLike) else None  # type: ignore[redundant-expr]
+    if not isinstance(text, str) or not text:
+        raise OptionError(f"{what} must be named by a path, but got {value!r}.")
     try:
-        return path.is_dir()
-    except (OSError, ValueError):
-        return False
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise OptionError(f"{what} is {text!r}, but there is no such home directory.") from error
+
+
+def mode_of(path: Path) -> int | None:
+    """Return what a path, links followed, leads to (as `os.stat` says it), or None if there is nothing.
+
+    Raises:
+        CheckpointCorrupt: The system refuses to say.
+    """
+    try:
+        return path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None  # ValueError: no file can have such a name
+    except OSError as error:
+        raise CheckpointCorrupt(f"{shown(str(path))} can not be read: {reason(error)}.") from error
+
+
+def working_directory() -> str:
+    """Return the working directory, for messages."""
+    try:
+        return str(Path.cwd())
+    except OSError:
+        return "deleted"
+
+
+def reason(error: Exception) -> str:
+    """Return why the system refused something."""
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _kind(mode: int) -> str:
     if stat.S_ISDIR(mode):
         return "a folder"
+    if stat.S_ISREG(mode):
+        return "a file"
     return "a pipe" if stat.S_ISFIFO(mode) else "a device or a socket"
 
 
@@ -299,6 +367,14 @@ def _looks_like(text: str) -> str:
     if start.startswith(("<!doctype", "<html")):
         return " It is a web page; the download went wrong."
     return ""
+
+
+def _half_character(value: Any) -> str | None:
+    """Return a key or a text that UTF-8 can not hold, because it has one half of a surrogate pair."""
+    if isinstance(value, str):
+        return value[:40] if _SURROGATE_HALF.search(value) else None
+    children = [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []
+    return next((half for child in children if (half := _half_character(child)) is not None), None)
 
 
 def _depth_exceeds(value: Any, limit: int) -> bool:

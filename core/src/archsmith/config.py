@@ -2,26 +2,25 @@
 
 import copy
 import dataclasses
-import functools
 import inspect
 import os
+import stat
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
-from typing import Any, ClassVar, Self, TypeVar, dataclass_transform, get_type_hints
-
-import msgspec
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar, Self, dataclass_transform
 
 from archsmith.checkpoint import (
     CONFIG_FILE,
     Checkpoint,
     encode_json,
+    local_path,
+    mode_of,
     read_json,
     refuse_remote_code,
     save_folder,
     write_file,
 )
-from archsmith.errors import ArchsmithWarning, ConfigError, OptionError, did_you_mean
+from archsmith.errors import ArchsmithWarning, ConfigError, OptionError
 from archsmith.fields import (
     Activation,
     Count,
@@ -32,10 +31,13 @@ from archsmith.fields import (
     Size,
     TokenId,
     convert,
+    convert_json,
     field,
-    shown,
     to_json,
 )
+from archsmith.labels import LABEL_FIELDS, labels_in_step
+from archsmith.names import field_names
+from archsmith.schema import json_schema
 
 __all__ = ["Activation", "Count", "DType", "NonNegative", "PreTrainedConfig", "Probability", "Size", "TokenId", "field"]
 
@@ -89,10 +91,10 @@ class PreTrainedConfig:  # noqa: PLW1641  # no hash: a configuration can be chan
 
     architectures: list[str] | None = field(None, doc="Model classes that the weights were saved from.")
     dtype: DType | None = field(None, doc="Type of the saved weights.")
-    id2label: dict[int, str] = dataclasses.field(
+    id2label: dict[Count, str] = dataclasses.field(
         default_factory=_two_labels, metadata={"doc": "Class index to class name."}
     )
-    label2id: dict[str, int] = dataclasses.field(
+    label2id: dict[str, Count] = dataclasses.field(
         default_factory=lambda: {"LABEL_0": 0, "LABEL_1": 1}, metadata={"doc": "Class name to class index."}
     )
     problem_type: ProblemType | None = field(None, doc="Loss of a classification head; none: decided by the labels.")
@@ -100,10 +102,14 @@ class PreTrainedConfig:  # noqa: PLW1641  # no hash: a configuration can be chan
     output_attentions: bool = field(default=False, doc="Return the attention maps of every layer.")
     return_dict: bool = field(default=True, doc="Return an output object rather than a tuple.")
     tie_word_embeddings: bool = field(default=True, doc="Input and output embeddings are one matrix.")
-    pruned_heads: dict[int, list[int]] = field({}, doc="Layer to the attention heads that were removed.")
+    pruned_heads: dict[Count, list[Count]] = field({}, doc="Layer to the attention heads that were removed.")
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        typed = inspect.get_annotations(cls)
+        for name in dataclasses.fields(cls):  # those of the classes above
+            if name.name in vars(cls) and name.name not in typed:
+                raise OptionError(f"{cls.__name__}.{name.name} has a new default, but no type: it would be ignored.")
         dataclasses.dataclass(init=False, repr=False, eq=False)(cls)
 
     def __init__(self, *args: Any, **values: Any) -> None:
@@ -170,8 +176,8 @@ class PreTrainedConfig:  # noqa: PLW1641  # no hash: a configuration can be chan
         if not isinstance(values, Mapping):
             raise ConfigError(f"{cls.__name__} must be built from a mapping, but got {values!r}.")
         values = dict(values)
-        found = values.pop("model_type", cls.model_type)
-        if cls.model_type and found != cls.model_type:
+        found = values.pop("model_type", cls.model_type) if cls.model_type else ""
+        if not isinstance(found, str) or found != cls.model_type:
             raise ConfigError(
                 f"{source or 'the values'}: model_type is {found!r}, but {cls.__name__} reads {cls.model_type!r}. "
                 "Use AutoConfig, which picks the class by model_type."
@@ -188,7 +194,7 @@ class PreTrainedConfig:  # noqa: PLW1641  # no hash: a configuration can be chan
             ConfigError: A value is wrong, a name is no field, or the result breaks a rule.
         """
         changed = copy.copy(self)
-        current = {name: getattr(self, name) for name in _fields(type(self))}
+        current = {name: getattr(self, name) for name in field_names(type(self)).fields}
         changed._fill(current, unknown_allowed=False, overrides=values)  # noqa: SLF001  # its own kind
         self.__dict__.update(changed.__dict__)
 
@@ -196,19 +202,23 @@ class PreTrainedConfig:  # noqa: PLW1641  # no hash: a configuration can be chan
 
     def to_dict(self) -> dict[str, Any]:
         """Return every field as JSON values, with ``model_type`` and the unknown keys of the file it came from."""
-        return self._json(_fields(type(self)))
+        return self._json(field_names(type(self)).fields)
 
     def to_diff_dict(self) -> dict[str, Any]:
         """Return only what differs from the defaults, with ``model_type``."""
         return self._json(self._differing())
 
     def to_json_string(self, *, use_diff: bool = False) -> str:
-        """Return sorted JSON: the content of config.json, or only what differs from the defaults."""
+        """Return sorted JSON: the content of config.json, or only what differs from the defaults.
+
+        Raises:
+            ConfigError: A value was changed in place to something that JSON can not hold.
+        """
         return encode_json(self.to_diff_dict() if use_diff else self._file_dict()).decode()
 
     def to_json_file(self, path: str | os.PathLike[str], *, use_diff: bool = False) -> None:
         """Write `to_json_string` to a file. Raises `SaveFailed` as `save_pretrained`."""
-        write_file(Path(path), self.to_json_string(use_diff=use_diff).encode())
+        write_file(local_path("a configuration file", path), self.to_json_string(use_diff=use_diff).encode())
 
     def save_pretrained(self, save_directory: str | os.PathLike[str]) -> None:
         """Write config.json into a folder, which is made if needed.
@@ -234,27 +244,10 @@ class PreTrainedConfig:  # noqa: PLW1641  # no hash: a configuration can be chan
     @classmethod
     def json_schema(cls) -> dict[str, Any]:
         """Return a JSON Schema of config.json for this architecture."""
-        properties: dict[str, Any] = {"model_type": {"const": cls.model_type}}
-        definitions: dict[str, Any] = {}
-        for name, declared in sorted(_fields(cls).items()):
-            (schema,), more = msgspec.json.schema_components([_hints(cls)[name]])
-            definitions |= more
-            if declared.metadata.get("doc"):
-                schema = {**schema, "description": declared.metadata["doc"]}
-            default = _default(declared)
-            if default is not dataclasses.MISSING:
-                schema = {**schema, "default": to_json(default)}
-            properties[name] = schema
-        result: dict[str, Any] = {
-            "$schema": "https://json-schema.org/draft/2020-12/schema",
-            "title": cls.__name__,
-            "type": "object",
-            "properties": properties,
-        }
-        required = sorted(name for name, declared in _fields(cls).items() if _default(declared) is dataclasses.MISSING)
-        if required:
-            result["required"] = required
-        return result | ({"$defs": definitions} if definitions else {})
+        names = field_names(cls)
+        defaults = {name: names.default(name) for name in names.fields}
+        docs = {name: names.doc(name) for name in names.fields}
+        return json_schema(cls.__name__, cls.model_type, hints=names.hints, defaults=defaults, docs=docs)
 
     # ---- checking -------------------------------------------------------------------------------------------
 
@@ -271,11 +264,7 @@ class PreTrainedConfig:  # noqa: PLW1641  # no hash: a configuration can be chan
         Raises:
             ConfigError: Names every fault.
         """
-        faults: list[str] = []
-        for name in _fields(type(self)):
-            _, fault = convert(name, getattr(self, name), _hints(type(self))[name])
-            faults += fault
-        self._raise(faults or list(self.rules()))
+        self._raise(self._field_faults() or list(self.rules()))
 
     @property
     def num_labels(self) -> int:
@@ -294,57 +283,37 @@ class PreTrainedConfig:  # noqa: PLW1641  # no hash: a configuration can be chan
     ) -> None:
         """Set every field from values and overrides, or raise one error with all faults."""
         faults: list[str] = []
-        known, unknown = self._own_names(values, faults)
-        replaced, wrong = self._own_names(overrides or {}, faults)
+        names = field_names(type(self))
+        known, unknown = names.split(values, faults)
+        replaced, wrong = names.split(overrides or {}, faults)
         if not unknown_allowed:
             wrong |= unknown
         elif unknown:
-            self.extra.update(unknown)
-            self._announce_near_misses(unknown, known, source)
-        faults += [f"{name!r} is not a field of {type(self).__name__}.{self._hint(name)}" for name in wrong]
-        known = _labels(_labels(known, faults, {}), faults, replaced)
-        for name, declared in _fields(type(self)).items():
-            value = known.get(name, dataclasses.MISSING)
+            self.extra.update(_checked_extra(unknown, faults))
+            for name, hint in names.near_misses(unknown, known):
+                message = f"{source or CONFIG_FILE}: {name!r} is not a field of {type(self).__name__}"
+                warnings.warn(f"{message} and has no effect.{hint}", ArchsmithWarning, stacklevel=2)
+        faults += [f"{name!r} is not a field of {type(self).__name__}.{names.hint(name)}" for name in wrong]
+        labels = labels_in_step({}, _pop_labels(known), names.hints, faults)
+        labels |= labels_in_step(labels, _pop_labels(replaced), names.hints, faults)
+        known |= replaced | labels
+        for name, hint in names.hints.items():
+            value = known[name] if name in known else names.default(name)
             if value is dataclasses.MISSING:
-                value = _default(declared)
-            if value is dataclasses.MISSING:
-                faults.append(f"{name} must be given: {declared.metadata.get('doc', '')}")
+                faults.append(f"{name} must be given: {names.doc(name)}")
                 continue
-            converted, fault = convert(name, value, _hints(type(self))[name])
+            converted, fault = convert(name, value, hint)
             faults += fault
             object.__setattr__(self, name, converted)
         self._raise(faults or list(self.rules()), source)
 
-    def _own_names(self, values: Mapping[str, Any], faults: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Translate common names to this class's own; split known from unknown."""
-        fields = _fields(type(self))
-        known: dict[str, Any] = {}
-        unknown: dict[str, Any] = {}
-        said: dict[str, str] = {}
-        for name, value in values.items():
-            own = _OLD_NAMES.get(name, self.attribute_map.get(name, name))
-            if own not in fields and own != "num_labels":
-                unknown[name] = value
-            elif own in known and known[own] != value:
-                faults.append(f"{said[own]} is {known[own]!r} and {name} is {value!r}, but they are one field")
-            else:
-                known[own], said[own] = value, name
-        return known, unknown
-
-    def _announce_near_misses(self, unknown: Mapping[str, Any], known: Mapping[str, Any], source: str) -> None:
-        """Warn of a key in a file that looks like a misspelt field: it would change nothing without a word."""
-        absent = [name for name in (*_fields(type(self)), *self.attribute_map) if name not in known]
-        for name in unknown:
-            if hint := did_you_mean(name, absent, cutoff=0.85):
-                file, kind = source or CONFIG_FILE, type(self).__name__
-                warnings.warn(
-                    f"{file}: {name!r} is not a field of {kind} and has no effect.{hint}",
-                    ArchsmithWarning,
-                    stacklevel=2,
-                )
-
-    def _hint(self, name: str) -> str:
-        return did_you_mean(name, [*_fields(type(self)), *self.attribute_map, "num_labels"])
+    def _field_faults(self) -> list[str]:
+        """Say what is wrong with single values, changed in place since they were checked."""
+        faults: list[str] = []
+        for name, hint in field_names(type(self)).hints.items():
+            faults += convert(name, getattr(self, name), hint)[1]
+        _checked_extra(self.extra, faults)
+        return faults
 
     def _raise(self, faults: Iterable[str], source: str = "") -> None:
         listed = tuple(fault.rstrip(".") if not fault.endswith("?") else fault for fault in faults)
@@ -355,57 +324,50 @@ class PreTrainedConfig:  # noqa: PLW1641  # no hash: a configuration can be chan
             raise ConfigError(f"{where}: {text}{end}", faults=listed, source=source)
 
     def _differing(self) -> list[str]:
-        return [
-            name
-            for name, declared in _fields(type(self)).items()
-            if _default(declared) is dataclasses.MISSING or getattr(self, name) != _default(declared)
-        ]
+        names = field_names(type(self))
+        return [name for name in names.fields if getattr(self, name) != names.default(name)]
 
     def _file_dict(self) -> dict[str, Any]:
         """Return what config.json holds: the class's own fields, and of the common ones those that differ."""
-        common = _fields(PreTrainedConfig).keys() - inspect.get_annotations(type(self)).keys()
-        own = [name for name in _fields(type(self)) if name not in common]
+        common = field_names(PreTrainedConfig).fields.keys() - inspect.get_annotations(type(self)).keys()
+        own = [name for name in field_names(type(self)).fields if name not in common]
         return self._json([*own, *(name for name in self._differing() if name in common)])
 
     def _json(self, names: Iterable[str]) -> dict[str, Any]:
+        self._raise(self._field_faults())
         values = {name: to_json(getattr(self, name)) for name in names}
         model_type = {"model_type": self.model_type} if self.model_type else {}
         return copy.deepcopy(self.extra) | values | model_type
 
     def __getattr__(self, name: str) -> Any:
-        if own := type(self).attribute_map.get(name):
-            return getattr(self, own)
-        raise AttributeError(f"{type(self).__name__} has no field {name!r}.{self._hint(name)}", name=name, obj=self)
+        names = field_names(type(self))
+        if name in names.others:
+            return getattr(self, names.own(name))
+        raise AttributeError(f"{type(self).__name__} has no field {name!r}.{names.hint(name)}", name=name, obj=self)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        own = _OLD_NAMES.get(name, self.attribute_map.get(name, name))
-        faults: list[str] = []
-        if own in ("num_labels", "id2label", "label2id"):
-            for label_field, labels in _labels({}, faults, {own: value}).items():
-                converted, fault = convert(label_field, labels, _hints(type(self))[label_field])
-                faults += fault
-                if not faults:
-                    self.__dict__[label_field] = converted
-        elif own in _fields(type(self)):
-            converted, faults = convert(own, value, _hints(type(self))[own])
+        names, faults = field_names(type(self)), list[str]()
+        own = names.own(name)
+        if own in LABEL_FIELDS and value is not None:
+            self.__dict__.update(labels_in_step(self.__dict__, {own: value}, names.hints, faults))
+        elif own in names.fields:
+            converted, faults = convert(own, value, names.hints[own])
             if not faults:
                 self.__dict__[own] = converted
+        elif own == "num_labels":
+            faults = ["num_labels must be an integer, but is None"]
         else:
-            faults = [f"{name!r} is not a field of {type(self).__name__}.{self._hint(name)}"]
+            faults = [f"{name!r} is not a field of {type(self).__name__}.{names.hint(name)}"]
         self._raise(faults)
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and self.to_dict() == other.to_dict()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__} {self.to_json_string().rstrip()}"
-
-
-_OLD_NAMES = {"torch_dtype": "dtype"}
-
-_Function = TypeVar("_Function", bound=Callable[..., Any])
-# functools.cache hides the signature and asks for hashable arguments; a class is one, but mypy looks at its instances.
-_once: Callable[[_Function], _Function] = functools.cache  # type: ignore[assignment]
+        try:
+            return f"{type(self).__name__} {self.to_json_string().rstrip()}"
+        except ConfigError as error:
+            return f"<{error}>"
 
 
 def load_config_file(id_or_path: str | os.PathLike[str], **hub_options: Any) -> tuple[dict[str, Any], str]:
@@ -415,66 +377,21 @@ def load_config_file(id_or_path: str | os.PathLike[str], **hub_options: Any) -> 
         id_or_path: A folder, a hub id, or the path of the file itself.
         **hub_options: As `Checkpoint.open`.
     """
-    if isinstance(id_or_path, str | os.PathLike) and Path(id_or_path).is_file():  # type: ignore[redundant-expr]
-        path = Path(id_or_path)
+    path = local_path("a configuration", id_or_path)
+    if stat.S_ISREG(mode_of(path) or 0):
         return read_json(path), str(path)
     checkpoint = Checkpoint.open(id_or_path, **hub_options)
     path = checkpoint.path(CONFIG_FILE)
     return checkpoint.read_json(CONFIG_FILE), str(path)
 
 
-@_once
-def _hints(cls: type[Any]) -> dict[str, Any]:
-    return get_type_hints(cls, include_extras=True)
+def _pop_labels(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: values.pop(name) for name in LABEL_FIELDS if name in values}
 
 
-@_once
-def _fields(cls: type[Any]) -> dict[str, dataclasses.Field[Any]]:
-    return {declared.name: declared for declared in dataclasses.fields(cls) if declared.init}
-
-
-def _default(declared: dataclasses.Field[Any]) -> Any:
-    if declared.default_factory is not dataclasses.MISSING:
-        return declared.default_factory()
-    return declared.default
-
-
-_LABEL_FIELDS = ("num_labels", "id2label", "label2id")
-_MAX_LABELS = 10_000_000
-
-
-def _labels(known: Mapping[str, Any], faults: list[str], replaced: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge new values over known ones, with ``id2label``, ``label2id`` and ``num_labels`` in step."""
-    source = replaced or known
-    given = {name: source[name] for name in _LABEL_FIELDS if source.get(name) is not None}
-    merged = {name: value for name, value in {**known, **replaced}.items() if name != "num_labels"}
-    for name in ("id2label", "label2id"):
-        if merged.get(name) is None:
-            merged.pop(name, None)
-    if not given:
-        return merged
-    count = given.get("num_labels")
-    present = known.get("id2label")
-    if given.keys() == {"num_labels"} and isinstance(present, dict) and len(present) == count:
-        return merged  # the number is right already: the names stay
-    return merged | _labels_in_step(given, faults)
-
-
-def _labels_in_step(given: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
-    """Derive what is not given of the three label fields; leave what can not be understood to the type check."""
-    count, names, indices = (given.get(name) for name in _LABEL_FIELDS)
-    try:
-        if names is None and indices is not None:
-            names = {index: label for label, index in sorted(indices.items(), key=lambda item: item[1])}
-        elif names is None:
-            if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= _MAX_LABELS:
-                faults.append(f"num_labels must be an integer from 1 to {_MAX_LABELS}, but is {shown(count)}")
-                return {}
-            names = {index: f"LABEL_{index}" for index in range(count)}
-        names = {int(index): label for index, label in names.items()}
-        indices = {label: index for index, label in names.items()} if indices is None else indices
-    except (TypeError, ValueError, AttributeError):
-        return {name: given[name] for name in ("id2label", "label2id") if name in given}
-    if count is not None and count != len(names):
-        faults.append(f"num_labels is {shown(count)}, but id2label has {len(names)} entries")
-    return {"id2label": names, "label2id": indices}
+def _checked_extra(unknown: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
+    checked = {}
+    for name, value in unknown.items():
+        checked[name], fault = convert_json(name, value)
+        faults += fault
+    return checked

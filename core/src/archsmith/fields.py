@@ -3,6 +3,8 @@
 import copy
 import dataclasses
 import functools
+import json
+import math
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -18,6 +20,7 @@ __all__ = [
     "Size",
     "TokenId",
     "convert",
+    "convert_json",
     "expected",
     "field",
     "shown",
@@ -61,18 +64,29 @@ def field(default: Any = dataclasses.MISSING, *, doc: str = "") -> Any:
 
 def convert(name: str, value: Any, hint: Any) -> tuple[Any, list[str]]:
     """Return the value in the type that the hint asks for, and no fault; or None and one sentence that says why not."""
-    if hint == DType | None and type(value).__module__ == "torch":
-        value = str(value).removeprefix("torch.")
     try:
-        converted = msgspec.convert(value, hint, str_keys=True)
-    except (msgspec.ValidationError, TypeError, ValueError, RecursionError) as error:
-        place = (
-            str(error).partition(" - at `$")[2].rstrip("`") if "`$[" in str(error) and "[...]" not in str(error) else ""
-        )
-        return None, [f"{name}{place and ' (at ' + place + ')'} must be {expected(hint)}, but is {shown(value)}"]
-    if any(isinstance(number, float) and not abs(number) < float("inf") for number in _leaves(converted)):
-        return None, [f"{name} must be finite, but is {shown(value)}"]
+        converted = msgspec.convert(_plain(value, hint), hint, str_keys=True)
+    except (ValueError, TypeError, AttributeError, RuntimeError, OverflowError) as error:
+        # The library stumbles over some foreign objects before it says that they have the wrong type.
+        _, found, place = str(error).partition(" - at `$[")
+        where = f" (at [{place.rstrip('`')})" if found and "..." not in place else ""
+        return None, [f"{name}{where} must be {expected(hint)}, but is {shown(value)}"]
+    for leaf in _leaves(converted):
+        if isinstance(leaf, float) and not math.isfinite(leaf):
+            return None, [f"{name} must be finite, but is {shown(value)}"]
+        if isinstance(leaf, str) and not _is_text(leaf):
+            return None, [f"{name} must be text that UTF-8 can hold, but is {shown(value)}"]
     return converted, []
+
+
+def convert_json(name: str, value: Any) -> tuple[Any, list[str]]:
+    """Return a value of a key that no field explains as JSON gives it back, and no fault; or None and a fault."""
+    try:
+        text = json.dumps(value, allow_nan=False, ensure_ascii=False)
+        text.encode()
+        return json.loads(text), []
+    except (ValueError, TypeError, RecursionError):
+        return None, [f"{name} must be something that JSON can hold, but is {shown(value)}"]
 
 
 def expected(hint: Any) -> str:
@@ -109,12 +123,31 @@ def _limits(limits: msgspec.Meta) -> str:
 
 def shown(value: Any) -> str:
     """Return a value for an error message, cut to a readable length."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except (ValueError, RuntimeError):
+        text = f"a value of type {type(value).__name__} that can not be shown"  # as an integer of 5,000 digits
     return text if len(text) <= 80 else f"{text[:77]}..."  # noqa: PLR2004
+
+
+def _plain(value: Any, hint: Any) -> Any:
+    """Return what a NumPy or torch scalar, or a torch dtype, stands for."""
+    if hint == DType | None and (isinstance(value, str) or type(value).__module__ == "torch"):
+        return str(value).removeprefix("torch.")
+    return value.item() if getattr(value, "shape", None) == () and hasattr(value, "item") else value
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _leaves(value: Any) -> Iterator[Any]:
     if isinstance(value, dict):
+        yield from value
         for item in value.values():
             yield from _leaves(item)
     elif isinstance(value, list | tuple):

@@ -4,12 +4,13 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from archsmith.checkpoint import CONFIG_FILE, working_directory
 from archsmith.errors import CheckpointNotFound, HubError
 
 if TYPE_CHECKING:
     from archsmith.checkpoint import Checkpoint
 
-__all__ = ["commit_of", "fetch"]
+__all__ = ["commit_of", "fetch", "is_offline"]
 
 
 def fetch(checkpoint: "Checkpoint", name: str) -> Path | None:
@@ -37,15 +38,16 @@ def fetch(checkpoint: "Checkpoint", name: str) -> Path | None:
             )
         )
     except hub_errors.LocalEntryNotFoundError as error:
-        return _not_cached(checkpoint, name, error)
+        _not_cached(checkpoint, name, error)
+        return None
     except hub_errors.EntryNotFoundError:
         return None
     except hub_errors.GatedRepoError as error:
         raise CheckpointNotFound(f"{source!r} is gated on the hub; pass a token that has access.") from error
     except hub_errors.RepositoryNotFoundError as error:
         raise CheckpointNotFound(
-            f"{source!r} is neither a local folder (working directory: {Path.cwd()}) nor a repository on the hub that "
-            "can be seen with this token."
+            f"{source!r} is neither a local folder (working directory: {working_directory()}) nor a repository on the "
+            "hub that can be seen with this token."
         ) from error
     except hub_errors.RevisionNotFoundError as error:
         raise CheckpointNotFound(f"{source!r} on the hub has no revision {checkpoint.revision!r}.") from error
@@ -56,32 +58,46 @@ def fetch(checkpoint: "Checkpoint", name: str) -> Path | None:
         raise HubError(f"the hub could not give {name!r} of {source!r}{at}: {type(error).__name__}: {error}") from error
 
 
-def commit_of(path: Path) -> str | None:
-    """Return the commit that a file in the hub's cache belongs to: ``…/snapshots/<commit>/…``."""
-    parts = path.parts
-    return parts[parts.index("snapshots") + 1] if "snapshots" in parts else None
+def commit_of(path: Path, subfolder: str = "") -> str | None:
+    """Return the commit that a file in the hub's cache belongs to: ``…/snapshots/<commit>/<subfolder>/<name>``."""
+    below = len(Path(subfolder).parts) + 1
+    folder, commit = path.parts[-below - 2 : -below]
+    return commit if folder == "snapshots" else None
+
+
+def is_offline(checkpoint: "Checkpoint") -> bool:
+    """Return whether only the cache is to be asked."""
+    from huggingface_hub import constants
+
+    return checkpoint.local_files_only or bool(constants.is_offline_mode())
 
 
 def _cache_dir(checkpoint: "Checkpoint") -> str | None:
     return None if checkpoint.cache_dir is None else os.fspath(checkpoint.cache_dir)
 
 
-def _not_cached(checkpoint: "Checkpoint", name: str, error: Exception) -> Path | None:
-    """Tell a file that the repository is known not to have from one that was never fetched."""
+def _not_cached(checkpoint: "Checkpoint", name: str, error: Exception) -> None:
+    """Say that a file is not in the cache. Return only if it is optional as far as the cache tells.
+
+    That is so if the repository is known not to have it; or if other files of the same state are there and the hub is
+    not to be asked: whoever filled the cache then took what there was.
+    """
     from huggingface_hub import try_to_load_from_cache
 
-    cache_dir = _cache_dir(checkpoint)
-    filename = f"{checkpoint.subfolder}/{name}" if checkpoint.subfolder else name
-    known = try_to_load_from_cache(checkpoint.source, filename, cache_dir=cache_dir, revision=checkpoint.revision)
-    snapshot = try_to_load_from_cache(
-        checkpoint.source, "config.json", cache_dir=cache_dir, revision=checkpoint.revision
-    )
-    if isinstance(known, str):
-        return Path(known)
-    if known is not None or (isinstance(snapshot, str) and name != "config.json"):
-        return None
+    def cached(file: str) -> object:
+        path = f"{checkpoint.subfolder}/{file}" if checkpoint.subfolder else file
+        return try_to_load_from_cache(
+            checkpoint.source, path, cache_dir=_cache_dir(checkpoint), revision=checkpoint.revision
+        )
+
+    offline = is_offline(checkpoint)
+    known_absent = cached(name) is not None
+    if known_absent or (offline and name != CONFIG_FILE and isinstance(cached(CONFIG_FILE), str)):
+        return
+    cause = error.__cause__ or error
+    why = "local_files_only is set" if checkpoint.local_files_only else "HF_HUB_OFFLINE is set" if offline else ""
     raise HubError(
         f"{name!r} of {checkpoint.source!r} is not in the hub's cache, and the hub could not be asked "
-        f"({'local_files_only is set' if checkpoint.local_files_only else type(error.__cause__ or error).__name__}). "
+        f"({why or f'{type(cause).__name__}: {str(cause).strip().partition(chr(10))[0]}'}). "
         "There is no local folder of that name either."
     ) from error

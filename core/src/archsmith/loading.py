@@ -14,7 +14,7 @@ from archsmith.weights import Weights
 if TYPE_CHECKING:
     from archsmith.model import PreTrainedModel
 
-__all__ = ["announce", "expected_tensors", "initialise", "load_tensors"]
+__all__ = ["announce", "expected_tensors", "initialise", "load_tensors", "mark_finished"]
 
 
 def expected_tensors(model: "PreTrainedModel") -> Expected:
@@ -59,12 +59,16 @@ def load_tensors(
             )
         state[names[key]] = tensor.to(device=device, dtype=dtype if tensor.is_floating_point() else None)
     _share_tied(model, state, weights)
-    of_files = next((tensor.dtype for tensor in state.values() if tensor.is_floating_point()), torch.float32)
+    floats = (tensor.dtype for tensor in state.values() if tensor.is_floating_point() and tensor.element_size() > 1)
+    of_files = next(floats, torch.float32)
     model.load_state_dict(state, strict=False, assign=True)
     initialise(model, set(match.report.new), dtype=dtype or of_files, device=device)
     model.tie_weights()
     _rebuild_buffers(model, device)
+    if device.type != "cpu":
+        model.to(device)  # buffers that the constructor computed itself
     model.load_report = match.report
+    mark_finished(model)
 
 
 def initialise(
@@ -74,30 +78,50 @@ def initialise(
     dtype: torch.dtype | None = None,
     device: torch.device | None = None,
 ) -> None:
-    """Give the named parameters their initial values; the other parameters of the same modules keep theirs.
+    """Give the named parameters and buffers their initial values; other tensors of the same modules keep theirs.
 
     Args:
         model: The model.
-        names: Parameter names.
+        names: Names as in the model's ``state_dict``.
         dtype: Type of parameters that are still on the meta device.
         device: Where these go.
+
+    Raises:
+        PluginBroken: Nothing gives values to a parameter.
     """
     for path, module, owner in _with_owner(model):
         dot = f"{path}." if path else ""
         parameters = dict(module.named_parameters(recurse=False, remove_duplicate=False))
-        own = {name: parameter for name, parameter in parameters.items() if dot + name in names}
+        tensors = parameters | dict(module.named_buffers(recurse=False, remove_duplicate=False))
+        own = {name: tensor for name, tensor in tensors.items() if dot + name in names}
         if not own:
             continue
-        for name, parameter in own.items():
-            if parameter.is_meta and device is not None:
-                fresh = torch.empty(parameter.shape, dtype=dtype, device=device)
-                setattr(module, name, nn.Parameter(fresh, requires_grad=parameter.requires_grad))
-        kept = {name: parameter for name, parameter in parameters.items() if name not in own}
-        for name, parameter in kept.items():
-            setattr(module, name, nn.Parameter(torch.empty_like(parameter), requires_grad=False))
+        empty = [name for name, tensor in own.items() if tensor.is_meta and _make_empty(module, name, dtype, device)]
+        kept = {name: tensor for name, tensor in tensors.items() if name not in own}
+        for name, tensor in kept.items():
+            spare = torch.empty_like(tensor)
+            setattr(module, name, nn.Parameter(spare, requires_grad=False) if name in parameters else spare)
         owner.init_weights(module)
-        for name, parameter in kept.items():
-            setattr(module, name, parameter)
+        for name, tensor in kept.items():
+            setattr(module, name, tensor)
+        for name in empty:
+            if getattr(module, name).isnan().any():
+                raise PluginBroken(
+                    f"{type(model).__name__}: {dot + name!r} has no initial values. {type(owner).__name__} must give "
+                    f"them to {type(module).__name__} in its method init_weights()."
+                )
+
+
+def _make_empty(module: nn.Module, name: str, dtype: torch.dtype | None, device: torch.device | None) -> bool:
+    """Put a tensor where one on the meta device stood: of NaN, so that it shows if nothing gives it values."""
+    tensor = getattr(module, name)
+    if isinstance(tensor, nn.Parameter):
+        fresh = torch.full(tensor.shape, float("nan"), dtype=dtype, device=device)
+        setattr(module, name, nn.Parameter(fresh, requires_grad=tensor.requires_grad))
+        return True
+    if not hasattr(module, "init_buffers"):
+        setattr(module, name, torch.zeros(tensor.shape, dtype=tensor.dtype, device=device))
+    return False
 
 
 def announce(model: str, weights: Weights, report: LoadReport) -> None:
@@ -120,7 +144,7 @@ def announce(model: str, weights: Weights, report: LoadReport) -> None:
 def _share_tied(model: "PreTrainedModel", state: dict[str, Tensor], weights: Weights) -> None:
     """Give both names of a tied pair the tensor that the files hold under one of them, or equal under both."""
     for name, source in model.tied_names().items():
-        if name in state and source in state and not torch.equal(state[name], state[source]):
+        if name in state and source in state and not _same_values(state[name], state[source]):
             raise WeightsMismatch(
                 f"{type(model).__name__} ties {name!r} to {source!r}, but {weights.source!r} holds different values "
                 "for them. To keep both pass tie_word_embeddings=False.",
@@ -131,12 +155,28 @@ def _share_tied(model: "PreTrainedModel", state: dict[str, Tensor], weights: Wei
             state[source] = state[name] = shared
 
 
+def mark_finished(model: "PreTrainedModel") -> None:
+    """Note that the values of a model are its own from now on: a model that it becomes a part of leaves them alone."""
+    from archsmith.model import PreTrainedModel
+
+    for module in model.modules():
+        if isinstance(module, PreTrainedModel):
+            module._finished = True  # noqa: SLF001  # between the two halves of one class
+
+
+def _same_values(one: Tensor, other: Tensor) -> bool:
+    return torch.equal(one, other) or bool(((one == other) | (one.isnan() & other.isnan())).all())
+
+
 def _with_owner(model: "PreTrainedModel") -> Iterator[tuple[str, nn.Module, "PreTrainedModel"]]:
-    """Yield every module with its path and the innermost model that it belongs to."""
+    """Yield every module with its path and the innermost model that it belongs to, apart from finished models."""
     from archsmith.model import PreTrainedModel
 
     def walk(module: nn.Module, path: str, owner: PreTrainedModel) -> Iterator[Any]:
-        owner = module if isinstance(module, PreTrainedModel) else owner
+        if isinstance(module, PreTrainedModel):
+            if module._finished:  # noqa: SLF001  # between the two halves of one class
+                return
+            owner = module
         yield path, module, owner
         for name, child in module.named_children():
             yield from walk(child, f"{path}.{name}" if path else name, owner)

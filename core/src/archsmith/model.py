@@ -1,17 +1,16 @@
 """Models: a torch module with a configuration, built, loaded and saved in one way for every architecture."""
 
-import contextlib
 import copy
-import inspect
 import os
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from types import MethodType
 from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
-from archsmith.blank import without_values
+from archsmith.blank import TooLarge, without_values
+from archsmith.building import ModelType, from_files, refuse_abstract
 from archsmith.checkpoint import CONFIG_FILE, Checkpoint, encode_json, refuse_remote_code
 from archsmith.config import PreTrainedConfig
 from archsmith.errors import (
@@ -19,45 +18,29 @@ from archsmith.errors import (
     InputError,
     OptionError,
     WeightsMismatch,
-    did_you_mean,
 )
-from archsmith.loading import announce, expected_tensors, initialise, load_tensors
+from archsmith.loading import announce, expected_tensors, load_tensors
 from archsmith.matching import LoadReport, Match, match_weights
+from archsmith.options import (
+    attention_name,
+    device_from,
+    dtype_from,
+    flag_from,
+    model_options,
+    patterns_from,
+    refuse_unknown_options,
+)
 from archsmith.outputs import ModelOutput
 from archsmith.weights import Weights, find_weights
 
 __all__ = ["PreTrainedModel"]
 
-_ATTENTION = ("sdpa", "eager")
-_DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32, "float64": torch.float64}
+
+#: While a model is built for weights, this many torch functions may be called, and that many more for each tensor.
+_CALLS, _CALLS_PER_TENSOR = 10_000, 100
 
 
-class _Building(threading.local):
-    """How many model constructors are running in this thread, and whether their weights will come from files."""
-
-    depth = 0
-    from_files = False
-
-
-_building = _Building()
-
-
-class _ModelType(type):
-    """Finishes a model when its outermost constructor returns, so that no author has to remember it."""
-
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        _building.depth += 1
-        try:
-            model = super().__call__(*args, **kwargs)
-        finally:
-            _building.depth -= 1
-        if _building.depth == 0 and not _building.from_files:
-            initialise(model, set(model.state_dict()))
-            model.tie_weights()
-        return model
-
-
-class PreTrainedModel(nn.Module, metaclass=_ModelType):
+class PreTrainedModel(nn.Module, metaclass=ModelType):
     """What every model is: a `torch.nn.Module` that is built from a configuration, and loaded and saved whole.
 
     A subclass names its configuration class, builds its modules in ``__init__`` and computes in ``forward``. When its
@@ -81,6 +64,7 @@ class PreTrainedModel(nn.Module, metaclass=_ModelType):
     optional_keys: ClassVar[tuple[str, ...]] = ()
 
     load_report: LoadReport | None = None
+    _finished = False  # whether the parameters have values that a model around this one must not replace
 
     def __init__(self, config: PreTrainedConfig) -> None:
         super().__init__()
@@ -100,7 +84,8 @@ class PreTrainedModel(nn.Module, metaclass=_ModelType):
 
         Linear, convolution and embedding weights are drawn from a normal distribution of standard deviation
         ``config.initializer_range`` (0.02 if the configuration has none), biases and padding rows are zero,
-        normalisation layers are the identity. Override it for other modules, and call ``super()`` for these.
+        normalisation layers are the identity; other modules have their ``reset_parameters`` called, if they have one.
+        Override it for what is left, and call ``super()`` for these.
         """
         std = getattr(self.config, "initializer_range", 0.02)
         if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d):
@@ -116,6 +101,8 @@ class PreTrainedModel(nn.Module, metaclass=_ModelType):
             nn.init.ones_(module.weight)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
+        elif isinstance(reset := getattr(module, "reset_parameters", None), MethodType):
+            reset()
 
     @staticmethod
     def rename_key(key: str) -> str:
@@ -140,10 +127,10 @@ class PreTrainedModel(nn.Module, metaclass=_ModelType):
         Raises:
             OptionError: An option does not exist or has an impossible value.
         """
-        target = _dtype(dtype)
-        _refuse_unknown(cls, model_options, config)
+        target, attention = dtype_from(dtype), attention_name(attn_implementation)
+        refuse_unknown_options(cls, model_options, config)
         model = cls(config, **model_options)
-        model.set_attn_implementation(attn_implementation or "sdpa")
+        model.set_attn_implementation(attention)
         return model.to(target) if target is not None else model
 
     @classmethod
@@ -205,17 +192,20 @@ class PreTrainedModel(nn.Module, metaclass=_ModelType):
             cache_dir=cache_dir,
             local_files_only=local_files_only,
         )
-        target_dtype, target_device = _dtype(dtype if dtype is not None else torch_dtype), _device(device)
-        model, weights, match = cls._match(checkpoint, config, tuple(allow_new), tuple(allow_unused), overrides)
-        model.set_attn_implementation(attn_implementation or "sdpa")
+        target_dtype, target_device = dtype_from(torch_dtype if dtype is None else dtype), device_from(device)
+        attention = attention_name(attn_implementation)
+        mapped = flag_from("mmap", os.name != "nt" if mmap is None else mmap)
+        checked = flag_from("check_finite", check_finite)
+        model, weights, match = cls._match(checkpoint, config, allow_new, allow_unused, overrides)
+        model.set_attn_implementation(attention)
         load_tensors(
             model,
             weights,
             match,
             dtype=target_dtype,
             device=target_device,
-            mmap=os.name != "nt" if mmap is None else mmap,
-            check_finite=check_finite,
+            mmap=mapped,
+            check_finite=checked,
         )
         announce(type(model).__name__, weights, match.report)
         return model.eval()
@@ -227,28 +217,42 @@ class PreTrainedModel(nn.Module, metaclass=_ModelType):
         *,
         config: PreTrainedConfig | None = None,
         allow_new: Sequence[str] = (),
+        revision: str | None = None,
+        token: str | bool | None = None,
+        cache_dir: str | os.PathLike[str] | None = None,
+        local_files_only: bool = False,
+        subfolder: str = "",
         allow_unused: Sequence[str] = (),
-        **hub_options: Any,
+        **overrides: Any,
     ) -> LoadReport:
         """Say what `from_pretrained` would do, from the headers alone: no weights are read.
 
         Raises:
             As `from_pretrained`.
         """
-        checkpoint = Checkpoint.open(id_or_path, **hub_options)
-        return cls._match(checkpoint, config, tuple(allow_new), tuple(allow_unused), {})[2].report
+        checkpoint = Checkpoint.open(
+            id_or_path,
+            subfolder=subfolder,
+            revision=revision,
+            token=token,
+            cache_dir=cache_dir,
+            local_files_only=local_files_only,
+        )
+        return cls._match(checkpoint, config, allow_new, allow_unused, overrides)[2].report
 
     @classmethod
     def _match(
         cls,
         checkpoint: Checkpoint,
         config: PreTrainedConfig | None,
-        allow_new: tuple[str, ...],
-        allow_unused: tuple[str, ...],
+        allow_new: Sequence[str],
+        allow_unused: Sequence[str],
         overrides: dict[str, Any],
     ) -> tuple[Self, Weights, Match]:
         """Read configuration and headers, build the model on the meta device, and match the two."""
-        options = {name: overrides.pop(name) for name in list(overrides) if name in _model_options(cls)}
+        refuse_abstract(cls)
+        new, unused = patterns_from("allow_new", allow_new), patterns_from("allow_unused", allow_unused)
+        options = {name: overrides.pop(name) for name in model_options(cls) if name in overrides}
         found = checkpoint.find(CONFIG_FILE)
         values = checkpoint.read_json(CONFIG_FILE) if found else {}
         if config is None:
@@ -262,17 +266,21 @@ class PreTrainedModel(nn.Module, metaclass=_ModelType):
             config = copy.deepcopy(config)
             config.update(**overrides)
         weights = find_weights(checkpoint)
-        _refuse_depth(config, weights)
-        with _from_files():
+        with from_files():
             try:
-                with without_values():
+                with without_values(at_most=_CALLS + _CALLS_PER_TENSOR * len(weights.tensors)):
                     model = cls(config, **options)
+            except TooLarge as error:
+                raise WeightsMismatch(
+                    f"the configuration describes a model of far more parameters than the {len(weights.tensors)} "
+                    f"tensors of {weights.source!r}. Check that config.json and the weights belong together."
+                ) from error
             except (RuntimeError, OverflowError, MemoryError) as error:
                 raise ConfigError(f"{found or checkpoint.source}: no {cls.__name__} can be built: {error}") from error
         saved_from = values.get("architectures")
         same_class = isinstance(saved_from, list) and cls.__name__ in saved_from
         match = match_weights(
-            expected_tensors(model), weights, same_class=same_class, allow_new=allow_new, allow_unused=allow_unused
+            expected_tensors(model), weights, same_class=same_class, allow_new=new, allow_unused=unused
         )
         return model, weights, match
 
@@ -321,13 +329,13 @@ class PreTrainedModel(nn.Module, metaclass=_ModelType):
 
     @property
     def device(self) -> torch.device:
-        """Where the first parameter lies."""
-        return next(self.parameters()).device
+        """Where the first parameter lies; the CPU if there is none."""
+        return next((p.device for p in self.parameters()), torch.device("cpu"))
 
     @property
     def dtype(self) -> torch.dtype:
-        """The type of the first floating-point parameter."""
-        return next(p.dtype for p in self.parameters() if p.is_floating_point())
+        """The type of the first floating-point parameter; float32 if there is none."""
+        return next((p.dtype for p in self.parameters() if p.is_floating_point()), torch.float32)
 
     def num_parameters(self, *, only_trainable: bool = False) -> int:
         """Return how many numbers the parameters hold; a tied one counts once."""
@@ -339,12 +347,10 @@ class PreTrainedModel(nn.Module, metaclass=_ModelType):
         Raises:
             OptionError: There is no such implementation.
         """
-        if name not in _ATTENTION:
-            hint = did_you_mean(str(name), _ATTENTION)
-            raise OptionError(f"attn_implementation must be one of {', '.join(_ATTENTION)}, but is {name!r}.{hint}")
+        attention = attention_name(name)
         for module in self.modules():
             if isinstance(module, PreTrainedModel):
-                module.attn_implementation = name
+                module.attn_implementation = attention
 
     def tie_weights(self) -> None:
         """Make every tied parameter one object with the parameter it is the same as."""
@@ -373,53 +379,3 @@ class PreTrainedModel(nn.Module, metaclass=_ModelType):
                 dot = f"{path}." if path else ""
                 tied |= {dot + name: dot + source for name, source in module.tied_weights.items()}
         return tied
-
-
-@contextlib.contextmanager
-def _from_files() -> Iterator[None]:
-    before = _building.from_files
-    _building.from_files = True
-    try:
-        yield
-    finally:
-        _building.from_files = before
-
-
-def _dtype(dtype: str | torch.dtype | None) -> torch.dtype | None:
-    """Return the type that floating-point weights are to have; None: the files' own."""
-    if dtype is None or dtype == "auto":
-        return None
-    found = _DTYPES.get(str(dtype).removeprefix("torch."))
-    if found is None:
-        raise OptionError(f"dtype must be one of {', '.join(_DTYPES)} or auto, but is {dtype!r}.")
-    return found
-
-
-def _device(device: str | torch.device | int | None) -> torch.device:
-    try:
-        return torch.device("cpu" if device is None else device)
-    except (RuntimeError, TypeError) as error:
-        raise OptionError(f"device must be a torch device, as 'cpu' or 'cuda:0', but is {device!r}.") from error
-
-
-def _model_options(cls: type[PreTrainedModel]) -> list[str]:
-    """Return the keyword arguments that a model's constructor takes beside its configuration."""
-    parameters = list(inspect.signature(cls.__init__).parameters.values())[2:]
-    return [p.name for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
-
-
-def _refuse_unknown(cls: type[PreTrainedModel], options: Mapping[str, Any], config: PreTrainedConfig) -> None:
-    for name in options.keys() - set(_model_options(cls)):
-        hint = " Change the configuration itself." if hasattr(config, name) else did_you_mean(name, _model_options(cls))
-        raise OptionError(f"{cls.__name__}.from_config has no option {name!r}.{hint}")
-
-
-def _refuse_depth(config: PreTrainedConfig, weights: Weights) -> None:
-    """Refuse a configuration with more layers than the files have tensors, before anything is built."""
-    layers = getattr(config, "num_hidden_layers", 0)
-    if isinstance(layers, int) and layers > len(weights.tensors):
-        raise WeightsMismatch(
-            f"the configuration says num_hidden_layers is {layers}, but {weights.source!r} holds only "
-            f"{len(weights.tensors)} tensors. Check that config.json and the weights belong together.",
-            faults=(f"num_hidden_layers is {layers}",),
-        )

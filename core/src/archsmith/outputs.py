@@ -75,7 +75,7 @@ class ModelOutput:
         if isinstance(key, str):
             if key in self.keys():
                 return getattr(self, key)
-            raise KeyError(key)
+            raise KeyError(f"{type(self).__name__} holds no {key!r}, but {', '.join(self.keys()) or 'nothing'}")
         return self.to_tuple()[key]
 
     def __contains__(self, name: object) -> bool:

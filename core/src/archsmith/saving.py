@@ -1,15 +1,15 @@
 """Write a model's files: the weights first, then config.json, then delete what they supersede."""
 
-import contextlib
 import os
 import re
+from decimal import Decimal
 from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from archsmith.checkpoint import CONFIG_FILE, encode_json, replacing, save_folder
+from archsmith.checkpoint import CONFIG_FILE, encode_json, reason, replacing, save_folder
 from archsmith.errors import OptionError, SaveFailed
 from archsmith.weights import INDEX_FILE, WEIGHTS_FILE, WEIGHTS_PATTERN, encode_metadata
 
@@ -36,22 +36,29 @@ def save_model(
     shards = _shards(state, parse_size(max_shard_size))
     folder = save_folder(save_directory)
     metadata = encode_metadata(registry.provenance(model_class))
-    with contextlib.ExitStack() as renames:
-        # Every file is complete on disk before the first is renamed.
-        for name, tensors in shards.items():
-            _write_tensors(renames.enter_context(replacing(folder / name)), tensors, metadata)
-        if len(shards) > 1:
-            renames.enter_context(replacing(folder / INDEX_FILE)).write_bytes(_index(shards))
-        renames.enter_context(replacing(folder / CONFIG_FILE)).write_bytes(config)
-    keep = {*shards, INDEX_FILE} if len(shards) > 1 else set(shards)
-    for path in folder.iterdir():
-        if WEIGHTS_PATTERN.fullmatch(path.name) and path.name not in keep:
-            try:
-                path.unlink()
-            except OSError as error:
-                raise SaveFailed(
-                    f"{str(path)!r} is superseded but can not be deleted: {error.strerror}. Delete it by hand."
-                ) from error
+    contents = {INDEX_FILE: _index(shards)} if len(shards) > 1 else {}
+    contents[CONFIG_FILE] = config
+    names = [*shards, *contents]
+    with replacing(*(folder / name for name in names)) as besides:
+        for name, beside in zip(names, besides, strict=True):
+            if name in shards:
+                _write_tensors(beside, shards[name], metadata)
+            else:
+                beside.write_bytes(contents[name])
+    _delete_superseded(folder, set(names))
+
+
+def _delete_superseded(folder: Path, keep: set[str]) -> None:
+    """Delete the weights of an older save that the new one did not replace."""
+    try:
+        paths = [path for path in folder.iterdir() if WEIGHTS_PATTERN.fullmatch(path.name) and path.name not in keep]
+        for path in paths:
+            path.unlink()
+    except OSError as error:
+        raise SaveFailed(
+            f"{str(folder)!r}: the new checkpoint is complete, but superseded weights can not be deleted: "
+            f"{reason(error)}. Delete by hand what is older."
+        ) from error
 
 
 def parse_size(size: int | str) -> int:
@@ -64,11 +71,16 @@ def parse_size(size: int | str) -> int:
         >>> parse_size("1.5KB")
         1500
     """
-    if isinstance(size, int) and not isinstance(size, bool) and size > 0:
+    if isinstance(size, int) and not isinstance(size, bool) and 0 < size < 2**63:
         return size
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", size.strip()) if isinstance(size, str) else None
+    match = (
+        re.fullmatch(r"(\d{1,20}(?:\.\d{1,20})?)\s*([A-Za-z]*)", size.strip(), re.ASCII)
+        if isinstance(size, str)
+        else None
+    )
     unit = _UNITS.get(match[2].upper()) if match else None
-    if match is None or unit is None or (found := int(float(match[1]) * unit)) < 1:
+    found = int(Decimal(match[1]) * unit) if match and unit else 0
+    if not 0 < found < 2**63:
         raise OptionError(f"max_shard_size must be a number of bytes or a string such as '5GB', but is {size!r}.")
     return found
 

@@ -9,7 +9,7 @@ from operator import mul
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archsmith.checkpoint import Checkpoint, parse_json, read_json
+from archsmith.checkpoint import Checkpoint, parse_json, read_json, reason
 from archsmith.errors import CheckpointCorrupt, CheckpointNotFound
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ WEIGHTS_PATTERN = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors|model\.safet
 _MAX_HEADER_BYTES = 100_000_000
 _MAX_INDEX_BYTES = 100_000_000
 _MAX_DIMENSIONS = 64
+_SHOWN_CHARACTERS = 500
 _BITS = {
     "BOOL": 8, "U8": 8, "I8": 8, "F8_E4M3": 8, "F8_E5M2": 8, "U16": 16, "I16": 16, "F16": 16, "BF16": 16,
     "U32": 32, "I32": 32, "F32": 32, "U64": 64, "I64": 64, "F64": 64, "C64": 64,
@@ -91,9 +92,13 @@ class Weights:
                 with safe_open(path, framework="pt") as file:
                     for key in keys:
                         tensor = file.get_tensor(key)
+                        if tuple(tensor.shape) != self.tensors[key].shape:
+                            raise _corrupt(path, f"{key!r} changed while it was read")
                         loaded[key] = tensor if mmap else tensor.clone()
+            except CheckpointCorrupt:
+                raise
             except (SafetensorError, OSError, RuntimeError, ValueError) as error:
-                raise CheckpointCorrupt(f"{str(path)!r} can not be read: {error}.") from error
+                raise CheckpointCorrupt(f"{str(path)!r} can not be read: {reason(error)}.") from error
         return loaded
 
 
@@ -120,7 +125,7 @@ def find_weights(checkpoint: Checkpoint) -> Weights:
 
 
 def _no_weights(checkpoint: Checkpoint) -> str:
-    message = f"{checkpoint.source!r} has no weights: expected {WEIGHTS_FILE} or {INDEX_FILE}."
+    message = f"{checkpoint.source!r} has no weights: expected {WEIGHTS_FILE} or {INDEX_FILE}.{checkpoint.listing()}"
     pickles = [name for name in ("pytorch_model.bin", "pytorch_model.bin.index.json") if checkpoint.find(name)]
     if pickles:
         message += (
@@ -177,7 +182,7 @@ def read_header(path: Path) -> tuple[dict[str, TensorInfo], dict[str, str]]:
                 raise _corrupt(path, f"it is not a safetensors file, or it is cut short ({size:,} bytes)", start)
             raw = file.read(length)
     except OSError as error:
-        raise _corrupt(path, f"it can not be read: {error.strerror or error}") from error
+        raise _corrupt(path, f"it can not be read: {reason(error)}") from error
     if not raw.startswith(b"{"):
         raise _corrupt(path, "it is not a safetensors file: the header does not begin with '{'", start + raw[:32])
     header = parse_json(raw, f"{path} (header)")
@@ -193,7 +198,7 @@ def read_header(path: Path) -> tuple[dict[str, TensorInfo], dict[str, str]]:
 def _tensor(path: Path, name: str, entry: Any, spans: list[tuple[int, int]]) -> TensorInfo:
     """Check one entry of a header and note the bytes that it covers."""
     if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
-        raise _corrupt(path, f"{name!r} in the header must have dtype, shape and data_offsets, but is {entry!r}"[:300])
+        raise _corrupt(path, f"{name!r} in the header must have dtype, shape and data_offsets, but is {entry!r}")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(dtype, str) or dtype not in _BITS:
         raise _corrupt(path, f"{name!r} has the unknown dtype {dtype!r}; expected one of {', '.join(_BITS)}")
@@ -235,6 +240,7 @@ def _corrupt(path: Path, what: str, start: bytes = b"") -> CheckpointCorrupt:
         hint = " It is a web page; the download went wrong."
     elif text.startswith((b"pk\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04")):
         hint = " It is a pickle or a zip archive, which archsmith does not read."
+    what = what if len(what) <= _SHOWN_CHARACTERS else f"{what[:_SHOWN_CHARACTERS]}…"
     return CheckpointCorrupt(f"{str(path)!r}: {what}.{hint}", file=str(path))
 
 

@@ -70,10 +70,8 @@ def activation(name: str) -> Callable[[Tensor], Tensor]:
         >>> activation("relu")(torch.tensor([-1.0, 2.0])).tolist()
         [0.0, 2.0]
     """
-    function = ACTIVATIONS.get(name)
+    function = ACTIVATIONS.get(name) if isinstance(name, str) else None
     if function is None:
-        raise InputError(
-            f"there is no activation {name!r}; expected one of {', '.join(ACTIVATIONS)}."
-            f"{did_you_mean(name, ACTIVATIONS)}"
-        )
+        hint = did_you_mean(str(name), ACTIVATIONS)
+        raise InputError(f"there is no activation {name!r}; expected one of {', '.join(ACTIVATIONS)}.{hint}")
     return function

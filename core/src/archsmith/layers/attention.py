@@ -8,6 +8,7 @@ import torch.nn.functional as F  # noqa: N812  # the field's own abbreviation
 from torch import Tensor
 
 from archsmith.errors import InputError
+from archsmith.fields import shown
 
 __all__ = ["attend", "attention_mask_for", "split_heads"]
 
@@ -53,13 +54,21 @@ def attend(
     return (probabilities @ value).transpose(1, 2).flatten(2), probabilities
 
 
+def _fits(shape: torch.Size, wanted: tuple[int | None, ...]) -> bool:
+    """Return whether a mask can be spread over ``(batch, heads, tokens, keys)``; its keys must all be there."""
+    return shape[-1] == wanted[-1] and all(
+        want is None or size in (1, want) for size, want in zip(shape, wanted, strict=True)
+    )
+
+
 def attention_mask_for(hidden: Tensor, attention_mask: Tensor | None, *, causal: bool = False) -> Tensor | None:
     """Return the mask that `attend` takes.
 
     Args:
         hidden: ``(batch, tokens, width)``: what will be attended to.
         attention_mask: None; ``(batch, tokens)``, nonzero for tokens and zero for padding; or
-            ``(batch, 1 or heads, tokens, tokens)``, boolean (True: may attend) or float (added to the scores).
+            ``(batch or 1, heads or 1, tokens or 1, tokens)``, boolean (True: may attend) or float (added to the
+            scores), which is complete and taken as it is.
         causal: Let each token see itself and those before it only.
 
     Returns:
@@ -71,7 +80,9 @@ def attention_mask_for(hidden: Tensor, attention_mask: Tensor | None, *, causal:
     batch, tokens = hidden.shape[:2]
     mask: Tensor | None = None
     if attention_mask is not None:
-        if attention_mask.ndim == 4:  # noqa: PLR2004
+        if not isinstance(attention_mask, Tensor):
+            raise InputError(f"attention_mask must be a tensor, but is {shown(attention_mask)}.")
+        if attention_mask.ndim == 4 and _fits(attention_mask.shape, (batch, None, tokens, tokens)):  # noqa: PLR2004
             return attention_mask.to(hidden.dtype) if attention_mask.is_floating_point() else attention_mask.bool()
         if attention_mask.shape != (batch, tokens):
             raise InputError(

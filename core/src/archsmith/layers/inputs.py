@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from archsmith.errors import InputError
+from archsmith.fields import shown
 
 __all__ = ["check_ids", "check_token_inputs"]
 
@@ -28,6 +29,9 @@ def check_token_inputs(
     if (input_ids is None) == (inputs_embeds is None):
         given = "neither" if input_ids is None else "both"
         raise InputError(f"pass either input_ids or inputs_embeds, but got {given}.")
+    for name, given in (("input_ids", input_ids), ("inputs_embeds", inputs_embeds)):
+        if given is not None and not isinstance(given, Tensor):
+            raise InputError(f"{name} must be a tensor, but is {shown(given)}. Ask the tokenizer: return_tensors='pt'.")
     if input_ids is not None:
         if input_ids.ndim != 2:  # noqa: PLR2004
             raise InputError(f"input_ids must have the shape (batch, tokens), but have {tuple(input_ids.shape)}.")
@@ -35,12 +39,16 @@ def check_token_inputs(
         tokens = input_ids.shape[1]
     else:
         assert inputs_embeds is not None  # for the type checker: one of the two is given
+        if not inputs_embeds.is_floating_point():
+            raise InputError(f"inputs_embeds must be floating-point numbers, but are {inputs_embeds.dtype}.")
         if inputs_embeds.ndim != 3 or inputs_embeds.shape[-1] != hidden_size:  # noqa: PLR2004
             raise InputError(
                 f"inputs_embeds must have the shape (batch, tokens, {hidden_size}), "
                 f"but have {tuple(inputs_embeds.shape)}."
             )
         tokens = inputs_embeds.shape[1]
+    if not tokens:
+        raise InputError("the input has no tokens; expected at least one.")
     if tokens > max_tokens:
         raise InputError(
             f"the input has {tokens} tokens, but the model has positions for {max_tokens} (max_position_embeddings). "
@@ -56,6 +64,8 @@ def check_ids(name: str, ids: Tensor, limit: int) -> None:
     Raises:
         InputError: They are not.
     """
+    if not isinstance(ids, Tensor):
+        raise InputError(f"{name} must be a tensor, but is {shown(ids)}.")
     if ids.dtype not in _INTEGERS:
         raise InputError(f"{name} must be integers, but are {ids.dtype}.")
     if ids.device.type != "cpu" or torch.compiler.is_compiling() or not ids.numel():

@@ -7,6 +7,7 @@ import torch.nn.functional as F  # noqa: N812  # the field's own abbreviation
 from torch import Tensor
 
 from archsmith.errors import InputError
+from archsmith.fields import shown
 
 __all__ = ["classification_loss", "token_loss"]
 
@@ -24,7 +25,10 @@ def token_loss(logits: Tensor, labels: Tensor) -> Tensor:
         InputError: The shapes do not fit, or a label is neither -100 nor a class.
     """
     classes = logits.shape[-1]
-    if labels.numel() * classes != logits.numel():
+    _check_tensor(labels)
+    if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
+        raise InputError(f"labels must be integers, one class index for each row of logits, but are {labels.dtype}.")
+    if labels.shape not in (logits.shape[:-1], (*logits.shape[:-1], 1)):
         raise InputError(
             f"labels must have the shape {tuple(logits.shape[:-1])}, one class index for each row of logits, "
             f"but have {tuple(labels.shape)}."
@@ -57,6 +61,7 @@ def classification_loss(
         InputError: The labels do not fit the logits.
     """
     outputs = logits.shape[-1]
+    _check_tensor(labels)
     if problem_type is None:
         if outputs == 1:
             problem_type = "regression"
@@ -64,11 +69,22 @@ def classification_loss(
             problem_type = "multi_label_classification" if labels.is_floating_point() else "single_label_classification"
     if problem_type == "single_label_classification":
         return token_loss(logits, labels)
-    if labels.numel() != logits.numel():
+    if labels.shape != logits.shape and not (outputs == 1 and labels.shape == logits.shape[:-1]):
         raise InputError(
             f"labels for {problem_type} must have the shape {tuple(logits.shape)}, but have {tuple(labels.shape)}."
         )
     targets = labels.to(logits.dtype).reshape(logits.shape)
     if problem_type == "regression":
         return F.mse_loss(logits, targets)
+    if (
+        targets.device.type == "cpu"
+        and not torch.compiler.is_compiling()
+        and not ((targets >= 0) & (targets <= 1)).all()
+    ):
+        raise InputError("labels for multi_label_classification must be from 0 to 1, but hold other numbers.")
     return F.binary_cross_entropy_with_logits(logits, targets)
+
+
+def _check_tensor(labels: Tensor) -> None:
+    if not isinstance(labels, Tensor):
+        raise InputError(f"labels must be a tensor, but are {shown(labels)}.")

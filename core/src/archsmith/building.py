@@ -1,0 +1,60 @@
+"""How the constructor of a model ends: with initial values and tied weights, or without, for files to bring them."""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from archsmith.errors import OptionError
+from archsmith.loading import initialise, mark_finished
+
+__all__ = ["ModelType", "from_files", "refuse_abstract"]
+
+
+class _Building(threading.local):
+    """How many model constructors are running in this thread, and whether their weights will come from files."""
+
+    depth = 0
+    from_files = False
+
+
+_building = _Building()
+
+
+class ModelType(type):
+    """Finishes a model when its outermost constructor returns, so that no author has to remember it."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Build a model; the outermost one gets its values."""
+        refuse_abstract(cls)
+        _building.depth += 1
+        try:
+            model = super().__call__(*args, **kwargs)
+        finally:
+            _building.depth -= 1
+        if _building.depth == 0 and not _building.from_files:
+            initialise(model, set(model.state_dict()))
+            model.tie_weights()
+            mark_finished(model)
+        return model
+
+
+@contextlib.contextmanager
+def from_files() -> Iterator[None]:
+    """Leave models that are built inside without values."""
+    before = _building.from_files
+    _building.from_files = True
+    try:
+        yield
+    finally:
+        _building.from_files = before
+
+
+def refuse_abstract(cls: type[Any]) -> None:
+    """Refuse a model class that names no configuration class.
+
+    Raises:
+        OptionError: There is nothing to build.
+    """
+    if not hasattr(cls, "config_class"):
+        raise OptionError(f"{cls.__name__} is no architecture. Use AutoModel, or the class of an architecture.")
