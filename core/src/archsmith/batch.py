@@ -145,6 +145,13 @@ class BatchFeature(MutableMapping[str, Any]):
         else:
             self._data[name] = value
 
+    def __or__(self, other: Mapping[str, Any]) -> Self:
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        new = self.__copy__()
+        new.update(other)
+        return new
+
     def __copy__(self) -> Self:
         new = type(self).__new__(type(self))
         new.__dict__.update(self.__dict__ | {"_data": dict(self._data)})

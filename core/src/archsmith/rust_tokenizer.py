@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archsmith.checkpoint import parse_json
-from archsmith.errors import ArchsmithError, CheckpointCorrupt, MissingDependency
+from archsmith.errors import ArchsmithError, CheckpointCorrupt, MissingDependency, OptionError
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -142,7 +142,11 @@ def add_tokens(tokenizer: "Tokenizer", tokens: Iterable["AddedToken"]) -> None:
 
 
 def to_json(tokenizer: "Tokenizer", stored: Mapping[str, Any]) -> bytes:
-    """Return the content of tokenizer.json, with the truncation and padding that were stored in it."""
+    """Return the content of tokenizer.json, with the truncation and padding that were stored in it.
+
+    Raises:
+        OptionError: A part of the tokenizer is written in Python.
+    """
     tokenizers = import_tokenizers()
     carrier = tokenizers.Tokenizer(tokenizers.models.WordLevel({"": 0}, ""))
     if stored.get("truncation"):
@@ -150,5 +154,7 @@ def to_json(tokenizer: "Tokenizer", stored: Mapping[str, Any]) -> bytes:
     if stored.get("padding"):
         carrier.enable_padding(**stored["padding"])
     written = json.loads(carrier.to_str())
-    content = json.loads(tokenizer.to_str()) | {name: written[name] for name in ("truncation", "padding")}
+    with translated(OptionError, "tokenizer.json can not hold this tokenizer"):
+        text = tokenizer.to_str()
+    content = json.loads(text) | {name: written[name] for name in ("truncation", "padding")}
     return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()

@@ -77,24 +77,25 @@ def read_texts(text: Any, text_pair: Any = None, *, is_split_into_words: bool = 
 def unencodable(texts: Texts) -> str | None:
     """Return a sentence about the first text that is no valid Unicode, or None."""
     for name, rows in (("text", texts.firsts), ("text_pair", texts.seconds)):
-        for where, text in _strings(rows or (), is_split=texts.is_split):
+        for where, text in _strings(rows or (), texts):
             if found := _SURROGATE.search(text):
-                place = name + ("" if texts.is_single and not texts.is_split else where)
                 return (
-                    f"{place} can not be encoded as UTF-8: character {found.start()} is the lone surrogate "
+                    f"{name}{where} can not be encoded as UTF-8: character {found.start()} is the lone surrogate "
                     f"{found.group()!r}. Read the text with the right encoding, or clean it with "
                     'text.encode("utf-8", "replace").decode().'
                 )
     return None
 
 
-def _strings(rows: Sequence[Any], *, is_split: bool) -> Iterator[tuple[str, str]]:
+def _strings(rows: Sequence[Any], texts: Texts) -> Iterator[tuple[str, str]]:
+    """Yield every string with its place, as the caller would write it."""
     for row, text in enumerate(rows):
-        if not is_split:
-            yield f"[{row}]", text
+        place = "" if texts.is_single else f"[{row}]"
+        if not texts.is_split:
+            yield place, text
             continue
         for column, word in enumerate(text):
-            yield f"[{row}][{column}]", word
+            yield f"{place}[{column}]", word
 
 
 def _is_one(text: Any, *, is_split: bool) -> bool:

@@ -373,7 +373,7 @@ class PreTrainedTokenizerBase(SavedTokenizer):
         if longest > self.model_max_length:
             announce(
                 f"a text has {longest} tokens, but the model takes {self.model_max_length} (model_max_length). "
-                "Pass truncation=True to cut it."
+                f"Cut it: truncation=True, max_length={self.model_max_length}."
             )
 
     def _row_of_ids(self, ids: Any) -> list[int]:

@@ -125,10 +125,11 @@ class SavedTokenizer(TokenVocabulary):
             value = getattr(self, name)
             if name in self._given or value != getattr(type(self), name, None) or name == "model_max_length":
                 values[name] = list(value) if isinstance(value, tuple) else value
-        if "added_tokens_decoder" in self._given:
-            values["added_tokens_decoder"] = {
-                str(number): token.to_dict() for number, token in self.added_tokens_decoder.items()
-            }
+        added = {str(number): token.to_dict() for number, token in self.added_tokens_decoder.items()}
+        values["added_tokens_decoder"] = added  # with it, special_tokens_map.json no longer counts
+        unread = {name: token for name, token in self._special.items() if not name.endswith("_token")}
+        if unread:
+            values["model_specific_special_tokens"] = unread
         unset = {name: None for name in self.default_tokens if name not in self._special}
         values |= unset | self._special_tokens_dict()
         values["tokenizer_class"] = self._class_name()

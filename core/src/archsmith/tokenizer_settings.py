@@ -1,5 +1,6 @@
 """What a tokenizer is told besides its vocabulary: tokenizer_config.json and the files around it."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any, Literal, TypedDict, get_type_hints
 
@@ -7,15 +8,15 @@ from archsmith.checkpoint import Checkpoint
 from archsmith.errors import CheckpointCorrupt, OptionError, did_you_mean
 from archsmith.fields import convert, shown
 from archsmith.special_tokens import SPECIAL_TOKENS, AddedToken, read_token
-from archsmith.truncation import HUGE
 
 __all__ = ["TOKENIZER_CONFIG_FILE", "TokenizerSettings", "load_tokenizer_config", "read_settings", "split_settings"]
 
 TOKENIZER_CONFIG_FILE = "tokenizer_config.json"
 SPECIAL_TOKENS_FILE = "special_tokens_map.json"
 ADDED_TOKENS_FILE = "added_tokens.json"
-#: The field's way to write that a model takes any length.
+#: The field's way to write that a model takes any length; what is above `LIMIT` means the same.
 NO_LIMIT = int(1e30)
+LIMIT = 10**20
 
 Token = str | AddedToken | Mapping[str, Any]
 
@@ -76,9 +77,16 @@ TOKEN_SETTINGS = (
 )
 
 
+@functools.cache
+def all_hints(kind: type) -> dict[str, Any]:
+    """Return name → type of all settings of a tokenizer."""
+    return get_type_hints(kind)
+
+
+@functools.cache
 def setting_hints(kind: type) -> dict[str, Any]:
-    """Return name → type of the plain settings of a tokenizer."""
-    return {name: hint for name, hint in get_type_hints(kind).items() if name not in TOKEN_SETTINGS}
+    """Return name → type of those settings that are no tokens."""
+    return {name: hint for name, hint in all_hints(kind).items() if name not in TOKEN_SETTINGS}
 
 
 def read_settings(kind: type, values: Mapping[str, Any], *, owner: str) -> dict[str, Any]:
@@ -92,7 +100,7 @@ def read_settings(kind: type, values: Mapping[str, Any], *, owner: str) -> dict[
     Raises:
         OptionError: A name is unknown or a value is wrong; names them all.
     """
-    hints = get_type_hints(kind)
+    hints = all_hints(kind)
     plain = setting_hints(kind)
     clean: dict[str, Any] = {}
     faults: list[str] = []
@@ -120,7 +128,7 @@ def read_setting(name: str, value: Any, hint: Any) -> tuple[Any, list[str]]:
         value = int(value) if isinstance(value, float) and value == value // 1 and value < float("inf") else value
         if isinstance(value, int) and not isinstance(value, bool) and value < 1:
             return None, [f"model_max_length must be at least 1, but is {value}"]
-        value = NO_LIMIT if isinstance(value, int) and value >= HUGE else value
+        value = NO_LIMIT if isinstance(value, int) and value >= LIMIT else value
     if name == "model_input_names" and (isinstance(value, str) or not value):
         return None, [f"model_input_names must be a list of at least one name, but is {shown(value)}"]
     return convert(name, value, hint)
@@ -201,7 +209,7 @@ def split_settings(kind: type, values: Mapping[str, Any], *, where: str) -> tupl
     Raises:
         CheckpointCorrupt: A setting is wrong.
     """
-    hints = get_type_hints(kind)
+    hints = all_hints(kind)
     known = {name: value for name, value in values.items() if name in hints}
     named = {
         name: value

@@ -211,10 +211,13 @@ class TokenVocabulary(ABC):
                     named[name] = clean[name]
             elif default is not None and self._id_of(default) is not None:
                 named[name] = AddedToken(default)
-        others = clean.get("extra_special_tokens") or clean.get("additional_special_tokens") or []
+        others = list(clean.get("additional_special_tokens") or [])
         more = dict(clean.get("model_specific_special_tokens") or {})
-        if isinstance(others, Mapping):
-            more, others = more | dict(others), []
+        extra = clean.get("extra_special_tokens") or []
+        if isinstance(extra, Mapping):
+            more.update(extra)
+        else:
+            others = [*extra, *(token for token in others if token not in extra)]
         for name in more:
             if not name.isidentifier() or hasattr(type(self), name):
                 raise OptionError(f"a special token can not have the name {name!r}: it is taken or no identifier.")

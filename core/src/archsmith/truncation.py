@@ -22,8 +22,8 @@ __all__ = [
 Side = Literal["right", "left"]
 TruncationStrategy = Literal["longest_first", "only_first", "only_second", "do_not_truncate"]
 
-#: A model_max_length from here on means that the model has none.
-HUGE = 10**20
+#: No row can be as long as this: a model_max_length from here on means that the model has none.
+HUGE = 2**31
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ def read_count(name: str, value: Any, *, least: int, optional: bool = True) -> i
         return None
     is_whole = hasattr(type(value), "__index__") and not isinstance(value, bool)
     number = operator.index(value) if is_whole else least - 1
-    if number < least or number >= 2**63:
-        raise OptionError(f"{name} must be an integer of at least {least}, but is {shown(value)}.")
+    if number < least or number >= HUGE:
+        raise OptionError(f"{name} must be an integer from {least} to {HUGE - 1}, but is {shown(value)}.")
     return number
 
 

@@ -115,20 +115,17 @@ class WordPieceTokenizerFast(PreTrainedTokenizerFast):
 
     def _adapt(self, clean: Mapping[str, Any]) -> None:
         """Make the settings that were given hold in the parts of the tokenizer."""
-        changes = {
-            option: clean[name]
-            for name, option in NORMALIZER_OPTIONS.items()
-            if name in clean and getattr(self, name) != clean[name]
-        }
-        if changes:
-            if _bert_normalizer(self._rust.normalizer) is None:
-                raise OptionError(f"{type(self).__name__}: {_no_effect(self._rust, ', '.join(sorted(changes)))}.")
+        changed = [name for name in NORMALIZER_OPTIONS if name in clean and getattr(self, name) != clean[name]]
+        if changed and _bert_normalizer(self._rust.normalizer) is None:
+            raise OptionError(f"{changed[0]} can have no effect: {_no_effect(self._rust, changed[0])}.")
+        if changed:
+            changes = {NORMALIZER_OPTIONS[name]: clean[name] for name in changed}
             self._rust.normalizer = _changed(self._rust.normalizer, changes)
         if "unk_token" in clean:
             self._adapt_unknown()
         if "cls_token" in clean or "sep_token" in clean:
             around = self._rust.encode("").ids
-            if around and not {self.cls_token_id, self.sep_token_id} - {None} <= set(around):
+            if len(around) == 2 and around != [self.cls_token_id, self.sep_token_id]:  # noqa: PLR2004
                 self._rust.post_processor = _template(
                     self.cls_token, self.cls_token_id, self.sep_token, self.sep_token_id
                 )
@@ -148,6 +145,7 @@ class WordPieceTokenizerFast(PreTrainedTokenizerFast):
         """Build the tokenizer of a vocab.txt. Raises `CheckpointCorrupt`: it lacks a special token."""
         tokenizers = rust_tokenizer.import_tokenizers()
         vocabulary = load_wordpiece_vocabulary(path)
+        added = {token.content for token in clean.get("added_tokens_decoder", {}).values()}
         tokens: dict[str, str | None] = {}
         for name, default in cls.default_tokens.items():
             token = clean.get(name, read_token(name, default))
@@ -156,6 +154,8 @@ class WordPieceTokenizerFast(PreTrainedTokenizerFast):
                 continue
             if name == "mask_token" and name not in clean:
                 tokens[name] = None
+                continue
+            if name in ("pad_token", "mask_token") and tokens[name] in added:
                 continue
             raise CheckpointCorrupt(
                 f"{str(path)!r} has no line {tokens[name]!r}, the {name}.{did_you_mean(str(tokens[name]), vocabulary)} "
