@@ -319,9 +319,9 @@ class PreTrainedConfig:  # noqa: PLW1641  # no hash: a configuration can be chan
         listed = tuple(fault.rstrip(".") if not fault.endswith("?") else fault for fault in faults)
         if listed:
             where = f"{source}: {type(self).__name__}" if source else type(self).__name__
-            text = listed[0] if len(listed) == 1 else "".join(f"\n  - {fault}" for fault in listed)
+            text = f" {listed[0]}" if len(listed) == 1 else "".join(f"\n  - {fault}" for fault in listed)
             end = "" if text.endswith("?") else "."
-            raise ConfigError(f"{where}: {text}{end}", faults=listed, source=source)
+            raise ConfigError(f"{where}:{text}{end}", faults=listed, source=source)
 
     def _differing(self) -> list[str]:
         names = field_names(type(self))

@@ -42,7 +42,7 @@ def labels_in_step(
     names: dict[int, str] | None = checked.get("id2label")
     indices: dict[str, int] | None = checked.get("label2id")
     if names is None and indices is None and count is not None:
-        if len(current.get("id2label") or ()) == count:
+        if "id2label" in current and len(current["id2label"]) == count:
             return {}
         names = {index: f"LABEL_{index}" for index in range(count)}
     if names is None:

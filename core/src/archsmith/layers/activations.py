@@ -70,7 +70,7 @@ def activation(name: str) -> Callable[[Tensor], Tensor]:
         >>> activation("relu")(torch.tensor([-1.0, 2.0])).tolist()
         [0.0, 2.0]
     """
-    function = ACTIVATIONS.get(name) if isinstance(name, str) else None
+    function = ACTIVATIONS.get(name) if isinstance(name, str) else None  # type: ignore[redundant-expr]
     if function is None:
         hint = did_you_mean(str(name), ACTIVATIONS)
         raise InputError(f"there is no activation {name!r}; expected one of {', '.join(ACTIVATIONS)}.{hint}")

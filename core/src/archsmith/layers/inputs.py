@@ -29,9 +29,9 @@ def check_token_inputs(
     if (input_ids is None) == (inputs_embeds is None):
         given = "neither" if input_ids is None else "both"
         raise InputError(f"pass either input_ids or inputs_embeds, but got {given}.")
-    for name, given in (("input_ids", input_ids), ("inputs_embeds", inputs_embeds)):
-        if given is not None and not isinstance(given, Tensor):
-            raise InputError(f"{name} must be a tensor, but is {shown(given)}. Ask the tokenizer: return_tensors='pt'.")
+    for name, value in (("input_ids", input_ids), ("inputs_embeds", inputs_embeds)):
+        if value is not None and not isinstance(value, Tensor):
+            raise InputError(f"{name} must be a tensor, but is {shown(value)}. Ask the tokenizer: return_tensors='pt'.")
     if input_ids is not None:
         if input_ids.ndim != 2:  # noqa: PLR2004
             raise InputError(f"input_ids must have the shape (batch, tokens), but have {tuple(input_ids.shape)}.")
