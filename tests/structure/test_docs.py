@@ -16,7 +16,12 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
-    [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *ROOT.glob("*/README.md"), *ROOT.glob("plugins/*/README.md")]
+    [
+        ROOT / "README.md",
+        *(ROOT / "docs").glob("*.md"),
+        *ROOT.glob("[!.]*/README.md"),
+        *ROOT.glob("plugins/*/README.md"),
+    ]
 )
 LANGUAGES = {"python", "sh", "toml", "text"}
 
