@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from archsmith.errors import CheckpointCorrupt, CheckpointNotFound, OptionError, SaveFailed
-from archsmith.fields import shown
 
 __all__ = ["CONFIG_FILE", "Checkpoint", "encode_json", "read_json", "refuse_remote_code", "write_file"]
 
@@ -314,7 +313,7 @@ def mode_of(path: Path) -> int | None:
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None  # ValueError: no file can have such a name
     except OSError as error:
-        raise CheckpointCorrupt(f"{shown(str(path))} can not be read: {reason(error)}.") from error
+        raise CheckpointCorrupt(f"{str(path)[:500]!r} can not be read: {reason(error)}.") from error
 
 
 def working_directory() -> str:
