@@ -185,13 +185,16 @@ def _with_owner(model: "PreTrainedModel") -> Iterator[tuple[str, nn.Module, "Pre
 
 
 def _rebuild_buffers(model: "PreTrainedModel", device: torch.device) -> None:
-    """Have the modules make the buffers that no file holds, and check that nothing is left without values."""
+    """Have the modules make the buffers that the files do not hold, and check that nothing is left without values."""
     for path, module in model.named_modules():
-        if any(buffer.is_meta for _, buffer in module.named_buffers(recurse=False)):
-            rebuild = getattr(module, "init_buffers", None)
-            if rebuild is not None:
-                with torch.device(device):
-                    rebuild()
+        buffers = dict(module.named_buffers(recurse=False))
+        rebuild = getattr(module, "init_buffers", None)
+        if rebuild is not None and any(buffer.is_meta for buffer in buffers.values()):
+            with torch.device(device):
+                rebuild()
+            for name, buffer in buffers.items():
+                if not buffer.is_meta:
+                    setattr(module, name, buffer)  # it came from the files
         for name, tensor in (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)):
             if tensor.is_meta:
                 raise PluginBroken(

@@ -1,0 +1,505 @@
+"""Loading: where the values come from, what is made anew, what is tied, and which options there are."""
+
+import copy
+import json
+import subprocess
+import sys
+import threading
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from archsmith import (
+    AutoModel,
+    DistilBertConfig,
+    DistilBertForMaskedLM,
+    DistilBertForSequenceClassification,
+    DistilBertModel,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
+from archsmith.config import Size, field
+from archsmith.errors import ArchsmithWarning, ConfigError, OptionError, PluginBroken, WeightsMismatch
+
+CONFIG = {"vocab_size": 30, "dim": 8, "n_heads": 2, "n_layers": 1, "hidden_dim": 16, "max_position_embeddings": 12}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    DistilBertForMaskedLM(DistilBertConfig(**CONFIG)).save_pretrained(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def quietly(load, *args, **kwargs):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ArchsmithWarning)
+        return load(*args, **kwargs)
+
+
+# ---- values -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="the system does not say what is mapped")
+def test_weights_are_mapped_without_a_copy(folder):
+    model = DistilBertForMaskedLM.from_pretrained(folder)
+
+    def mapped():
+        lines = Path("/proc/self/maps").read_text().splitlines()
+        spans = [line.split()[0].split("-") for line in lines if line.endswith("model.safetensors")]
+        return [(int(begin, 16), int(end, 16)) for begin, end in spans]
+
+    spans = mapped()
+    for parameter in model.parameters():
+        assert any(begin <= parameter.data_ptr() < end for begin, end in spans)
+    before = (folder / "model.safetensors").read_bytes()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(1)
+    assert (folder / "model.safetensors").read_bytes() == before
+    copied = DistilBertForMaskedLM.from_pretrained(folder, mmap=False)
+    spans = mapped()
+    assert not any(begin <= p.data_ptr() < end for p in copied.parameters() for begin, end in spans)
+
+
+def test_modes_and_report(folder):
+    built = DistilBertForMaskedLM(DistilBertConfig(**CONFIG))
+    assert built.training
+    assert built.load_report is None
+    model = DistilBertForMaskedLM.from_pretrained(folder)
+    assert not any(module.training for module in model.modules())
+    assert all(parameter.requires_grad for parameter in model.parameters())
+    report = model.load_report
+    assert report.new == report.unused == report.ignored == ()
+    assert set(report.loaded) == set(model.state_dict()) - {"vocab_projector.weight"}
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64, torch.float32])
+def test_the_files_type_is_kept_and_another_can_be_asked_for(folder, dtype):
+    file = folder / "model.safetensors"
+    save_file({name: tensor.to(dtype) for name, tensor in load_file(file).items()}, file)
+    for same in (None, "auto", dtype, str(dtype), str(dtype).removeprefix("torch.")):
+        model = DistilBertForMaskedLM.from_pretrained(folder, dtype=same)
+        assert {parameter.dtype for parameter in model.parameters()} == {dtype}
+    head = quietly(DistilBertForSequenceClassification.from_pretrained, folder)
+    assert head.classifier.weight.dtype == dtype
+    model = DistilBertForMaskedLM.from_pretrained(folder, torch_dtype="float32")
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32} == {model.dtype}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"dtype": "int8"}, "dtype must be one of float16, bfloat16, float32, float64 or auto, but is 'int8'."),
+        ({"dtype": torch.int8}, "dtype must be one of float16, bfloat16, float32, float64 or auto, but is torch.int8."),
+        ({"dtype": 3}, "dtype must be one of float16, bfloat16, float32, float64 or auto, but is 3."),
+        ({"dtype": "float32", "torch_dtype": "float32"}, "dtype and torch_dtype are one option; pass dtype."),
+        ({"device": "meta"}, "device must be one that holds values, as 'cpu' or 'cuda:0', but is 'meta'."),
+        ({"device": "warp"}, "device must be one that torch has here, as 'cpu' or 'cuda:0', but is 'warp': "),
+        ({"device": "cuda:99"}, "device must be one that torch has here, as 'cpu' or 'cuda:0', but is 'cuda:99': "),
+        ({"device": "xla"}, "device must be one that torch has here"),
+        ({"device": -3}, "device must be one that torch has here"),
+        ({"device": []}, "device must be one that torch has here"),
+        ({"attn_implementation": "edger"}, "attn_implementation must be one of sdpa, eager, but is 'edger'."),
+        ({"attn_implementation": ""}, "attn_implementation must be one of sdpa, eager, but is ''."),
+        ({"attn_implementation": ["sdpa"]}, "attn_implementation must be one of sdpa, eager, but is ['sdpa']."),
+        ({"mmap": "yes"}, "mmap must be True or False, but is 'yes'."),
+        ({"check_finite": None}, "check_finite must be True or False, but is None."),
+        ({"trust_remote_code": True}, "trust_remote_code is refused: "),
+    ],
+)  # fmt: skip
+def test_wrong_options(folder, options, message):
+    with pytest.raises(OptionError) as caught:
+        DistilBertForMaskedLM.from_pretrained(folder, **options)
+    assert str(caught.value).startswith(message)
+
+
+def test_right_options(folder):
+    for device in (None, "cpu", torch.device("cpu")):
+        assert DistilBertForMaskedLM.from_pretrained(folder, device=device).device == torch.device("cpu")
+    eager = DistilBertForMaskedLM.from_pretrained(folder, attn_implementation="eager")
+    assert eager.distilbert.attn_implementation == eager.attn_implementation == "eager"
+    sdpa = DistilBertForMaskedLM.from_pretrained(folder)
+    assert sdpa.attn_implementation == "sdpa"
+    ids = torch.tensor([[1, 2, 3]])
+    torch.testing.assert_close(eager(ids).logits, sdpa(ids).logits)
+
+
+def test_configuration_and_overrides(folder):
+    config = DistilBertConfig(**CONFIG, dropout=0.5)
+    model = DistilBertForMaskedLM.from_pretrained(folder, config=config, attention_dropout=0.3)
+    assert (model.config.dropout, model.config.attention_dropout) == (0.5, 0.3)
+    assert (config.attention_dropout, model.config is config) == (0.1, False)
+    assert DistilBertForMaskedLM.from_pretrained(folder, dropout=0.4).config.dropout == 0.4
+    for wrong in ({"nonsense": 1}, {"dropout": 3}, {"config": {"dim": 8}}, {"config": PreTrainedConfig()}):
+        with pytest.raises(ConfigError):
+            DistilBertForMaskedLM.from_pretrained(folder, **wrong)
+    (folder / "config.json").unlink()
+    DistilBertForMaskedLM.from_pretrained(folder, config=config)
+
+
+def test_under_another_default_device(folder):
+    with torch.device("meta"):
+        model = quietly(DistilBertForSequenceClassification.from_pretrained, folder)
+    assert not any(tensor.is_meta for tensor in model.state_dict().values())
+
+
+# ---- what is made anew --------------------------------------------------------------------------------------------
+
+
+def test_a_new_head_starts_as_it_should(folder):
+    file = folder / "model.safetensors"
+    wide = DistilBertConfig(**{**CONFIG, "dim": 256, "initializer_range": 0.05})
+    DistilBertForMaskedLM(wide).save_pretrained(folder)
+    torch.manual_seed(1)
+    one = quietly(DistilBertForSequenceClassification.from_pretrained, folder)
+    torch.manual_seed(1)
+    same = quietly(DistilBertForSequenceClassification.from_pretrained, folder)
+    other = quietly(DistilBertForSequenceClassification.from_pretrained, folder)
+    for name in one.load_report.new:
+        value = one.state_dict()[name]
+        assert value.isfinite().all()
+        assert torch.equal(value, same.state_dict()[name])
+        if name.endswith("bias"):
+            assert not value.any()
+        else:
+            assert not torch.equal(value, other.state_dict()[name])
+    assert abs(one.pre_classifier.weight.std() - 0.05) < 0.005
+    for name, tensor in load_file(file).items():
+        if name.startswith("distilbert."):
+            assert torch.equal(one.state_dict()[name], tensor)
+
+
+def test_building_is_reproducible_and_well_scaled():
+    config = DistilBertConfig(vocab_size=300, dim=128, n_heads=2, n_layers=1, hidden_dim=256)
+    torch.manual_seed(0)
+    one = DistilBertForMaskedLM(config)
+    torch.manual_seed(0)
+    two = DistilBertForMaskedLM.from_config(config)
+    for (name, a), b in zip(one.state_dict().items(), two.state_dict().values(), strict=True):
+        assert torch.equal(a, b), name
+        if a.ndim == 2:
+            assert abs(a.std() - 0.02) < 0.002, name
+        elif "norm" in name.lower() and name.endswith("weight"):
+            assert (a == 1).all(), name
+        else:
+            assert (a == 0).all(), name
+    assert not one.distilbert.embeddings.word_embeddings.weight[0].any()
+
+
+def test_a_users_class_with_more_layers(folder, tmp_path):
+    class Mine(DistilBertForMaskedLM):
+        def __init__(self, config, depth: int = 1):
+            super().__init__(config)
+            self.more = nn.ModuleList(nn.Linear(8, 8) for _ in range(depth))
+            self.norm = nn.BatchNorm1d(8)
+            self.recurrent = nn.LSTM(8, 4)
+            self.register_buffer("scale", torch.ones(1), persistent=False)
+
+        def init_buffers(self):
+            self.scale = torch.ones(1)
+
+    with pytest.warns(ArchsmithWarning, match="start from random values: more"):
+        model = Mine.from_pretrained(folder, depth=2)
+    assert len(model.more) == 2
+    for name, tensor in model.state_dict().items():
+        assert not tensor.is_meta, name
+        assert tensor.isfinite().all(), name
+    assert (model.norm.running_var == 1).all()
+    assert model.norm.num_batches_tracked == 0
+    model.norm.running_mean.fill_(3)
+    model.save_pretrained(tmp_path / "mine")
+    again = Mine.from_pretrained(tmp_path / "mine", depth=2)
+    assert (again.norm.running_mean == 3).all()
+    assert again.load_report.new == ()
+    with pytest.raises(ConfigError, match="'breadth' is not a field"):
+        Mine.from_pretrained(folder, breadth=2)
+    assert quietly(DistilBertModel.from_pretrained, tmp_path / "mine").config.dim == 8
+
+
+def test_a_parameter_that_nothing_initialises(folder):
+    class Forgetful(DistilBertForMaskedLM):
+        def __init__(self, config):
+            super().__init__(config)
+            self.inner = nn.Module()
+            self.inner.scale = nn.Parameter(torch.ones(3))
+
+    with pytest.raises(PluginBroken) as caught:
+        Forgetful.from_pretrained(folder)
+    assert str(caught.value) == (
+        "Forgetful: 'inner.scale' has no initial values. Forgetful must give them to Module in its method "
+        "init_weights()."
+    )
+
+    class Careful(Forgetful):
+        def init_weights(self, module):
+            super().init_weights(module)
+            if hasattr(module, "scale"):
+                nn.init.ones_(module.scale)
+
+    assert quietly(Careful.from_pretrained, folder).inner.scale.tolist() == [1, 1, 1]
+
+
+# ---- toys ---------------------------------------------------------------------------------------------------------
+
+
+class InnerConfig(PreTrainedConfig):
+    model_type = "inner"
+    width: Size = field(4)
+    initializer_range: float = field(0.5)
+
+
+class OuterConfig(PreTrainedConfig):
+    model_type = "outer"
+    width: Size = field(4)
+    inner_width: Size = field(64)
+
+
+class Positions(nn.Module):
+    """A module without parameters: a table that no file holds, and a counter that files do hold."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.width = width
+        self.register_buffer("table", torch.arange(width).float().cos(), persistent=False)
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+
+    def init_buffers(self):
+        self.table = torch.arange(self.width).float().cos()
+        self.steps = torch.zeros((), dtype=torch.int64)
+
+
+class Inner(PreTrainedModel):
+    config_class = InnerConfig
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.linear = nn.Linear(config.width, config.width)
+
+
+class Outer(PreTrainedModel):
+    config_class = OuterConfig
+    optional_keys = ("positions.steps",)
+
+    def __init__(self, config, *, inner: Inner | None = None, note: str = ""):
+        super().__init__(config)
+        self.note = note
+        self.positions = Positions(config.width)
+        self.nothing = nn.Identity()
+        self.inner = Inner(InnerConfig(width=config.inner_width)) if inner is None else inner
+        self.linear = nn.Linear(config.width, config.width)
+
+
+class Bare(PreTrainedModel):
+    config_class = InnerConfig
+
+
+def test_a_toy_comes_back_whole(tmp_path):
+    model = Outer(OuterConfig(), note="built")
+    assert abs(model.inner.linear.weight.std() - 0.5) < 0.05  # by its own configuration
+    assert abs(model.linear.weight.std() - 0.02) < 0.02
+    model.positions.steps.fill_(7)
+    model.save_pretrained(tmp_path)
+    assert "positions.table" not in load_file(tmp_path / "model.safetensors")
+    again = Outer.from_pretrained(tmp_path, note="loaded")
+    assert again.note == "loaded"
+    assert again.positions.steps == 7
+    assert again.positions.steps.dtype == torch.int64
+    assert torch.equal(again.positions.table, model.positions.table)
+    assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), again.state_dict().values(), strict=True))
+    half = Outer.from_pretrained(tmp_path, dtype="float16")
+    assert half.positions.steps.dtype == torch.int64
+    assert half.linear.weight.dtype == torch.float16
+
+
+def test_an_optional_buffer_that_the_file_lacks_is_rebuilt(tmp_path):
+    Outer(OuterConfig()).save_pretrained(tmp_path)
+    tensors = load_file(tmp_path / "model.safetensors")
+    del tensors["positions.steps"]
+    save_file(tensors, tmp_path / "model.safetensors")
+    with pytest.warns(ArchsmithWarning, match="positions.steps"):
+        model = Outer.from_pretrained(tmp_path)
+    assert model.positions.steps == 0
+
+
+def test_a_buffer_that_nothing_rebuilds(tmp_path):
+    class Forgetful(Bare):
+        def __init__(self, config):
+            super().__init__(config)
+            self.part = nn.Module()
+            self.part.register_buffer("table", torch.zeros(2), persistent=False)
+
+    Forgetful(InnerConfig()).save_pretrained(tmp_path)
+    with pytest.raises(PluginBroken) as caught:
+        Forgetful.from_pretrained(tmp_path)
+    assert str(caught.value) == (
+        "Forgetful: 'part.table' has no values after loading. Module must make it in a method init_buffers()."
+    )
+
+
+def test_a_model_without_parameters(tmp_path):
+    model = Bare(InnerConfig())
+    assert (model.device, model.dtype, model.num_parameters()) == (torch.device("cpu"), torch.float32, 0)
+    model.save_pretrained(tmp_path)
+    assert Bare.from_pretrained(tmp_path).load_report.loaded == ()
+
+
+def test_a_finished_part_keeps_its_values(tmp_path):
+    trained = Inner(InnerConfig(width=64))
+    with torch.no_grad():
+        trained.linear.weight.fill_(3)
+    assert (Outer(OuterConfig(), inner=trained).inner.linear.weight == 3).all()
+    trained.save_pretrained(tmp_path)
+
+    class Host(Outer):
+        def __init__(self, config):
+            super().__init__(config, inner=Inner.from_pretrained(tmp_path))
+
+    host = Host(OuterConfig())
+    assert (host.inner.linear.weight == 3).all()
+    assert abs(host.linear.weight).max() < 0.2
+    with torch.no_grad():
+        host.inner.linear.weight.fill_(5)
+    host.save_pretrained(tmp_path / "host")
+    again = Host.from_pretrained(tmp_path / "host")
+    assert (again.inner.linear.weight == 5).all()
+    assert not any(tensor.is_meta for tensor in again.state_dict().values())
+
+
+def test_abstract_classes():
+    for build in (
+        lambda: PreTrainedModel(PreTrainedConfig()),
+        lambda: PreTrainedModel.from_config(PreTrainedConfig()),
+        lambda: PreTrainedModel.from_pretrained("/tmp"),
+    ):
+        with pytest.raises(
+            OptionError, match=r"PreTrainedModel is no architecture\. Use AutoModel, or the class of an"
+        ):
+            build()
+
+
+def test_a_constructor_that_fails_leaves_no_trace(folder):
+    class Broken(DistilBertModel):
+        def __init__(self, config):
+            super().__init__(config)
+            raise RuntimeError("no luck")
+
+    with pytest.raises(ConfigError, match="no Broken can be built: no luck"):
+        Broken.from_pretrained(folder)
+    with pytest.raises(RuntimeError):
+        Broken(DistilBertConfig(**CONFIG))
+    assert not any(
+        p.is_meta or not p.isfinite().all() for p in DistilBertModel(DistilBertConfig(**CONFIG)).parameters()
+    )
+
+
+# ---- tied weights -------------------------------------------------------------------------------------------------
+
+
+def tied(model) -> bool:
+    return model.vocab_projector.weight is model.distilbert.embeddings.word_embeddings.weight
+
+
+def test_tied_weights_stay_one_object(folder, tmp_path):
+    config = DistilBertConfig(**CONFIG)
+    model = DistilBertForMaskedLM.from_pretrained(folder)
+    for one in (
+        model,
+        DistilBertForMaskedLM(config),
+        DistilBertForMaskedLM.from_config(config, dtype="float16"),
+        copy.deepcopy(model),
+        copy.deepcopy(model).double(),
+        DistilBertForMaskedLM.from_pretrained(folder, dtype="float16"),
+    ):
+        assert tied(one)
+        one.save_pretrained(tmp_path / "again")
+        assert "vocab_projector.weight" not in load_file(tmp_path / "again" / "model.safetensors")
+        assert tied(DistilBertForMaskedLM.from_pretrained(tmp_path / "again"))
+    loose = DistilBertForMaskedLM(DistilBertConfig(**CONFIG, tie_word_embeddings=False))
+    assert not tied(loose)
+    loose.save_pretrained(tmp_path / "loose")
+    again = DistilBertForMaskedLM.from_pretrained(tmp_path / "loose")
+    assert not tied(again)
+    assert torch.equal(again.vocab_projector.weight, loose.vocab_projector.weight)
+
+
+# ---- many at once -------------------------------------------------------------------------------------------------
+
+
+def test_building_and_loading_in_many_threads(folder):
+    faults = []
+    config = DistilBertConfig(**CONFIG)
+
+    def work(load):
+        try:
+            for _ in range(8):
+                model = DistilBertForMaskedLM.from_pretrained(folder) if load else DistilBertForMaskedLM(config)
+                assert tied(model)
+                assert not any(tensor.is_meta for tensor in model.state_dict().values())
+                assert all(tensor.isfinite().all() for tensor in model.state_dict().values())
+                assert model.vocab_layer_norm.weight.eq(1).all()
+        except BaseException as error:
+            faults.append(error)
+
+    threads = [threading.Thread(target=work, args=(index % 2 == 0,)) for index in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not faults
+
+
+def test_a_file_that_changes_under_the_reader(folder, monkeypatch):
+    from archsmith import weights
+
+    sound = weights.find_weights
+
+    def then_changed(checkpoint):
+        found = sound(checkpoint)
+        tensors = load_file(folder / "model.safetensors")
+        save_file({name: torch.zeros(1) for name in tensors}, folder / "model.safetensors")
+        return found
+
+    monkeypatch.setattr("archsmith.model.find_weights", then_changed)
+    with pytest.raises(Exception, match="changed while it was read") as caught:
+        DistilBertForMaskedLM.from_pretrained(folder)
+    assert type(caught.value).__name__ == "CheckpointCorrupt"
+
+
+def test_nothing_of_a_checkpoint_is_run(folder):
+    config = json.loads((folder / "config.json").read_text())
+    config |= {
+        "auto_map": {"AutoModel": "evil--evil.Model"},
+        "architectures": ["os.system"],
+        "__class__": "x",
+        "forward": 1,
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "evil.py").write_text("raise SystemExit")
+    (folder / "modeling_distilbert.py").write_text("raise SystemExit")
+    model = quietly(AutoModel.from_pretrained, folder)
+    assert type(model) is DistilBertModel
+    assert model.config.extra["auto_map"] == {"AutoModel": "evil--evil.Model"}
+
+
+def test_a_local_folder_needs_no_network(folder):
+    code = (
+        "import sys\n"
+        "def refuse(event, args): assert not event.startswith('socket.'), event\n"
+        "sys.addaudithook(refuse)\n"
+        "from archsmith import AutoModelForMaskedLM\n"
+        f"AutoModelForMaskedLM.from_pretrained({str(folder)!r})\n"
+        "assert 'huggingface_hub' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_weights_are_checked_before_anything_is_read(folder, monkeypatch):
+    import safetensors
+
+    monkeypatch.setattr(safetensors, "safe_open", None)
+    with pytest.raises(WeightsMismatch):
+        DistilBertForMaskedLM.from_pretrained(folder, dim=16)
