@@ -70,6 +70,8 @@ SQUARE = ("square mask", "square mask for each head")
 
 #: A text without any token gets uniform attention in the eager path of both; the reference lets gradients through it.
 CLOSED = ("one text fully masked",)
+#: With causal attention the padding before a text has nothing to attend to.
+CAUSALLY_CLOSED = ("padded left", "mask with holes")
 
 
 def token_labels(vocab_size: int, *, batch: int = BATCH, tokens: int = TOKENS, share: float = 0.3) -> Tensor:

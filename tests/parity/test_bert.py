@@ -3,9 +3,12 @@
 import pytest
 import torch
 
-from .cases import ACTIVATIONS, CLOSED, INPUTS, PROBLEMS, SQUARE, token_labels
+import archsmith
+
+from .cases import ACTIVATIONS, CAUSALLY_CLOSED, CLOSED, INPUTS, PROBLEMS, SQUARE, token_labels
 from .support import (
     Pair,
+    assert_close,
     assert_forward,
     assert_gradient_of_embeddings,
     assert_gradients,
@@ -56,6 +59,7 @@ CONFIGS = {
     "no initial spread": {"initializer_range": 0.0},
 }
 ATTENTION = ("sdpa", "eager")
+NAMES_OF_PLACES = ("token_type_ids", "position_ids")
 
 
 def pair_of(kind: str, attention: str = "sdpa", /, **values) -> Pair:
@@ -149,6 +153,19 @@ def test_a_loss_over_no_token_is_the_references():
     assert_forward(pair, {"input_ids": ids(41), "labels": torch.full((3, 11), -100)})
 
 
+@pytest.mark.parametrize("causal", [False, True], ids=["both ways", "causal"])
+def test_both_implementations_of_attention_agree(causal):
+    model = pair_of("base", is_decoder=causal).ours
+    for name, make in INPUTS.items():
+        if name not in ((*CLOSED, *CAUSALLY_CLOSED) if causal else CLOSED):
+            inputs = make(41, 19, 24, 3)
+            with torch.no_grad():
+                model.set_attn_implementation("sdpa")
+                fast = model(**inputs, output_hidden_states=True)
+                model.set_attn_implementation("eager")
+                assert_same_output(model(**inputs, output_hidden_states=True), fast, f"{name}: ")
+
+
 @pytest.mark.parametrize("attention", ATTENTION)
 def test_gradients_through_inputs(attention):
     pair = pair_of("base", attention)
@@ -185,3 +202,21 @@ def test_the_configuration_decides_what_is_returned(kind):
         ours, theirs = (model(ids(41)) for model in (pair.ours, pair.theirs))
     assert {"hidden_states", "attentions"} <= set(ours.keys())
     assert_same_output(ours, theirs)
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_the_configuration_decides_in_which_form(kind):
+    pair = pair_of(kind, return_dict=False)
+    with torch.no_grad():
+        ours, theirs = (model(ids(41)) for model in (pair.ours, pair.theirs))
+        assert_close(ours, tuple(part for part in theirs if not isinstance(part, tuple) or part), "tuple")
+        assert_close(pair.ours(ids(41), return_dict=True)[0], ours[0], "object")
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (3, 5), (2, 4), (4,), (1, 3, 4)])
+@pytest.mark.parametrize("name", NAMES_OF_PLACES)
+def test_indices_of_another_shape_are_refused(name, shape):
+    model = pair_of("base").ours
+    with pytest.raises(archsmith.ArchsmithError) as error:
+        model(ids(41, 3, 4), **{name: torch.zeros(shape, dtype=torch.long)})
+    assert str(error.value) == f"{name} must have the shape (batch, tokens) = (3, 4), but have {shape}."

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from archsmith.errors import InputError
 from archsmith.layers.activations import activation
 from archsmith.layers.attention import attend, attention_mask_for, split_heads
 from archsmith.layers.inputs import check_ids, check_token_inputs
@@ -33,14 +34,9 @@ class Embeddings(nn.Module):
 
     def forward(self, words: Tensor, token_type_ids: Tensor | None, position_ids: Tensor | None) -> Tensor:
         """Add token types and positions to embedded words, ``(batch, tokens, width)``."""
-        if token_type_ids is None:
-            types = self.token_type_embeddings.weight[0]  # (width,): every token is of the first type
-        else:
-            types = self.token_type_embeddings(token_type_ids)  # (batch, tokens, width)
-        if position_ids is None:
-            positions = self.position_embeddings.weight[: words.shape[1]]  # (tokens, width)
-        else:
-            positions = self.position_embeddings(position_ids)  # (batch, tokens, width)
+        of_type, of_place = self.token_type_embeddings, self.position_embeddings
+        types = of_type.weight[0] if token_type_ids is None else of_type(token_type_ids)
+        positions = of_place.weight[: words.shape[1]] if position_ids is None else of_place(position_ids)
         return self.dropout(self.LayerNorm(words + types + positions))  # type: ignore[no-any-return]
 
 
@@ -213,9 +209,7 @@ class BertModel(BertPreTrainedModel):
         >>> output.last_hidden_state.shape, output.pooler_output.shape
         (torch.Size([1, 3, 16]), torch.Size([1, 16]))
 
-    Args:
-        config: Its configuration.
-        add_pooling_layer: Build the pooler; without it ``pooler_output`` is None.
+    Without ``add_pooling_layer`` there is no pooler, and ``pooler_output`` is None.
     """
 
     def __init__(self, config: BertConfig, add_pooling_layer: bool = True) -> None:
@@ -241,8 +235,8 @@ class BertModel(BertPreTrainedModel):
         Args:
             input_ids: ``(batch, tokens)`` integer.
             attention_mask: ``(batch, tokens)``, 1 for tokens and 0 for padding; None: no padding.
-            token_type_ids: ``(batch, tokens)`` integer, which text of a pair a token belongs to; None: 0.
-            position_ids: ``(batch, tokens)`` integer; None: 0, 1, 2, …
+            token_type_ids: ``(batch or 1, tokens)`` integer, which text of a pair a token belongs to; None: 0.
+            position_ids: ``(batch or 1, tokens)`` integer; None: 0, 1, 2, …
             inputs_embeds: ``(batch, tokens, width)`` float, in place of ``input_ids``.
             output_attentions: Return the attention maps of every layer.
             output_hidden_states: Return the hidden states of every layer.
@@ -254,9 +248,7 @@ class BertModel(BertPreTrainedModel):
         Raises:
             InputError: A shape, a type or a value does not fit.
         """
-        self._check(input_ids, token_type_ids, position_ids, inputs_embeds)
-        words = self.embeddings.word_embeddings(input_ids) if inputs_embeds is None else inputs_embeds
-        hidden = self.embeddings(words, token_type_ids, position_ids)
+        hidden = self._embed(input_ids, token_type_ids, position_ids, inputs_embeds)
         wants_maps = self.wants_attentions(output_attentions)
         last, states, maps = self.encoder(
             hidden,
@@ -266,23 +258,26 @@ class BertModel(BertPreTrainedModel):
             keep_maps=wants_maps,
         )
         pooled = None if self.pooler is None else self.pooler(last)
-        output = BaseModelOutputWithPooling(last, pooled, states, maps)
-        return self.returned(output, return_dict)
+        return self.returned(BaseModelOutputWithPooling(last, pooled, states, maps), return_dict)
 
-    def _check(
+    def _embed(
         self, input_ids: Tensor | None, types: Tensor | None, positions: Tensor | None, inputs_embeds: Tensor | None
-    ) -> None:
+    ) -> Tensor:
+        config, table = self.config, self.embeddings.word_embeddings
         check_token_inputs(
             input_ids,
             inputs_embeds,
-            vocab_size=self.embeddings.word_embeddings.num_embeddings,
-            hidden_size=self.config.hidden_size,
-            max_tokens=self.config.max_position_embeddings,
+            vocab_size=table.num_embeddings,
+            hidden_size=config.hidden_size,
+            max_tokens=config.max_position_embeddings,
         )
-        if types is not None:
-            check_ids("token_type_ids", types, self.config.type_vocab_size)
-        if positions is not None:
-            check_ids("position_ids", positions, self.config.max_position_embeddings)
+        words = table(input_ids) if inputs_embeds is None else inputs_embeds  # (batch, tokens, width)
+        limits = {"token_type_ids": config.type_vocab_size, "position_ids": config.max_position_embeddings}
+        for (name, limit), ids in zip(limits.items(), (types, positions), strict=True):
+            if ids is not None:
+                check_ids(name, ids, limit)
+                _check_places(name, ids, words)
+        return self.embeddings(words, types, positions)  # type: ignore[no-any-return]
 
 
 class BertForMaskedLM(BertPreTrainedModel):
@@ -396,3 +391,10 @@ class BertForSequenceClassification(BertPreTrainedModel):
             attentions=encoded.attentions,
         )
         return self.returned(output, return_dict)
+
+
+def _check_places(name: str, ids: Tensor, words: Tensor) -> None:
+    """Check that there is one index for each token: for every text, or once for all of them."""
+    if ids.shape not in (words.shape[:2], (1, words.shape[1])):
+        expected, found = tuple(words.shape[:2]), tuple(ids.shape)
+        raise InputError(f"{name} must have the shape (batch, tokens) = {expected}, but have {found}.")

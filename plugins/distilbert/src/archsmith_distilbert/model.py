@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from archsmith.errors import InputError
 from archsmith.layers.activations import activation
 from archsmith.layers.attention import attend, attention_mask_for, split_heads
 from archsmith.layers.inputs import check_ids, check_token_inputs
@@ -171,7 +172,7 @@ class DistilBertModel(DistilBertPreTrainedModel):
             input_ids: ``(batch, tokens)`` integer.
             attention_mask: ``(batch, tokens)``, 1 for tokens and 0 for padding; None: no padding.
             inputs_embeds: ``(batch, tokens, width)`` float, in place of ``input_ids``.
-            position_ids: ``(batch, tokens)`` integer; None: 0, 1, 2, …
+            position_ids: ``(batch or 1, tokens)`` integer; None: 0, 1, 2, …
             output_attentions: Return the attention maps of every layer.
             output_hidden_states: Return the hidden states of every layer.
             return_dict: Return an output object (True) or a tuple.
@@ -190,9 +191,10 @@ class DistilBertModel(DistilBertPreTrainedModel):
             hidden_size=config.dim,
             max_tokens=config.max_position_embeddings,
         )
+        words = self.embeddings.word_embeddings(input_ids) if inputs_embeds is None else inputs_embeds
         if position_ids is not None:
             check_ids("position_ids", position_ids, config.max_position_embeddings)
-        words = self.embeddings.word_embeddings(input_ids) if inputs_embeds is None else inputs_embeds
+            _check_places("position_ids", position_ids, words)
         hidden = self.embeddings(words, position_ids)
         wants_maps = self.wants_attentions(output_attentions)
         last, states, maps = self.transformer(
@@ -312,6 +314,13 @@ class DistilBertForSequenceClassification(DistilBertPreTrainedModel):
             attentions=encoded.attentions,
         )
         return self.returned(output, return_dict)
+
+
+def _check_places(name: str, ids: Tensor, words: Tensor) -> None:
+    """Check that there is one index for each token: for every text, or once for all of them."""
+    if ids.shape not in (words.shape[:2], (1, words.shape[1])):
+        expected, found = tuple(words.shape[:2]), tuple(ids.shape)
+        raise InputError(f"{name} must have the shape (batch, tokens) = {expected}, but have {found}.")
 
 
 @torch.no_grad()
