@@ -497,15 +497,15 @@ class TestDecode:
             (
                 [5, -100],
                 (
-                    "ids[1] is -100, not in the vocabulary, which has 21 tokens. Replace numbers that are no tokens, such "
-                    "as the label -100, first."
+                    "ids[1] is -100, not in the vocabulary, which has 21 tokens. Replace numbers that are no tokens, "
+                    "such as the label -100, first."
                 ),
             ),
             (
                 21,
                 (
-                    "the id 21 is not in the vocabulary, which has 21 tokens. Replace numbers that are no tokens, such "
-                    "as the label -100, first."
+                    "the id 21 is not in the vocabulary, which has 21 tokens. Replace numbers that are no tokens, "
+                    "such as the label -100, first."
                 ),
             ),
             ("new", "ids must be integers, but got 'new'."),
@@ -1050,8 +1050,8 @@ class TestConstruction:
             (
                 b"[pad]\n[UNK]\n[CLS]\n[SEP]\na\n",
                 (
-                    "has no line '[PAD]', the pad_token. Did you mean '[pad]'? Add it to the file, or say which line it "
-                    "is with pad_token=..."
+                    "has no line '[PAD]', the pad_token. Did you mean '[pad]'? Add it to the file, or say which line "
+                    "it is with pad_token=..."
                 ),
             ),
         ],

@@ -362,3 +362,37 @@ def test_byte_pairs(tmp_path):
     oracle.save_pretrained(tmp_path / "theirs")
     assert transformers.PreTrainedTokenizerFast.from_pretrained(tmp_path / "ours")(TEXTS).input_ids == ids
     assert PreTrainedTokenizerFast.from_pretrained(tmp_path / "theirs")(TEXTS).input_ids == ids
+
+
+def test_a_mask_that_takes_the_space_before_it(tmp_path):
+    bpe().save(str(tmp_path / "tokenizer.json"))
+    config = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "mask_token": {
+            "__type": "AddedToken",
+            "content": "<mask>",
+            "lstrip": True,
+            "normalized": False,
+            "special": True,
+        },
+        "pad_token": "<pad>",
+        "additional_special_tokens": ["<one>"],
+    }
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
+    ours = PreTrainedTokenizerFast.from_pretrained(tmp_path)
+    oracle = transformers.PreTrainedTokenizerFast.from_pretrained(tmp_path)
+    same(ours("a <mask> b <one>", return_offsets_mapping=True), oracle("a <mask> b <one>", return_offsets_mapping=True))
+    assert ours.get_vocab() == oracle.get_vocab()
+    assert ours.all_special_tokens == oracle.all_special_tokens
+
+
+def test_what_stored_padding_tells(tmp_path):
+    rust = bpe()
+    rust.enable_padding(pad_id=2, pad_token="<pad>", direction="left", pad_type_id=1)
+    rust.enable_truncation(7, direction="left")
+    rust.save(str(tmp_path / "tokenizer.json"))
+    ours = PreTrainedTokenizerFast.from_pretrained(tmp_path)
+    oracle = transformers.PreTrainedTokenizerFast.from_pretrained(tmp_path)
+    options = {"padding": True, "truncation": True, "max_length": 9}
+    same(ours(TEXTS, **options), oracle(TEXTS, **options))
+    same(ours(TEXTS), oracle(TEXTS))

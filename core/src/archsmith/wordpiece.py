@@ -1,5 +1,6 @@
 """WordPiece, the way of BERT and its kin to cut texts: into words, and words into the longest pieces known."""
 
+import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,6 @@ from archsmith.tokenizer_settings import TokenizerSettings, read_settings
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
-    from tokenizers.normalizers import BertNormalizer
     from tokenizers.processors import TemplateProcessing
 
 __all__ = ["WordPieceSettings", "WordPieceTokenizerFast", "load_wordpiece_vocabulary"]
@@ -110,13 +110,13 @@ class WordPieceTokenizerFast(PreTrainedTokenizerFast):
         return self._normalizer_option("handle_chinese_chars")
 
     def _normalizer_option(self, name: str) -> bool | None:
-        normalizer = _bert_normalizer(self._rust.normalizer)
-        return None if normalizer is None else getattr(normalizer, name)
+        options = _bert_options(_normalizer_state(self._rust.normalizer))
+        return None if options is None else options[name]
 
     def _adapt(self, clean: Mapping[str, Any]) -> None:
         """Make the settings that were given hold in the parts of the tokenizer."""
         changed = [name for name in NORMALIZER_OPTIONS if name in clean and getattr(self, name) != clean[name]]
-        if changed and _bert_normalizer(self._rust.normalizer) is None:
+        if changed and _bert_options(_normalizer_state(self._rust.normalizer)) is None:
             raise OptionError(f"{changed[0]} can have no effect: {_no_effect(self._rust, changed[0])}.")
         if changed:
             changes = {NORMALIZER_OPTIONS[name]: clean[name] for name in changed}
@@ -180,7 +180,7 @@ class WordPieceTokenizerFast(PreTrainedTokenizerFast):
     def _open(cls, checkpoint: Checkpoint, settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:  # noqa: ARG003
         if checkpoint.find(TOKENIZER_FILE) is not None:
             rust = rust_tokenizer.load_tokenizer_json(checkpoint.path(TOKENIZER_FILE))
-            if _bert_normalizer(rust.normalizer) is not None:
+            if _bert_options(_normalizer_state(rust.normalizer)) is not None:
                 return {"tokenizer_object": rust}, {}
             return {"tokenizer_object": rust}, {name: _no_effect(rust, name) for name in NORMALIZER_OPTIONS}
         path = checkpoint.find(VOCAB_FILE)
@@ -219,22 +219,33 @@ def load_wordpiece_vocabulary(path: Path) -> dict[str, int]:
     return vocabulary
 
 
-def _bert_normalizer(normalizer: Any) -> "BertNormalizer | None":
-    """Return BERT's normalizer, which may stand in a sequence, or None."""
-    normalizers = rust_tokenizer.import_tokenizers().normalizers
-    parts = list(normalizer) if isinstance(normalizer, normalizers.Sequence) else [normalizer]
-    return next((part for part in parts if isinstance(part, normalizers.BertNormalizer)), None)
+def _normalizer_state(normalizer: Any) -> dict[str, Any]:
+    """Return a normalizer as tokenizer.json writes it; empty if there is none, or it is written in Python."""
+    if normalizer is None:
+        return {}
+    try:
+        return json.loads(normalizer.__getstate__())  # type: ignore[no-any-return]
+    except Exception:  # noqa: BLE001 - the library raises bare exceptions
+        return {}
+
+
+def _bert_options(state: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the options of BERT's normalizer, which may stand in a sequence, or None."""
+    if state.get("type") == "BertNormalizer":
+        return state
+    found = (_bert_options(part) for part in state.get("normalizers", ()))
+    return next((options for options in found if options is not None), None)
 
 
 def _changed(normalizer: Any, changes: Mapping[str, Any]) -> Any:
     """Return a normalizer with other options for BERT's part of it."""
-    normalizers = rust_tokenizer.import_tokenizers().normalizers
-    if isinstance(normalizer, normalizers.Sequence):
-        return normalizers.Sequence([_changed(part, changes) for part in normalizer])
-    if not isinstance(normalizer, normalizers.BertNormalizer):
-        return normalizer
-    options = {name: getattr(normalizer, name) for name in ("clean_text", *NORMALIZER_OPTIONS.values())}
-    return normalizers.BertNormalizer(**{**options, **changes})
+    state = _normalizer_state(normalizer)
+    options = _bert_options(state)
+    if options is not None:
+        options.update(changes)
+    new = rust_tokenizer.import_tokenizers().normalizers.Sequence([])
+    new.__setstate__(json.dumps(state).encode())
+    return new
 
 
 def _no_effect(rust: "Tokenizer", name: str) -> str:
