@@ -242,8 +242,10 @@ def replacing(*paths: Path) -> Iterator[list[Path]]:
     try:
         for beside in besides:
             os.close(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        mode = besides[0].stat().st_mode
         yield besides
         for beside in besides:
+            beside.chmod(mode)  # safetensors puts a private file of its own in place of an empty one
             with beside.open("rb+") as file:
                 os.fsync(file.fileno())
         for path, beside in zip(paths, besides, strict=True):

@@ -1,0 +1,258 @@
+"""Shared functions: activations, attention and masks, checks on inputs, losses."""
+
+import math
+from typing import get_args
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from archsmith import DistilBertConfig, DistilBertForMaskedLM, DistilBertForSequenceClassification, DistilBertModel
+from archsmith.config import Activation
+from archsmith.errors import InputError
+from archsmith.layers.activations import ACTIVATIONS, activation
+from archsmith.layers.attention import attend, attention_mask_for, split_heads
+from archsmith.layers.losses import classification_loss, token_loss
+
+CONFIG = {"vocab_size": 30, "dim": 8, "n_heads": 2, "n_layers": 1, "hidden_dim": 16, "max_position_embeddings": 12}
+IDS = torch.tensor([[1, 2, 3, 4], [5, 6, 7, 8]])
+
+
+@pytest.fixture(scope="module")
+def base():
+    return DistilBertModel(DistilBertConfig(**CONFIG)).eval()
+
+
+# ---- activations ----------------------------------------------------------------------------------------------
+
+
+def test_the_names_are_those_of_configurations():
+    assert set(get_args(Activation)) == set(ACTIVATIONS)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("gelu", 0.8411920),
+        ("gelu_new", 0.8411920),
+        ("quick_gelu", 1 / (1 + math.exp(-1.702))),
+        ("laplace", 0.5 * (1 + math.erf((1 - 0.707107) / (0.282095 * math.sqrt(2))))),
+        ("leaky_relu", 1.0),
+        ("linear", 1.0),
+        ("mish", math.tanh(math.log(1 + math.e))),
+        ("relu2", 1.0),
+        ("sigmoid", 1 / (1 + math.exp(-1))),
+        ("silu", 1 / (1 + math.exp(-1))),
+        ("sqrtsoftplus", math.sqrt(math.log(1 + math.e))),
+        ("tanh", math.tanh(1)),
+    ],
+)
+def test_values_at_one(name, value):
+    assert activation(name)(torch.tensor(1.0)).item() == pytest.approx(value, abs=1e-3)
+
+
+def test_activations_keep_shape_and_clip():
+    for function in ACTIVATIONS.values():
+        assert function(torch.randn(2, 3)).shape == (2, 3)
+    assert activation("gelu_10")(torch.tensor([100.0, -100.0])).tolist() == [10, 0]
+    assert activation("relu6")(torch.tensor(100.0)) == 6
+
+
+@pytest.mark.parametrize("name", ["gleu", "", None, 3, ["gelu"]])
+def test_no_such_activation(name):
+    with pytest.raises(InputError, match="there is no activation"):
+        activation(name)
+
+
+# ---- attention ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("masked", [False, True])
+def test_both_ways_to_attend_agree(masked, causal):
+    hidden = torch.randn(2, 5, 12)
+    query, key, value = (split_heads(torch.randn(2, 5, 12), 4) for _ in range(3))
+    given = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]]) if masked else None
+    mask = attention_mask_for(hidden, given, causal=causal)
+    fused, nothing = attend(query, key, value, mask)
+    eager, maps = attend(query, key, value, mask, eager=True)
+    assert nothing is None
+    assert maps.shape == (2, 3, 5, 5)
+    torch.testing.assert_close(maps.sum(-1), torch.ones(2, 3, 5))
+    torch.testing.assert_close(fused, eager)
+    if masked:
+        assert not maps[1, :, :, 3:].any()
+    if causal:
+        assert not maps.triu(1).any()
+
+
+def test_masks_of_every_kind_mean_the_same(base):
+    mask = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0]])
+    wanted = base(IDS, mask).last_hidden_state
+    square = mask[:, None, None, :].expand(2, 1, 4, 4)
+    for other in (
+        mask.bool(),
+        mask.float(),
+        mask.to(torch.uint8),
+        square,
+        square.bool().expand(2, 2, 4, 4),
+        mask[:, None, None, :],
+        (1.0 - square.float()) * torch.finfo(torch.float32).min,
+    ):
+        torch.testing.assert_close(base(IDS, other).last_hidden_state, wanted)
+    torch.testing.assert_close(base(IDS, torch.ones_like(IDS)).last_hidden_state, base(IDS).last_hidden_state)
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        torch.ones(2, 3),
+        torch.ones(4),
+        torch.ones(1, 4),
+        torch.ones(2, 4, 4),
+        torch.ones(2, 1, 3, 3),
+        torch.ones(3, 1, 4, 4),
+        torch.ones(2, 1, 4, 1),
+        torch.ones(()),
+        [[1, 1, 1, 1]],
+        "mask",
+    ],
+)
+def test_a_mask_of_another_shape(base, mask):
+    with pytest.raises(InputError, match="attention_mask must"):
+        base(IDS, mask)
+
+
+# ---- inputs ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ({}, "pass either input_ids or inputs_embeds, but got neither."),
+        (
+            {"input_ids": IDS, "inputs_embeds": torch.zeros(2, 4, 8)},
+            "pass either input_ids or inputs_embeds, but got both.",
+        ),
+        ({"input_ids": IDS[0]}, "input_ids must have the shape (batch, tokens), but have (4,)."),
+        ({"input_ids": IDS[None]}, "input_ids must have the shape (batch, tokens), but have (1, 2, 4)."),
+        ({"input_ids": IDS.float()}, "input_ids must be integers, but are torch.float32."),
+        ({"input_ids": IDS.bool()}, "input_ids must be integers, but are torch.bool."),
+        ({"input_ids": IDS + 25}, "input_ids must be from 0 to 29, but hold 33."),
+        ({"input_ids": IDS - 2}, "input_ids must be from 0 to 29, but hold -1."),
+        ({"input_ids": IDS[:, :0]}, "the input has no tokens; expected at least one."),
+        (
+            {"input_ids": [[1, 2]]},
+            "input_ids must be a tensor, but is [[1, 2]]. Ask the tokenizer: return_tensors='pt'.",
+        ),
+        ({"input_ids": "text"}, "input_ids must be a tensor, but is 'text'. Ask the tokenizer: return_tensors='pt'."),
+        (
+            {"input_ids": torch.zeros(1, 13, dtype=torch.int64)},
+            ("the input has 13 tokens, but the model has positions for 12 (max_position_embeddings). "
+            "Truncate it: tokenizer(…, truncation=True)."),
+        ),
+        (
+            {"inputs_embeds": torch.zeros(2, 4, 9)},
+            "inputs_embeds must have the shape (batch, tokens, 8), but have (2, 4, 9).",
+        ),
+        (
+            {"inputs_embeds": torch.zeros(4, 8)},
+            "inputs_embeds must have the shape (batch, tokens, 8), but have (4, 8).",
+        ),
+        (
+            {"inputs_embeds": torch.zeros(2, 4, 8).long()},
+            "inputs_embeds must be floating-point numbers, but are torch.int64.",
+        ),
+        ({"input_ids": IDS, "position_ids": IDS + 10}, "position_ids must be from 0 to 11, but hold 18."),
+        ({"input_ids": IDS, "position_ids": IDS.float()}, "position_ids must be integers, but are torch.float32."),
+        ({"input_ids": IDS, "position_ids": [0]}, "position_ids must be a tensor, but is [0]."),
+    ],
+)
+def test_wrong_inputs(base, inputs, message):
+    with pytest.raises(InputError) as caught:
+        base(**inputs)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int32])
+def test_right_inputs(base, dtype):
+    wanted = base(IDS).last_hidden_state
+    torch.testing.assert_close(base(IDS.to(dtype)).last_hidden_state, wanted)
+    words = base.embeddings.word_embeddings(IDS)
+    torch.testing.assert_close(base(inputs_embeds=words).last_hidden_state, wanted)
+    positions = torch.arange(4)[None]
+    torch.testing.assert_close(base(IDS, position_ids=positions).last_hidden_state, wanted)
+
+
+# ---- losses ---------------------------------------------------------------------------------------------------
+
+LOGITS = torch.tensor([[0.5, -1.0, 2.0], [1.0, 0.0, -1.0]])
+
+
+def test_losses():
+    classes = torch.tensor([2, 0])
+    torch.testing.assert_close(token_loss(LOGITS, classes), F.cross_entropy(LOGITS, classes))
+    torch.testing.assert_close(token_loss(LOGITS, torch.tensor([2, -100])), F.cross_entropy(LOGITS[:1], classes[:1]))
+    torch.testing.assert_close(token_loss(LOGITS, classes.int()[:, None]), F.cross_entropy(LOGITS, classes))
+    torch.testing.assert_close(classification_loss(LOGITS, classes, None), F.cross_entropy(LOGITS, classes))
+    several = torch.tensor([[1.0, 0.0, 1.0], [0.0, 0.0, 0.5]])
+    binary = F.binary_cross_entropy_with_logits(LOGITS, several)
+    torch.testing.assert_close(classification_loss(LOGITS, several, None), binary)
+    whole = several.round().long()
+    binary = F.binary_cross_entropy_with_logits(LOGITS, whole.float())
+    torch.testing.assert_close(classification_loss(LOGITS, whole, "multi_label_classification"), binary)
+    torch.testing.assert_close(classification_loss(LOGITS, several, "regression"), F.mse_loss(LOGITS, several))
+    for targets in (torch.tensor([1.5, -2.0]), torch.tensor([[1.5], [-2.0]])):
+        wanted = F.mse_loss(LOGITS[:, 0], targets.reshape(-1))
+        torch.testing.assert_close(classification_loss(LOGITS[:, :1], targets, None), wanted)
+
+
+@pytest.mark.parametrize(
+    ("labels", "kind", "message"),
+    [
+        (torch.tensor([3, 0]), None, "labels must be from 0 to 2 (or -100 to be ignored), but hold 3."),
+        (torch.tensor([-1, 0]), None, "labels must be from 0 to 2 (or -100 to be ignored), but hold -1."),
+        (
+            torch.tensor([1]),
+            None,
+            "labels must have the shape (2,), one class index for each row of logits, but have (1,).",
+        ),
+        (
+            torch.tensor([[1, 0]]),
+            None,
+            "labels must have the shape (2,), one class index for each row of logits, but have (1, 2).",
+        ),
+        (
+            torch.tensor([1.0, 0.0]),
+            "single_label_classification",
+            "labels must be integers, one class index for each row of logits, but are torch.float32.",
+        ),
+        (
+            torch.tensor([True, False]),
+            None,
+            "labels must be integers, one class index for each row of logits, but are torch.bool.",
+        ),
+        (torch.zeros(3, 2), "regression", "labels for regression must have the shape (2, 3), but have (3, 2)."),
+        (torch.zeros(6), None, "labels for multi_label_classification must have the shape (2, 3), but have (6,)."),
+        (
+            torch.full((2, 3), 2.0),
+            None,
+            "labels for multi_label_classification must be from 0 to 1, but hold other numbers.",
+        ),
+        ([1, 0], None, "labels must be a tensor, but are [1, 0]."),
+    ],
+)
+def test_labels_that_do_not_fit(labels, kind, message):
+    with pytest.raises(InputError) as caught:
+        classification_loss(LOGITS, labels, kind)
+    assert str(caught.value) == message
+
+
+def test_labels_that_are_turned_round_are_not_taken():
+    model = DistilBertForMaskedLM(DistilBertConfig(**CONFIG))
+    with pytest.raises(InputError, match=r"labels must have the shape \(2, 4\), .*, but have \(4, 2\)\."):
+        model(IDS, labels=IDS.t().contiguous())
+    classifier = DistilBertForSequenceClassification(DistilBertConfig(**CONFIG, num_labels=3))
+    assert classifier(IDS, labels=torch.tensor([0, 2])).loss.isfinite()
+    with pytest.raises(InputError):
+        classifier(IDS, labels=torch.tensor([0, 3]))

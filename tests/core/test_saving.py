@@ -1,0 +1,327 @@
+"""Saving: what is written, what is superseded, and what is left when it fails."""
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+from torch import nn
+
+import archsmith
+from archsmith import DistilBertConfig, DistilBertForMaskedLM, DistilBertModel, PreTrainedConfig, PreTrainedModel
+from archsmith.checkpoint import replacing, write_file
+from archsmith.errors import ConfigError, InputError, OptionError, SaveFailed
+from archsmith.saving import parse_size
+
+CONFIG = {"vocab_size": 30, "dim": 8, "n_heads": 2, "n_layers": 1, "hidden_dim": 16, "max_position_embeddings": 12}
+
+
+def model(**config) -> DistilBertForMaskedLM:
+    return DistilBertForMaskedLM(DistilBertConfig(**{**CONFIG, **config}))
+
+
+def content(folder) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def same(one, other) -> bool:
+    pairs = zip(one.state_dict().items(), other.state_dict().items(), strict=True)
+    return all(a == b and torch.equal(x, y) for (a, x), (b, y) in pairs)
+
+
+# ---- what is written ------------------------------------------------------------------------------------------
+
+
+def test_what_is_written(tmp_path):
+    one = model()
+    one.save_pretrained(tmp_path / "a" / "b")
+    assert sorted(content(tmp_path / "a" / "b")) == ["config.json", "model.safetensors"]
+    written = json.loads((tmp_path / "a" / "b" / "config.json").read_text())
+    provenance = {"plugin": "archsmith-distilbert", "plugin_version": "0.1.0", "version": archsmith.__version__}
+    assert written["archsmith"] == provenance
+    assert written["architectures"] == ["DistilBertForMaskedLM"]
+    assert written["dtype"] == "float32"
+    with safe_open(tmp_path / "a" / "b" / "model.safetensors", "pt") as file:
+        assert file.metadata()["format"] == "pt"
+        assert json.loads(file.metadata()["archsmith"]) == provenance
+        assert set(file.keys()) == set(one.state_dict()) - {"vocab_projector.weight"}
+    assert one.config.architectures is None  # the model's own configuration is not touched
+    assert same(DistilBertForMaskedLM.from_pretrained(tmp_path / "a" / "b"), one)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_the_type_is_written(tmp_path, dtype):
+    one = model().to(dtype)
+    one.save_pretrained(tmp_path)
+    assert json.loads((tmp_path / "config.json").read_text())["dtype"] == str(dtype).removeprefix("torch.")
+    assert same(DistilBertForMaskedLM.from_pretrained(tmp_path), one)
+
+
+def test_single_to_shards_and_back_leaves_nothing_stale(tmp_path):
+    one = model()
+    one.save_pretrained(tmp_path)
+    (tmp_path / "tokenizer.json").write_text("{}")
+    (tmp_path / "my-model.safetensors").write_text("mine")
+    one.save_pretrained(tmp_path, max_shard_size=2000)
+    index = json.loads((tmp_path / "model.safetensors.index.json").read_text())
+    shards = set(index["weight_map"].values())
+    assert len(shards) > 2
+    assert set(content(tmp_path)) == {
+        *shards,
+        "config.json",
+        "model.safetensors.index.json",
+        "tokenizer.json",
+        "my-model.safetensors",
+    }
+    assert index["metadata"]["total_size"] == sum(p.nbytes for p in one.parameters())
+    for shard in shards:
+        tensors = load_file(tmp_path / shard)
+        assert {key for key, name in index["weight_map"].items() if name == shard} == set(tensors)
+        assert len(tensors) == 1 or sum(tensor.nbytes for tensor in tensors.values()) <= 2000
+    assert same(DistilBertForMaskedLM.from_pretrained(tmp_path), one)
+    one.save_pretrained(tmp_path, max_shard_size="1KB")
+    assert same(DistilBertForMaskedLM.from_pretrained(tmp_path), one)
+    one.save_pretrained(tmp_path)
+    assert set(content(tmp_path)) == {"config.json", "model.safetensors", "tokenizer.json", "my-model.safetensors"}
+    assert same(DistilBertForMaskedLM.from_pretrained(tmp_path), one)
+
+
+@pytest.mark.parametrize(
+    ("size", "found"),
+    [(1, 1), ("1", 1), ("5GB", 5 * 10**9), ("5 gb", 5 * 10**9), (" 1.5KB ", 1500), ("2MiB", 2**21), ("0.5kib", 512)],
+)
+def test_sizes(size, found):
+    assert parse_size(size) == found
+
+
+@pytest.mark.parametrize(
+    "size",
+    [0, -1, True, None, 1.5, "", "GB", "5XB", "5 G B", "-5GB", "0GB", "0.1B", "1e3", "٣GB", "9" * 400, 2**70, []],
+)  # fmt: skip
+def test_what_is_no_size(tmp_path, size):
+    with pytest.raises(OptionError) as caught:
+        model().save_pretrained(tmp_path / "x", max_shard_size=size)
+    assert str(caught.value) == (
+        f"max_shard_size must be a number of bytes or a string such as '5GB', but is {size!r}."
+    )
+    assert not (tmp_path / "x").exists()
+
+
+def test_tensors_that_share_memory_or_are_not_contiguous(tmp_path):
+    class Odd(PreTrainedModel):
+        config_class = PreTrainedConfig
+
+        def __init__(self, config):
+            super().__init__(config)
+            whole = torch.arange(12.0)
+            self.a = nn.Parameter(whole[:8])
+            self.b = nn.Parameter(whole[4:])
+            self.c = nn.Parameter(whole)
+            self.d = nn.Parameter(torch.arange(6.0).view(2, 3).t())
+            self.e = nn.Parameter(torch.arange(3.0)[:1].expand(4))
+            self.empty = nn.Parameter(torch.zeros(0, 3))
+            self.none = nn.Parameter(torch.zeros(2, 0))
+            self.twin = self.a
+
+    one = Odd(PreTrainedConfig())
+    one.save_pretrained(tmp_path)
+    again = Odd.from_pretrained(tmp_path)
+    assert same(again, one)
+    assert again.d.shape == (3, 2)
+
+
+def test_saving_over_the_folder_it_was_loaded_from(tmp_path):
+    first, second = model(), model()
+    first.save_pretrained(tmp_path)
+    loaded = DistilBertForMaskedLM.from_pretrained(tmp_path)
+    loaded.save_pretrained(tmp_path)
+    assert same(loaded, first)
+    second.save_pretrained(tmp_path)
+    assert same(loaded, first)  # its tensors are still mapped from the file that was replaced
+    second.save_pretrained(tmp_path, max_shard_size=2000)
+    assert same(loaded, first)
+    assert same(DistilBertForMaskedLM.from_pretrained(tmp_path), second)
+
+
+def test_a_model_without_values_is_not_saved(tmp_path):
+    with torch.device("meta"):
+        empty = nn.Linear(2, 2)
+    one = model()
+    one.vocab_transform = empty
+    with pytest.raises(
+        InputError, match=r"'vocab_transform\.weight' is on the meta device: there are no values to save"
+    ):
+        one.save_pretrained(tmp_path / "x")
+    assert not (tmp_path / "x").exists()
+
+
+# ---- modes and links ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
+def test_modes_follow_the_umask(tmp_path, mask):
+    before = os.umask(mask)
+    try:
+        model().save_pretrained(tmp_path / "x", max_shard_size=2000)
+    finally:
+        os.umask(before)
+    for path in (tmp_path / "x").iterdir():
+        assert path.stat().st_mode & 0o777 == 0o666 & ~mask, path
+    assert (tmp_path / "x").stat().st_mode & 0o777 == 0o777 & ~mask
+
+
+def test_links_are_replaced_and_not_written_through(tmp_path):
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / f"kept-{name}").write_text("kept")
+        (tmp_path / "x").mkdir(exist_ok=True)
+        (tmp_path / "x" / name).symlink_to(tmp_path / f"kept-{name}")
+    (tmp_path / "x" / "model.safetensors.index.json").symlink_to(tmp_path / "nowhere")
+    one = model()
+    one.save_pretrained(tmp_path / "x")
+    for name in ("config.json", "model.safetensors"):
+        assert (tmp_path / f"kept-{name}").read_text() == "kept"
+        assert not (tmp_path / "x" / name).is_symlink()
+    assert sorted(content(tmp_path / "x")) == ["config.json", "model.safetensors"]
+    assert same(DistilBertForMaskedLM.from_pretrained(tmp_path / "x"), one)
+    (tmp_path / "link").symlink_to(tmp_path / "x")
+    model(dim=4).save_pretrained(tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert DistilBertForMaskedLM.from_pretrained(tmp_path / "x").config.dim == 4
+
+
+# ---- failures -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", [3, None, "", b"x", [], "~no-such-user/x"])
+def test_what_is_no_folder(place):
+    for save in (model().save_pretrained, DistilBertConfig().save_pretrained):
+        with pytest.raises(OptionError, match="save_directory"):
+            save(place)
+
+
+def test_folders_that_can_not_be_made(tmp_path):
+    (tmp_path / "file").write_text("x")
+    for place in (tmp_path / "file", tmp_path / "file" / "below", f"{tmp_path}/a\0b", tmp_path / ("x" * 300)):
+        for save in (model().save_pretrained, DistilBertConfig().save_pretrained):
+            with pytest.raises(SaveFailed, match="can not be made"):
+                save(place)
+    assert content(tmp_path) == {"file": b"x"}
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_a_folder_in_place_of_a_file(tmp_path, name):
+    model().save_pretrained(tmp_path)
+    (tmp_path / name).unlink()
+    (tmp_path / name).mkdir()
+    before = sorted(path.name for path in tmp_path.iterdir())
+    stamps = [path.stat().st_mtime_ns for path in sorted(tmp_path.iterdir())]
+    with pytest.raises(SaveFailed) as caught:
+        model().save_pretrained(tmp_path)
+    assert str(caught.value) == f"{str(tmp_path / name)!r} can not be written: a folder has that name. Move it away."
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+    assert [path.stat().st_mtime_ns for path in sorted(tmp_path.iterdir())] == stamps
+
+
+FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def failing(after=0):
+    """Return a function that works some times and then says that the disk is full."""
+    calls = []
+
+    def wrap(function):
+        def call(*args, **kwargs):
+            calls.append(args)
+            if len(calls) > after:
+                raise FULL
+            return function(*args, **kwargs)
+
+        return call
+
+    return wrap
+
+
+@pytest.mark.parametrize("size", ["5GB", 2000])
+@pytest.mark.parametrize("after", [0, 1, 2])
+@pytest.mark.parametrize("where", ["os.fsync", "os.open", "pathlib.Path.write_bytes", "archsmith.saving.save_file"])
+def test_a_full_disk_leaves_the_old_checkpoint_and_nothing_else(tmp_path, monkeypatch, where, after, size):
+    import archsmith.saving
+
+    old = model()
+    old.save_pretrained(tmp_path)
+    before = content(tmp_path)
+    sound = {
+        "os.fsync": os.fsync,
+        "os.open": os.open,
+        "pathlib.Path.write_bytes": Path.write_bytes,
+        "archsmith.saving.save_file": archsmith.saving.save_file,
+    }[where]
+    if where.endswith("write_bytes"):
+        after = 0 if size == "5GB" else min(after, 1)
+    elif size == "5GB" and where.endswith("save_file"):
+        after = 0
+    elif size == "5GB":
+        after = min(after, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(where, failing(after)(sound))
+        with pytest.raises(SaveFailed, match="No space left on device"):
+            model().save_pretrained(tmp_path, max_shard_size=size)
+    assert content(tmp_path) == before
+    assert same(DistilBertForMaskedLM.from_pretrained(tmp_path), old)
+
+
+def test_what_a_failed_save_says(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.fsync", failing()(os.fsync))
+    with pytest.raises(SaveFailed) as caught:
+        model().save_pretrained(tmp_path)
+    assert str(caught.value) == f"{str(tmp_path)!r} can not be written: No space left on device."
+    with pytest.raises(SaveFailed) as caught:
+        DistilBertConfig().save_pretrained(tmp_path)
+    assert str(caught.value) == f"{str(tmp_path / 'config.json')!r} can not be written: No space left on device."
+    assert content(tmp_path) == {}
+
+
+def test_a_stop_from_the_keyboard_leaves_nothing_behind(tmp_path):
+    write_file(tmp_path / "x", b"old")
+
+    def stopped():
+        with replacing(tmp_path / "x", tmp_path / "y") as (one, _):
+            one.write_bytes(b"new")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    assert content(tmp_path) == {"x": b"old"}
+
+
+def test_superseded_weights_that_can_not_be_deleted(tmp_path):
+    model().save_pretrained(tmp_path)
+    (tmp_path / "model.safetensors.index.json").mkdir()
+    with pytest.raises(SaveFailed, match="the new checkpoint is complete, but superseded weights can not be deleted"):
+        model().save_pretrained(tmp_path)
+
+
+def test_an_invalid_configuration_saves_nothing(tmp_path):
+    one = model()
+    one.save_pretrained(tmp_path)
+    before = content(tmp_path)
+    one.config.id2label[5] = "x"
+    one.config.dim = 9
+    with pytest.raises(ConfigError, match="n_heads is 2, but must divide dim 9"):
+        one.save_pretrained(tmp_path)
+    assert content(tmp_path) == before
+
+
+def test_a_name_too_long_for_its_neighbour(tmp_path):
+    write_file(tmp_path / ("x" * 250), b"1")
+    assert content(tmp_path) == {"x" * 250: b"1"}
+
+
+def test_a_model_without_a_head_and_one_with_it(tmp_path):
+    one = model()
+    one.distilbert.save_pretrained(tmp_path)
+    assert same(DistilBertModel.from_pretrained(tmp_path), one.distilbert)
