@@ -61,8 +61,8 @@ def fetch(checkpoint: "Checkpoint", name: str) -> Path | None:
 def commit_of(path: Path, subfolder: str = "") -> str | None:
     """Return the commit that a file in the hub's cache belongs to: ``…/snapshots/<commit>/<subfolder>/<name>``."""
     below = len(Path(subfolder).parts) + 1
-    folder, commit = path.parts[-below - 2 : -below]
-    return commit if folder == "snapshots" else None
+    above = path.parts[:-below]
+    return above[-1] if above[-2:-1] == ("snapshots",) else None
 
 
 def is_offline(checkpoint: "Checkpoint") -> bool:

@@ -1,0 +1,316 @@
+"""The hub: what is asked of it, what is kept, and what each of its refusals is told; against one served on loopback."""
+
+import hashlib
+import http.server
+import shutil
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+
+import pytest
+
+from archsmith import DistilBertConfig, DistilBertForMaskedLM
+from archsmith.hub import commit_of
+
+CONFIG = {"vocab_size": 30, "dim": 8, "n_heads": 2, "n_layers": 1, "hidden_dim": 16, "max_position_embeddings": 12}
+FIRST, SECOND = "1" * 40, "2" * 40
+
+
+class Hub(http.server.ThreadingHTTPServer):
+    """Speaks what ``hf_hub_download`` asks for: ``/<owner>/<name>/resolve/<revision>/<file>``."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.commits: dict[str, Path] = {}
+        self.branches = {"main": FIRST}
+        self.requests: list[tuple[str, str, str | None]] = []
+        self.status: int | None = None
+        self.token: str | None = None
+        self.after = lambda path: None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+    def do_HEAD(self):
+        self.answer(body=False)
+
+    def do_GET(self):
+        self.answer(body=True)
+
+    def refuse(self, status, code=None, **headers):
+        self.send_response(status)
+        if code:
+            self.send_header("X-Error-Code", code)
+            self.send_header("X-Error-Message", code)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def answer(self, *, body):  # noqa: PLR0911
+        hub = self.server
+        hub.requests.append((self.command, self.path, self.headers.get("Authorization")))
+        owner, name, _, revision, *rest = self.path.strip("/").split("/")
+        if hub.status:
+            return self.refuse(hub.status)
+        if name == "gated":
+            return self.refuse(403, "GatedRepo")
+        if f"{owner}/{name}" != "toys/small":
+            return self.refuse(401, "RepoNotFound")
+        if hub.token and self.headers.get("Authorization") != f"Bearer {hub.token}":
+            return self.refuse(401, "RepoNotFound")
+        commit = hub.branches.get(revision, revision)
+        if commit not in hub.commits:
+            return self.refuse(404, "RevisionNotFound")
+        file = hub.commits[commit] / "/".join(rest)
+        if not file.is_file():
+            return self.refuse(404, "EntryNotFound", X_Repo_Commit=commit)
+        content = file.read_bytes()
+        self.send_response(200)
+        self.send_header("X-Repo-Commit", commit)
+        self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
+        self.send_header("X-Linked-Size", str(len(content)))
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if body:
+            self.wfile.write(content)
+        hub.after(self.path)
+        return None
+
+
+@pytest.fixture
+def hub(tmp_path):
+    served = Hub()
+    for commit, dropout in ((FIRST, 0.1), (SECOND, 0.9)):
+        folder = tmp_path / "served" / commit
+        model = DistilBertForMaskedLM(DistilBertConfig(**CONFIG, dropout=dropout))
+        model.save_pretrained(folder)
+        model.save_pretrained(folder / "inner" / "most", max_shard_size=2000)
+        served.commits[commit] = folder
+    thread = threading.Thread(target=served.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    yield served
+    served.shutdown()
+    thread.join()
+    served.server_close()
+
+
+class Caller:
+    """Runs code in a process of its own, because the hub's library reads its variables when it is imported."""
+
+    def __init__(self, hub, tmp_path):
+        self.hub, self.cache, self.folder = hub, tmp_path / "cache", tmp_path / "cwd"
+        self.folder.mkdir()
+
+    def __call__(self, code, **variables):
+        environment = {
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(self.folder),
+            "HF_HOME": str(self.cache),
+            "HF_ENDPOINT": self.hub.url,
+            "HF_HUB_DISABLE_TELEMETRY": "1",
+            "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+            "HF_HUB_ETAG_TIMEOUT": "3",
+            **variables,
+        }
+        script = (
+            "import time, warnings; warnings.simplefilter('ignore')\n"
+            "time.sleep = lambda seconds: None  # the hub's library tries again after a while, and again\n"
+            "from archsmith import *\n"
+            "from archsmith import AutoModelForMaskedLM, DistilBertConfig, ArchsmithError\n"
+            "from archsmith.checkpoint import Checkpoint\n"
+            "def told(call):\n"
+            "    try:\n"
+            "        call()\n"
+            "    except ArchsmithError as error:\n"
+            "        print(type(error).__name__, error, sep=': ')\n"
+            "    else:\n"
+            "        print('no error')\n" + textwrap.dedent(code)
+        )
+        run = subprocess.run(
+            [sys.executable, "-c", script],
+            env=environment,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert run.returncode == 0, run.stderr
+        return run.stdout.splitlines()
+
+
+@pytest.fixture
+def call(hub, tmp_path):
+    return Caller(hub, tmp_path)
+
+
+def test_loading_and_what_is_kept(hub, call):
+    load = """
+        config = AutoConfig.from_pretrained("toys/small", **options)
+        model = AutoModelForMaskedLM.from_pretrained("toys/small", **options)
+        print(type(config).__name__, type(model).__name__, model.config.dropout)
+        """
+    found = ["DistilBertConfig DistilBertForMaskedLM 0.1"]
+    assert call("options = {}" + textwrap.dedent(load)) == found
+    asked = [path.rpartition("/")[2] for method, path, _ in hub.requests if method == "GET"]
+    assert asked == ["config.json", "model.safetensors"]
+    assert all(token is None for *_, token in hub.requests)
+    hub.requests.clear()
+    assert call("options = {'local_files_only': True}" + textwrap.dedent(load)) == found
+    assert call("options = {}" + textwrap.dedent(load), HF_HUB_OFFLINE="1") == found
+    assert hub.requests == []
+    hub.status = 500
+    assert call("options = {}" + textwrap.dedent(load)) == found  # from the cache, as far as it reaches
+    hub.status = None
+    index = call.cache.joinpath(f"hub/models--toys--small/.no_exist/{FIRST}/model.safetensors.index.json")
+    index.unlink()  # a cache that another program filled does not know what the repository lacks
+    assert call("options = {}" + textwrap.dedent(load), HF_HUB_OFFLINE="1") == found
+
+
+def test_all_files_come_from_one_commit(hub, call):
+    def move(path):
+        if path.endswith("config.json"):
+            hub.branches["main"] = SECOND
+
+    hub.after = move
+    lines = call("""
+        checkpoint = Checkpoint.open("toys/small")
+        checkpoint.path("config.json"), checkpoint.path("model.safetensors")
+        print(checkpoint.find("config.json").parent == checkpoint.find("model.safetensors").parent)
+        print(checkpoint.revision)
+        """)
+    assert lines == ["True", FIRST]
+
+
+def test_revisions_subfolders_and_tokens(hub, call):
+    hub.branches["next"] = SECOND
+    hub.token = "secret"
+    lines = call(f"""
+        load = AutoModelForMaskedLM.from_pretrained
+        print(load("toys/small", revision="next", token="secret").config.dropout)
+        print(load("toys/small", revision={SECOND!r}, token="secret").config.dropout)
+        model = load("toys/small", subfolder="inner/most", token="secret", cache_dir="snapshots/of/mine")
+        print(model.config.dropout)
+        print(DistilBertConfig.from_pretrained("toys/small", token="secret", dropout=0.3).dropout)
+        """)
+    assert lines == ["0.9", "0.9", "0.1", "0.3"]
+    assert {token for *_, token in hub.requests} == {"Bearer secret"}
+    assert (call.folder / "snapshots" / "of" / "mine" / "models--toys--small").is_dir()
+    pinned = {path.split("/")[4] for _, path, _ in hub.requests if path.endswith(".safetensors")}
+    assert pinned == {FIRST, SECOND}
+
+
+def test_what_is_not_there(hub, call):
+    (hub.commits[SECOND] / "model.safetensors").unlink()
+    (hub.commits[SECOND] / "pytorch_model.bin").write_bytes(b"\x80")
+    lines = call(f"""
+        load = AutoModelForMaskedLM.from_pretrained
+        print(Checkpoint.open("toys/small").find("vocab.txt"))
+        told(lambda: Checkpoint.open("toys/small").path("vocab.txt"))
+        told(lambda: load("toys/nothing"))
+        told(lambda: load("toys/gated"))
+        told(lambda: load("toys/small", revision="v9"))
+        told(lambda: load("toys/small", subfolder="none"))
+        told(lambda: load("toys/small", revision={SECOND!r}))
+        told(lambda: load("toys--small"))
+        """)
+    assert lines == [
+        "None",
+        "CheckpointNotFound: 'toys/small' has no file 'vocab.txt'.",
+        (
+            f"CheckpointNotFound: 'toys/nothing' is neither a local folder (working directory: {call.folder}) nor a "
+            "repository on the hub that can be seen with this token."
+        ),
+        "CheckpointNotFound: 'toys/gated' is gated on the hub; pass a token that has access.",
+        "CheckpointNotFound: 'toys/small' on the hub has no revision 'v9'.",
+        "CheckpointNotFound: 'toys/small', subfolder 'none' has no file 'config.json'.",
+        (
+            "CheckpointNotFound: 'toys/small' has no weights: expected model.safetensors or model.safetensors.index.json. "
+            "It has pytorch_model.bin, a pickle, which can run code when it is read; archsmith does not read it. Convert "
+            "it where you trust it: load it with torch and write it with safetensors.torch.save_file."
+        ),
+        *lines[7:],
+    ]
+    assert lines[7].startswith("CheckpointNotFound: 'toys--small' is neither a local folder nor a valid hub id: ")
+
+
+def test_a_hub_that_does_not_answer(hub, call):
+    ask = 'told(lambda: AutoModel.from_pretrained("toys/small"))'
+    begin = "HubError: 'config.json' of 'toys/small' is not in the hub's cache, and the hub could not be asked"
+    hub.status = 500
+    (line,) = call(ask)
+    assert line.startswith(f"{begin} (HfHubHTTPError: ")
+    assert line.endswith("There is no local folder of that name either.")
+    (line,) = call(ask, HF_ENDPOINT="http://127.0.0.1:9")
+    assert line.startswith(f"{begin} (ConnectError: ")
+    assert call(ask, HF_HUB_OFFLINE="1") == [
+        f"{begin} (HF_HUB_OFFLINE is set). There is no local folder of that name either."
+    ]
+    assert call('told(lambda: AutoModel.from_pretrained("toys/small", local_files_only=True))') == [
+        f"{begin} (local_files_only is set). There is no local folder of that name either."
+    ]
+
+
+def test_a_part_of_a_repository_in_the_cache(hub, call):
+    call('AutoConfig.from_pretrained("toys/small")')
+    ask = 'told(lambda: AutoModel.from_pretrained("toys/small"))'
+    assert call(ask, HF_HUB_OFFLINE="1") == [
+        (
+            "CheckpointNotFound: 'toys/small' has no weights: expected model.safetensors or model.safetensors.index.json. "
+            "The hub was not asked, only its cache, which may hold a part of the repository."
+        )
+    ]
+    hub.status = 500
+    (line,) = call(ask)
+    assert line.startswith("HubError: 'model.safetensors' of 'toys/small' is not in the hub's cache, and the hub could")
+
+
+def test_a_damaged_file_on_the_hub(hub, call):
+    (hub.commits[FIRST] / "config.json").write_text("{")
+    (line,) = call('told(lambda: AutoModel.from_pretrained("toys/small"))')
+    assert line.startswith("CheckpointCorrupt: ")
+    assert "is not JSON" in line
+
+
+def test_a_local_folder_wins_and_opens_no_socket(hub, call):
+    shutil.copytree(hub.commits[SECOND], call.folder / "toys" / "small")
+    lines = call("""
+        import sys
+        def refuse(event, args): assert not event.startswith("socket."), event
+        sys.addaudithook(refuse)
+        print(AutoModelForMaskedLM.from_pretrained("toys/small").config.dropout)
+        told(lambda: AutoModelForMaskedLM.from_pretrained("toys/small", subfolder="none"))
+        told(lambda: AutoModelForMaskedLM.from_pretrained("./toys/nothing"))
+        """)
+    assert lines == [
+        "0.9",
+        "CheckpointNotFound: 'toys/small', subfolder 'none' has no file 'config.json'.",
+        f"CheckpointNotFound: there is no folder './toys/nothing' (working directory: {call.folder}).",
+    ]
+    assert hub.requests == []
+
+
+@pytest.mark.parametrize(
+    ("path", "subfolder", "commit"),
+    [
+        ("/c/models--a--b/snapshots/abc/config.json", "", "abc"),
+        ("/c/snapshots/x/models--a--b/snapshots/abc/config.json", "", "abc"),
+        ("/c/models--a--b/snapshots/abc/in/most/config.json", "in/most", "abc"),
+        ("/c/models--a--b/snapshots/abc/snapshots/config.json", "snapshots", "abc"),
+        ("/c/elsewhere/abc/config.json", "", None),
+        ("config.json", "", None),
+    ],
+)
+def test_the_commit_of_a_file_in_the_cache(path, subfolder, commit):
+    assert commit_of(Path(path), subfolder) == commit
