@@ -236,9 +236,10 @@ def test_what_is_not_there(hub, call):
         "CheckpointNotFound: 'toys/small' on the hub has no revision 'v9'.",
         "CheckpointNotFound: 'toys/small', subfolder 'none' has no file 'config.json'.",
         (
-            "CheckpointNotFound: 'toys/small' has no weights: expected model.safetensors or model.safetensors.index.json. "
-            "It has pytorch_model.bin, a pickle, which can run code when it is read; archsmith does not read it. Convert "
-            "it where you trust it: load it with torch and write it with safetensors.torch.save_file."
+            "CheckpointNotFound: 'toys/small' has no weights: "
+            "expected model.safetensors or model.safetensors.index.json. "
+            "It has pytorch_model.bin, a pickle, which can run code when it is read; archsmith does not read it. "
+            "Convert it where you trust it: load it with torch and write it with safetensors.torch.save_file."
         ),
         *lines[7:],
     ]
@@ -267,7 +268,8 @@ def test_a_part_of_a_repository_in_the_cache(hub, call):
     ask = 'told(lambda: AutoModel.from_pretrained("toys/small"))'
     assert call(ask, HF_HUB_OFFLINE="1") == [
         (
-            "CheckpointNotFound: 'toys/small' has no weights: expected model.safetensors or model.safetensors.index.json. "
+            "CheckpointNotFound: 'toys/small' has no weights: "
+            "expected model.safetensors or model.safetensors.index.json. "
             "The hub was not asked, only its cache, which may hold a part of the repository."
         )
     ]

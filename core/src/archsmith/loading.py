@@ -62,7 +62,8 @@ def load_tensors(
     floats = (tensor.dtype for tensor in state.values() if tensor.is_floating_point() and tensor.element_size() > 1)
     of_files = next(floats, torch.float32)
     model.load_state_dict(state, strict=False, assign=True)
-    initialise(model, set(match.report.new), dtype=dtype or of_files, device=device)
+    if match.report.new:
+        initialise(model, set(match.report.new), dtype=dtype or of_files, device=device)
     model.tie_weights()
     _rebuild_buffers(model, device)
     if device.type != "cpu":

@@ -1,0 +1,123 @@
+"""Classes that pick the architecture by themselves."""
+
+import json
+
+import pytest
+
+import archsmith
+from archsmith import AutoConfig, AutoModel, DistilBertConfig, DistilBertForMaskedLM, DistilBertModel
+from archsmith.auto import auto_class_name
+from archsmith.errors import (
+    ArchsmithWarning,
+    CheckpointNotFound,
+    ConfigError,
+    OptionError,
+    UnknownArchitecture,
+    UnknownTask,
+)
+
+CONFIG = {"vocab_size": 30, "dim": 8, "n_heads": 2, "n_layers": 1, "hidden_dim": 16, "max_position_embeddings": 12}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    DistilBertForMaskedLM(DistilBertConfig(**CONFIG)).save_pretrained(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def rewrite(folder, **changes):
+    values = json.loads((folder / "config.json").read_text()) | changes
+    (folder / "config.json").write_text(json.dumps({key: value for key, value in values.items() if value != "away"}))
+
+
+def test_the_class_follows_from_the_file(folder):
+    config = AutoConfig.from_pretrained(folder, dropout=0.3)
+    assert type(config) is DistilBertConfig
+    assert config.dropout == 0.3
+    assert type(AutoConfig.from_pretrained(folder / "config.json")) is DistilBertConfig
+    with pytest.warns(ArchsmithWarning):
+        assert type(AutoModel.from_pretrained(folder)) is DistilBertModel
+    masked = archsmith.AutoModelForMaskedLM
+    assert type(masked.from_pretrained(folder, dropout=0.3)) is DistilBertForMaskedLM
+    assert type(masked.from_pretrained(folder, config=config)) is DistilBertForMaskedLM
+    assert type(masked.from_config(config, dtype="float16")) is DistilBertForMaskedLM
+    assert archsmith.AutoModelForMaskedLM is masked
+    assert AutoConfig.for_model("distilbert", dim=24).dim == 24
+
+
+def test_names_of_classes():
+    assert auto_class_name("masked-lm") == "AutoModelForMaskedLM"
+    for wrong, hint in (
+        ("AutoModelForMaskedLm", "AutoModelForMaskedLM"),
+        ("AutoModelForMaskdLM", "AutoModelForMaskedLM"),
+    ):
+        with pytest.raises(AttributeError, match=f"Did you mean '{hint}'"):
+            getattr(archsmith, wrong)
+
+
+def test_no_instances():
+    for cls in (AutoConfig, AutoModel, archsmith.AutoTokenizer):
+        with pytest.raises(OptionError, match=f"{cls.__name__} has no instances; use {cls.__name__}.from_pretrained"):
+            cls()
+
+
+@pytest.mark.parametrize("model_type", ["away", None])
+def test_no_model_type(folder, model_type):
+    rewrite(folder, model_type=model_type)
+    for load in (AutoConfig.from_pretrained, AutoModel.from_pretrained):
+        with pytest.raises(UnknownArchitecture, match="names no model_type, and no installed plugin recognises it"):
+            load(folder)
+
+
+@pytest.mark.parametrize("model_type", [3, ["distilbert"], {"a": 1}, True])
+def test_a_model_type_that_is_no_string(folder, model_type):
+    rewrite(folder, model_type=model_type)
+    with pytest.raises(ConfigError, match="model_type must be a string, but is"):
+        AutoConfig.from_pretrained(folder)
+
+
+def test_unknown_architectures(folder):
+    rewrite(folder, model_type="vit")
+    message = (
+        r"config\.json needs model_type 'vit', which no installed plugin provides\. Run: pip install archsmith-vit$"
+    )
+    with pytest.raises(UnknownArchitecture, match=message):
+        AutoModel.from_pretrained(folder)
+    rewrite(folder, model_type="distilbret", archsmith={"plugin": "some-plugin", "plugin_version": "2.1"})
+    with pytest.raises(UnknownArchitecture, match=r"written by some-plugin 2\.1\. .*Did you mean 'distilbert'\?"):
+        AutoConfig.from_pretrained(folder)
+    for said in ("x", {"plugin": 3}, {"plugin": "a b; rm"}, {"plugin": "a", "plugin_version": ["x"]}, None, []):
+        rewrite(folder, model_type="nothing", archsmith=said)
+        with pytest.raises(UnknownArchitecture):
+            AutoConfig.from_pretrained(folder)
+    with pytest.raises(UnknownArchitecture):
+        AutoConfig.for_model("nothing")
+
+
+def test_unknown_tasks(folder):
+    with pytest.raises(UnknownTask, match="has no model for the task 'ctc'"):
+        archsmith.AutoModelForCTC.from_pretrained(folder)
+
+
+@pytest.mark.parametrize("wrong", [None, [], "x", 3, DistilBertConfig])
+def test_what_is_no_configuration(folder, wrong):
+    with pytest.raises(ConfigError):
+        AutoModel.from_config(wrong)
+    with pytest.raises(ConfigError):
+        AutoConfig.from_dict(wrong)
+    if wrong is not None:
+        with pytest.raises(ConfigError):
+            AutoModel.from_pretrained(folder, config=wrong)
+
+
+def test_wrong_options(folder, tmp_path):
+    for load in (AutoConfig.from_pretrained, AutoModel.from_pretrained):
+        with pytest.raises(OptionError, match="trust_remote_code is refused"):
+            load(folder, trust_remote_code=True)
+        with pytest.raises(ConfigError, match="'nonsense' is not a field of DistilBertConfig"):
+            load(folder, nonsense=1)
+        with pytest.raises(CheckpointNotFound):
+            load(tmp_path / "nothing")
+        for wrong in (None, 3, b"x", ""):
+            with pytest.raises(OptionError):
+                load(wrong)

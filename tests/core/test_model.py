@@ -1,0 +1,110 @@
+"""Models as a user holds them: building, facts, attention, devices and copies."""
+
+import copy
+import pickle
+
+import pytest
+import torch
+
+from archsmith import (
+    DistilBertConfig,
+    DistilBertForMaskedLM,
+    DistilBertForSequenceClassification,
+    DistilBertModel,
+    PreTrainedConfig,
+)
+from archsmith.errors import ConfigError, OptionError
+
+CONFIG = {"vocab_size": 30, "dim": 8, "n_heads": 2, "n_layers": 2, "hidden_dim": 16, "max_position_embeddings": 12}
+IDS = torch.tensor([[1, 2, 3]])
+
+
+@pytest.fixture
+def config():
+    return DistilBertConfig(**CONFIG)
+
+
+@pytest.mark.parametrize("wrong", [None, {}, "distilbert", CONFIG, DistilBertConfig, PreTrainedConfig()])
+def test_it_is_built_from_its_configuration(wrong):
+    with pytest.raises(ConfigError, match=r"^DistilBertModel is built from a DistilBertConfig, but got "):
+        DistilBertModel(wrong)
+    with pytest.raises(ConfigError, match="To load a checkpoint use DistilBertModel"):
+        DistilBertModel.from_config(wrong)
+
+
+def test_an_invalid_configuration_builds_nothing(config):
+    config.dim = 9
+    with pytest.raises(ConfigError, match="n_heads is 2, but must divide dim 9"):
+        DistilBertModel(config)
+
+
+def test_options_of_from_config(config):
+    model = DistilBertForMaskedLM.from_config(config, dtype="bfloat16", attn_implementation="eager")
+    assert model.training
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.bfloat16}
+    assert model.distilbert.attn_implementation == "eager"
+    assert DistilBertModel.from_config(config).dtype == torch.float32
+    with pytest.raises(OptionError) as caught:
+        DistilBertModel.from_config(config, n_layers=3)
+    assert str(caught.value) == "DistilBertModel.from_config has no option 'n_layers'. Change the configuration itself."
+    for wrong in ({"dtype": "int8"}, {"attn_implementation": "flash"}, {"nonsense": 1}):
+        with pytest.raises(OptionError):
+            DistilBertModel.from_config(config, **wrong)
+
+
+def test_facts(config):
+    model = DistilBertForMaskedLM(config)
+    assert model.base_model is model.distilbert
+    assert model.distilbert.base_model is model.distilbert
+    assert model.device == torch.device("cpu")
+    distinct = {id(parameter): parameter.numel() for parameter in model.parameters()}
+    assert model.num_parameters() == sum(distinct.values())
+    model.distilbert.requires_grad_(False)
+    assert model.num_parameters(only_trainable=True) < model.num_parameters()
+
+
+def test_attention_can_be_chosen_later(config):
+    model = DistilBertForMaskedLM(config).eval()
+    one = model(IDS).logits
+    model.set_attn_implementation("eager")
+    torch.testing.assert_close(model(IDS).logits, one)
+    for wrong in ("flash", "", 3):
+        with pytest.raises(OptionError):
+            model.set_attn_implementation(wrong)
+    assert model.attn_implementation == "eager"
+
+
+def test_copies_and_pickles(config):
+    model = DistilBertForMaskedLM(config).eval()
+    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert torch.equal(other(IDS).logits, model(IDS).logits)
+        assert other.vocab_projector.weight is other.distilbert.embeddings.word_embeddings.weight
+        assert other.config == model.config
+        assert other.config is not model.config
+
+
+def test_gradients_reach_every_parameter(config):
+    for model, labels in (
+        (DistilBertForMaskedLM(config), IDS),
+        (DistilBertForSequenceClassification(config), torch.tensor([1])),
+    ):
+        model(IDS, labels=labels).loss.backward()
+        for name, parameter in model.named_parameters():
+            assert parameter.grad is not None, name
+            assert parameter.grad.isfinite().all(), name
+
+
+def test_a_loaded_model_trains(config, tmp_path):
+    DistilBertForMaskedLM(config).save_pretrained(tmp_path)
+    before = (tmp_path / "model.safetensors").read_bytes()
+    model = DistilBertForMaskedLM.from_pretrained(tmp_path).train()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    losses = []
+    for _ in range(5):
+        optimizer.zero_grad()
+        loss = model.eval()(IDS, labels=IDS).loss
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0]
+    assert (tmp_path / "model.safetensors").read_bytes() == before
