@@ -148,8 +148,10 @@ def test_a_mask_of_another_shape(base, mask):
         ({"input_ids": "text"}, "input_ids must be a tensor, but is 'text'. Ask the tokenizer: return_tensors='pt'."),
         (
             {"input_ids": torch.zeros(1, 13, dtype=torch.int64)},
-            ("the input has 13 tokens, but the model has positions for 12 (max_position_embeddings). "
-            "Truncate it: tokenizer(…, truncation=True)."),
+            (
+                "the input has 13 tokens, but the model has positions for 12 (max_position_embeddings). "
+                "Truncate it: tokenizer(…, truncation=True)."
+            ),
         ),
         (
             {"inputs_embeds": torch.zeros(2, 4, 9)},

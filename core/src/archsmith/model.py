@@ -4,10 +4,10 @@ import copy
 import os
 from collections.abc import Mapping, Sequence
 from types import MethodType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from archsmith.blank import TooLarge, without_values
 from archsmith.building import ModelType, from_files, refuse_abstract
@@ -15,7 +15,6 @@ from archsmith.checkpoint import CONFIG_FILE, Checkpoint, encode_json, refuse_re
 from archsmith.config import PreTrainedConfig
 from archsmith.errors import (
     ConfigError,
-    InputError,
     OptionError,
     WeightsMismatch,
 )
@@ -38,6 +37,8 @@ __all__ = ["PreTrainedModel"]
 
 #: While a model is built for weights, this many torch functions may be called, and that many more for each tensor.
 _CALLS, _CALLS_PER_TENSOR = 10_000, 100
+
+_Model = TypeVar("_Model", bound="PreTrainedModel")
 
 
 class PreTrainedModel(nn.Module, metaclass=ModelType):
@@ -266,17 +267,7 @@ class PreTrainedModel(nn.Module, metaclass=ModelType):
             config = copy.deepcopy(config)
             config.update(**overrides)
         weights = find_weights(checkpoint)
-        with from_files():
-            try:
-                with without_values(at_most=_CALLS + _CALLS_PER_TENSOR * len(weights.tensors)):
-                    model = cls(config, **options)
-            except TooLarge as error:
-                raise WeightsMismatch(
-                    f"the configuration describes a model of far more parameters than the {len(weights.tensors)} "
-                    f"tensors of {weights.source!r}. Check that config.json and the weights belong together."
-                ) from error
-            except (RuntimeError, OverflowError, MemoryError) as error:
-                raise ConfigError(f"{found or checkpoint.source}: no {cls.__name__} can be built: {error}") from error
+        model = _built(cls, config, options, weights, source=str(found or checkpoint.source))
         saved_from = values.get("architectures")
         same_class = isinstance(saved_from, list) and cls.__name__ in saved_from
         match = match_weights(
@@ -297,28 +288,11 @@ class PreTrainedModel(nn.Module, metaclass=ModelType):
             SaveFailed: The system refused; what was there before still is.
             ConfigError: The configuration has become invalid.
         """
-        from archsmith.saving import save_model
+        from archsmith.saving import save_model, state_to_save
 
         config = copy.deepcopy(self.config)
         config.update(architectures=[type(self).__name__], dtype=str(self.dtype).removeprefix("torch."))
-        save_model(
-            self._state_to_save(), encode_json(config.to_file_dict()), type(self), save_directory, max_shard_size
-        )
-
-    def _state_to_save(self) -> dict[str, Tensor]:
-        """Return what goes to the files: each tied tensor once, each tensor contiguous with memory of its own."""
-        tied = self.tied_names()
-        state: dict[str, Tensor] = {}
-        seen: set[tuple[int, int]] = set()
-        for name, tensor in self.state_dict().items():
-            if tensor.is_meta:
-                raise InputError(f"{name!r} is on the meta device: there are no values to save.")
-            if name in tied:
-                continue
-            storage = (tensor.untyped_storage().data_ptr(), tensor.device.index or 0)
-            state[name] = tensor.contiguous().clone() if storage in seen else tensor.contiguous()
-            seen.add(storage)
-        return state
+        save_model(state_to_save(self), encode_json(config.to_file_dict()), type(self), save_directory, max_shard_size)
 
     # ---- facts ----------------------------------------------------------------------------------------------
 
@@ -379,3 +353,20 @@ class PreTrainedModel(nn.Module, metaclass=ModelType):
                 dot = f"{path}." if path else ""
                 tied |= {dot + name: dot + source for name, source in module.tied_weights.items()}
         return tied
+
+
+def _built(
+    cls: type[_Model], config: PreTrainedConfig, options: dict[str, Any], weights: Weights, *, source: str
+) -> _Model:
+    """Build a model on the meta device, as long as it is not far larger than the weights."""
+    most = _CALLS + _CALLS_PER_TENSOR * len(weights.tensors)
+    try:
+        with from_files(), without_values(at_most=most):
+            return cls(config, **options)
+    except TooLarge as error:
+        raise WeightsMismatch(
+            f"the configuration describes a model of far more parameters than the {len(weights.tensors)} tensors of "
+            f"{weights.source!r}. Check that config.json and the weights belong together."
+        ) from error
+    except (RuntimeError, OverflowError, MemoryError) as error:
+        raise ConfigError(f"{source}: no {cls.__name__} can be built: {error}") from error

@@ -4,16 +4,20 @@ import os
 import re
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
 from archsmith.checkpoint import CONFIG_FILE, encode_json, reason, replacing, save_folder
-from archsmith.errors import OptionError, SaveFailed
+from archsmith.errors import InputError, OptionError, SaveFailed
 from archsmith.weights import INDEX_FILE, WEIGHTS_FILE, WEIGHTS_PATTERN, encode_metadata
 
-__all__ = ["save_model"]
+if TYPE_CHECKING:
+    from archsmith.model import PreTrainedModel
+
+__all__ = ["save_model", "state_to_save"]
 
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
@@ -59,6 +63,22 @@ def _delete_superseded(folder: Path, keep: set[str]) -> None:
             f"{str(folder)!r}: the new checkpoint is complete, but superseded weights can not be deleted: "
             f"{reason(error)}. Delete by hand what is older."
         ) from error
+
+
+def state_to_save(model: "PreTrainedModel") -> dict[str, Tensor]:
+    """Return what goes to the files: each tied tensor once, each tensor contiguous with memory of its own."""
+    tied = model.tied_names()
+    state: dict[str, Tensor] = {}
+    seen: set[tuple[int, int]] = set()
+    for name, tensor in model.state_dict().items():
+        if tensor.is_meta:
+            raise InputError(f"{name!r} is on the meta device: there are no values to save.")
+        if name in tied:
+            continue
+        storage = (tensor.untyped_storage().data_ptr(), tensor.device.index or 0)
+        state[name] = tensor.contiguous().clone() if storage in seen else tensor.contiguous()
+        seen.add(storage)
+    return state
 
 
 def parse_size(size: int | str) -> int:
