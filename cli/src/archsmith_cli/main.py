@@ -164,7 +164,7 @@ def _built_in(verb: str) -> Any:
 
 def _plugin_verbs() -> dict[str, str]:
     """Return the verbs that plugins bring, with where they come from."""
-    from archsmith.installed import Kind
+    from archsmith.discovery.installed import Kind
     from archsmith.registry import registry
 
     return {entry.name: f"From {entry}." for entry in registry.entries(Kind.COMMAND)}

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from archsmith.discovery.installed import Entry, Kind, State
 from archsmith.errors import PluginConflict, UnknownArchitecture, did_you_mean
-from archsmith.installed import Entry, Kind, State
 from archsmith.registry import registry
 
 __all__ = ["Named", "find_entry", "resolve_name"]

@@ -4,8 +4,8 @@ import warnings
 from collections.abc import Iterable
 from typing import Any
 
+from archsmith.discovery.installed import Entry, Index, Kind, State
 from archsmith.errors import ArchsmithWarning
-from archsmith.installed import Entry, Index, Kind, State
 from archsmith.registry import registry
 from archsmith_cli.render import STATE_STYLES, Cell, Page
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from archsmith.checkpoint import Checkpoint
+from archsmith.discovery.installed import Kind, State
 from archsmith.errors import ArchsmithError, PluginError, UnknownTask
-from archsmith.installed import Kind, State
 from archsmith.registry import registry
 from archsmith_cli.render import STATE_STYLES, Cell, Page
 

@@ -1,6 +1,6 @@
 """Find an installed architecture, load its manifest, and then exactly the class that was asked for.
 
-The registry knows every *name* from package metadata (`archsmith.installed`). A manifest is imported when its name is
+The registry knows every *name* from package metadata (`archsmith.discovery`). A manifest is imported when its name is
 asked for, a class when its role is, a command when its verb is invoked; nothing else of a plugin ever runs. A plugin
 is registered whole or not at all. Before the registry refuses a name, it looks once more at what is installed.
 """
@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import archsmith
-from archsmith.catalog import Catalog
+from archsmith.discovery.catalog import Catalog
+from archsmith.discovery.installed import Entry, Index, Kind, State
+from archsmith.discovery.manifest import Manifest, break_plugin, describe, load_class
 from archsmith.errors import (
     ArchsmithWarning,
     ClassNotAvailable,
@@ -24,8 +26,6 @@ from archsmith.errors import (
     UnknownTask,
     did_you_mean,
 )
-from archsmith.installed import Entry, Index, Kind, State
-from archsmith.manifest import Manifest, break_plugin, describe, load_class
 from archsmith.plugin import Architecture
 
 __all__ = ["KNOWN_PLUGINS", "Export", "Registry", "registry"]

@@ -5,16 +5,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from archsmith import rust_tokenizer
 from archsmith.checkpoint import Checkpoint
 from archsmith.errors import CheckpointNotFound, InputError, OptionError
 from archsmith.fields import shown
-from archsmith.rust_tokenizer import translated
-from archsmith.special_tokens import AddedToken, read_token
-from archsmith.texts import Texts, unencodable
-from archsmith.tokenizer_base import EncodedRows, PreTrainedTokenizerBase
-from archsmith.tokenizer_settings import TokenizerSettings
-from archsmith.truncation import Side, Truncation
+from archsmith.tokenization import rust_tokenizer
+from archsmith.tokenization.base import EncodedRows, PreTrainedTokenizerBase
+from archsmith.tokenization.rust_tokenizer import translated
+from archsmith.tokenization.settings import TokenizerSettings
+from archsmith.tokenization.special_tokens import AddedToken, read_token
+from archsmith.tokenization.texts import Texts, unencodable
+from archsmith.tokenization.truncation import Side, Truncation
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

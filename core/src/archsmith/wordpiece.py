@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from archsmith import rust_tokenizer
 from archsmith.checkpoint import Checkpoint, _looks_like
 from archsmith.errors import CheckpointCorrupt, CheckpointNotFound, OptionError, did_you_mean
-from archsmith.rust_tokenizer import translated
-from archsmith.special_tokens import read_token
+from archsmith.tokenization import rust_tokenizer
+from archsmith.tokenization.rust_tokenizer import translated
+from archsmith.tokenization.settings import TokenizerSettings, read_settings
+from archsmith.tokenization.special_tokens import read_token
 from archsmith.tokenizer import TOKENIZER_FILE, PreTrainedTokenizerFast, named_file
-from archsmith.tokenizer_settings import TokenizerSettings, read_settings
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

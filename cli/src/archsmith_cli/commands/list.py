@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from archsmith.installed import Entry, Kind, State
+from archsmith.discovery.installed import Entry, Kind, State
 from archsmith.plugin import COMPONENTS
 from archsmith.registry import registry
 from archsmith_cli import survey

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from archsmith.installed import Entry, Kind, State
+from archsmith.discovery.installed import Entry, Kind, State
 from archsmith_cli import survey
 from archsmith_cli.render import Cell, Page, Report
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import archsmith
 import archsmith_cli
-from archsmith.installed import Kind
+from archsmith.discovery.installed import Kind
 from archsmith_cli import survey
 from archsmith_cli.render import Cell, Page, Report
 

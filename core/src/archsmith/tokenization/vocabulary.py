@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Unpack, overload
 
 from archsmith.errors import CheckpointCorrupt, InputError, OptionError, did_you_mean
 from archsmith.fields import shown
-from archsmith.special_tokens import SPECIAL_TOKENS, AddedToken, SpecialToken, SpecialTokenId, read_token
-from archsmith.tokenizer_settings import NO_LIMIT, TokenizerSettings, read_setting, read_settings, setting_hints
-from archsmith.truncation import Side
+from archsmith.tokenization.settings import NO_LIMIT, TokenizerSettings, read_setting, read_settings, setting_hints
+from archsmith.tokenization.special_tokens import SPECIAL_TOKENS, AddedToken, SpecialToken, SpecialTokenId, read_token
+from archsmith.tokenization.truncation import Side
 
 __all__ = ["TokenVocabulary"]
 

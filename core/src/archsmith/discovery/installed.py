@@ -14,8 +14,8 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import archsmith
+from archsmith.discovery.metadata import Declared, Kind, find_declared, normal_name
 from archsmith.errors import did_you_mean
-from archsmith.metadata import Declared, Kind, find_declared, normal_name
 
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet

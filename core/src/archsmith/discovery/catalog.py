@@ -8,6 +8,8 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
+from archsmith.discovery.installed import Entry, Index, Kind, Settings, State, mark, scan
+from archsmith.discovery.manifest import break_plugin, load_app, load_manifest
 from archsmith.errors import (
     ArchsmithWarning,
     PluginBroken,
@@ -16,8 +18,6 @@ from archsmith.errors import (
     PluginError,
     PluginIncompatible,
 )
-from archsmith.installed import Entry, Index, Kind, Settings, State, mark, scan
-from archsmith.manifest import break_plugin, load_app, load_manifest
 
 __all__ = ["Catalog"]
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 from archsmith.batch import TensorType, to_tensor
 from archsmith.errors import InputError
 from archsmith.fields import shown
-from archsmith.padding import Padding, pad_lists, pad_matrix, row_mask
+from archsmith.tokenization.padding import Padding, pad_lists, pad_matrix, row_mask
 
 if TYPE_CHECKING:
-    from archsmith.truncation import Side
+    from archsmith.tokenization.truncation import Side
 
 __all__ = ["collate", "read_columns"]
 

@@ -16,8 +16,8 @@ from typing import Any, TextIO, TypeVar
 
 import pluggy
 
+from archsmith.discovery.installed import Entry, Kind, repair
 from archsmith.errors import ArchsmithError, PluginBroken, did_you_mean
-from archsmith.installed import Entry, Kind, repair
 from archsmith.plugin import Architecture, Extension, ManifestError, PluginSpec
 
 __all__ = ["Manifest", "break_plugin", "describe", "load_app", "load_class", "load_manifest"]

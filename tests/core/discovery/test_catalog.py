@@ -3,10 +3,10 @@ import sys
 
 import pytest
 
-from archsmith.catalog import Catalog
+from archsmith.discovery.catalog import Catalog
+from archsmith.discovery.installed import Kind, State
+from archsmith.discovery.manifest import Manifest
 from archsmith.errors import PluginBroken, PluginConflict, PluginDisabled
-from archsmith.installed import Kind, State
-from archsmith.manifest import Manifest
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from archsmith.checkpoint import Checkpoint, encode_json, refuse_remote_code, save_folder, write_file
 from archsmith.errors import OptionError
-from archsmith.tokenizer_settings import (
+from archsmith.tokenization.settings import (
     SPECIAL_TOKENS_FILE,
     TOKENIZER_CONFIG_FILE,
     load_tokenizer_config,
@@ -15,7 +15,7 @@ from archsmith.tokenizer_settings import (
     setting_hints,
     split_settings,
 )
-from archsmith.tokenizer_vocabulary import TokenVocabulary
+from archsmith.tokenization.vocabulary import TokenVocabulary
 
 __all__ = ["SavedTokenizer"]
 

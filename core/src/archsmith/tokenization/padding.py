@@ -6,7 +6,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from archsmith.errors import OptionError
-from archsmith.truncation import HUGE, Side, choice, read_count
+from archsmith.tokenization.truncation import HUGE, Side, choice, read_count
 
 if TYPE_CHECKING:
     import numpy as np

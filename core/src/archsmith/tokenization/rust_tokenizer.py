@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from tokenizers import Tokenizer
 
-    from archsmith.special_tokens import AddedToken
-    from archsmith.truncation import Truncation
+    from archsmith.tokenization.special_tokens import AddedToken
+    from archsmith.tokenization.truncation import Truncation
 
 __all__ = ["add_tokens", "detached", "import_tokenizers", "load_tokenizer_json", "translated", "variant"]
 

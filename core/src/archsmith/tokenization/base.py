@@ -8,10 +8,10 @@ from archsmith.announcements import announce
 from archsmith.batch import BatchEncoding, TensorType, check_tensor_type
 from archsmith.errors import InputError
 from archsmith.fields import shown
-from archsmith.padding import Padding, resolve_padding
-from archsmith.texts import Texts, read_texts
-from archsmith.tokenizer_rows import RowTokenizer
-from archsmith.truncation import Side, Truncation, check_room, read_count, read_flags, resolve_truncation
+from archsmith.tokenization.padding import Padding, resolve_padding
+from archsmith.tokenization.rows import RowTokenizer
+from archsmith.tokenization.texts import Texts, read_texts
+from archsmith.tokenization.truncation import Side, Truncation, check_room, read_count, read_flags, resolve_truncation
 
 __all__ = ["EncodedRows", "PreTrainedTokenizerBase"]
 

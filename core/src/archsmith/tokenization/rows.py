@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from archsmith.batch import BatchEncoding, TensorType, check_tensor_type
-from archsmith.collation import collate, read_columns
 from archsmith.errors import OptionError
-from archsmith.padding import Padding, resolve_padding
-from archsmith.texts import clean_up
-from archsmith.tokenizer_files import SavedTokenizer
-from archsmith.truncation import Side, read_count, read_flags
+from archsmith.tokenization.collation import collate, read_columns
+from archsmith.tokenization.files import SavedTokenizer
+from archsmith.tokenization.padding import Padding, resolve_padding
+from archsmith.tokenization.texts import clean_up
+from archsmith.tokenization.truncation import Side, read_count, read_flags
 
 __all__ = ["RowTokenizer"]
 

@@ -1,7 +1,7 @@
 import pytest
 
 import archsmith
-from archsmith.installed import Entry, Kind, Settings, State, scan
+from archsmith.discovery.installed import Entry, Kind, Settings, State, scan
 
 
 def scan_with(**environ):

@@ -1,0 +1,1 @@
+"""The parts of tokenizers. The public faces are `archsmith.tokenizer` and `archsmith.wordpiece`."""
