@@ -258,3 +258,11 @@ def test_labels_that_are_turned_round_are_not_taken():
     assert classifier(IDS, labels=torch.tensor([0, 2])).loss.isfinite()
     with pytest.raises(InputError):
         classifier(IDS, labels=torch.tensor([0, 3]))
+
+
+def test_an_empty_batch_is_attended_to():
+    hidden = torch.zeros(0, 4, 6)
+    heads = split_heads(hidden, 3)
+    assert heads.shape == (0, 2, 4, 3)
+    for eager in (False, True):
+        assert attend(heads, heads, heads, eager=eager)[0].shape == (0, 4, 6)

@@ -332,7 +332,8 @@ def test_the_published_layout_of_bert_with_next_sentence_prediction(tmp_path):
     scramble(theirs)
     theirs.save_pretrained(tmp_path)
     rewrite(tmp_path, dict, architectures=["BertForMaskedLM"])
-    with announced("but not used by this model: bert.pooler.dense.bias, bert.pooler.dense.weight"):
+    head = "cls.seq_relationship.bias, cls.seq_relationship.weight"
+    with announced(f"but not used by this model: bert.pooler.dense.bias, bert.pooler.dense.weight, {head}"):
         ours = archsmith.AutoModelForMaskedLM.from_pretrained(tmp_path)
     with torch.no_grad():
         assert_close(output(ours).logits, theirs.eval()(**inputs()).prediction_logits, "scores of words")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from archsmith.checkpoint import CONFIG_FILE, refuse_remote_code
 from archsmith.config import PreTrainedConfig, load_config_file
+from archsmith.configuration.fields import shown
 from archsmith.errors import ConfigError, OptionError, UnknownArchitecture, UnknownTask, did_you_mean
-from archsmith.fields import shown
 from archsmith.registry import registry
 
 if TYPE_CHECKING:

@@ -20,8 +20,7 @@ from archsmith.checkpoint import (
     save_folder,
     write_file,
 )
-from archsmith.errors import ArchsmithWarning, ConfigError, OptionError
-from archsmith.fields import (
+from archsmith.configuration.fields import (
     Activation,
     Count,
     DType,
@@ -35,9 +34,10 @@ from archsmith.fields import (
     field,
     to_json,
 )
-from archsmith.labels import LABEL_FIELDS, labels_in_step
-from archsmith.names import field_names
-from archsmith.schema import json_schema
+from archsmith.configuration.labels import LABEL_FIELDS, labels_in_step
+from archsmith.configuration.names import field_names
+from archsmith.configuration.schema import json_schema
+from archsmith.errors import ArchsmithWarning, ConfigError, OptionError
 
 __all__ = ["Activation", "Count", "DType", "NonNegative", "PreTrainedConfig", "Probability", "Size", "TokenId", "field"]
 
@@ -187,7 +187,7 @@ class PreTrainedConfig:  # noqa: PLW1641  # no hash: a configuration can be chan
         config._fill(values, unknown_allowed=True, source=source, overrides=overrides)  # noqa: SLF001  # its own kind
         return config
 
-    def update(self, **values: Any) -> None:
+    def update(self, /, **values: Any) -> None:
         """Change several fields at once: all of them, or none if any is wrong.
 
         Raises:

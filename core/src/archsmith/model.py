@@ -9,8 +9,6 @@ from typing import Any, ClassVar, Self, TypeVar
 import torch
 from torch import nn
 
-from archsmith.blank import TooLarge, without_values
-from archsmith.building import ModelType, from_files, refuse_abstract
 from archsmith.checkpoint import CONFIG_FILE, Checkpoint, encode_json, refuse_remote_code
 from archsmith.config import PreTrainedConfig
 from archsmith.errors import (
@@ -18,9 +16,11 @@ from archsmith.errors import (
     OptionError,
     WeightsMismatch,
 )
-from archsmith.loading import announce, expected_tensors, load_tensors
-from archsmith.matching import LoadReport, Match, match_weights
-from archsmith.options import (
+from archsmith.modeling.blank import TooLarge, without_values
+from archsmith.modeling.building import ModelType, from_files, refuse_abstract
+from archsmith.modeling.loading import announce, expected_tensors, load_tensors
+from archsmith.modeling.matching import LoadReport, Match, match_weights
+from archsmith.modeling.options import (
     attention_name,
     device_from,
     dtype_from,
@@ -53,7 +53,7 @@ class PreTrainedModel(nn.Module, metaclass=ModelType):
         main_input_name: The name of the first argument of ``forward``.
         tied_weights: Parameter → the parameter it is the same as, while ``config.tie_word_embeddings`` is true.
         ignored_keys: Patterns of keys in old files that nothing reads any more, as the base model names them.
-        optional_keys: Patterns of base parameters that a file may lack (then they are new) or hold in vain.
+        optional_keys: Patterns of parameters that a file may lack (then they are new) or hold in vain, likewise.
         load_report: What `from_pretrained` loaded, started anew, left over and ignored; None for a built model.
     """
 
@@ -288,7 +288,7 @@ class PreTrainedModel(nn.Module, metaclass=ModelType):
             SaveFailed: The system refused; what was there before still is.
             ConfigError: The configuration has become invalid.
         """
-        from archsmith.saving import save_model, state_to_save
+        from archsmith.modeling.saving import save_model, state_to_save
 
         config = copy.deepcopy(self.config)
         config.update(architectures=[type(self).__name__], dtype=str(self.dtype).removeprefix("torch."))

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from archsmith.checkpoint import Checkpoint
+from archsmith.configuration.fields import shown
 from archsmith.errors import CheckpointNotFound, InputError, OptionError
-from archsmith.fields import shown
 from archsmith.tokenization import rust_tokenizer
 from archsmith.tokenization.base import EncodedRows, PreTrainedTokenizerBase
 from archsmith.tokenization.rust_tokenizer import translated

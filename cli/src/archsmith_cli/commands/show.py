@@ -8,7 +8,7 @@ import typer
 
 from archsmith.auto import auto_class_name
 from archsmith.config import PreTrainedConfig
-from archsmith.fields import expected, to_json
+from archsmith.configuration.fields import expected, to_json
 from archsmith.plugin import COMPONENTS
 from archsmith.registry import registry
 from archsmith_cli.naming import Named, find_entry, resolve_name

@@ -7,15 +7,16 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # the field's own abbreviation
 from torch import Tensor
 
+from archsmith.configuration.fields import shown
 from archsmith.errors import InputError
-from archsmith.fields import shown
 
 __all__ = ["attend", "attention_mask_for", "split_heads"]
 
 
 def split_heads(hidden: Tensor, head_size: int) -> Tensor:
     """Split the width into heads: ``(batch, tokens, heads × head_size)`` → ``(batch, heads, tokens, head_size)``."""
-    return hidden.reshape(*hidden.shape[:-1], -1, head_size).transpose(1, 2)
+    heads = hidden.shape[-1] // head_size
+    return hidden.reshape(*hidden.shape[:-1], heads, head_size).transpose(1, 2)
 
 
 def attend(

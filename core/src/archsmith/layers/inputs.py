@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
+from archsmith.configuration.fields import shown
 from archsmith.errors import InputError
-from archsmith.fields import shown
 
 __all__ = ["check_ids", "check_token_inputs"]
 
@@ -56,10 +56,16 @@ def check_token_inputs(
         )
 
 
-def check_ids(name: str, ids: Tensor, limit: int) -> None:
+def check_ids(name: str, ids: Tensor, limit: int, *, shape: tuple[int, int] | None = None) -> None:
     """Check that indices are integers from 0 to ``limit - 1``.
 
     The values are looked at on the CPU alone: on a GPU it would stall the queue.
+
+    Args:
+        name: The argument's name, for the error message.
+        ids: The indices.
+        limit: The first index that is too large.
+        shape: ``(batch, tokens)``, if the indices must have it; one row may serve a whole batch.
 
     Raises:
         InputError: They are not.
@@ -68,6 +74,8 @@ def check_ids(name: str, ids: Tensor, limit: int) -> None:
         raise InputError(f"{name} must be a tensor, but is {shown(ids)}.")
     if ids.dtype not in _INTEGERS:
         raise InputError(f"{name} must be integers, but are {ids.dtype}.")
+    if shape is not None and tuple(ids.shape) not in (shape, (1, shape[1])):
+        raise InputError(f"{name} must have the shape (batch, tokens) = {shape}, but have {tuple(ids.shape)}.")
     if ids.device.type != "cpu" or torch.compiler.is_compiling() or not ids.numel():
         return
     low, high = (int(bound) for bound in torch.aminmax(ids))

@@ -6,8 +6,8 @@ from typing import Any, Protocol
 
 from archsmith.announcements import announce
 from archsmith.batch import BatchEncoding, TensorType, check_tensor_type
+from archsmith.configuration.fields import shown
 from archsmith.errors import InputError
-from archsmith.fields import shown
 from archsmith.tokenization.padding import Padding, resolve_padding
 from archsmith.tokenization.rows import RowTokenizer
 from archsmith.tokenization.texts import Texts, read_texts

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from archsmith.batch import TensorType, to_tensor
+from archsmith.configuration.fields import shown
 from archsmith.errors import InputError
-from archsmith.fields import shown
 from archsmith.tokenization.padding import Padding, pad_lists, pad_matrix, row_mask
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypedDict, get_type_hints
 
 from archsmith.checkpoint import Checkpoint
+from archsmith.configuration.fields import convert, shown
 from archsmith.errors import CheckpointCorrupt, OptionError, did_you_mean
-from archsmith.fields import convert, shown
 from archsmith.tokenization.special_tokens import SPECIAL_TOKENS, AddedToken, read_token
 
 __all__ = ["TOKENIZER_CONFIG_FILE", "TokenizerSettings", "load_tokenizer_config", "read_settings", "split_settings"]

@@ -4,8 +4,8 @@ import operator
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from archsmith.configuration.fields import shown
 from archsmith.errors import OptionError, did_you_mean
-from archsmith.fields import shown
 
 __all__ = [
     "HUGE",

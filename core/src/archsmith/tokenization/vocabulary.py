@@ -5,8 +5,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Unpack, overload
 
+from archsmith.configuration.fields import shown
 from archsmith.errors import CheckpointCorrupt, InputError, OptionError, did_you_mean
-from archsmith.fields import shown
 from archsmith.tokenization.settings import NO_LIMIT, TokenizerSettings, read_setting, read_settings, setting_hints
 from archsmith.tokenization.special_tokens import SPECIAL_TOKENS, AddedToken, SpecialToken, SpecialTokenId, read_token
 from archsmith.tokenization.truncation import Side

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from archsmith.errors import InputError
 from archsmith.layers.activations import activation
 from archsmith.layers.attention import attend, attention_mask_for, split_heads
 from archsmith.layers.inputs import check_ids, check_token_inputs
@@ -186,8 +185,8 @@ class BertPreTrainedModel(PreTrainedModel):
     config: BertConfig
     config_class = BertConfig
     base_model_prefix = "bert"
-    ignored_keys: ClassVar[tuple[str, ...]] = ("embeddings.position_ids",)
-    optional_keys = ("pooler.*",)
+    ignored_keys = ("embeddings.position_ids",)
+    optional_keys: ClassVar[tuple[str, ...]] = ("pooler.*",)
 
     def init_weights(self, module: nn.Module) -> None:
         """Initialise one module; the bias of the predictions starts at zero like any other."""
@@ -275,8 +274,7 @@ class BertModel(BertPreTrainedModel):
         limits = {"token_type_ids": config.type_vocab_size, "position_ids": config.max_position_embeddings}
         for (name, limit), ids in zip(limits.items(), (types, positions), strict=True):
             if ids is not None:
-                check_ids(name, ids, limit)
-                _check_places(name, ids, words)
+                check_ids(name, ids, limit, shape=(words.shape[0], words.shape[1]))
         return self.embeddings(words, types, positions)  # type: ignore[no-any-return]
 
 
@@ -288,7 +286,7 @@ class BertForMaskedLM(BertPreTrainedModel):
         "cls.predictions.decoder.bias": "cls.predictions.bias",
     }
     # The published files were trained with next-sentence prediction too, and call themselves masked language models.
-    ignored_keys = (*BertPreTrainedModel.ignored_keys, "cls.seq_relationship.*")
+    optional_keys = (*BertPreTrainedModel.optional_keys, "cls.seq_relationship.*")
 
     def __init__(self, config: BertConfig) -> None:
         super().__init__(config)
@@ -356,8 +354,8 @@ class BertForSequenceClassification(BertPreTrainedModel):
         token_type_ids: Tensor | None = None,
         position_ids: Tensor | None = None,
         inputs_embeds: Tensor | None = None,
-        *,
         labels: Tensor | None = None,
+        *,
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
@@ -391,10 +389,3 @@ class BertForSequenceClassification(BertPreTrainedModel):
             attentions=encoded.attentions,
         )
         return self.returned(output, return_dict)
-
-
-def _check_places(name: str, ids: Tensor, words: Tensor) -> None:
-    """Check that there is one index for each token: for every text, or once for all of them."""
-    if ids.shape not in (words.shape[:2], (1, words.shape[1])):
-        expected, found = tuple(words.shape[:2]), tuple(ids.shape)
-        raise InputError(f"{name} must have the shape (batch, tokens) = {expected}, but have {found}.")

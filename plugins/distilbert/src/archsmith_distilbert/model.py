@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from archsmith.errors import InputError
 from archsmith.layers.activations import activation
 from archsmith.layers.attention import attend, attention_mask_for, split_heads
 from archsmith.layers.inputs import check_ids, check_token_inputs
@@ -193,8 +192,8 @@ class DistilBertModel(DistilBertPreTrainedModel):
         )
         words = self.embeddings.word_embeddings(input_ids) if inputs_embeds is None else inputs_embeds
         if position_ids is not None:
-            check_ids("position_ids", position_ids, config.max_position_embeddings)
-            _check_places("position_ids", position_ids, words)
+            shape = (words.shape[0], words.shape[1])
+            check_ids("position_ids", position_ids, config.max_position_embeddings, shape=shape)
         hidden = self.embeddings(words, position_ids)
         wants_maps = self.wants_attentions(output_attentions)
         last, states, maps = self.transformer(
@@ -314,13 +313,6 @@ class DistilBertForSequenceClassification(DistilBertPreTrainedModel):
             attentions=encoded.attentions,
         )
         return self.returned(output, return_dict)
-
-
-def _check_places(name: str, ids: Tensor, words: Tensor) -> None:
-    """Check that there is one index for each token: for every text, or once for all of them."""
-    if ids.shape not in (words.shape[:2], (1, words.shape[1])):
-        expected, found = tuple(words.shape[:2]), tuple(ids.shape)
-        raise InputError(f"{name} must have the shape (batch, tokens) = {expected}, but have {found}.")
 
 
 @torch.no_grad()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from archsmith.errors import OptionError
-from archsmith.loading import initialise, mark_finished
+from archsmith.modeling.loading import initialise, mark_finished
 
 __all__ = ["ModelType", "from_files", "refuse_abstract"]
 

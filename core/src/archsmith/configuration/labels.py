@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from archsmith.fields import convert
+from archsmith.configuration.fields import convert
 
 __all__ = ["LABEL_FIELDS", "labels_in_step"]
 

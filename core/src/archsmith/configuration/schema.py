@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from archsmith.fields import to_json
+from archsmith.configuration.fields import to_json
 
 __all__ = ["json_schema"]
 

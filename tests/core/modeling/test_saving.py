@@ -15,7 +15,7 @@ import archsmith
 from archsmith import DistilBertConfig, DistilBertForMaskedLM, DistilBertModel, PreTrainedConfig, PreTrainedModel
 from archsmith.checkpoint import replacing, write_file
 from archsmith.errors import ConfigError, InputError, OptionError, SaveFailed
-from archsmith.saving import parse_size
+from archsmith.modeling.saving import parse_size
 
 CONFIG = {"vocab_size": 30, "dim": 8, "n_heads": 2, "n_layers": 1, "hidden_dim": 16, "max_position_embeddings": 12}
 
@@ -247,9 +247,11 @@ def failing(after=0):
 
 @pytest.mark.parametrize("size", ["5GB", 2000])
 @pytest.mark.parametrize("after", [0, 1, 2])
-@pytest.mark.parametrize("where", ["os.fsync", "os.open", "pathlib.Path.write_bytes", "archsmith.saving.save_file"])
+@pytest.mark.parametrize(
+    "where", ["os.fsync", "os.open", "pathlib.Path.write_bytes", "archsmith.modeling.saving.save_file"]
+)
 def test_a_full_disk_leaves_the_old_checkpoint_and_nothing_else(tmp_path, monkeypatch, where, after, size):
-    import archsmith.saving
+    import archsmith.modeling.saving
 
     old = model()
     old.save_pretrained(tmp_path)
@@ -258,7 +260,7 @@ def test_a_full_disk_leaves_the_old_checkpoint_and_nothing_else(tmp_path, monkey
         "os.fsync": os.fsync,
         "os.open": os.open,
         "pathlib.Path.write_bytes": Path.write_bytes,
-        "archsmith.saving.save_file": archsmith.saving.save_file,
+        "archsmith.modeling.saving.save_file": archsmith.modeling.saving.save_file,
     }[where]
     if where.endswith("write_bytes"):
         after = 0 if size == "5GB" else min(after, 1)

@@ -23,7 +23,7 @@ class Expected:
         has_head: Whether the names carry that prefix.
         tied: Name → the name of the tensor that it is the same as.
         ignored: Patterns of dead keys in files, named as the base model has them.
-        optional: Patterns of base parameters that a file may lack or have too many, likewise.
+        optional: Patterns of parameters that a file may lack or have too many, likewise.
         rename: Translates an old spelling of a key to today's.
     """
 
@@ -161,7 +161,7 @@ class _Matcher:
         elif (
             _any(self.allow_unused, key)
             or (base is None and not (self.same_class and self.expected.has_head))
-            or (base is not None and _any(self.expected.optional, base))
+            or _any(self.expected.optional, key if base is None else base)
         ):
             self.unused.append(key)
         else:

@@ -5,8 +5,8 @@ import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar, get_type_hints
 
+from archsmith.configuration.fields import shown
 from archsmith.errors import did_you_mean
-from archsmith.fields import shown
 
 __all__ = ["FieldNames", "field_names"]
 

@@ -1,0 +1,1 @@
+"""The parts of configurations. The public face is `archsmith.config`."""

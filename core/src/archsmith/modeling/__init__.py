@@ -1,0 +1,1 @@
+"""How models are built, loaded and saved. The public face is `archsmith.model`."""
