@@ -564,7 +564,7 @@ def test_a_class_of_a_known_plugin_that_is_not_installed(registry):
         ("incompatible", "", {"requires": ("archsmith>=9",)}, "toy-toy 1.0 asks for archsmith>=9, but archsmith "),
     ],
 )
-def test_a_class_of_an_unusable_plugin(site, registry, monkeypatch, state, disabled, declared, message):  # noqa: PLR0917
+def test_a_class_of_an_unusable_plugin(site, registry, monkeypatch, state, disabled, declared, message):
     monkeypatch.setenv("ARCHSMITH_DISABLE", disabled)
     site.install("toy", **declared)
     found = message_of(ClassNotAvailable, getattr, archsmith, "ToyForMaskedLM")
