@@ -108,3 +108,24 @@ def test_a_loaded_model_trains(config, tmp_path):
         losses.append(loss.item())
     assert losses[-1] < losses[0]
     assert (tmp_path / "model.safetensors").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("option", "hint"),
+    [
+        ("add_poolinglayer", " Did you mean 'add_pooling_layer'?"),
+        ("alow_new", " Did you mean 'allow_new'?"),
+        ("hidden_sizes", " Did you mean 'hidden_size'?"),
+        ("device_map", " Pass device, or move parts of the model yourself."),
+        ("ignore_mismatched_sizes", " Name what may start anew: allow_new=['classifier.*']."),
+        ("qqq", ""),
+    ],
+)
+def test_an_unknown_option_of_from_pretrained(tmp_path, option, hint):
+    from archsmith import BertConfig, BertModel
+
+    sizes = {"hidden_size": 8, "num_attention_heads": 2, "num_hidden_layers": 1, "intermediate_size": 8}
+    BertModel(BertConfig(vocab_size=20, **sizes)).save_pretrained(tmp_path)
+    with pytest.raises(OptionError) as error:
+        BertModel.from_pretrained(tmp_path, **{option: True})
+    assert str(error.value) == f"{option!r} is neither an option of BertModel nor a field of BertConfig.{hint}"

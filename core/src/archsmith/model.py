@@ -28,6 +28,7 @@ from archsmith.modeling.options import (
     model_options,
     patterns_from,
     refuse_unknown_options,
+    refuse_unknown_overrides,
 )
 from archsmith.outputs import ModelOutput
 from archsmith.weights import Weights, find_weights
@@ -254,6 +255,7 @@ class PreTrainedModel(nn.Module, metaclass=ModelType):
         refuse_abstract(cls)
         new, unused = patterns_from("allow_new", allow_new), patterns_from("allow_unused", allow_unused)
         options = {name: overrides.pop(name) for name in model_options(cls) if name in overrides}
+        refuse_unknown_overrides(cls, overrides)
         found = checkpoint.find(CONFIG_FILE)
         values = checkpoint.read_json(CONFIG_FILE) if found else {}
         if config is None:

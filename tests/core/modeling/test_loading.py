@@ -134,7 +134,9 @@ def test_configuration_and_overrides(folder):
     assert (model.config.dropout, model.config.attention_dropout) == (0.5, 0.3)
     assert (config.attention_dropout, model.config is config) == (0.1, False)
     assert DistilBertForMaskedLM.from_pretrained(folder, dropout=0.4).config.dropout == 0.4
-    for wrong in ({"nonsense": 1}, {"dropout": 3}, {"config": {"dim": 8}}, {"config": PreTrainedConfig()}):
+    with pytest.raises(OptionError):
+        DistilBertForMaskedLM.from_pretrained(folder, nonsense=1)
+    for wrong in ({"dropout": 3}, {"config": {"dim": 8}}, {"config": PreTrainedConfig()}):
         with pytest.raises(ConfigError):
             DistilBertForMaskedLM.from_pretrained(folder, **wrong)
     (folder / "config.json").unlink()
@@ -215,7 +217,7 @@ def test_a_users_class_with_more_layers(folder, tmp_path):
     again = Mine.from_pretrained(tmp_path / "mine", depth=2)
     assert (again.norm.running_mean == 3).all()
     assert again.load_report.new == ()
-    with pytest.raises(ConfigError, match="'breadth' is not a field"):
+    with pytest.raises(OptionError, match="'breadth' is neither an option of Mine nor a field of DistilBertConfig"):
         Mine.from_pretrained(folder, breadth=2)
     assert quietly(DistilBertModel.from_pretrained, tmp_path / "mine").config.dim == 8
 

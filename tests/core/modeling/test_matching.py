@@ -334,7 +334,7 @@ def test_the_match_alone_reads_no_weights(masked, monkeypatch):
     assert len(report.new) == 4
     with pytest.raises(WeightsMismatch):
         DistilBertForMaskedLM.match_pretrained(masked.path, n_layers=2)
-    with pytest.raises(ConfigError):
+    with pytest.raises(OptionError):
         DistilBertForMaskedLM.match_pretrained(masked.path, nonsense=2)
 
 

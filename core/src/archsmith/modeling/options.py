@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from archsmith.configuration.names import field_names
 from archsmith.errors import OptionError, did_you_mean
 
 __all__ = [
@@ -16,10 +17,24 @@ __all__ = [
     "model_options",
     "patterns_from",
     "refuse_unknown_options",
+    "refuse_unknown_overrides",
 ]
 
 ATTENTION = ("sdpa", "eager")
 _DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32, "float64": torch.float64}
+
+#: Options that users know from elsewhere, and what to do here.
+_ELSEWHERE = {
+    "device_map": "Pass device, or move parts of the model yourself",
+    "force_download": "Delete the file from the hub's cache",
+    "ignore_mismatched_sizes": "Name what may start anew: allow_new=['classifier.*']",
+    "low_cpu_mem_usage": "Leave it out: weights are mapped from the files without a copy",
+    "output_loading_info": "Read model.load_report",
+    "push_to_hub": "Save, and upload the folder with huggingface_hub",
+    "state_dict": "Build the model with from_config and call load_state_dict",
+    "use_auth_token": "Pass token",
+    "use_safetensors": "Leave it out: weights are always read from safetensors files",
+}
 
 
 def dtype_from(dtype: str | torch.dtype | None) -> torch.dtype | None:
@@ -83,3 +98,20 @@ def refuse_unknown_options(model_class: type[Any], options: Mapping[str, Any], c
     for name in options.keys() - set(known):
         hint = " Change the configuration itself." if hasattr(config, name) else did_you_mean(name, known)
         raise OptionError(f"{model_class.__name__}.from_config has no option {name!r}.{hint}")
+
+
+def refuse_unknown_overrides(model_class: type[Any], overrides: Mapping[str, Any]) -> None:
+    """Refuse keyword arguments of ``from_pretrained`` that are neither its options nor fields of the configuration.
+
+    Args:
+        model_class: The class that is loaded.
+        overrides: What is left when the options are taken away.
+    """
+    names = field_names(model_class.config_class)
+    fields = [*names.fields, *names.others, "num_labels"]
+    known = [*inspect.signature(model_class.from_pretrained).parameters, *model_options(model_class), *fields]
+    for name in overrides:
+        if name not in fields:
+            hint = f" {_ELSEWHERE[name]}." if name in _ELSEWHERE else did_you_mean(name, known)
+            kind = model_class.config_class.__name__
+            raise OptionError(f"{name!r} is neither an option of {model_class.__name__} nor a field of {kind}.{hint}")
