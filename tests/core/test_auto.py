@@ -5,7 +5,7 @@ import json
 import pytest
 
 import archsmith
-from archsmith import AutoConfig, AutoModel, DistilBertConfig, DistilBertForMaskedLM, DistilBertModel
+from archsmith import AutoConfig, AutoModel, AutoTokenizer, DistilBertConfig, DistilBertForMaskedLM, DistilBertModel
 from archsmith.auto import auto_class_name
 from archsmith.errors import (
     ArchsmithWarning,
@@ -128,3 +128,53 @@ def test_wrong_options(folder, tmp_path):
         for wrong in (None, 3, b"x", ""):
             with pytest.raises(OptionError):
                 load(wrong)
+
+
+class TestTokenizerClass:
+    """The class that tokenizer_config.json names decides; a general one leaves it to config.json."""
+
+    @pytest.fixture
+    def saved(self, tmp_path):
+        from archsmith import BertTokenizerFast
+
+        vocabulary = tmp_path / "words.txt"
+        vocabulary.write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nhello\n")
+        BertTokenizerFast(vocab_file=vocabulary).save_pretrained(tmp_path / "saved")
+        return tmp_path / "saved"
+
+    def rename(self, folder, name):
+        path = folder / "tokenizer_config.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"tokenizer_class": name}))
+
+    def test_a_folder_without_a_configuration(self, saved):
+        tokenizer = AutoTokenizer.from_pretrained(saved)
+        assert type(tokenizer).__name__ == "BertTokenizerFast"
+        assert tokenizer("hello")["input_ids"] == [2, 5, 3]
+
+    @pytest.mark.parametrize("name", ["DistilBertTokenizer", "DistilBertTokenizerFast"])
+    def test_another_architectures_tokenizer(self, saved, name):
+        from archsmith import BertConfig
+
+        BertConfig().save_pretrained(saved)
+        self.rename(saved, name)
+        assert type(AutoTokenizer.from_pretrained(saved)).__name__ == "DistilBertTokenizerFast"
+
+    @pytest.mark.parametrize("name", ["PreTrainedTokenizerFast", "TokenizersBackend", None])
+    def test_a_general_class_leaves_it_to_the_configuration(self, saved, name):
+        self.rename(saved, name)
+        with pytest.raises(CheckpointNotFound, match="has no file 'config"):
+            AutoTokenizer.from_pretrained(saved)
+        DistilBertConfig().save_pretrained(saved)
+        assert type(AutoTokenizer.from_pretrained(saved)).__name__ == "DistilBertTokenizerFast"
+
+    def test_a_class_that_nobody_provides(self, saved):
+        self.rename(saved, "BertJapaneseTokenizer")
+        with pytest.raises(UnknownArchitecture) as error:
+            AutoTokenizer.from_pretrained(saved)
+        assert str(error.value) == (
+            f"{saved / 'tokenizer_config.json'} names tokenizer_class 'BertJapaneseTokenizer', "
+            "which no installed plugin provides. To read the files with another class, call that class's from_pretrained."
+        )
+        self.rename(saved, "Wav2Vec2CTCTokenizer")
+        with pytest.raises(UnknownArchitecture, match="no installed plugin provides"):
+            AutoTokenizer.from_pretrained(saved)

@@ -4,11 +4,11 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from archsmith.checkpoint import CONFIG_FILE, refuse_remote_code
+from archsmith.checkpoint import CONFIG_FILE, Checkpoint, refuse_remote_code
 from archsmith.config import PreTrainedConfig, load_config_file
 from archsmith.configuration.fields import shown
-from archsmith.errors import ConfigError, OptionError, UnknownArchitecture, UnknownTask, did_you_mean
-from archsmith.registry import registry
+from archsmith.errors import ConfigError, OptionError, PluginError, UnknownArchitecture, UnknownTask, did_you_mean
+from archsmith.registry import KNOWN_PLUGINS, registry
 
 if TYPE_CHECKING:
     from archsmith.model import PreTrainedModel
@@ -32,6 +32,9 @@ TASKS: Mapping[str, str] = {
     "audio-frame-classification": "AudioFrameClassification",
     "audio-xvector": "AudioXVector",
 }
+_TOKENIZER_CONFIG = "tokenizer_config.json"
+#: What tokenizer_config.json may name although it says nothing about the architecture.
+_GENERAL_TOKENIZERS = ("PreTrainedTokenizer", "TokenizersBackend")
 _HUB_OPTIONS = ("revision", "token", "cache_dir", "local_files_only", "subfolder")
 
 
@@ -132,11 +135,11 @@ class _AutoModel(_Auto):
             UnknownArchitecture, UnknownTask, PluginError: No usable plugin has such a model.
         """
         refuse_remote_code(trust_remote_code)
-        if config is None:
-            hub_options = {name: options[name] for name in _HUB_OPTIONS if name in options}
-            found = AutoConfig.from_pretrained(id_or_path, **hub_options)
-        else:
-            found = config
+        found = config
+        if found is None:
+            checkpoint = _opened(id_or_path, options)
+            source = str(checkpoint.path(CONFIG_FILE))
+            found = AutoConfig.from_dict(checkpoint.read_json(CONFIG_FILE), source=source)
         return cls.class_for(found).from_pretrained(id_or_path, config=config, **options)
 
     @classmethod
@@ -165,7 +168,7 @@ class AutoModel(_AutoModel):
 
 
 class AutoTokenizer(_Auto):
-    """Loads any tokenizer: the class is the one that the checkpoint's architecture names."""
+    """Loads any tokenizer: the class is the one that the checkpoint names, or else its architecture's."""
 
     @classmethod
     def from_pretrained(
@@ -191,14 +194,66 @@ class AutoTokenizer(_Auto):
             UnknownArchitecture, PluginError, CheckpointError, HubError: As `AutoConfig.from_pretrained`.
         """
         refuse_remote_code(trust_remote_code)
-        hub_options = {name: options[name] for name in _HUB_OPTIONS if name in options}
-        model_type = (config or AutoConfig.from_pretrained(id_or_path, **hub_options)).model_type
+        model_type = _tokenizer_architecture(_opened(id_or_path, options), config)
         architecture = registry.get(model_type)
         role = "tokenizer_fast" if use_fast else "tokenizer"
         if use_fast and architecture.tokenizer_fast is None and architecture.tokenizer is not None:
             role = "tokenizer"
         tokenizer_class: type[PreTrainedTokenizerFast] = registry.load(model_type, role)
         return tokenizer_class.from_pretrained(id_or_path, **options)
+
+
+def _opened(id_or_path: str | os.PathLike[str], options: dict[str, Any]) -> Checkpoint:
+    """Open a checkpoint; the options then name the commit that its first file came from, so that all others do too."""
+    hub_options = {name: options[name] for name in _HUB_OPTIONS if name in options}
+    checkpoint = Checkpoint.open(id_or_path, **hub_options)
+    if checkpoint.folder is None and (checkpoint.find(CONFIG_FILE) or checkpoint.find(_TOKENIZER_CONFIG)):
+        options["revision"] = checkpoint.revision
+    return checkpoint
+
+
+def _tokenizer_architecture(checkpoint: Checkpoint, config: PreTrainedConfig | None) -> str:
+    """Return the architecture whose tokenizer a checkpoint needs.
+
+    The class that tokenizer_config.json names decides, because a tokenizer may be another architecture's; a general
+    class, or none, leaves it to the configuration.
+
+    Raises:
+        UnknownArchitecture: Neither file tells, or no installed plugin provides the class.
+    """
+    path = checkpoint.find(_TOKENIZER_CONFIG)
+    named = checkpoint.read_json(_TOKENIZER_CONFIG).get("tokenizer_class") if path else None
+    if isinstance(named, str) and named.removesuffix("Fast") not in _GENERAL_TOKENIZERS:
+        return _provider_of_tokenizer(named, str(path), config)
+    if config is None:
+        source = str(checkpoint.path(CONFIG_FILE))
+        config = AutoConfig.from_dict(checkpoint.read_json(CONFIG_FILE), source=source)
+    return config.model_type
+
+
+def _provider_of_tokenizer(named: str, source: str, config: PreTrainedConfig | None) -> str:
+    bare = named.removesuffix("Fast")
+    for model_type in ([config.model_type] if config else []) + registry.names():
+        try:
+            architecture = registry.get(model_type)
+        except PluginError:
+            continue
+        references = (architecture.tokenizer, architecture.tokenizer_fast)
+        own = [reference.rpartition(":")[2] for reference in references if reference]
+        own += [old for old, new in architecture.aliases.items() if new in own]
+        if bare in [name.removesuffix("Fast") for name in own]:
+            return model_type
+    raise UnknownArchitecture(
+        f"{source} names tokenizer_class {named!r}, which no installed plugin provides.{_install_hint(bare)} "
+        "To read the files with another class, call that class's from_pretrained.",
+        tokenizer_class=named,
+    )
+
+
+def _install_hint(tokenizer: str) -> str:
+    squashed = tokenizer.lower().removesuffix("tokenizer")
+    known = {model_type.replace("_", "").replace("-", ""): plugin for model_type, plugin in KNOWN_PLUGINS.items()}
+    return f" Run: pip install {known[squashed]}" if squashed in known else ""
 
 
 _auto_classes: dict[str, type[_AutoModel]] = {"base": AutoModel}
@@ -225,8 +280,6 @@ def auto_model_class(name: str) -> type[_AutoModel]:
 
 
 def _installed_tasks(model_type: str) -> list[str]:
-    from archsmith.errors import PluginError
-
     try:
         return list(registry.tasks(model_type))
     except (PluginError, UnknownTask):
