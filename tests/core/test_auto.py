@@ -173,7 +173,8 @@ class TestTokenizerClass:
             AutoTokenizer.from_pretrained(saved)
         assert str(error.value) == (
             f"{saved / 'tokenizer_config.json'} names tokenizer_class 'BertJapaneseTokenizer', "
-            "which no installed plugin provides. To read the files with another class, call that class's from_pretrained."
+            "which no installed plugin provides. "
+            "To read the files with another class, call that class's from_pretrained."
         )
         self.rename(saved, "Wav2Vec2CTCTokenizer")
         with pytest.raises(UnknownArchitecture, match="no installed plugin provides"):
