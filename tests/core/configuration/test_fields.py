@@ -21,11 +21,11 @@ from archsmith.configuration.fields import convert, convert_json, expected, fiel
         (NonNegative, "a number of at least 0"),
         (
             TokenId | list[TokenId] | None,
-            "an integer from 0 to 2147483647 or a list of an integer from 0 to 2147483647 or null",
+            "an integer from 0 to 2147483647 or a list of integers from 0 to 2147483647 or null",
         ),
         (Literal["a"], "'a'"),
         (Literal["a", "b"] | None, "one of 'a', 'b' or null"),
-        (dict[str, int], "a mapping of a string to an integer"),
+        (dict[str, int], "a mapping of strings to integers"),
         (list[list[bool]], "a list of a list of true or false"),
         (Annotated[float, msgspec.Meta(gt=0)], "a number above 0"),
         (Annotated[float, msgspec.Meta(le=3)], "a number of at most 3"),
@@ -37,7 +37,7 @@ def test_types_in_words(hint, words):
 
 def test_places_inside_are_named():
     assert convert("sizes", [1, 0], list[Size])[1] == [
-        "sizes (at [1]) must be a list of an integer from 1 to 2147483647, but is [1, 0]"
+        "sizes (at [1]) must be a list of integers from 1 to 2147483647, but is [1, 0]"
     ]
 
 

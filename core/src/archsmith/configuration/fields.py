@@ -100,14 +100,23 @@ def expected(hint: Any) -> str:
         choices = [repr(choice) for choice in get_args(hint)]
         return choices[0] if len(choices) == 1 else f"one of {', '.join(choices)}"
     if origin is list:
-        return f"a list of {expected(get_args(hint)[0])}"
+        return f"a list of {_several(expected(get_args(hint)[0]))}"
     if origin is dict:
         key, value = get_args(hint)
-        return f"a mapping of {expected(key)} to {expected(value)}"
+        return f"a mapping of {_several(expected(key))} to {_several(expected(value))}"
     if (get_args(hint) and type(None) in get_args(hint)) or (origin is not None and len(get_args(hint)) > 1):
         return " or ".join(expected(part) for part in get_args(hint))
     plain = {int: "an integer", float: "a number", str: "a string", bool: "true or false", type(None): "null"}
     return plain.get(hint, getattr(hint, "__name__", str(hint)))
+
+
+def _several(one: str) -> str:
+    """Return the plural of what `expected` says, as ``"integers from 1 to 10"``."""
+    for article in ("a ", "an "):
+        if one.startswith(article) and " or " not in one:
+            noun, space, rest = one.removeprefix(article).partition(" ")
+            return f"{noun}s{space}{rest}"
+    return one
 
 
 def _limits(limits: msgspec.Meta) -> str:
