@@ -12,6 +12,7 @@ import transformers
 import archsmith
 
 from . import test_bert, test_distilbert
+from .cases import choices_of
 from .support import assert_close, assert_same_output, build, ids, ragged, scramble
 
 NAMES = {
@@ -21,6 +22,9 @@ NAMES = {
     "DistilBertModel": test_distilbert.TINY,
     "DistilBertForMaskedLM": test_distilbert.TINY,
     "DistilBertForSequenceClassification": test_distilbert.TINY | {"num_labels": 5},
+    "DistilBertForTokenClassification": test_distilbert.TINY | {"num_labels": 5},
+    "DistilBertForQuestionAnswering": test_distilbert.TINY,
+    "DistilBertForMultipleChoice": test_distilbert.TINY,
 }
 MASKED = ["BertForMaskedLM", "DistilBertForMaskedLM"]
 every_class = pytest.mark.parametrize("name", NAMES)
@@ -30,9 +34,16 @@ def inputs():
     return {"input_ids": ids(41), "attention_mask": ragged()}
 
 
-def output(model):
+def output(model, choices=2):
+    """Return what a model makes of the inputs; one that chooses gets this many of them for each question."""
+    fed = choices_of(inputs(), choices) if type(model).__name__.endswith("MultipleChoice") else inputs()
     with torch.no_grad():
-        return model.eval()(**inputs(), output_hidden_states=True)
+        return model.eval()(**fed, output_hidden_states=True)
+
+
+def assert_same_states(ours, theirs):
+    """Assert that two models, whatever their heads, have the same hidden states."""
+    assert_close(output(ours, 1).hidden_states, output(theirs, 1).hidden_states, "hidden states")
 
 
 def theirs_of(name, **values):
@@ -284,7 +295,7 @@ def test_base_weights_go_into_every_head(name, tmp_path):
     assert set(ours.load_report.new) == {
         key for key in ours.state_dict() if not key.startswith(ours.base_model_prefix) and key not in ours.tied_names()
     } | ({"cls.predictions.decoder.bias"} if name == "BertForMaskedLM" else set())
-    assert_close(output(ours).hidden_states, output(base).hidden_states, "hidden states")
+    assert_same_states(ours, base)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if not name.endswith("Model")])
@@ -296,7 +307,7 @@ def test_a_heads_file_goes_into_the_base(name, tmp_path):
         ours = archsmith.AutoModel.from_pretrained(tmp_path)
     heads = {key for key in tensors_of(tmp_path) if not key.startswith(f"{theirs.base_model_prefix}.")}
     assert set(ours.load_report.unused) == heads
-    assert_close(output(ours).hidden_states, output(theirs).hidden_states, "hidden states")
+    assert_same_states(ours, theirs)
 
 
 @pytest.mark.parametrize("family", ["Bert", "DistilBert"])
@@ -306,7 +317,7 @@ def test_one_head_goes_into_another(family, tmp_path):
     with announced("so they start from random values", "but not used by this model"):
         ours = getattr(archsmith, f"{family}ForSequenceClassification").from_pretrained(tmp_path, num_labels=3)
     assert output(ours).logits.shape == (3, 3)
-    assert_close(output(ours).hidden_states, output(theirs).hidden_states, "hidden states")
+    assert_same_states(ours, theirs)
 
 
 def test_a_pooler_that_is_not_wanted_is_announced(tmp_path):
@@ -315,7 +326,7 @@ def test_a_pooler_that_is_not_wanted_is_announced(tmp_path):
     with announced("but not used by this model: pooler.dense.bias, pooler.dense.weight"):
         ours = archsmith.AutoModel.from_pretrained(tmp_path, add_pooling_layer=False)
     assert "pooler_output" not in output(ours)
-    assert_close(output(ours).hidden_states, output(theirs).hidden_states, "hidden states")
+    assert_same_states(ours, theirs)
 
 
 def test_a_pooler_that_is_missing_is_announced(tmp_path):
@@ -323,7 +334,7 @@ def test_a_pooler_that_is_missing_is_announced(tmp_path):
     theirs.save_pretrained(tmp_path)
     with announced("they start from random values: pooler.dense.weight, pooler.dense.bias"):
         ours = archsmith.BertModel.from_pretrained(tmp_path)
-    assert_close(output(ours).hidden_states, output(theirs).hidden_states, "hidden states")
+    assert_same_states(ours, theirs)
 
 
 def test_the_published_layout_of_bert_with_next_sentence_prediction(tmp_path):

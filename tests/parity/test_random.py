@@ -5,12 +5,15 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from .cases import ACTIVATIONS, token_labels
+from . import test_distilbert
+from .cases import ACTIVATIONS, choices_of, token_labels
 from .support import assert_forward, assert_gradients, build, ids, ragged
 
 RANDOM = settings(
     max_examples=40, derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
+
+CHOICES = 3
 
 
 @st.composite
@@ -61,6 +64,7 @@ def distilbert(draw):
     values = draw(shapes())
     width = values["num_attention_heads"] * draw(st.integers(4, 9))  # this family's epsilon is fixed, and tiny
     values |= {"hidden_size": width, "sinusoidal_pos_embds": draw(st.booleans())}
+    values["qa_dropout"] = draw(st.sampled_from([0.0, 0.3]))
     return {DISTILBERT_NAMES.get(name, name): value for name, value in values.items()}
 
 
@@ -83,6 +87,12 @@ def labels_of(name, values, asked):
     batch, tokens = asked["input_ids"].shape
     if name.endswith("MaskedLM"):
         return {"labels": token_labels(values["vocab_size"], batch=batch, tokens=tokens)}
+    if name.endswith("TokenClassification"):
+        return {"labels": token_labels(values["num_labels"], batch=batch, tokens=tokens)}
+    if name.endswith("QuestionAnswering"):
+        return {"start_positions": torch.arange(batch) * 3, "end_positions": torch.arange(batch) * 3 + 1}
+    if name.endswith("MultipleChoice"):
+        return {"labels": torch.arange(batch) % CHOICES}
     if name.endswith("Classification"):
         count = values["num_labels"]
         return {"labels": torch.arange(batch).float() / 3 if count == 1 else torch.arange(batch) % count}
@@ -95,8 +105,15 @@ def hold_against_the_reference(name, values, data):
     # In the eager path a text that may attend to nothing lets gradients through in the reference alone.
     if attention == "eager" and values.get("is_decoder"):
         asked.pop("attention_mask", None)
+    if name.endswith("QuestionAnswering"):
+        values = values | {"num_labels": 2}
     pair = build(name, values, attention=attention, seed=data.draw(st.integers(0, 1000)))
-    asked |= labels_of(name, values, asked)
+    labels = labels_of(name, values, asked)
+    if name.endswith("MultipleChoice"):
+        asked = choices_of(asked, CHOICES)
+        # The reference's DistilBERT wants the places of choices flat.
+        asked |= {name: value.flatten(0, 1) for name, value in asked.items() if name == "position_ids"}
+    asked |= labels
     assert_forward(pair, asked)
     assert_gradients(pair, asked, seed=5)
 
@@ -111,7 +128,7 @@ def test_bert(name):
     holds()
 
 
-@pytest.mark.parametrize("name", ["DistilBertModel", "DistilBertForMaskedLM", "DistilBertForSequenceClassification"])
+@pytest.mark.parametrize("name", test_distilbert.CLASSES.values())
 def test_distilbert(name):
     @RANDOM
     @given(distilbert(), st.data())
