@@ -152,6 +152,28 @@ REFUSED: dict[str, list[tuple[dict[str, Any], str]]] = {
         ({"labels": torch.full((3, 11), 2)}, "labels must be from 0 to 1 (or -100 to be ignored), but hold 2."),
         ({"labels": torch.full((3, 11), -1)}, "labels must be from 0 to 1 (or -100 to be ignored), but hold -1."),
     ],
+    "PreTraining": [
+        (
+            {"labels": torch.tensor([0, 1, 1]), "next_sentence_label": torch.tensor([0, 1, 1])},
+            "labels must have the shape (3, 11), one class index for each row of logits, but have (3,).",
+        ),
+        (
+            {"labels": token_labels(41), "next_sentence_label": torch.tensor([0, 1, 2])},
+            "next_sentence_label must be from 0 to 1 (or -100 to be ignored), but hold 2.",
+        ),
+        (
+            {"labels": token_labels(41), "next_sentence_label": torch.tensor([0, 1])},
+            "next_sentence_label must have the shape (3,), one class index for each row of logits, but have (2,).",
+        ),
+        (
+            {"labels": token_labels(41), "next_sentence_label": torch.tensor([True, False, True])},
+            "next_sentence_label must be integers, one class index for each row of logits, but are torch.bool.",
+        ),
+        (
+            {"labels": token_labels(41), "next_sentence_label": 1},
+            "next_sentence_label must be a tensor, but are 1.",
+        ),
+    ],
     "QuestionAnswering": [
         (
             {"start_positions": 3, "end_positions": torch.tensor([0, 1, 1])},

@@ -5,7 +5,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from . import test_distilbert
+from . import test_bert, test_distilbert
 from .cases import ACTIVATIONS, choices_of, token_labels
 from .support import assert_forward, assert_gradients, build, ids, ragged
 
@@ -84,19 +84,17 @@ def inputs(draw, values):
 
 
 def labels_of(name, values, asked):
-    batch, tokens = asked["input_ids"].shape
-    if name.endswith("MaskedLM"):
-        return {"labels": token_labels(values["vocab_size"], batch=batch, tokens=tokens)}
-    if name.endswith("TokenClassification"):
-        return {"labels": token_labels(values["num_labels"], batch=batch, tokens=tokens)}
-    if name.endswith("QuestionAnswering"):
-        return {"start_positions": torch.arange(batch) * 3, "end_positions": torch.arange(batch) * 3 + 1}
-    if name.endswith("MultipleChoice"):
-        return {"labels": torch.arange(batch) % CHOICES}
-    if name.endswith("Classification"):
-        count = values["num_labels"]
-        return {"labels": torch.arange(batch).float() / 3 if count == 1 else torch.arange(batch) % count}
-    return {}
+    (batch, tokens), count = asked["input_ids"].shape, values["num_labels"]
+    texts = torch.arange(batch)
+    labels = {
+        "MaskedLM": {"labels": token_labels(values["vocab_size"], batch=batch, tokens=tokens)},
+        "SequenceClassification": {"labels": texts.float() / 3 if count == 1 else texts % count},
+        "TokenClassification": {"labels": token_labels(count, batch=batch, tokens=tokens)},
+        "QuestionAnswering": {"start_positions": texts * 3, "end_positions": texts * 3 + 1},
+        "MultipleChoice": {"labels": texts % CHOICES},
+    }
+    labels["PreTraining"] = labels["MaskedLM"] | {"next_sentence_label": texts % 2}
+    return labels.get(name.partition("For")[2], {})
 
 
 def hold_against_the_reference(name, values, data):
@@ -111,14 +109,14 @@ def hold_against_the_reference(name, values, data):
     labels = labels_of(name, values, asked)
     if name.endswith("MultipleChoice"):
         asked = choices_of(asked, CHOICES)
-        # The reference's DistilBERT wants the places of choices flat.
-        asked |= {name: value.flatten(0, 1) for name, value in asked.items() if name == "position_ids"}
+        if name.startswith("Distil") and "position_ids" in asked:  # the reference wants the places of choices flat
+            asked["position_ids"] = asked["position_ids"].flatten(0, 1)
     asked |= labels
     assert_forward(pair, asked)
     assert_gradients(pair, asked, seed=5)
 
 
-@pytest.mark.parametrize("name", ["BertModel", "BertForMaskedLM", "BertForSequenceClassification"])
+@pytest.mark.parametrize("name", {name: None for name, _ in test_bert.CLASSES.values()})
 def test_bert(name):
     @RANDOM
     @given(bert(), st.data())
