@@ -12,7 +12,7 @@ from archsmith.config import Activation
 from archsmith.errors import InputError
 from archsmith.layers.activations import ACTIVATIONS, activation
 from archsmith.layers.attention import attend, attention_mask_for, split_heads
-from archsmith.layers.losses import classification_loss, token_loss
+from archsmith.layers.losses import classification_loss, span_loss, token_loss
 
 CONFIG = {"vocab_size": 30, "dim": 8, "n_heads": 2, "n_layers": 1, "hidden_dim": 16, "max_position_embeddings": 12}
 IDS = torch.tensor([[1, 2, 3, 4], [5, 6, 7, 8]])
@@ -248,6 +248,19 @@ def test_labels_that_do_not_fit(labels, kind, message):
     with pytest.raises(InputError) as caught:
         classification_loss(LOGITS, labels, kind)
     assert str(caught.value) == message
+
+
+def test_answers_beyond_the_text_are_left_out():
+    starts, ends = torch.tensor([0, 7]), torch.tensor([[2], [3]])
+    wanted = (F.cross_entropy(LOGITS[:1], torch.tensor([0])) + F.cross_entropy(LOGITS[:1], torch.tensor([2]))) / 2
+    torch.testing.assert_close(span_loss(LOGITS, LOGITS, starts, ends), wanted)
+    assert span_loss(LOGITS, LOGITS, starts.int() - 5, ends.to(torch.uint8)).isfinite()
+
+
+def test_labels_are_called_as_the_caller_calls_them():
+    with pytest.raises(InputError) as caught:
+        token_loss(LOGITS, torch.tensor([0, 5]), name="next_sentence_label")
+    assert str(caught.value) == "next_sentence_label must be from 0 to 2 (or -100 to be ignored), but hold 5."
 
 
 def test_labels_that_are_turned_round_are_not_taken():

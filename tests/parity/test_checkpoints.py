@@ -12,17 +12,26 @@ import transformers
 import archsmith
 
 from . import test_bert, test_distilbert
+from .cases import choices_of
 from .support import assert_close, assert_same_output, build, ids, ragged, scramble
 
 NAMES = {
     "BertModel": test_bert.TINY,
     "BertForMaskedLM": test_bert.TINY,
     "BertForSequenceClassification": test_bert.TINY | {"num_labels": 5},
+    "BertForPreTraining": test_bert.TINY,
+    "BertForTokenClassification": test_bert.TINY | {"num_labels": 5},
+    "BertForQuestionAnswering": test_bert.TINY,
+    "BertForMultipleChoice": test_bert.TINY,
     "DistilBertModel": test_distilbert.TINY,
     "DistilBertForMaskedLM": test_distilbert.TINY,
     "DistilBertForSequenceClassification": test_distilbert.TINY | {"num_labels": 5},
+    "DistilBertForTokenClassification": test_distilbert.TINY | {"num_labels": 5},
+    "DistilBertForQuestionAnswering": test_distilbert.TINY,
+    "DistilBertForMultipleChoice": test_distilbert.TINY,
 }
-MASKED = ["BertForMaskedLM", "DistilBertForMaskedLM"]
+MASKED = ["BertForMaskedLM", "BertForPreTraining", "DistilBertForMaskedLM"]
+POOLERLESS = ["BertForMaskedLM", "BertForTokenClassification", "BertForQuestionAnswering"]
 every_class = pytest.mark.parametrize("name", NAMES)
 
 
@@ -30,9 +39,16 @@ def inputs():
     return {"input_ids": ids(41), "attention_mask": ragged()}
 
 
-def output(model):
+def output(model, choices=2):
+    """Return what a model makes of the inputs; one that chooses gets this many of them for each question."""
+    fed = choices_of(inputs(), choices) if type(model).__name__.endswith("MultipleChoice") else inputs()
     with torch.no_grad():
-        return model.eval()(**inputs(), output_hidden_states=True)
+        return model.eval()(**fed, output_hidden_states=True)
+
+
+def assert_same_states(ours, theirs):
+    """Assert that two models, whatever their heads, have the same hidden states."""
+    assert_close(output(ours, 1).hidden_states, output(theirs, 1).hidden_states, "hidden states")
 
 
 def theirs_of(name, **values):
@@ -279,34 +295,95 @@ def test_base_weights_go_into_every_head(name, tmp_path):
     if name == f"{family}Model":
         load_here(name, tmp_path)
         return
-    with announced(*[f"{name}: not in"], *(["pooler"] if name == "BertForMaskedLM" else [])):
+    with announced(*[f"{name}: not in"], *(["pooler"] if name in POOLERLESS else [])):
         ours = getattr(archsmith, name).from_pretrained(tmp_path)
     assert set(ours.load_report.new) == {
         key for key in ours.state_dict() if not key.startswith(ours.base_model_prefix) and key not in ours.tied_names()
-    } | ({"cls.predictions.decoder.bias"} if name == "BertForMaskedLM" else set())
-    assert_close(output(ours).hidden_states, output(base).hidden_states, "hidden states")
+    } | ({"cls.predictions.decoder.bias"} if name in MASKED[:2] else set())
+    assert_same_states(ours, base)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if not name.endswith("Model")])
 def test_a_heads_file_goes_into_the_base(name, tmp_path):
     theirs = theirs_of(name)
     theirs.save_pretrained(tmp_path)
-    fresh = ["they start from random values: pooler.dense"] if name == "BertForMaskedLM" else []
+    fresh = ["they start from random values: pooler.dense"] if name in POOLERLESS else []
     with announced(*fresh, "but not used by this model"):
         ours = archsmith.AutoModel.from_pretrained(tmp_path)
     heads = {key for key in tensors_of(tmp_path) if not key.startswith(f"{theirs.base_model_prefix}.")}
     assert set(ours.load_report.unused) == heads
-    assert_close(output(ours).hidden_states, output(theirs).hidden_states, "hidden states")
+    assert_same_states(ours, theirs)
 
 
 @pytest.mark.parametrize("family", ["Bert", "DistilBert"])
-def test_one_head_goes_into_another(family, tmp_path):
+@pytest.mark.parametrize(
+    ("there", "wanted"),
+    [
+        ("MaskedLM", "SequenceClassification"),
+        ("MaskedLM", "TokenClassification"),
+        ("MaskedLM", "QuestionAnswering"),
+        ("MaskedLM", "MultipleChoice"),
+        ("TokenClassification", "MaskedLM"),
+        ("SequenceClassification", "QuestionAnswering"),
+        ("MultipleChoice", "QuestionAnswering"),
+        ("QuestionAnswering", "MultipleChoice"),
+    ],
+)
+def test_one_head_goes_into_another(family, there, wanted, tmp_path):
+    theirs = theirs_of(f"{family}For{there}", num_labels=2)
+    theirs.save_pretrained(tmp_path)
+    with pytest.warns(archsmith.ArchsmithWarning) as said:
+        ours = getattr(archsmith, f"{family}For{wanted}").from_pretrained(tmp_path)
+    base = f"{theirs.base_model_prefix}."
+    assert not [key for key in ours.load_report.unused if key.startswith(base) and ".pooler." not in key]
+    expected = ("so they start from random values", "but not used by this model")
+    assert all(any(part in str(warning.message) for part in expected) for warning in said)
+    assert_same_states(ours, theirs)
+
+
+@pytest.mark.parametrize("family", ["Bert", "DistilBert"])
+def test_another_number_of_labels_begins_with_a_new_head(family, tmp_path):
     theirs = theirs_of(f"{family}ForMaskedLM")
     theirs.save_pretrained(tmp_path)
-    with announced("so they start from random values", "but not used by this model"):
-        ours = getattr(archsmith, f"{family}ForSequenceClassification").from_pretrained(tmp_path, num_labels=3)
-    assert output(ours).logits.shape == (3, 3)
-    assert_close(output(ours).hidden_states, output(theirs).hidden_states, "hidden states")
+    for head, shape in {"SequenceClassification": (3, 3), "TokenClassification": (3, 11, 3)}.items():
+        with announced("so they start from random values", "but not used by this model"):
+            ours = getattr(archsmith, f"{family}For{head}").from_pretrained(tmp_path, num_labels=3)
+        assert output(ours).logits.shape == shape
+
+
+@pytest.mark.parametrize("family", ["Bert", "DistilBert"])
+def test_a_classifier_of_several_labels_is_no_head_for_choices(family, tmp_path):
+    theirs_of(f"{family}ForTokenClassification").save_pretrained(tmp_path)
+    with pytest.raises(archsmith.errors.WeightsMismatch) as error:
+        getattr(archsmith, f"{family}ForMultipleChoice").from_pretrained(tmp_path)
+    assert error.value.faults == (
+        "'classifier.weight' must be [1, 24] float, but model.safetensors holds [5, 24] F32",
+        "'classifier.bias' must be [1] float, but model.safetensors holds [5] F32",
+    )
+
+
+@pytest.mark.parametrize("family", ["Bert", "DistilBert"])
+def test_answers_begin_from_a_classifier_of_more_labels(family, tmp_path):
+    name = f"{family}ForQuestionAnswering"
+    theirs = theirs_of(f"{family}ForTokenClassification")
+    theirs.save_pretrained(tmp_path)
+    with pytest.raises(archsmith.errors.ConfigError, match=r"num_labels must be 2, but is 5\. Pass num_labels=2\."):
+        getattr(archsmith, name).from_pretrained(tmp_path)
+    with announced("so they start from random values: qa_outputs", "but not used by this model: classifier"):
+        ours = getattr(archsmith, name).from_pretrained(tmp_path, num_labels=2)
+    assert_same_states(ours, theirs)
+
+
+@pytest.mark.parametrize("head", ["TokenClassification", "QuestionAnswering"])
+def test_heads_for_tokens_leave_an_old_files_pooler_out(head, tmp_path):
+    name = f"BertFor{head}"
+    theirs = theirs_of(name)
+    theirs.save_pretrained(tmp_path)
+    pooler = {"bert.pooler.dense.weight": torch.zeros(24, 24), "bert.pooler.dense.bias": torch.zeros(24)}
+    rewrite(tmp_path, lambda tensors: tensors | pooler)
+    with announced("but not used by this model: bert.pooler.dense.bias, bert.pooler.dense.weight"):
+        ours = getattr(archsmith, name).from_pretrained(tmp_path)
+    assert_same_output(output(ours), output(theirs))
 
 
 def test_a_pooler_that_is_not_wanted_is_announced(tmp_path):
@@ -315,7 +392,7 @@ def test_a_pooler_that_is_not_wanted_is_announced(tmp_path):
     with announced("but not used by this model: pooler.dense.bias, pooler.dense.weight"):
         ours = archsmith.AutoModel.from_pretrained(tmp_path, add_pooling_layer=False)
     assert "pooler_output" not in output(ours)
-    assert_close(output(ours).hidden_states, output(theirs).hidden_states, "hidden states")
+    assert_same_states(ours, theirs)
 
 
 def test_a_pooler_that_is_missing_is_announced(tmp_path):
@@ -323,7 +400,7 @@ def test_a_pooler_that_is_missing_is_announced(tmp_path):
     theirs.save_pretrained(tmp_path)
     with announced("they start from random values: pooler.dense.weight, pooler.dense.bias"):
         ours = archsmith.BertModel.from_pretrained(tmp_path)
-    assert_close(output(ours).hidden_states, output(theirs).hidden_states, "hidden states")
+    assert_same_states(ours, theirs)
 
 
 def test_the_published_layout_of_bert_with_next_sentence_prediction(tmp_path):
@@ -337,3 +414,21 @@ def test_the_published_layout_of_bert_with_next_sentence_prediction(tmp_path):
         ours = archsmith.AutoModelForMaskedLM.from_pretrained(tmp_path)
     with torch.no_grad():
         assert_close(output(ours).logits, theirs.eval()(**inputs()).prediction_logits, "scores of words")
+
+
+def test_the_published_layout_holds_all_that_pre_training_needs(tmp_path):
+    theirs = theirs_of("BertForPreTraining")
+    theirs.save_pretrained(tmp_path)
+    rewrite(tmp_path, dict, architectures=["BertForMaskedLM"])
+    assert_same_output(output(load_here("BertForPreTraining", tmp_path)), output(theirs))
+
+
+def test_pre_training_goes_on_from_masked_words_alone(tmp_path):
+    theirs = theirs_of("BertForMaskedLM")
+    theirs.save_pretrained(tmp_path)
+    with pytest.warns(archsmith.ArchsmithWarning) as said:
+        ours = archsmith.BertForPreTraining.from_pretrained(tmp_path)
+    assert all("start from random values" in str(warning.message) for warning in said)
+    new = {f"{head}.{part}" for head in ("bert.pooler.dense", "cls.seq_relationship") for part in ("weight", "bias")}
+    assert set(ours.load_report.new) == new
+    assert_close(output(ours).prediction_logits, output(theirs).logits, "scores of words")

@@ -5,12 +5,15 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from .cases import ACTIVATIONS, token_labels
+from . import test_bert, test_distilbert
+from .cases import ACTIVATIONS, choices_of, token_labels
 from .support import assert_forward, assert_gradients, build, ids, ragged
 
 RANDOM = settings(
     max_examples=40, derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
+
+CHOICES = 3
 
 
 @st.composite
@@ -61,6 +64,7 @@ def distilbert(draw):
     values = draw(shapes())
     width = values["num_attention_heads"] * draw(st.integers(4, 9))  # this family's epsilon is fixed, and tiny
     values |= {"hidden_size": width, "sinusoidal_pos_embds": draw(st.booleans())}
+    values["qa_dropout"] = draw(st.sampled_from([0.0, 0.3]))
     return {DISTILBERT_NAMES.get(name, name): value for name, value in values.items()}
 
 
@@ -80,13 +84,17 @@ def inputs(draw, values):
 
 
 def labels_of(name, values, asked):
-    batch, tokens = asked["input_ids"].shape
-    if name.endswith("MaskedLM"):
-        return {"labels": token_labels(values["vocab_size"], batch=batch, tokens=tokens)}
-    if name.endswith("Classification"):
-        count = values["num_labels"]
-        return {"labels": torch.arange(batch).float() / 3 if count == 1 else torch.arange(batch) % count}
-    return {}
+    (batch, tokens), count = asked["input_ids"].shape, values["num_labels"]
+    texts = torch.arange(batch)
+    labels = {
+        "MaskedLM": {"labels": token_labels(values["vocab_size"], batch=batch, tokens=tokens)},
+        "SequenceClassification": {"labels": texts.float() / 3 if count == 1 else texts % count},
+        "TokenClassification": {"labels": token_labels(count, batch=batch, tokens=tokens)},
+        "QuestionAnswering": {"start_positions": texts * 3, "end_positions": texts * 3 + 1},
+        "MultipleChoice": {"labels": texts % CHOICES},
+    }
+    labels["PreTraining"] = labels["MaskedLM"] | {"next_sentence_label": texts % 2}
+    return labels.get(name.partition("For")[2], {})
 
 
 def hold_against_the_reference(name, values, data):
@@ -95,13 +103,20 @@ def hold_against_the_reference(name, values, data):
     # In the eager path a text that may attend to nothing lets gradients through in the reference alone.
     if attention == "eager" and values.get("is_decoder"):
         asked.pop("attention_mask", None)
+    if name.endswith("QuestionAnswering"):
+        values = values | {"num_labels": 2}
     pair = build(name, values, attention=attention, seed=data.draw(st.integers(0, 1000)))
-    asked |= labels_of(name, values, asked)
+    labels = labels_of(name, values, asked)
+    if name.endswith("MultipleChoice"):
+        asked = choices_of(asked, CHOICES)
+        if name.startswith("Distil") and "position_ids" in asked:  # the reference wants the places of choices flat
+            asked["position_ids"] = asked["position_ids"].flatten(0, 1)
+    asked |= labels
     assert_forward(pair, asked)
     assert_gradients(pair, asked, seed=5)
 
 
-@pytest.mark.parametrize("name", ["BertModel", "BertForMaskedLM", "BertForSequenceClassification"])
+@pytest.mark.parametrize("name", {name: None for name, _ in test_bert.CLASSES.values()})
 def test_bert(name):
     @RANDOM
     @given(bert(), st.data())
@@ -111,7 +126,7 @@ def test_bert(name):
     holds()
 
 
-@pytest.mark.parametrize("name", ["DistilBertModel", "DistilBertForMaskedLM", "DistilBertForSequenceClassification"])
+@pytest.mark.parametrize("name", test_distilbert.CLASSES.values())
 def test_distilbert(name):
     @RANDOM
     @given(distilbert(), st.data())

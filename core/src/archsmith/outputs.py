@@ -12,7 +12,10 @@ __all__ = [
     "BaseModelOutputWithPooling",
     "MaskedLMOutput",
     "ModelOutput",
+    "MultipleChoiceModelOutput",
+    "QuestionAnsweringModelOutput",
     "SequenceClassifierOutput",
+    "TokenClassifierOutput",
 ]
 
 
@@ -142,6 +145,56 @@ class SequenceClassifierOutput(ModelOutput):
         logits: ``(batch, labels)`` float.
         hidden_states: As `BaseModelOutput`.
         attentions: As `BaseModelOutput`.
+    """
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
+    attentions: tuple[Tensor, ...] | None = None
+
+
+class TokenClassifierOutput(ModelOutput):
+    """What a classifier of single tokens returns.
+
+    Attributes:
+        loss: Cross entropy over the labelled tokens, if labels were given; a scalar.
+        logits: ``(batch, tokens, labels)`` float.
+        hidden_states: As `BaseModelOutput`.
+        attentions: As `BaseModelOutput`.
+    """
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
+    attentions: tuple[Tensor, ...] | None = None
+
+
+class QuestionAnsweringModelOutput(ModelOutput):
+    """What a model that marks the answer to a question in a text returns.
+
+    Attributes:
+        loss: Mean cross entropy of the first and the last token of the answers, if both were given; a scalar.
+        start_logits: ``(batch, tokens)`` float: how well the answer begins at each token.
+        end_logits: ``(batch, tokens)`` float: how well the answer ends with each token.
+        hidden_states: As `BaseModelOutput`.
+        attentions: As `BaseModelOutput`.
+    """
+
+    loss: Tensor | None = None
+    start_logits: Tensor | None = None
+    end_logits: Tensor | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
+    attentions: tuple[Tensor, ...] | None = None
+
+
+class MultipleChoiceModelOutput(ModelOutput):
+    """What a model that picks one of several texts returns.
+
+    Attributes:
+        loss: Cross entropy over the choices, if labels were given; a scalar.
+        logits: ``(batch, choices)`` float.
+        hidden_states: As `BaseModelOutput`, with ``batch × choices`` texts.
+        attentions: As `BaseModelOutput`, with ``batch × choices`` texts.
     """
 
     loss: Tensor | None = None

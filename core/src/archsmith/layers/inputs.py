@@ -6,7 +6,7 @@ from torch import Tensor
 from archsmith.configuration.fields import shown
 from archsmith.errors import InputError
 
-__all__ = ["check_ids", "check_token_inputs"]
+__all__ = ["check_choices", "check_ids", "check_token_inputs", "flatten_choices"]
 
 _INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
@@ -81,3 +81,57 @@ def check_ids(name: str, ids: Tensor, limit: int, *, shape: tuple[int, int] | No
     low, high = (int(bound) for bound in torch.aminmax(ids))
     if low < 0 or high >= limit:
         raise InputError(f"{name} must be from 0 to {limit - 1}, but hold {low if low < 0 else high}.")
+
+
+def check_choices(input_ids: Tensor | None, inputs_embeds: Tensor | None) -> tuple[int, int, int]:
+    """Check that there are several texts to choose from, and return ``(batch, choices, tokens)``.
+
+    Args:
+        input_ids: ``(batch, choices, tokens)``; or None.
+        inputs_embeds: ``(batch, choices, tokens, width)``; or None.
+
+    Raises:
+        InputError: Both or neither are given, one has another number of dimensions, or there is no choice.
+    """
+    if (input_ids is None) == (inputs_embeds is None):
+        given = "neither" if input_ids is None else "both"
+        raise InputError(f"pass either input_ids or inputs_embeds, but got {given}.")
+    name, value, axes = "input_ids", input_ids, "(batch, choices, tokens)"
+    if value is None:
+        name, value, axes = "inputs_embeds", inputs_embeds, "(batch, choices, tokens, width)"
+    if not isinstance(value, Tensor):
+        raise InputError(f"{name} must be a tensor, but is {shown(value)}. Ask the tokenizer: return_tensors='pt'.")
+    if value.ndim != axes.count(",") + 1:
+        raise InputError(
+            f"{name} must have the shape {axes}, but have {tuple(value.shape)}. Put the choices of each "
+            "question side by side: for a single question, unsqueeze(0)."
+        )
+    batch, choices, tokens = value.shape[:3]
+    if not choices:
+        raise InputError("the input has no choices; expected at least one.")
+    return batch, choices, tokens
+
+
+def flatten_choices(name: str, value: Tensor | None, shape: tuple[int, int, int]) -> Tensor | None:
+    """Put the choices of all questions below each other: ``(batch, choices, …)`` → ``(batch × choices, …)``.
+
+    Args:
+        name: The argument's name, for the error message.
+        value: ``(batch, choices, tokens, …)``; or what is flat already, ``(batch × choices or 1, tokens)``; or None.
+        shape: ``(batch, choices, tokens)``, as `check_choices` returns it.
+
+    Raises:
+        InputError: The argument has another shape.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, Tensor):
+        raise InputError(f"{name} must be a tensor, but is {shown(value)}.")
+    batch, choices, tokens = shape
+    if value.shape in ((batch * choices, tokens), (1, tokens)):
+        return value
+    if value.shape[:3] != shape:
+        raise InputError(
+            f"{name} must have the shape (batch, choices, tokens) = {shape}, but have {tuple(value.shape)}."
+        )
+    return value.flatten(0, 1)  # (batch × choices, tokens, …)

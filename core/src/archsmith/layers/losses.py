@@ -9,38 +9,59 @@ from torch import Tensor
 from archsmith.configuration.fields import shown
 from archsmith.errors import InputError
 
-__all__ = ["classification_loss", "token_loss"]
+__all__ = ["classification_loss", "span_loss", "token_loss"]
 
 _IGNORED = -100
 
 
-def token_loss(logits: Tensor, labels: Tensor) -> Tensor:
+def token_loss(logits: Tensor, labels: Tensor, *, name: str = "labels") -> Tensor:
     """Return the mean cross entropy over the labelled tokens.
 
     Args:
         logits: ``(…, classes)`` float.
         labels: ``(…)`` integer class indices; -100 leaves a token out.
+        name: What the caller calls the labels, for the error message.
 
     Raises:
         InputError: The shapes do not fit, or a label is neither -100 nor a class.
     """
     classes = logits.shape[-1]
-    _check_tensor(labels)
-    if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
-        raise InputError(f"labels must be integers, one class index for each row of logits, but are {labels.dtype}.")
-    if labels.shape not in (logits.shape[:-1], (*logits.shape[:-1], 1)):
-        raise InputError(
-            f"labels must have the shape {tuple(logits.shape[:-1])}, one class index for each row of logits, "
-            f"but have {tuple(labels.shape)}."
-        )
+    _check_indices(name, labels, logits.shape[:-1], "one class index for each row of logits")
     flat = labels.reshape(-1).long()
     if flat.device.type == "cpu" and not torch.compiler.is_compiling():
         wrong = flat[(flat != _IGNORED) & ((flat < 0) | (flat >= classes))]
         if wrong.numel():
             raise InputError(
-                f"labels must be from 0 to {classes - 1} (or -100 to be ignored), but hold {wrong[0].item()}."
+                f"{name} must be from 0 to {classes - 1} (or -100 to be ignored), but hold {wrong[0].item()}."
             )
     return F.cross_entropy(logits.reshape(-1, classes), flat, ignore_index=_IGNORED)
+
+
+def span_loss(start_logits: Tensor, end_logits: Tensor, start_positions: Tensor, end_positions: Tensor) -> Tensor:
+    """Return the mean of two cross entropies: of the first tokens of the answers, and of their last tokens.
+
+    An answer that was cut off lies beyond the text: it is left out. A position below 0 counts as 0, the token that
+    stands for the whole text.
+
+    Args:
+        start_logits: ``(batch, tokens)`` float.
+        end_logits: ``(batch, tokens)`` float.
+        start_positions: ``(batch,)`` or ``(batch, 1)`` integer: the first token of each answer.
+        end_positions: Likewise: the last token, which belongs to the answer.
+
+    Raises:
+        InputError: The positions have another shape or type.
+    """
+    tokens = start_logits.shape[-1]
+    total = start_logits.new_zeros(())
+    for name, logits, positions in (
+        ("start_positions", start_logits, start_positions),
+        ("end_positions", end_logits, end_positions),
+    ):
+        _check_indices(name, positions, logits.shape[:-1], "one token index for each text")
+        targets = positions.reshape(-1).long().clamp(0, tokens)  # (batch,)
+        total = total + F.cross_entropy(logits, targets, ignore_index=tokens)
+    return total / 2
 
 
 def classification_loss(
@@ -85,6 +106,15 @@ def classification_loss(
     return F.binary_cross_entropy_with_logits(logits, targets)
 
 
-def _check_tensor(labels: Tensor) -> None:
+def _check_indices(name: str, indices: Tensor, shape: torch.Size, what: str) -> None:
+    """Check that indices are integers, of the wanted shape or a column of it."""
+    _check_tensor(indices, name)
+    if indices.is_floating_point() or indices.is_complex() or indices.dtype == torch.bool:
+        raise InputError(f"{name} must be integers, {what}, but are {indices.dtype}.")
+    if indices.shape not in (shape, (*shape, 1)):
+        raise InputError(f"{name} must have the shape {tuple(shape)}, {what}, but have {tuple(indices.shape)}.")
+
+
+def _check_tensor(labels: Tensor, name: str = "labels") -> None:
     if not isinstance(labels, Tensor):
-        raise InputError(f"labels must be a tensor, but are {shown(labels)}.")
+        raise InputError(f"{name} must be a tensor, but are {shown(labels)}.")

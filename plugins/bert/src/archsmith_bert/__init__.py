@@ -6,13 +6,25 @@ from archsmith.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from archsmith_bert.config import BertConfig
-    from archsmith_bert.model import BertForMaskedLM, BertForSequenceClassification, BertModel, BertPreTrainedModel
+    from archsmith_bert.heads import (
+        BertForMultipleChoice,
+        BertForQuestionAnswering,
+        BertForSequenceClassification,
+        BertForTokenClassification,
+    )
+    from archsmith_bert.model import BertModel, BertPreTrainedModel
+    from archsmith_bert.pretraining import BertForMaskedLM, BertForPreTraining, BertForPreTrainingOutput
     from archsmith_bert.tokenizer import BertTokenizerFast
 
 __all__ = [
     "BertConfig",
     "BertForMaskedLM",
+    "BertForMultipleChoice",
+    "BertForPreTraining",
+    "BertForPreTrainingOutput",
+    "BertForQuestionAnswering",
     "BertForSequenceClassification",
+    "BertForTokenClassification",
     "BertModel",
     "BertPreTrainedModel",
     "BertTokenizerFast",
@@ -23,7 +35,14 @@ __getattr__ = lazy_attributes(
     __name__,
     {
         "config": ["BertConfig"],
-        "model": ["BertForMaskedLM", "BertForSequenceClassification", "BertModel", "BertPreTrainedModel"],
+        "heads": [
+            "BertForMultipleChoice",
+            "BertForQuestionAnswering",
+            "BertForSequenceClassification",
+            "BertForTokenClassification",
+        ],
+        "model": ["BertModel", "BertPreTrainedModel"],
+        "pretraining": ["BertForMaskedLM", "BertForPreTraining", "BertForPreTrainingOutput"],
         "tokenizer": ["BertTokenizerFast"],
     },
 )

@@ -1,4 +1,4 @@
-"""BERT: an encoder of transformer layers over learned positions and token types, its pooler and its heads.
+"""BERT: an encoder of transformer layers over learned positions and token types, and its pooler.
 
 Source: Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers" (arXiv:1810.04805), section 3 and
 appendix A. Names of modules and parameters are those of the published checkpoints.
@@ -12,12 +12,11 @@ from torch import Tensor, nn
 from archsmith.layers.activations import activation
 from archsmith.layers.attention import attend, attention_mask_for, split_heads
 from archsmith.layers.inputs import check_ids, check_token_inputs
-from archsmith.layers.losses import classification_loss, token_loss
 from archsmith.model import PreTrainedModel
-from archsmith.outputs import BaseModelOutputWithPooling, MaskedLMOutput, SequenceClassifierOutput
+from archsmith.outputs import BaseModelOutputWithPooling
 from archsmith_bert.config import BertConfig
 
-__all__ = ["BertForMaskedLM", "BertForSequenceClassification", "BertModel", "BertPreTrainedModel"]
+__all__ = ["BertModel", "BertPreTrainedModel"]
 
 
 class Embeddings(nn.Module):
@@ -151,34 +150,6 @@ class Pooler(nn.Module):
         return torch.tanh(self.dense(hidden[:, 0]))
 
 
-class PredictionTransform(nn.Module):
-    """The layer between the encoder and the scores of the words."""
-
-    def __init__(self, config: BertConfig) -> None:
-        super().__init__()
-        self.dense = nn.Linear(config.hidden_size, config.hidden_size)
-        self.activation = activation(config.hidden_act)
-        self.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        """Transform hidden states, ``(batch, tokens, width)``."""
-        return self.LayerNorm(self.activation(self.dense(hidden)))  # type: ignore[no-any-return]
-
-
-class Predictions(nn.Module):
-    """Scores of all words at every place. ``bias`` is the name under which files hold the decoder's bias."""
-
-    def __init__(self, config: BertConfig) -> None:
-        super().__init__()
-        self.transform = PredictionTransform(config)
-        self.decoder = nn.Linear(config.hidden_size, config.vocab_size)
-        self.bias = nn.Parameter(torch.zeros(config.vocab_size))
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        """Score hidden states: ``(batch, tokens, vocabulary)``."""
-        return self.decoder(self.transform(hidden))  # type: ignore[no-any-return]
-
-
 class BertPreTrainedModel(PreTrainedModel):
     """What all BERT models share."""
 
@@ -187,12 +158,6 @@ class BertPreTrainedModel(PreTrainedModel):
     base_model_prefix = "bert"
     ignored_keys = ("embeddings.position_ids",)
     optional_keys: ClassVar[tuple[str, ...]] = ("pooler.*",)
-
-    def init_weights(self, module: nn.Module) -> None:
-        """Initialise one module; the bias of the predictions starts at zero like any other."""
-        super().init_weights(module)
-        if isinstance(module, Predictions):
-            nn.init.zeros_(module.bias)
 
 
 class BertModel(BertPreTrainedModel):
@@ -276,116 +241,3 @@ class BertModel(BertPreTrainedModel):
             if ids is not None:
                 check_ids(name, ids, limit, shape=(words.shape[0], words.shape[1]))
         return self.embeddings(words, types, positions)  # type: ignore[no-any-return]
-
-
-class BertForMaskedLM(BertPreTrainedModel):
-    """BERT that predicts masked tokens."""
-
-    tied_weights = {
-        "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
-        "cls.predictions.decoder.bias": "cls.predictions.bias",
-    }
-    # The published files were trained with next-sentence prediction too, and call themselves masked language models.
-    optional_keys = (*BertPreTrainedModel.optional_keys, "cls.seq_relationship.*")
-
-    def __init__(self, config: BertConfig) -> None:
-        super().__init__(config)
-        self.bert = BertModel(config, add_pooling_layer=False)
-        self.cls = nn.ModuleDict({"predictions": Predictions(config)})
-
-    def forward(
-        self,
-        input_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        token_type_ids: Tensor | None = None,
-        position_ids: Tensor | None = None,
-        inputs_embeds: Tensor | None = None,
-        *,
-        labels: Tensor | None = None,
-        output_attentions: bool | None = None,
-        output_hidden_states: bool | None = None,
-        return_dict: bool | None = None,
-    ) -> Any:
-        """Score every word of the vocabulary at every place. Arguments as `BertModel.forward`.
-
-        Args:
-            labels: ``(batch, tokens)`` integer; -100 where a token does not count in the loss.
-
-        Returns:
-            `MaskedLMOutput`.
-
-        Raises:
-            InputError: A shape, a type or a value does not fit.
-        """
-        encoded: BaseModelOutputWithPooling = self.bert(
-            input_ids,
-            attention_mask,
-            token_type_ids,
-            position_ids,
-            inputs_embeds,
-            output_attentions=self.wants_attentions(output_attentions),
-            output_hidden_states=self.wants_hidden_states(output_hidden_states),
-            return_dict=True,
-        )
-        logits = self.cls["predictions"](encoded.last_hidden_state)
-        output = MaskedLMOutput(
-            loss=None if labels is None else token_loss(logits, labels),
-            logits=logits,
-            hidden_states=encoded.hidden_states,
-            attentions=encoded.attentions,
-        )
-        return self.returned(output, return_dict)
-
-
-class BertForSequenceClassification(BertPreTrainedModel):
-    """BERT that classifies whole texts, or predicts numbers for them."""
-
-    def __init__(self, config: BertConfig) -> None:
-        super().__init__(config)
-        self.bert = BertModel(config)
-        rate = config.hidden_dropout_prob if config.classifier_dropout is None else config.classifier_dropout
-        self.dropout = nn.Dropout(rate)
-        self.classifier = nn.Linear(config.hidden_size, config.num_labels)
-
-    def forward(
-        self,
-        input_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        token_type_ids: Tensor | None = None,
-        position_ids: Tensor | None = None,
-        inputs_embeds: Tensor | None = None,
-        labels: Tensor | None = None,
-        *,
-        output_attentions: bool | None = None,
-        output_hidden_states: bool | None = None,
-        return_dict: bool | None = None,
-    ) -> Any:
-        """Score every label. Arguments as `BertModel.forward`.
-
-        Args:
-            labels: As `archsmith.layers.losses.classification_loss` takes them for ``config.problem_type``.
-
-        Returns:
-            `SequenceClassifierOutput`.
-
-        Raises:
-            InputError: A shape, a type or a value does not fit.
-        """
-        encoded: BaseModelOutputWithPooling = self.bert(
-            input_ids,
-            attention_mask,
-            token_type_ids,
-            position_ids,
-            inputs_embeds,
-            output_attentions=self.wants_attentions(output_attentions),
-            output_hidden_states=self.wants_hidden_states(output_hidden_states),
-            return_dict=True,
-        )
-        logits = self.classifier(self.dropout(encoded.pooler_output))
-        output = SequenceClassifierOutput(
-            loss=None if labels is None else classification_loss(logits, labels, self.config.problem_type),
-            logits=logits,
-            hidden_states=encoded.hidden_states,
-            attentions=encoded.attentions,
-        )
-        return self.returned(output, return_dict)

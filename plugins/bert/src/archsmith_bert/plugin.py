@@ -16,8 +16,12 @@ def architectures() -> Iterator[Architecture]:
         config="archsmith_bert.config:BertConfig",
         models={
             "base": "archsmith_bert.model:BertModel",
-            "masked-lm": "archsmith_bert.model:BertForMaskedLM",
-            "sequence-classification": "archsmith_bert.model:BertForSequenceClassification",
+            "pre-training": "archsmith_bert.pretraining:BertForPreTraining",
+            "masked-lm": "archsmith_bert.pretraining:BertForMaskedLM",
+            "sequence-classification": "archsmith_bert.heads:BertForSequenceClassification",
+            "token-classification": "archsmith_bert.heads:BertForTokenClassification",
+            "question-answering": "archsmith_bert.heads:BertForQuestionAnswering",
+            "multiple-choice": "archsmith_bert.heads:BertForMultipleChoice",
         },
         tokenizer_fast="archsmith_bert.tokenizer:BertTokenizerFast",
         presets={

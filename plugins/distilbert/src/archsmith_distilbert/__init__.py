@@ -6,18 +6,23 @@ from archsmith.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from archsmith_distilbert.config import DistilBertConfig
-    from archsmith_distilbert.model import (
+    from archsmith_distilbert.heads import (
         DistilBertForMaskedLM,
+        DistilBertForMultipleChoice,
+        DistilBertForQuestionAnswering,
         DistilBertForSequenceClassification,
-        DistilBertModel,
-        DistilBertPreTrainedModel,
+        DistilBertForTokenClassification,
     )
+    from archsmith_distilbert.model import DistilBertModel, DistilBertPreTrainedModel
     from archsmith_distilbert.tokenizer import DistilBertTokenizerFast
 
 __all__ = [
     "DistilBertConfig",
     "DistilBertForMaskedLM",
+    "DistilBertForMultipleChoice",
+    "DistilBertForQuestionAnswering",
     "DistilBertForSequenceClassification",
+    "DistilBertForTokenClassification",
     "DistilBertModel",
     "DistilBertPreTrainedModel",
     "DistilBertTokenizerFast",
@@ -28,12 +33,14 @@ __getattr__ = lazy_attributes(
     __name__,
     {
         "config": ["DistilBertConfig"],
-        "model": [
+        "heads": [
             "DistilBertForMaskedLM",
+            "DistilBertForMultipleChoice",
+            "DistilBertForQuestionAnswering",
             "DistilBertForSequenceClassification",
-            "DistilBertModel",
-            "DistilBertPreTrainedModel",
+            "DistilBertForTokenClassification",
         ],
+        "model": ["DistilBertModel", "DistilBertPreTrainedModel"],
         "tokenizer": ["DistilBertTokenizerFast"],
     },
 )

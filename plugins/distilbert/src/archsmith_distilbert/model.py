@@ -1,4 +1,4 @@
-"""DistilBERT: an encoder of transformer blocks over learned positions, and its heads.
+"""DistilBERT: an encoder of transformer blocks over learned positions. Its heads are in the module beside it.
 
 Source: Sanh et al., "DistilBERT, a distilled version of BERT" (arXiv:1910.01108), section 3; the layers are those of
 Devlin et al., "BERT" (arXiv:1810.04805). Names of parameters are those of the published checkpoints.
@@ -12,19 +12,14 @@ from torch import Tensor, nn
 from archsmith.layers.activations import activation
 from archsmith.layers.attention import attend, attention_mask_for, split_heads
 from archsmith.layers.inputs import check_ids, check_token_inputs
-from archsmith.layers.losses import classification_loss, token_loss
 from archsmith.model import PreTrainedModel
-from archsmith.outputs import BaseModelOutput, MaskedLMOutput, SequenceClassifierOutput
+from archsmith.outputs import BaseModelOutput
 from archsmith_distilbert.config import DistilBertConfig
 
-__all__ = [
-    "DistilBertForMaskedLM",
-    "DistilBertForSequenceClassification",
-    "DistilBertModel",
-    "DistilBertPreTrainedModel",
-]
+__all__ = ["EPS", "DistilBertModel", "DistilBertPreTrainedModel"]
 
-_EPS = 1e-12
+#: Added to the variance in every normalisation.
+EPS = 1e-12
 
 
 class Embeddings(nn.Module):
@@ -34,7 +29,7 @@ class Embeddings(nn.Module):
         super().__init__()
         self.word_embeddings = nn.Embedding(config.vocab_size, config.dim, padding_idx=config.pad_token_id)
         self.position_embeddings = nn.Embedding(config.max_position_embeddings, config.dim)
-        self.LayerNorm = nn.LayerNorm(config.dim, eps=_EPS)
+        self.LayerNorm = nn.LayerNorm(config.dim, eps=EPS)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, words: Tensor, position_ids: Tensor | None) -> Tensor:
@@ -90,9 +85,9 @@ class TransformerBlock(nn.Module):
     def __init__(self, config: DistilBertConfig) -> None:
         super().__init__()
         self.attention = Attention(config)
-        self.sa_layer_norm = nn.LayerNorm(config.dim, eps=_EPS)
+        self.sa_layer_norm = nn.LayerNorm(config.dim, eps=EPS)
         self.ffn = FeedForward(config)
-        self.output_layer_norm = nn.LayerNorm(config.dim, eps=_EPS)
+        self.output_layer_norm = nn.LayerNorm(config.dim, eps=EPS)
 
     def forward(self, hidden: Tensor, mask: Tensor | None, *, eager: bool) -> tuple[Tensor, Tensor | None]:
         """Return the next hidden states, ``(batch, tokens, width)``, and the attention maps if ``eager``."""
@@ -204,115 +199,6 @@ class DistilBertModel(DistilBertPreTrainedModel):
             keep_maps=wants_maps,
         )
         return self.returned(BaseModelOutput(last, states, maps), return_dict)
-
-
-class DistilBertForMaskedLM(DistilBertPreTrainedModel):
-    """DistilBERT that predicts masked tokens."""
-
-    tied_weights = {"vocab_projector.weight": "distilbert.embeddings.word_embeddings.weight"}
-
-    def __init__(self, config: DistilBertConfig) -> None:
-        super().__init__(config)
-        self.distilbert = DistilBertModel(config)
-        self.vocab_transform = nn.Linear(config.dim, config.dim)
-        self.activation = activation(config.activation)
-        self.vocab_layer_norm = nn.LayerNorm(config.dim, eps=_EPS)
-        self.vocab_projector = nn.Linear(config.dim, config.vocab_size)
-
-    def forward(
-        self,
-        input_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        inputs_embeds: Tensor | None = None,
-        labels: Tensor | None = None,
-        position_ids: Tensor | None = None,
-        *,
-        output_attentions: bool | None = None,
-        output_hidden_states: bool | None = None,
-        return_dict: bool | None = None,
-    ) -> Any:
-        """Score every word of the vocabulary at every place. Arguments as `DistilBertModel.forward`.
-
-        Args:
-            labels: ``(batch, tokens)`` integer; -100 where a token does not count in the loss.
-
-        Returns:
-            `MaskedLMOutput`.
-
-        Raises:
-            InputError: A shape, a type or a value does not fit.
-        """
-        encoded: BaseModelOutput = self.distilbert(
-            input_ids,
-            attention_mask,
-            inputs_embeds,
-            position_ids,
-            output_attentions=self.wants_attentions(output_attentions),
-            output_hidden_states=self.wants_hidden_states(output_hidden_states),
-            return_dict=True,
-        )
-        hidden = self.vocab_layer_norm(self.activation(self.vocab_transform(encoded.last_hidden_state)))
-        logits = self.vocab_projector(hidden)
-        output = MaskedLMOutput(
-            loss=None if labels is None else token_loss(logits, labels),
-            logits=logits,
-            hidden_states=encoded.hidden_states,
-            attentions=encoded.attentions,
-        )
-        return self.returned(output, return_dict)
-
-
-class DistilBertForSequenceClassification(DistilBertPreTrainedModel):
-    """DistilBERT that classifies whole texts, or predicts numbers for them."""
-
-    def __init__(self, config: DistilBertConfig) -> None:
-        super().__init__(config)
-        self.distilbert = DistilBertModel(config)
-        self.pre_classifier = nn.Linear(config.dim, config.dim)
-        self.classifier = nn.Linear(config.dim, config.num_labels)
-        self.dropout = nn.Dropout(config.seq_classif_dropout)
-
-    def forward(
-        self,
-        input_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        inputs_embeds: Tensor | None = None,
-        labels: Tensor | None = None,
-        position_ids: Tensor | None = None,
-        *,
-        output_attentions: bool | None = None,
-        output_hidden_states: bool | None = None,
-        return_dict: bool | None = None,
-    ) -> Any:
-        """Score every label. Arguments as `DistilBertModel.forward`.
-
-        Args:
-            labels: As `archsmith.layers.losses.classification_loss` takes them for ``config.problem_type``.
-
-        Returns:
-            `SequenceClassifierOutput`.
-
-        Raises:
-            InputError: A shape, a type or a value does not fit.
-        """
-        encoded: BaseModelOutput = self.distilbert(
-            input_ids,
-            attention_mask,
-            inputs_embeds,
-            position_ids,
-            output_attentions=self.wants_attentions(output_attentions),
-            output_hidden_states=self.wants_hidden_states(output_hidden_states),
-            return_dict=True,
-        )
-        first = encoded.last_hidden_state[:, 0]  # type: ignore[index]  # (batch, width)
-        logits = self.classifier(self.dropout(self.pre_classifier(first).relu()))
-        output = SequenceClassifierOutput(
-            loss=None if labels is None else classification_loss(logits, labels, self.config.problem_type),
-            logits=logits,
-            hidden_states=encoded.hidden_states,
-            attentions=encoded.attentions,
-        )
-        return self.returned(output, return_dict)
 
 
 @torch.no_grad()

@@ -13,8 +13,11 @@ def architectures() -> Iterator[Architecture]:
         config="archsmith_distilbert.config:DistilBertConfig",
         models={
             "base": "archsmith_distilbert.model:DistilBertModel",
-            "masked-lm": "archsmith_distilbert.model:DistilBertForMaskedLM",
-            "sequence-classification": "archsmith_distilbert.model:DistilBertForSequenceClassification",
+            "masked-lm": "archsmith_distilbert.heads:DistilBertForMaskedLM",
+            "sequence-classification": "archsmith_distilbert.heads:DistilBertForSequenceClassification",
+            "token-classification": "archsmith_distilbert.heads:DistilBertForTokenClassification",
+            "question-answering": "archsmith_distilbert.heads:DistilBertForQuestionAnswering",
+            "multiple-choice": "archsmith_distilbert.heads:DistilBertForMultipleChoice",
         },
         tokenizer_fast="archsmith_distilbert.tokenizer:DistilBertTokenizerFast",
         presets={
