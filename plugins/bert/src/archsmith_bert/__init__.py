@@ -7,7 +7,7 @@ from archsmith.lazy import lazy_attributes
 if TYPE_CHECKING:
     from archsmith_bert.config import BertConfig
     from archsmith_bert.model import BertForMaskedLM, BertForSequenceClassification, BertModel, BertPreTrainedModel
-    from archsmith_bert.tokenizer import BertTokenizerFast
+    from archsmith_bert.tokenizer import BertTokenizer, BertTokenizerFast
 
 __all__ = [
     "BertConfig",
@@ -15,6 +15,7 @@ __all__ = [
     "BertForSequenceClassification",
     "BertModel",
     "BertPreTrainedModel",
+    "BertTokenizer",
     "BertTokenizerFast",
 ]
 
@@ -24,6 +25,6 @@ __getattr__ = lazy_attributes(
     {
         "config": ["BertConfig"],
         "model": ["BertForMaskedLM", "BertForSequenceClassification", "BertModel", "BertPreTrainedModel"],
-        "tokenizer": ["BertTokenizerFast"],
+        "tokenizer": ["BertTokenizer", "BertTokenizerFast"],
     },
 )

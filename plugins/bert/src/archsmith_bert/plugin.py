@@ -19,6 +19,7 @@ def architectures() -> Iterator[Architecture]:
             "masked-lm": "archsmith_bert.model:BertForMaskedLM",
             "sequence-classification": "archsmith_bert.model:BertForSequenceClassification",
         },
+        tokenizer="archsmith_bert.tokenizer:BertTokenizer",
         tokenizer_fast="archsmith_bert.tokenizer:BertTokenizerFast",
         presets={
             "google-bert/bert-base-uncased": {},

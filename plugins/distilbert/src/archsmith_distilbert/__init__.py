@@ -12,7 +12,7 @@ if TYPE_CHECKING:
         DistilBertModel,
         DistilBertPreTrainedModel,
     )
-    from archsmith_distilbert.tokenizer import DistilBertTokenizerFast
+    from archsmith_distilbert.tokenizer import DistilBertTokenizer, DistilBertTokenizerFast
 
 __all__ = [
     "DistilBertConfig",
@@ -20,6 +20,7 @@ __all__ = [
     "DistilBertForSequenceClassification",
     "DistilBertModel",
     "DistilBertPreTrainedModel",
+    "DistilBertTokenizer",
     "DistilBertTokenizerFast",
 ]
 
@@ -34,6 +35,6 @@ __getattr__ = lazy_attributes(
             "DistilBertModel",
             "DistilBertPreTrainedModel",
         ],
-        "tokenizer": ["DistilBertTokenizerFast"],
+        "tokenizer": ["DistilBertTokenizer", "DistilBertTokenizerFast"],
     },
 )

@@ -16,6 +16,7 @@ def architectures() -> Iterator[Architecture]:
             "masked-lm": "archsmith_distilbert.model:DistilBertForMaskedLM",
             "sequence-classification": "archsmith_distilbert.model:DistilBertForSequenceClassification",
         },
+        tokenizer="archsmith_distilbert.tokenizer:DistilBertTokenizer",
         tokenizer_fast="archsmith_distilbert.tokenizer:DistilBertTokenizerFast",
         presets={
             "distilbert/distilbert-base-uncased": {},
