@@ -17,6 +17,7 @@ _HOME = {
     "BatchEncoding": "batch",
     "PreTrainedConfig": "config",
     "PreTrainedModel": "model",
+    "PreTrainedTokenizer": "tokenizer",
     "PreTrainedTokenizerFast": "tokenizer",
 }
 
@@ -29,6 +30,7 @@ __all__ = [
     "BatchEncoding",
     "PreTrainedConfig",
     "PreTrainedModel",
+    "PreTrainedTokenizer",
     "PreTrainedTokenizerFast",
 ]
 
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from archsmith.config import PreTrainedConfig
     from archsmith.errors import ArchsmithError, ArchsmithWarning
     from archsmith.model import PreTrainedModel
-    from archsmith.tokenizer import PreTrainedTokenizerFast
+    from archsmith.tokenizer import PreTrainedTokenizer, PreTrainedTokenizerFast
 
 
 def __getattr__(name: str) -> Any:

@@ -12,7 +12,7 @@ from archsmith.registry import KNOWN_PLUGINS, registry
 
 if TYPE_CHECKING:
     from archsmith.model import PreTrainedModel
-    from archsmith.tokenizer import PreTrainedTokenizerFast
+    from archsmith.tokenizer import PreTrainedTokenizerBase
 
 __all__ = ["AutoConfig", "AutoModel", "AutoTokenizer", "auto_class_name", "auto_model_class"]
 
@@ -179,7 +179,7 @@ class AutoTokenizer(_Auto):
         config: PreTrainedConfig | None = None,
         trust_remote_code: bool | None = None,
         **options: Any,
-    ) -> "PreTrainedTokenizerFast":
+    ) -> "PreTrainedTokenizerBase":
         """Load the tokenizer of a checkpoint: the fast one by default.
 
         Args:
@@ -199,7 +199,7 @@ class AutoTokenizer(_Auto):
         role = "tokenizer_fast" if use_fast else "tokenizer"
         if use_fast and architecture.tokenizer_fast is None and architecture.tokenizer is not None:
             role = "tokenizer"
-        tokenizer_class: type[PreTrainedTokenizerFast] = registry.load(model_type, role)
+        tokenizer_class: type[PreTrainedTokenizerBase] = registry.load(model_type, role)
         return tokenizer_class.from_pretrained(id_or_path, **options)
 
 

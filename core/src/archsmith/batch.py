@@ -268,7 +268,10 @@ class BatchEncoding(BatchFeature):
     def _row(self, batch_index: int, asked: str) -> Any:
         encodings = self.encodings
         if encodings is None:
-            raise InputError(f"{asked} is known for the output of a fast tokenizer alone, and this is none.")
+            raise InputError(
+                f"{asked} is known for the output of a fast tokenizer alone, and this is none. Use its fast class, "
+                "a PreTrainedTokenizerFast: AutoTokenizer gives it by default."
+            )
         try:
             return encodings[batch_index]
         except (IndexError, TypeError) as error:

@@ -1,4 +1,4 @@
-"""Tokenizers on the Rust library ``tokenizers``, which is imported when the first one is made."""
+"""Tokenizers: in Python, and on the Rust library ``tokenizers``, which is imported when the first one is made."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -10,16 +10,17 @@ from archsmith.configuration.fields import shown
 from archsmith.errors import CheckpointNotFound, InputError, OptionError
 from archsmith.tokenization import rust_tokenizer
 from archsmith.tokenization.base import EncodedRows, PreTrainedTokenizerBase
+from archsmith.tokenization.python_tokenizer import PreTrainedTokenizer
 from archsmith.tokenization.rust_tokenizer import translated
 from archsmith.tokenization.settings import TokenizerSettings
 from archsmith.tokenization.special_tokens import AddedToken, read_token
 from archsmith.tokenization.texts import Texts, unencodable
-from archsmith.tokenization.truncation import Side, Truncation
+from archsmith.tokenization.truncation import Side, Truncation, check_uncut
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-__all__ = ["AddedToken", "PreTrainedTokenizerBase", "PreTrainedTokenizerFast", "named_file"]
+__all__ = ["AddedToken", "PreTrainedTokenizer", "PreTrainedTokenizerBase", "PreTrainedTokenizerFast", "named_file"]
 
 TOKENIZER_FILE = "tokenizer.json"
 
@@ -109,7 +110,19 @@ class PreTrainedTokenizerFast(PreTrainedTokenizerBase):
         return self._rust.token_to_id(token)
 
     def _token_at(self, number: int) -> str | None:
-        return self._rust.id_to_token(number) if 0 <= number < 2**32 else None
+        token = self._rust.id_to_token(number) if 0 <= number < 2**32 else None
+        if token is not None and self._rust.token_to_id(token) != number:  # the library gives its normalised form
+            token = self._renamed().get(number, token)
+        return token
+
+    def _renamed(self) -> dict[int, str]:
+        """Return id → token, for the added tokens that the library does not give as they were added."""
+        added = self._rust.get_added_tokens_decoder()
+        return {
+            number: token.content
+            for number, token in added.items()
+            if token.normalized and self._rust.id_to_token(number) != token.content
+        }
 
     def _add(self, tokens: Sequence[AddedToken]) -> None:
         with translated(OptionError, "tokens can not be added"):
@@ -136,35 +149,37 @@ class PreTrainedTokenizerFast(PreTrainedTokenizerBase):
         return RustRows(encodings, overflow=overflow)
 
     def _check_uncut(self, texts: Texts, cut: Truncation, *, add_special_tokens: bool) -> None:
-        """Refuse pairs where the text that is not cut leaves too little room for the other.
-
-        The library would panic over such a pair.
-        """
-        room = cut.room(self._special_count(is_pair=True) if add_special_tokens else 0)
-        kept, other = (texts.firsts, texts.seconds) if cut.strategy == "only_second" else (texts.seconds, texts.firsts)
-        for row in (row for row, length in enumerate(self._lengths(texts, kept)) if room - length <= cut.stride):
-            length = self._lengths(texts, [kept[row]])[0]  # type: ignore[index]
-            if length + self._lengths(texts, [other[row]])[0] > room:  # type: ignore[index]
-                name = "text" if cut.strategy == "only_second" else "text_pair"
-                raise InputError(
-                    f"{name}[{row}] has {length} tokens, which truncation={cut.strategy!r} does not cut; of the {room} "
-                    f"that max_length={cut.max_length} leaves for a pair, {max(room - length, 0)} remain for the other "
-                    f"text, expected more than {cut.stride}. Raise max_length, lower stride, or pass truncation=True."
-                )
+        """Refuse pairs where the text that is not cut leaves too little room; the library would panic over them."""
+        special = self._special_count(is_pair=True) if add_special_tokens else 0
+        room = cut.room(special)
+        keeps_first = cut.strategy == "only_second"
+        kept, others = (texts.firsts, texts.seconds) if keeps_first else (texts.seconds, texts.firsts)
+        lengths = self._lengths(texts, kept)
+        tight = [row for row, length in enumerate(lengths) if room - length <= cut.stride]
+        remaining = [0] * len(lengths)
+        for row, length in zip(tight, self._lengths(texts, [others[row] for row in tight]), strict=True):  # type: ignore[index]
+            remaining[row] = length
+        pairs = zip(lengths, remaining, strict=True) if keeps_first else zip(remaining, lengths, strict=True)
+        check_uncut(cut, special, list(pairs))
 
     def _lengths(self, texts: Texts, rows: Any) -> list[int]:
         if reason := unencodable(texts):
             raise InputError(reason)
+        rust = rust_tokenizer.variant(self._rust, split_special=True) if self.split_special_tokens else self._rust
         with translated(InputError, "the text can not be encoded"):
-            encodings = self._rust.encode_batch_fast(
-                list(rows), is_pretokenized=texts.is_split, add_special_tokens=False
-            )
+            encodings = rust.encode_batch_fast(list(rows), is_pretokenized=texts.is_split, add_special_tokens=False)
         return [len(encoding) for encoding in encodings]
 
     def _tokens(self, rows: EncodedRows) -> list[str]:
         return list(rows.sources[0].tokens)  # type: ignore[attr-defined]
 
     def _decode(self, rows: Sequence[Sequence[int]], *, skip_special_tokens: bool) -> list[str]:
+        renamed = self._renamed()
+        if renamed and any(number in renamed for row in rows for number in row):
+            special = {number for number, token in self.added_tokens_decoder.items() if token.special}
+            skipped = special if skip_special_tokens else set()
+            tokens = ([self._token_at(number) for number in row if number not in skipped] for row in rows)
+            return [self.convert_tokens_to_string([token for token in row if token is not None]) for row in tokens]
         with translated(InputError, "the ids can not be decoded"):
             return self._rust.decode_batch(rows, skip_special_tokens=skip_special_tokens)
 

@@ -1,54 +1,50 @@
 """WordPiece, the way of BERT and its kin to cut texts: into words, and words into the longest pieces known."""
 
+import contextlib
 import json
 import os
-import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from archsmith.checkpoint import Checkpoint, _looks_like
-from archsmith.errors import CheckpointCorrupt, CheckpointNotFound, OptionError, did_you_mean
+from archsmith.checkpoint import Checkpoint
+from archsmith.errors import CheckpointCorrupt, CheckpointNotFound, OptionError
 from archsmith.tokenization import rust_tokenizer
+from archsmith.tokenization.bert_text import BertText
+from archsmith.tokenization.pieces import Around
 from archsmith.tokenization.rust_tokenizer import translated
-from archsmith.tokenization.settings import TokenizerSettings, read_settings
-from archsmith.tokenization.special_tokens import read_token
-from archsmith.tokenizer import TOKENIZER_FILE, PreTrainedTokenizerFast, named_file
+from archsmith.tokenization.settings import read_settings
+from archsmith.tokenization.wordpiece_parts import (
+    WordPieceParts,
+    bert_around,
+    load_wordpiece_json,
+    to_wordpiece_json,
+)
+from archsmith.tokenization.wordpiece_vocabulary import (
+    VOCAB_FILE,
+    WORDPIECE_TOKENS,
+    WordPieceSettings,
+    load_wordpiece_vocabulary,
+    vocabulary_lines,
+    wordpiece_tokens,
+)
+from archsmith.tokenizer import TOKENIZER_FILE, PreTrainedTokenizer, PreTrainedTokenizerFast, named_file
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from tokenizers.processors import TemplateProcessing
 
-__all__ = ["WordPieceSettings", "WordPieceTokenizerFast", "load_wordpiece_vocabulary"]
+    from archsmith.tokenization.special_tokens import AddedToken
 
-VOCAB_FILE = "vocab.txt"
-WORDPIECE_TOKENS = {
-    "unk_token": "[UNK]",
-    "sep_token": "[SEP]",
-    "pad_token": "[PAD]",
-    "cls_token": "[CLS]",
-    "mask_token": "[MASK]",
-}
+__all__ = ["WordPieceSettings", "WordPieceTokenizer", "WordPieceTokenizerFast", "load_wordpiece_vocabulary"]
+
 #: Settings → what the normalizer calls them.
 NORMALIZER_OPTIONS = {
     "do_lower_case": "lowercase",
     "strip_accents": "strip_accents",
     "tokenize_chinese_chars": "handle_chinese_chars",
 }
-
-
-class WordPieceSettings(TokenizerSettings, total=False):
-    """The options of a WordPiece tokenizer.
-
-    Attributes:
-        do_lower_case: Whether texts are lowered first.
-        strip_accents: Whether accents are removed first; None: if texts are lowered.
-        tokenize_chinese_chars: Whether each Chinese character is a word.
-    """
-
-    do_lower_case: bool
-    strip_accents: bool | None
-    tokenize_chinese_chars: bool
 
 
 class WordPieceTokenizerFast(PreTrainedTokenizerFast):
@@ -145,24 +141,7 @@ class WordPieceTokenizerFast(PreTrainedTokenizerFast):
         """Build the tokenizer of a vocab.txt. Raises `CheckpointCorrupt`: it lacks a special token."""
         tokenizers = rust_tokenizer.import_tokenizers()
         vocabulary = load_wordpiece_vocabulary(path)
-        added = {token.content for token in clean.get("added_tokens_decoder", {}).values()}
-        tokens: dict[str, str | None] = {}
-        for name, default in cls.default_tokens.items():
-            token = clean.get(name, read_token(name, default))
-            tokens[name] = None if token is None else token.content
-            if tokens[name] is None or tokens[name] in vocabulary:
-                continue
-            if name == "mask_token" and name not in clean:
-                tokens[name] = None
-                continue
-            if name in ("pad_token", "mask_token") and tokens[name] in added:
-                continue
-            raise CheckpointCorrupt(
-                f"{str(path)!r} has no line {tokens[name]!r}, the {name}.{did_you_mean(str(tokens[name]), vocabulary)} "
-                f"Add it to the file, or say which line it is with {name}=..."
-            )
-        if tokens["unk_token"] is None:
-            raise OptionError(f"{cls.__name__}: unk_token must be a token of the vocabulary, but is None.")
+        tokens = wordpiece_tokens(path, vocabulary, clean, owner=cls.__name__, defaults=cls.default_tokens)
         with translated(CheckpointCorrupt, f"{str(path)!r} is no WordPiece vocabulary"):
             rust: Tokenizer = tokenizers.Tokenizer(
                 tokenizers.models.WordPiece(vocabulary, unk_token=tokens["unk_token"])
@@ -183,40 +162,150 @@ class WordPieceTokenizerFast(PreTrainedTokenizerFast):
             if _bert_options(_normalizer_state(rust.normalizer)) is not None:
                 return {"tokenizer_object": rust}, {}
             return {"tokenizer_object": rust}, {name: _no_effect(rust, name) for name in NORMALIZER_OPTIONS}
-        path = checkpoint.find(VOCAB_FILE)
-        if path is None:
-            raise CheckpointNotFound(
-                f"{checkpoint.source!r} has neither a {TOKENIZER_FILE} nor a {VOCAB_FILE}, so it holds no WordPiece "
-                "tokenizer.",
-                source=checkpoint.source,
-            )
-        return {"vocab_file": path}, {}
+        return {"vocab_file": _vocabulary_path(checkpoint)}, {}
+
+    def _plain_files(self) -> dict[str, bytes]:
+        return {VOCAB_FILE: vocabulary_lines(self._rust.get_vocab(with_added_tokens=False))}
 
 
-def load_wordpiece_vocabulary(path: Path) -> dict[str, int]:
-    """Read a vocab.txt: one token a line; the number of the line, from 0, is its id.
+class WordPieceTokenizer(PreTrainedTokenizer):
+    """A WordPiece tokenizer in Python, from a vocab.txt of one token a line or from a tokenizer.json of BERT's kind.
+
+    It gives the ids that `WordPieceTokenizerFast` gives. An architecture's class is a subclass with
+    ``model_input_names``.
+
+    Source: Wu et al. 2016, "Google's Neural Machine Translation System", section 4.1; Devlin et al. 2019, "BERT".
+
+    Args:
+        vocab_file: The path of a vocab.txt, with the same tokens as for `WordPieceTokenizerFast`.
+        tokenizer_file: The path of a tokenizer.json, instead.
+        **settings: As for `WordPieceTokenizerFast`.
 
     Raises:
-        CheckpointCorrupt: It is not UTF-8 text, is empty, or has an empty line or a token twice.
+        OptionError: Not one source is given, or a setting is wrong.
+        CheckpointNotFound, CheckpointCorrupt: The file can not be read, or is not of BERT's kind.
     """
-    try:
-        text = rust_tokenizer.read_bytes(path).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise CheckpointCorrupt(f"{str(path)!r} is not UTF-8 text (byte {error.start}).") from error
-    lines = re.split("\r\n|\r|\n", text.rstrip("\r\n"))
-    if hint := _looks_like(text):
-        raise CheckpointCorrupt(f"{str(path)!r} is no vocabulary.{hint}")
-    vocabulary: dict[str, int] = {}
-    for number, token in enumerate(lines):
-        if not token:
-            raise CheckpointCorrupt(f"{str(path)!r}: line {number + 1} is empty; expected one token a line.")
-        if token in vocabulary:
-            raise CheckpointCorrupt(
-                f"{str(path)!r}: line {number + 1} repeats the token {token!r} of line {vocabulary[token] + 1}; each "
-                "token must have one id."
-            )
-        vocabulary[token] = number
-    return vocabulary
+
+    Settings = WordPieceSettings
+    default_tokens = WORDPIECE_TOKENS
+
+    _parts: WordPieceParts
+
+    def __init__(
+        self,
+        vocab_file: str | os.PathLike[str] | None = None,
+        *,
+        tokenizer_file: str | os.PathLike[str] | None = None,
+        **settings: Unpack[WordPieceSettings],
+    ) -> None:
+        if (vocab_file is None) == (tokenizer_file is None):
+            raise OptionError(f"{type(self).__name__} needs either vocab_file or tokenizer_file.")
+        clean = read_settings(type(self).Settings, settings, owner=type(self).__name__)
+        added: list[AddedToken] = []
+        stored: dict[str, Any] = {}
+        if vocab_file is not None:
+            vocabulary, parts = self._build(named_file("vocab_file", vocab_file), clean)
+        else:
+            path = named_file("tokenizer_file", tokenizer_file)
+            vocabulary, parts, added = load_wordpiece_json(path, fast=self._fast_name())
+            numbers = vocabulary | {token.content: number for number, token in enumerate(added, len(vocabulary))}
+            stored = parts.stored_settings(numbers)
+        options = {option: clean[name] for name, option in NORMALIZER_OPTIONS.items() if name in clean}
+        self._parts = replace(parts, text=replace(parts.text, **options))
+        super().__init__(vocabulary, added_tokens=added, **(stored | settings))  # type: ignore[arg-type]
+        self._adapt(clean)
+
+    @classmethod
+    def _build(cls, path: Path, clean: Mapping[str, Any]) -> tuple[dict[str, int], WordPieceParts]:
+        """Return the vocabulary and the parts for a vocab.txt. Raises `CheckpointCorrupt`: it lacks a special token."""
+        vocabulary = load_wordpiece_vocabulary(path)
+        tokens = wordpiece_tokens(path, vocabulary, clean, owner=cls.__name__, defaults=cls.default_tokens)
+        cls_token, sep_token = (
+            None if (token := tokens[name]) is None else (token, vocabulary[token])
+            for name in ("cls_token", "sep_token")
+        )
+        parts = WordPieceParts(unknown=str(tokens["unk_token"]), around=bert_around(cls_token, sep_token))
+        return vocabulary, parts
+
+    def _adapt(self, clean: Mapping[str, Any]) -> None:
+        """Make the special tokens that were given hold in the parts of the tokenizer."""
+        unknown = self.unk_token
+        if "unk_token" in clean and unknown not in (None, self._parts.unknown):
+            if unknown not in self._vocabulary:
+                raise OptionError(f"unk_token must be a token of the vocabulary, but {unknown!r} is not in it.")
+            self._parts = replace(self._parts, unknown=str(unknown))
+        if "cls_token" in clean or "sep_token" in clean:
+            around = [number for part in self.around.single for number in part.ids]
+            if len(around) == 2 and around != [self.cls_token_id, self.sep_token_id]:  # noqa: PLR2004
+                cls_token = None if self.cls_token is None else (self.cls_token, self._known_id(self.cls_token))
+                sep_token = None if self.sep_token is None else (self.sep_token, self._known_id(self.sep_token))
+                self._parts = replace(self._parts, around=bert_around(cls_token, sep_token))
+
+    @property
+    def around(self) -> Around:
+        """What is put around texts."""
+        return self._parts.around
+
+    @property
+    def do_lower_case(self) -> bool:
+        """Whether texts are lowered first."""
+        return self._text.lowercase
+
+    @property
+    def strip_accents(self) -> bool | None:
+        """Whether accents are removed first; None: if texts are lowered."""
+        return self._text.strip_accents
+
+    @property
+    def tokenize_chinese_chars(self) -> bool:
+        """Whether each Chinese character is a word."""
+        return self._text.handle_chinese_chars
+
+    @property
+    def _text(self) -> BertText:
+        return self._parts.text
+
+    def normalize_text(self, text: str) -> str:
+        """Return a text cleaned, lowered and without accents, as the settings say."""
+        return self._text.normalize(text)
+
+    def split_text(self, text: str) -> list[str]:
+        """Cut a normalised text into words, and these into the longest pieces known."""
+        return self._parts.split(text, self._vocabulary)
+
+    def join_tokens(self, tokens: Sequence[str]) -> str:
+        """Join pieces to words, and words with spaces."""
+        return self._parts.join(tokens)
+
+    @classmethod
+    def _open(cls, checkpoint: Checkpoint, settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:  # noqa: ARG003
+        if checkpoint.find(TOKENIZER_FILE) is not None:
+            return {"tokenizer_file": checkpoint.path(TOKENIZER_FILE)}, {}
+        return {"vocab_file": _vocabulary_path(checkpoint)}, {}
+
+    @classmethod
+    def _needs_added_tokens(cls, checkpoint: Checkpoint) -> bool:
+        return checkpoint.find(TOKENIZER_FILE) is None
+
+    def _vocabulary_files(self) -> dict[str, bytes]:
+        files = {TOKENIZER_FILE: to_wordpiece_json(self._vocabulary, self._parts, self._added)}
+        with contextlib.suppress(OptionError):  # of a vocabulary that only tokenizer.json can hold
+            files |= self._plain_files()
+        return files
+
+    def _plain_files(self) -> dict[str, bytes]:
+        return {VOCAB_FILE: vocabulary_lines(self._vocabulary)}
+
+
+def _vocabulary_path(checkpoint: Checkpoint) -> Path:
+    path = checkpoint.find(VOCAB_FILE)
+    if path is None:
+        raise CheckpointNotFound(
+            f"{checkpoint.source!r} has neither a {TOKENIZER_FILE} nor a {VOCAB_FILE}, so it holds no WordPiece "
+            "tokenizer.",
+            source=checkpoint.source,
+        )
+    return path
 
 
 def _normalizer_state(normalizer: Any) -> dict[str, Any]:

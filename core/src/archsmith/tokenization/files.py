@@ -85,10 +85,21 @@ class SavedTokenizer(TokenVocabulary):
         contents = self._vocabulary_files()
         contents[SPECIAL_TOKENS_FILE] = encode_json(self._special_tokens_dict())
         contents[TOKENIZER_CONFIG_FILE] = encode_json(self._config_dict())
-        folder = save_folder(save_directory)
-        for name, content in contents.items():
-            write_file(folder / name, content)
-        return tuple(str(folder / name) for name in contents)
+        return _write_files(save_directory, contents)
+
+    def save_vocabulary(self, save_directory: str | os.PathLike[str]) -> tuple[str, ...]:
+        """Write the vocabulary alone into a folder, in its plainest form: vocab.txt for WordPiece.
+
+        Tokens that were added to the vocabulary and settings are left out; `save_pretrained` writes all.
+
+        Returns:
+            The paths of the files.
+
+        Raises:
+            OptionError: The plain file can not hold this vocabulary.
+            SaveFailed: The system refused.
+        """
+        return _write_files(save_directory, self._plain_files())
 
     @classmethod
     @abstractmethod
@@ -111,6 +122,10 @@ class SavedTokenizer(TokenVocabulary):
     @abstractmethod
     def _vocabulary_files(self) -> dict[str, bytes]:
         """Return name → content of the files that hold the vocabulary."""
+
+    def _plain_files(self) -> dict[str, bytes]:
+        """Return name → content of the files that hold the vocabulary alone."""
+        return self._vocabulary_files()
 
     def _special_tokens_dict(self) -> dict[str, Any]:
         others = {"additional_special_tokens": self._others} if self._others else {}
@@ -141,3 +156,10 @@ class SavedTokenizer(TokenVocabulary):
         if cls.__module__.partition(".")[0] == "archsmith":
             return "PreTrainedTokenizerFast" if cls.is_fast else "PreTrainedTokenizer"
         return cls.__name__.removesuffix("Fast")
+
+
+def _write_files(directory: str | os.PathLike[str], contents: Mapping[str, bytes]) -> tuple[str, ...]:
+    folder = save_folder(directory)
+    for name, content in contents.items():
+        write_file(folder / name, content)
+    return tuple(str(folder / name) for name in contents)

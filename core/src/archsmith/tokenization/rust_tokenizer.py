@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from archsmith.tokenization.special_tokens import AddedToken
     from archsmith.tokenization.truncation import Truncation
 
-__all__ = ["add_tokens", "detached", "import_tokenizers", "load_tokenizer_json", "translated", "variant"]
+__all__ = [
+    "add_tokens",
+    "check_vocabulary",
+    "detached",
+    "import_tokenizers",
+    "load_tokenizer_json",
+    "translated",
+    "variant",
+]
 
 MAX_BYTES = 512 * 2**20
 
@@ -79,7 +87,7 @@ def load_tokenizer_json(path: Path) -> "Tokenizer":
     tokenizers = import_tokenizers()
     raw = read_bytes(path)
     content = parse_json(raw, str(path))
-    _check_vocabulary(content, str(path))
+    check_vocabulary(content, str(path))
     where = f"{str(path)!r} is no tokenizer that tokenizers {tokenizers.__version__} can read"
     with translated(CheckpointCorrupt, where):
         tokenizer: Tokenizer = tokenizers.Tokenizer.from_buffer(raw.removeprefix(b"\xef\xbb\xbf"))
@@ -93,7 +101,8 @@ def load_tokenizer_json(path: Path) -> "Tokenizer":
     return tokenizer
 
 
-def _check_vocabulary(content: Mapping[str, Any], where: str) -> None:
+def check_vocabulary(content: Mapping[str, Any], where: str) -> None:
+    """Refuse a tokenizer.json where tokens share an id, or the unknown token is missing. Raises `CheckpointCorrupt`."""
     model = content.get("model")
     vocabulary = model.get("vocab") if isinstance(model, Mapping) else None
     if not isinstance(model, Mapping) or not isinstance(vocabulary, Mapping):
@@ -120,12 +129,12 @@ def variant(tokenizer: "Tokenizer", cut: "Truncation | None" = None, *, split_sp
     new = import_tokenizers().Tokenizer(tokenizer.model)
     new.normalizer = tokenizer.normalizer
     new.pre_tokenizer = tokenizer.pre_tokenizer
+    if cut is not None:  # before the post-processor, whose tokens it would count even where a call leaves them out
+        new.enable_truncation(cut.max_length, stride=cut.stride, strategy=cut.strategy, direction=cut.direction)
     new.post_processor = tokenizer.post_processor
     new.decoder = tokenizer.decoder
     new.add_tokens([token for _, token in sorted(tokenizer.get_added_tokens_decoder().items())])
     new.encode_special_tokens = split_special or tokenizer.encode_special_tokens
-    if cut is not None:
-        new.enable_truncation(cut.max_length, stride=cut.stride, strategy=cut.strategy, direction=cut.direction)
     return new  # type: ignore[no-any-return]
 
 

@@ -1,11 +1,12 @@
 """How one call to a tokenizer cuts texts that are too long."""
 
 import operator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from archsmith.configuration.fields import shown
-from archsmith.errors import OptionError, did_you_mean
+from archsmith.errors import InputError, OptionError, did_you_mean
 
 __all__ = [
     "HUGE",
@@ -13,6 +14,7 @@ __all__ = [
     "Truncation",
     "TruncationStrategy",
     "check_room",
+    "check_uncut",
     "choice",
     "read_count",
     "read_flags",
@@ -135,3 +137,26 @@ def check_room(cut: Truncation, *, special: int, is_pair: bool) -> None:
             f"stride is {cut.stride}, but {whose} {share} tokens beside the {special} special ones "
             f"(max_length {cut.max_length}); expected a stride below {share}."
         )
+
+
+def check_uncut(cut: Truncation, special: int, lengths: Sequence[tuple[int, int]]) -> None:
+    """Refuse pairs where the text that is not cut leaves too little room for the other.
+
+    Args:
+        cut: The cut, of one text of each pair.
+        special: How many special tokens each row gets.
+        lengths: The tokens of both texts of each pair.
+
+    Raises:
+        InputError: There is too little room.
+    """
+    room = cut.room(special)
+    for row, pair in enumerate(lengths):
+        length = pair[0] if cut.strategy == "only_second" else pair[1]
+        if room - length <= cut.stride and sum(pair) > room:
+            name = "text" if cut.strategy == "only_second" else "text_pair"
+            raise InputError(
+                f"{name}[{row}] has {length} tokens, which truncation={cut.strategy!r} does not cut; of the {room} "
+                f"that max_length={cut.max_length} leaves for a pair, {max(room - length, 0)} remain for the other "
+                f"text, expected more than {cut.stride}. Raise max_length, lower stride, or pass truncation=True."
+            )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     )
     from archsmith_bert.model import BertModel, BertPreTrainedModel
     from archsmith_bert.pretraining import BertForMaskedLM, BertForPreTraining, BertForPreTrainingOutput
-    from archsmith_bert.tokenizer import BertTokenizerFast
+    from archsmith_bert.tokenizer import BertTokenizer, BertTokenizerFast
 
 __all__ = [
     "BertConfig",
@@ -27,6 +27,7 @@ __all__ = [
     "BertForTokenClassification",
     "BertModel",
     "BertPreTrainedModel",
+    "BertTokenizer",
     "BertTokenizerFast",
 ]
 
@@ -43,6 +44,6 @@ __getattr__ = lazy_attributes(
         ],
         "model": ["BertModel", "BertPreTrainedModel"],
         "pretraining": ["BertForMaskedLM", "BertForPreTraining", "BertForPreTrainingOutput"],
-        "tokenizer": ["BertTokenizerFast"],
+        "tokenizer": ["BertTokenizer", "BertTokenizerFast"],
     },
 )

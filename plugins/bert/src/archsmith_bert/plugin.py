@@ -23,6 +23,7 @@ def architectures() -> Iterator[Architecture]:
             "question-answering": "archsmith_bert.heads:BertForQuestionAnswering",
             "multiple-choice": "archsmith_bert.heads:BertForMultipleChoice",
         },
+        tokenizer="archsmith_bert.tokenizer:BertTokenizer",
         tokenizer_fast="archsmith_bert.tokenizer:BertTokenizerFast",
         presets={
             "google-bert/bert-base-uncased": {},

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
         DistilBertForTokenClassification,
     )
     from archsmith_distilbert.model import DistilBertModel, DistilBertPreTrainedModel
-    from archsmith_distilbert.tokenizer import DistilBertTokenizerFast
+    from archsmith_distilbert.tokenizer import DistilBertTokenizer, DistilBertTokenizerFast
 
 __all__ = [
     "DistilBertConfig",
@@ -25,6 +25,7 @@ __all__ = [
     "DistilBertForTokenClassification",
     "DistilBertModel",
     "DistilBertPreTrainedModel",
+    "DistilBertTokenizer",
     "DistilBertTokenizerFast",
 ]
 
@@ -41,6 +42,6 @@ __getattr__ = lazy_attributes(
             "DistilBertForTokenClassification",
         ],
         "model": ["DistilBertModel", "DistilBertPreTrainedModel"],
-        "tokenizer": ["DistilBertTokenizerFast"],
+        "tokenizer": ["DistilBertTokenizer", "DistilBertTokenizerFast"],
     },
 )

@@ -19,6 +19,7 @@ def architectures() -> Iterator[Architecture]:
             "question-answering": "archsmith_distilbert.heads:DistilBertForQuestionAnswering",
             "multiple-choice": "archsmith_distilbert.heads:DistilBertForMultipleChoice",
         },
+        tokenizer="archsmith_distilbert.tokenizer:DistilBertTokenizer",
         tokenizer_fast="archsmith_distilbert.tokenizer:DistilBertTokenizerFast",
         presets={
             "distilbert/distilbert-base-uncased": {},

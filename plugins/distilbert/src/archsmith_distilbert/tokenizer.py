@@ -1,8 +1,14 @@
 """DistilBERT's tokenizer: BERT's, without token types."""
 
-from archsmith.wordpiece import WordPieceTokenizerFast
+from archsmith.wordpiece import WordPieceTokenizer, WordPieceTokenizerFast
 
-__all__ = ["DistilBertTokenizerFast"]
+__all__ = ["DistilBertTokenizer", "DistilBertTokenizerFast"]
+
+
+class DistilBertTokenizer(WordPieceTokenizer):
+    """WordPiece in Python, with ``[CLS] … [SEP]`` around each text."""
+
+    model_input_names = ("input_ids", "attention_mask")
 
 
 class DistilBertTokenizerFast(WordPieceTokenizerFast):
