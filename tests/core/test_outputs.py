@@ -7,7 +7,13 @@ import pytest
 import torch
 from torch.utils import _pytree as pytree
 
-from archsmith import DistilBertConfig, DistilBertForMaskedLM, DistilBertModel
+from archsmith import (
+    DistilBertConfig,
+    DistilBertForMaskedLM,
+    DistilBertForMultipleChoice,
+    DistilBertForQuestionAnswering,
+    DistilBertModel,
+)
 from archsmith.outputs import BaseModelOutput, MaskedLMOutput, ModelOutput
 
 CONFIG = {"vocab_size": 30, "dim": 8, "n_heads": 2, "n_layers": 1, "hidden_dim": 16, "max_position_embeddings": 12}
@@ -115,3 +121,26 @@ def test_compile():
     assert isinstance(one, MaskedLMOutput)
     torch.testing.assert_close(one.logits, other.logits)
     torch.testing.assert_close(one.loss, other.loss)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize(
+    ("cls", "words", "labels"),
+    [
+        (
+            DistilBertForQuestionAnswering,
+            IDS,
+            {"start_positions": torch.tensor([0, 2]), "end_positions": torch.tensor([1, 9])},
+        ),
+        (DistilBertForMultipleChoice, torch.stack([IDS, IDS.flip(1)], 1), {"labels": torch.tensor([0, 1])}),
+    ],
+)
+def test_compile_heads(cls, words, labels):
+    model = cls(DistilBertConfig(**CONFIG)).eval()
+    mask = torch.ones_like(words)
+    mask[1, ..., 2] = 0
+    one = torch.compile(model, backend="aot_eager", fullgraph=True)(words, mask, **labels)
+    other = model(words, mask, **labels)
+    assert one.keys() == other.keys()
+    for name in one:
+        torch.testing.assert_close(one[name], other[name])
