@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from archsmith.checkpoint import Checkpoint, _looks_like
+from archsmith.checkpoint import Checkpoint
 from archsmith.errors import CheckpointCorrupt, CheckpointNotFound, OptionError, did_you_mean
+from archsmith.strictjson import looks_like
 from archsmith.tokenization import rust_tokenizer
 from archsmith.tokenization.rust_tokenizer import translated
 from archsmith.tokenization.settings import TokenizerSettings, read_settings
@@ -204,7 +205,7 @@ def load_wordpiece_vocabulary(path: Path) -> dict[str, int]:
     except UnicodeDecodeError as error:
         raise CheckpointCorrupt(f"{str(path)!r} is not UTF-8 text (byte {error.start}).") from error
     lines = re.split("\r\n|\r|\n", text.rstrip("\r\n"))
-    if hint := _looks_like(text):
+    if hint := looks_like(text):
         raise CheckpointCorrupt(f"{str(path)!r} is no vocabulary.{hint}")
     vocabulary: dict[str, int] = {}
     for number, token in enumerate(lines):
