@@ -6,10 +6,12 @@ import multiprocessing
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import torch
@@ -61,10 +63,6 @@ CASES = {
     "more over fewer": (HALVES, "300"),
     "fewer over more": ("300", HALVES),
 }
-
-
-class Killed(BaseException):
-    """Stands for the end of the process."""
 
 
 class Stopper:
@@ -198,6 +196,63 @@ def test_a_kill_by_the_clock(tmp_path, expected, wait):
         assert value_in(tmp_path) in (1.0, 2.0)
     NEXT.save_pretrained(tmp_path)
     assert (value_in(tmp_path), names(tmp_path)) == (3.0, expected[WHOLE])
+
+
+CALLS = {
+    "renames": "rename,renameat,renameat2",
+    "deletions": "unlink,unlinkat,rmdir",
+    "flushes": "fsync",
+    "writes": "write",
+    "modes": "chmod,fchmodat",
+    "opened files": "openat",
+}
+
+
+def killed_by_strace(save, calls, at) -> int | None:
+    """Fork a child that saves; kill it from outside at one of its calls to the system. None: it can not be traced."""
+    waits, go = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.read(waits, 1)
+            save()
+            os._exit(0)
+        except BaseException:
+            os._exit(7)
+    inject = f"inject={calls}:signal=SIGKILL:when={at}"
+    command = ["strace", "-qq", "-o", os.devnull, "-e", f"trace={calls}", "-e", inject, "-p", str(child)]
+    tracer = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    status = Path(f"/proc/{child}/status")
+    while tracer.poll() is None and "TracerPid:\t0\n" in status.read_text():
+        time.sleep(0.002)
+    traced = tracer.poll() is None
+    os.write(go, b"x")
+    ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    tracer.wait()
+    os.close(waits)
+    os.close(go)
+    return ended if traced else None
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="there is no strace")
+@pytest.mark.parametrize("kind", CALLS)
+def test_a_kill_at_a_system_call(tmp_path, expected, kind):
+    """Nothing in the save knows of this kill: it comes from outside, while one call to the system is under way."""
+    seen, at, ended = [], 0, -9
+    while ended == -9:
+        at += 1
+        folder = tmp_path / f"{at}"
+        OLD.save_pretrained(folder)
+        ended = killed_by_strace(lambda to=folder: NEW.save_pretrained(to, max_shard_size=HALVES), CALLS[kind], at)
+        if ended is None:
+            pytest.skip("strace may not trace here")
+        seen.append(value_in(folder))
+        NEXT.save_pretrained(folder, max_shard_size=WHOLE)
+        assert (value_in(folder), names(folder)) == (3.0, expected[WHOLE])
+    assert ended == 0
+    assert at > 3
+    assert seen == sorted(seen)
+    assert set(seen) <= {1.0, 2.0}
 
 
 def test_a_kill_while_a_configuration_is_saved(tmp_path, monkeypatch):

@@ -18,10 +18,9 @@ __all__ = ["CONFIG_FILE", "Checkpoint", "encode_json", "parse_json", "read_json"
 
 CONFIG_FILE = "config.json"
 
-#: How often a folder is read that is saved to meanwhile.
-_ATTEMPTS = 10
-#: Seconds between the first two attempts; then longer.
-_PAUSE = 0.001
+#: How often a folder is read that is saved anew each time meanwhile, and the seconds between two attempts.
+_ATTEMPTS = 50
+_PAUSE = 0.002
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)
 
 _Result = TypeVar("_Result")
@@ -127,7 +126,7 @@ class Checkpoint:
             except ArchsmithError:
                 if attempt == _ATTEMPTS or not self._changed():
                     raise
-                time.sleep(_PAUSE * attempt)
+                time.sleep(_PAUSE)
             else:
                 if (proves is not None and proves(result)) or not self._changed():
                     return result

@@ -495,7 +495,7 @@ def test_a_file_that_changes_under_every_reader(folder, monkeypatch):
     with pytest.raises(CheckpointCorrupt) as caught:
         DistilBertForMaskedLM.from_pretrained(folder)
     assert str(caught.value) == (
-        f"{str(folder)!r} was saved anew each of the 10 times that it was read. Load it between two saves."
+        f"{str(folder)!r} was saved anew each of the 50 times that it was read. Load it between two saves."
     )
 
 
