@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from archsmith.checkpoint import Checkpoint, encode_json, parse_json, read_json, replacing, save_folder, write_file
+from archsmith.checkpoint import Checkpoint, encode_json, parse_json, read_json
+from archsmith.commit import replacing, save_folder, write_file
 from archsmith.errors import ArchsmithError, CheckpointCorrupt, CheckpointNotFound, SaveFailed
 
 
@@ -79,9 +80,9 @@ def test_finding(tmp_path):
 def test_several_files_are_complete_before_the_first_is_replaced(tmp_path):
     for name in "ab":
         write_file(tmp_path / name, b"old")
-    with replacing(tmp_path / "a", tmp_path / "b") as besides:
-        for beside in besides:
-            beside.write_bytes(b"new")
+    with replacing(tmp_path, ("a", "b")) as staging:
+        for name in "ab":
+            (staging / name).write_bytes(b"new")
         assert [(tmp_path / name).read_bytes() for name in "ab"] == [b"old"] * 2
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a": b"new", "b": b"new"}
 
@@ -90,8 +91,8 @@ def test_a_failure_in_one_file_replaces_none(tmp_path):
     write_file(tmp_path / "a", b"old")
 
     def fail():
-        with replacing(tmp_path / "a", tmp_path / "b") as (one, _):
-            one.write_bytes(b"new")
+        with replacing(tmp_path, ("a", "b")) as staging:
+            (staging / "a").write_bytes(b"new")
             raise SaveFailed("no luck")
 
     with pytest.raises(SaveFailed, match=r"^no luck$"):

@@ -1,29 +1,29 @@
-"""The files of a checkpoint: where they are, which may be read, and how JSON is read and written. Free of torch."""
+"""The files of a checkpoint: where they are, and which may be read. Free of torch."""
 
 import contextlib
-import json
 import os
 import re
-import secrets
 import stat
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, TypeVar
 
-from archsmith.errors import CheckpointCorrupt, CheckpointNotFound, OptionError, SaveFailed
+from archsmith.errors import ArchsmithError, CheckpointCorrupt, CheckpointNotFound, OptionError
+from archsmith.journal import OWN_PREFIX, Journal, is_plain_name
+from archsmith.strictjson import MAX_JSON_BYTES, encode_json, parse_json, read_json, reason
 
-__all__ = ["CONFIG_FILE", "Checkpoint", "encode_json", "read_json", "refuse_remote_code", "write_file"]
+__all__ = ["CONFIG_FILE", "Checkpoint", "encode_json", "parse_json", "read_json", "reason", "refuse_remote_code"]
 
 CONFIG_FILE = "config.json"
-MAX_JSON_BYTES = 16 * 2**20
-MAX_JSON_DEPTH = 64
 
-_JSON_KINDS = {list: "a list", str: "a string", int: "a number", float: "a number", bool: "true or false"}
-_JSON_KINDS |= {type(None): "null"}
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # as JSON escapes it
-_SURROGATE_HALF = re.compile("[\ud800-\udfff]")
+#: How often a folder is read that is saved anew each time meanwhile, and the seconds between two attempts.
+_ATTEMPTS = 50
+_PAUSE = 0.002
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)
+
+_Result = TypeVar("_Result")
 
 
 @dataclass
@@ -49,6 +49,8 @@ class Checkpoint:
     cache_dir: str | os.PathLike[str] | None = None
     local_files_only: bool = False
     _files: dict[str, Path | None] = field(default_factory=dict)
+    _seen: dict[str, object] = field(default_factory=dict)  # what each name led to
+    _journal: Journal | None = None
 
     @classmethod
     def open(
@@ -97,8 +99,40 @@ class Checkpoint:
             HubError: The hub could not be asked.
         """
         if name not in self._files:
-            self._files[name] = self._find(name)
+            self._seen[name] = "refused"  # unless it is found
+            found = self._find(name)
+            self._seen[name] = None if found is None or self.folder is None else _identity(found)
+            self._files[name] = found
         return self._files[name]
+
+    def read_whole(self, read: Callable[[], _Result], *, proves: Callable[[Any], bool] | None = None) -> _Result:
+        """Return what a function reads from several files, all of them from one state of the folder.
+
+        If the files were saved anew while it read, what it read or raised does not count, and it reads again.
+
+        Args:
+            read: It finds every file by this checkpoint.
+            proves: Tells from what was read that it belongs together, whatever happened meanwhile; None: nothing does.
+
+        Raises:
+            CheckpointCorrupt: The folder changes faster than it can be read.
+            ArchsmithError: As ``read``.
+        """
+        for attempt in range(1, _ATTEMPTS + 1):
+            self._files.clear()
+            self._seen.clear()
+            try:
+                result = read()
+            except ArchsmithError:
+                if attempt == _ATTEMPTS or not self._changed():
+                    raise
+                time.sleep(_PAUSE)
+            else:
+                if (proves is not None and proves(result)) or not self._changed():
+                    return result
+        raise CheckpointCorrupt(
+            f"{self.source!r} was saved anew each of the {_ATTEMPTS} times that it was read. Load it between two saves."
+        )
 
     def path(self, name: str) -> Path:
         """Return the path of one file that must be there.
@@ -118,12 +152,17 @@ class Checkpoint:
         return read_json(self.path(name), max_bytes=max_bytes)
 
     def _find(self, name: str) -> Path | None:
-        if Path(name).name != name or "\\" in name or "\0" in name or name in ("", ".", ".."):
+        if not is_plain_name(name):
             raise CheckpointCorrupt(
                 f"{self.source!r} refers to a file {name!r}; expected a plain file name without a folder."
             )
         if self.folder is not None:
-            path = self.folder / self.subfolder / name
+            folder = self.folder / self.subfolder
+            if not self._files:
+                self._journal = Journal.read(folder)
+            path = self._journal.find(name) if self._journal else folder / name
+            if path is None:
+                return None
             mode = mode_of(path)
             if mode is None:
                 if path.is_symlink():
@@ -139,6 +178,16 @@ class Checkpoint:
             self.revision = hub.commit_of(found, self.subfolder) or self.revision
         return found
 
+    def _changed(self) -> bool:
+        """Return whether a name that was looked up leads to something else by now."""
+        again = Checkpoint(self.source, self.folder, self.subfolder)
+        for name in self._seen if self.folder is not None else ():
+            with contextlib.suppress(CheckpointCorrupt):
+                again.find(name)
+            if again._seen[name] != self._seen[name]:
+                return True
+        return False
+
     def listing(self) -> str:
         """Return a sentence that says what there is instead of a missing file, as far as it is known."""
         if self.folder is None:
@@ -150,6 +199,7 @@ class Checkpoint:
             names = sorted(entry.name for entry in (self.folder / self.subfolder).iterdir())
         except OSError:
             return ""
+        names = [name for name in names if not name.startswith(OWN_PREFIX)]
         shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")  # noqa: PLR2004
         return f" It holds: {shown or 'nothing'}."
 
@@ -165,128 +215,6 @@ def refuse_remote_code(trust_remote_code: object) -> None:
             "trust_remote_code is refused: archsmith never runs code that comes with a checkpoint. "
             "Install the plugin that provides the architecture instead."
         )
-
-
-def read_json(path: Path, *, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:
-    """Read a JSON file that holds an object.
-
-    Args:
-        path: A regular file.
-        max_bytes: Refuse a larger one.
-
-    Raises:
-        CheckpointCorrupt: The file is too large, too deeply nested, not UTF-8, not JSON, not an object, names a key
-            twice, or holds a number that JSON does not have (NaN, Infinity).
-    """
-    try:
-        with path.open("rb") as file:
-            raw = file.read(max_bytes + 1)
-    except OSError as error:
-        raise CheckpointCorrupt(f"{str(path)!r} can not be read: {reason(error)}.") from error
-    if len(raw) > max_bytes:
-        raise CheckpointCorrupt(f"{str(path)!r} is larger than {max_bytes:,} bytes; too large for a file of its kind.")
-    return parse_json(raw, str(path))
-
-
-def parse_json(raw: bytes, where: str) -> dict[str, Any]:
-    """Parse a JSON object strictly. Raises `CheckpointCorrupt` as `read_json`; ``where`` names the file."""
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise CheckpointCorrupt(f"{where!r} is not UTF-8 text (byte {error.start}).") from error
-    try:
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_finite)
-    except RecursionError as error:
-        raise CheckpointCorrupt(f"{where!r} is nested deeper than {MAX_JSON_DEPTH} levels.") from error
-    except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise CheckpointCorrupt(f"{where!r} is not JSON: {error.msg} ({place}).{_looks_like(text)}") from error
-    except ValueError as error:
-        raise CheckpointCorrupt(f"{where!r}: {error}.") from error
-    if not isinstance(value, dict):
-        raise CheckpointCorrupt(f"{where!r} must hold a JSON object, but holds {_JSON_KINDS[type(value)]}.")
-    if _depth_exceeds(value, MAX_JSON_DEPTH):
-        raise CheckpointCorrupt(f"{where!r} is nested deeper than {MAX_JSON_DEPTH} levels.")
-    if _SURROGATE.search(text) and (half := _half_character(value)):
-        raise CheckpointCorrupt(f"{where!r} holds {half!r}, which is half a character and no text.")
-    return value
-
-
-def encode_json(value: Mapping[str, Any]) -> bytes:
-    """Return sorted JSON with a two-space indent and a final newline, as UTF-8."""
-    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Put a file in place whole. Raises `SaveFailed`; then nothing was replaced, and nothing is left beside it."""
-    with replacing(path) as (beside,):
-        beside.write_bytes(content)
-
-
-@contextlib.contextmanager
-def replacing(*paths: Path) -> Iterator[list[Path]]:
-    """Yield a new, empty file beside each path; on success flush all to disk, then rename one after the other.
-
-    A link is replaced, never written through; the mode follows the umask.
-
-    Args:
-        *paths: Files of one folder, in the order in which they are to be replaced.
-
-    Raises:
-        SaveFailed: The system refused; the old files stand, and the new ones are deleted.
-    """
-    besides = [path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.tmp") for path in paths]
-    for path in paths:
-        if path.is_dir() and not path.is_symlink():
-            raise SaveFailed(f"{str(path)!r} can not be written: a folder has that name. Move it away.")
-    try:
-        for beside in besides:
-            os.close(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
-        mode = besides[0].stat().st_mode
-        yield besides
-        for beside in besides:
-            beside.chmod(mode)  # safetensors puts a private file of its own in place of an empty one
-            with beside.open("rb+") as file:
-                os.fsync(file.fileno())
-        for path, beside in zip(paths, besides, strict=True):
-            beside.replace(path)
-        _flush_folder(paths[0].parent)
-    except SaveFailed:
-        raise
-    except (OSError, ValueError) as error:
-        what = paths[0] if len(paths) == 1 else paths[0].parent
-        raise SaveFailed(f"{str(what)!r} can not be written: {reason(error)}.") from error
-    finally:
-        for beside in besides:
-            with contextlib.suppress(OSError, ValueError):
-                beside.unlink()
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make renames durable. Where a folder can not be flushed, the system's own order has to do."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-def save_folder(save_directory: str | os.PathLike[str]) -> Path:
-    """Make the folder that a save goes to, if it is not there.
-
-    Raises:
-        SaveFailed: It can not be made, or something else has its name.
-        OptionError: It is no path.
-    """
-    folder = local_path("save_directory", save_directory)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
-        raise SaveFailed(f"the folder {str(folder)!r} can not be made: something else has that name.") from error
-    except (OSError, ValueError) as error:
-        raise SaveFailed(f"the folder {str(folder)!r} can not be made: {reason(error)}.") from error
-    return folder
 
 
 def local_path(what: str, value: str | os.PathLike[str]) -> Path:
@@ -326,9 +254,12 @@ def working_directory() -> str:
         return "deleted"
 
 
-def reason(error: Exception) -> str:
-    """Return why the system refused something."""
-    return getattr(error, "strerror", None) or str(error)
+def _identity(path: Path) -> object:
+    try:
+        status = path.stat()
+    except OSError:
+        return "refused"  # it is gone again
+    return path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _kind(mode: int) -> str:
@@ -337,56 +268,3 @@ def _kind(mode: int) -> str:
     if stat.S_ISREG(mode):
         return "a file"
     return "a pipe" if stat.S_ISFIFO(mode) else "a device or a socket"
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise ValueError(f"the key {twice!r} stands twice in one object")
-    return value
-
-
-def _no_constant(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not a JSON number")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if number in (float("inf"), float("-inf")):
-        raise ValueError(f"the number {text[:40]} is too large")
-    return number
-
-
-def _looks_like(text: str) -> str:
-    start = text.lstrip()[:40].lower()
-    if not start:
-        return " The file is empty."
-    if start.startswith("version https://git-lfs"):
-        return " It is a Git LFS pointer; fetch the real file with: git lfs pull"
-    if start.startswith(("<!doctype", "<html")):
-        return " It is a web page; the download went wrong."
-    return ""
-
-
-def _half_character(value: Any) -> str | None:
-    """Return a key or a text that UTF-8 can not hold, because it has one half of a surrogate pair."""
-    if isinstance(value, str):
-        return value[:40] if _SURROGATE_HALF.search(value) else None
-    children = [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []
-    return next((half for child in children if (half := _half_character(child)) is not None), None)
-
-
-def _depth_exceeds(value: Any, limit: int) -> bool:
-    level = [value]
-    for _ in range(limit):
-        level = [
-            child
-            for parent in level
-            for child in (parent.values() if isinstance(parent, dict) else parent)
-            if isinstance(child, dict | list)
-        ]
-        if not level:
-            return False
-    return True

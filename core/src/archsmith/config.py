@@ -17,9 +17,8 @@ from archsmith.checkpoint import (
     mode_of,
     read_json,
     refuse_remote_code,
-    save_folder,
-    write_file,
 )
+from archsmith.commit import save_folder, write_file
 from archsmith.configuration.fields import (
     Activation,
     Count,
@@ -381,8 +380,8 @@ def load_config_file(id_or_path: str | os.PathLike[str], **hub_options: Any) -> 
     if stat.S_ISREG(mode_of(path) or 0):
         return read_json(path), str(path)
     checkpoint = Checkpoint.open(id_or_path, **hub_options)
-    path = checkpoint.path(CONFIG_FILE)
-    return checkpoint.read_json(CONFIG_FILE), str(path)
+    values = checkpoint.read_whole(lambda: checkpoint.read_json(CONFIG_FILE))
+    return values, str(checkpoint.path(CONFIG_FILE))
 
 
 def _pop_labels(values: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self, TypeVar
 import torch
 from torch import nn
 
-from archsmith.checkpoint import CONFIG_FILE, Checkpoint, encode_json, refuse_remote_code
+from archsmith.checkpoint import CONFIG_FILE, Checkpoint, refuse_remote_code
 from archsmith.config import PreTrainedConfig
 from archsmith.errors import (
     ConfigError,
@@ -198,19 +198,18 @@ class PreTrainedModel(nn.Module, metaclass=ModelType):
         attention = attention_name(attn_implementation)
         mapped = flag_from("mmap", os.name != "nt" if mmap is None else mmap)
         checked = flag_from("check_finite", check_finite)
-        model, weights, match = cls._match(checkpoint, config, allow_new, allow_unused, overrides)
-        model.set_attn_implementation(attention)
-        load_tensors(
-            model,
-            weights,
-            match,
-            dtype=target_dtype,
-            device=target_device,
-            mmap=mapped,
-            check_finite=checked,
-        )
-        announce(type(model).__name__, weights, match.report)
-        return model.eval()
+
+        def read() -> tuple[Self, Weights, LoadReport]:
+            model, weights, match = cls._match(checkpoint, config, allow_new, allow_unused, overrides)
+            model.set_attn_implementation(attention)
+            load_tensors(
+                model, weights, match, dtype=target_dtype, device=target_device, mmap=mapped, check_finite=checked
+            )
+            return model, weights, match.report
+
+        found: tuple[Self, Weights, LoadReport] = checkpoint.read_whole(read, proves=lambda found: found[1].one_save)
+        announce(type(found[0]).__name__, *found[1:])
+        return found[0].eval()
 
     @classmethod
     def match_pretrained(
@@ -240,7 +239,8 @@ class PreTrainedModel(nn.Module, metaclass=ModelType):
             cache_dir=cache_dir,
             local_files_only=local_files_only,
         )
-        return cls._match(checkpoint, config, allow_new, allow_unused, overrides)[2].report
+        found = checkpoint.read_whole(lambda: cls._match(checkpoint, config, allow_new, allow_unused, overrides))
+        return found[2].report
 
     @classmethod
     def _match(
@@ -249,12 +249,13 @@ class PreTrainedModel(nn.Module, metaclass=ModelType):
         config: PreTrainedConfig | None,
         allow_new: Sequence[str],
         allow_unused: Sequence[str],
-        overrides: dict[str, Any],
+        overrides: Mapping[str, Any],
     ) -> tuple[Self, Weights, Match]:
         """Read configuration and headers, build the model on the meta device, and match the two."""
         refuse_abstract(cls)
         new, unused = patterns_from("allow_new", allow_new), patterns_from("allow_unused", allow_unused)
-        options = {name: overrides.pop(name) for name in model_options(cls) if name in overrides}
+        options = {name: overrides[name] for name in model_options(cls) if name in overrides}
+        overrides = {name: value for name, value in overrides.items() if name not in options}
         refuse_unknown_overrides(cls, overrides)
         found = checkpoint.find(CONFIG_FILE)
         values = checkpoint.read_json(CONFIG_FILE) if found else {}
@@ -268,7 +269,7 @@ class PreTrainedModel(nn.Module, metaclass=ModelType):
                 )
             config = copy.deepcopy(config)
             config.update(**overrides)
-        weights = find_weights(checkpoint)
+        weights = find_weights(checkpoint).beside(values, str(found))
         model = _built(cls, config, options, weights, source=str(found or checkpoint.source))
         saved_from = values.get("architectures")
         same_class = isinstance(saved_from, list) and cls.__name__ in saved_from
@@ -294,7 +295,7 @@ class PreTrainedModel(nn.Module, metaclass=ModelType):
 
         config = copy.deepcopy(self.config)
         config.update(architectures=[type(self).__name__], dtype=str(self.dtype).removeprefix("torch."))
-        save_model(state_to_save(self), encode_json(config.to_file_dict()), type(self), save_directory, max_shard_size)
+        save_model(state_to_save(self), config.to_file_dict(), type(self), save_directory, max_shard_size)
 
     # ---- facts ----------------------------------------------------------------------------------------------
 

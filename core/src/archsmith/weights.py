@@ -1,15 +1,16 @@
 """Weights in safetensors files: which tensors there are (read from the headers alone), and the tensors themselves."""
 
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import mul
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archsmith.checkpoint import Checkpoint, parse_json, read_json, reason
+from archsmith.checkpoint import CONFIG_FILE, Checkpoint, parse_json, read_json, reason
 from archsmith.errors import CheckpointCorrupt, CheckpointNotFound
 
 if TYPE_CHECKING:
@@ -68,12 +69,33 @@ class Weights:
         files: The safetensors files, in the order of their names.
         tensors: Key → what the header says.
         metadata: ``__metadata__`` of the first file.
+        save_ids: The save that each file comes from, as far as it says so.
+        one_save: Whether all files, and the config.json beside them, say that they come from one save.
     """
 
     source: str
     files: tuple[Path, ...]
     tensors: Mapping[str, TensorInfo]
     metadata: Mapping[str, str] = field(default_factory=dict)
+    save_ids: Mapping[Path, str | None] = field(default_factory=dict)
+    one_save: bool = False
+
+    def beside(self, config: Mapping[str, Any], config_file: str) -> "Weights":
+        """Return these weights after checking that they come from the same save as the config.json beside them.
+
+        Raises:
+            CheckpointCorrupt: Both say which save they come from, and it is not one.
+        """
+        said = config.get("archsmith")
+        expected = said.get("save_id") if isinstance(said, dict) else None
+        for path, found in self.save_ids.items():
+            if None not in (expected, found) and found != expected:
+                raise CheckpointCorrupt(
+                    f"{str(path)!r} and {config_file!r} come from different saves: their save_id is {found!r} and "
+                    f"{expected!r}. Restore the one that is out of date; if they do belong together, delete save_id "
+                    f"from {CONFIG_FILE}."
+                )
+        return replace(self, one_save=expected is not None and None not in self.save_ids.values())
 
     def load(self, names: Iterable[str], *, mmap: bool = True) -> dict[str, "torch.Tensor"]:
         """Return tensors by key, mapped from the files without a copy (or, with ``mmap=False``, read into memory).
@@ -81,25 +103,37 @@ class Weights:
         Raises:
             CheckpointCorrupt: A file changed or broke since its header was read.
         """
-        from safetensors import SafetensorError, safe_open
+        from safetensors import SafetensorError
 
         by_file: dict[Path, list[str]] = {}
         for name in names:
             by_file.setdefault(self.tensors[name].file, []).append(name)
         loaded: dict[str, torch.Tensor] = {}
         for path, keys in by_file.items():
+            file = self._open(path)
             try:
-                with safe_open(path, framework="pt") as file:
-                    for key in keys:
-                        tensor = file.get_tensor(key)
-                        if tuple(tensor.shape) != self.tensors[key].shape:
-                            raise _corrupt(path, f"{key!r} changed while it was read")
-                        loaded[key] = tensor if mmap else tensor.clone()
+                for key in keys:
+                    tensor = file.get_tensor(key)
+                    if tuple(tensor.shape) != self.tensors[key].shape:
+                        raise _corrupt(path, f"{key!r} changed while it was read")
+                    loaded[key] = tensor if mmap else tensor.clone()
             except CheckpointCorrupt:
                 raise
             except (SafetensorError, OSError, RuntimeError, ValueError) as error:
                 raise CheckpointCorrupt(f"{str(path)!r} can not be read: {reason(error)}.") from error
         return loaded
+
+    def _open(self, path: Path) -> Any:
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            file: Any = safe_open(path, framework="pt")
+            metadata = file.metadata() or {}
+        except (SafetensorError, OSError, RuntimeError, ValueError) as error:
+            raise CheckpointCorrupt(f"{str(path)!r} can not be read: {reason(error)}.") from error
+        if _save_id(metadata) != self.save_ids.get(path):
+            raise _corrupt(path, "it was saved anew while it was read")
+        return file
 
 
 def find_weights(checkpoint: Checkpoint) -> Weights:
@@ -118,7 +152,7 @@ def find_weights(checkpoint: Checkpoint) -> Weights:
         )
     if single:
         tensors, metadata = read_header(single)
-        return Weights(checkpoint.source, (single,), tensors, metadata)
+        return Weights(checkpoint.source, (single,), tensors, metadata, {single: _save_id(metadata)})
     if index:
         return _sharded(checkpoint, index)
     raise CheckpointNotFound(_no_weights(checkpoint), source=checkpoint.source)
@@ -146,6 +180,7 @@ def _sharded(checkpoint: Checkpoint, index: Path) -> Weights:
     tensors: dict[str, TensorInfo] = {}
     files: list[Path] = []
     metadata: dict[str, str] = {}
+    save_ids: dict[Path, str | None] = {}
     for name in sorted(set(weight_map.values())):
         path = checkpoint.find(name)
         if path is None:
@@ -153,6 +188,7 @@ def _sharded(checkpoint: Checkpoint, index: Path) -> Weights:
         files.append(path)
         found, said = read_header(path)
         metadata = metadata or said
+        save_ids[path] = _save_id(said)
         for key, info in found.items():
             if weight_map.get(key) != name:
                 where = f"puts it in {weight_map[key]!r}" if key in weight_map else "does not name it"
@@ -161,7 +197,27 @@ def _sharded(checkpoint: Checkpoint, index: Path) -> Weights:
     for key, name in weight_map.items():
         if key not in tensors:
             raise CheckpointCorrupt(f"{str(index)!r} says that {key!r} is in {name!r}, but it is not.")
-    return Weights(checkpoint.source, tuple(files), tensors, metadata)
+    _check_one_save(save_ids)
+    return Weights(checkpoint.source, tuple(files), tensors, metadata, save_ids)
+
+
+def _check_one_save(save_ids: Mapping[Path, str | None]) -> None:
+    said = {save_id: path for path, save_id in save_ids.items() if save_id is not None}
+    if len(said) > 1:
+        (one, first), (other, second) = list(said.items())[:2]
+        raise CheckpointCorrupt(
+            f"{str(first)!r} and {str(second)!r} come from different saves: their save_id is {one!r} and {other!r}. "
+            "Restore the shards of one save."
+        )
+
+
+def _save_id(metadata: Mapping[str, str]) -> str | None:
+    """Return the save that a file says it comes from; what another program wrote in its place says nothing."""
+    try:
+        found = parse_json(metadata.get("archsmith", "{}").encode(), "__metadata__").get("save_id")
+    except (CheckpointCorrupt, UnicodeEncodeError):
+        return None
+    return found if isinstance(found, str) else None
 
 
 def read_header(path: Path) -> tuple[dict[str, TensorInfo], dict[str, str]]:
@@ -177,7 +233,7 @@ def read_header(path: Path) -> tuple[dict[str, TensorInfo], dict[str, str]]:
         with path.open("rb") as file:
             start = file.read(8)
             length = int.from_bytes(start, "little")
-            size = path.stat().st_size
+            size = os.fstat(file.fileno()).st_size
             if len(start) < 8 or length > min(size - 8, _MAX_HEADER_BYTES):  # noqa: PLR2004
                 raise _corrupt(path, f"it is not a safetensors file, or it is cut short ({size:,} bytes)", start)
             raw = file.read(length)

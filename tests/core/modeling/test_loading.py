@@ -22,8 +22,17 @@ from archsmith import (
     PreTrainedConfig,
     PreTrainedModel,
 )
+from archsmith.checkpoint import Checkpoint
 from archsmith.config import Size, field
-from archsmith.errors import ArchsmithWarning, ConfigError, OptionError, PluginBroken, WeightsMismatch
+from archsmith.errors import (
+    ArchsmithWarning,
+    CheckpointCorrupt,
+    ConfigError,
+    OptionError,
+    PluginBroken,
+    WeightsMismatch,
+)
+from archsmith.weights import find_weights
 
 CONFIG = {"vocab_size": 30, "dim": 8, "n_heads": 2, "n_layers": 1, "hidden_dim": 16, "max_position_embeddings": 12}
 
@@ -454,21 +463,50 @@ def test_building_and_loading_in_many_threads(folder):
     assert not faults
 
 
-def test_a_file_that_changes_under_the_reader(folder, monkeypatch):
+def test_a_file_that_changes_under_the_reader_is_read_again(folder, monkeypatch):
+    from archsmith import weights
+
+    sound, calls = weights.find_weights, []
+
+    def then_changed(checkpoint):
+        found = sound(checkpoint)
+        if not calls:
+            tensors = load_file(folder / "model.safetensors")
+            save_file({name: tensor + 1 for name, tensor in tensors.items()}, folder / "model.safetensors")
+        calls.append(1)
+        return found
+
+    before = DistilBertForMaskedLM.from_pretrained(folder).state_dict()
+    monkeypatch.setattr("archsmith.model.find_weights", then_changed)
+    after = DistilBertForMaskedLM.from_pretrained(folder).state_dict()
+    assert len(calls) == 2
+    assert all(torch.equal(tensor + 1, after[name]) for name, tensor in before.items())
+
+
+def test_a_file_that_changes_under_every_reader(folder, monkeypatch):
     from archsmith import weights
 
     sound = weights.find_weights
 
     def then_changed(checkpoint):
         found = sound(checkpoint)
-        tensors = load_file(folder / "model.safetensors")
-        save_file({name: torch.zeros(1) for name in tensors}, folder / "model.safetensors")
+        save_file(load_file(folder / "model.safetensors"), folder / "model.safetensors")
         return found
 
     monkeypatch.setattr("archsmith.model.find_weights", then_changed)
-    with pytest.raises(Exception, match="changed while it was read") as caught:
+    with pytest.raises(CheckpointCorrupt) as caught:
         DistilBertForMaskedLM.from_pretrained(folder)
-    assert type(caught.value).__name__ == "CheckpointCorrupt"
+    assert str(caught.value) == (
+        f"{str(folder)!r} was saved anew each of the 50 times that it was read. Load it between two saves."
+    )
+
+
+def test_a_tensor_that_changes_its_shape_before_it_is_read(folder):
+    found = find_weights(Checkpoint.open(folder))
+    tensors = load_file(folder / "model.safetensors")
+    save_file({name: torch.zeros(1) for name in tensors}, folder / "model.safetensors")
+    with pytest.raises(CheckpointCorrupt, match="saved anew while it was read"):
+        found.load(tensors)
 
 
 def test_nothing_of_a_checkpoint_is_run(folder):

@@ -1,16 +1,18 @@
-"""Write a model's files: the weights first, then config.json, then delete what they supersede."""
+"""Write a model's files: the weights and config.json, in place of all that an earlier save wrote."""
 
 import os
 import re
+import secrets
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from archsmith.checkpoint import CONFIG_FILE, encode_json, reason, replacing, save_folder
+from archsmith.checkpoint import CONFIG_FILE, encode_json
+from archsmith.commit import do, replacing, save_folder
 from archsmith.errors import InputError, OptionError, SaveFailed
 from archsmith.weights import INDEX_FILE, WEIGHTS_FILE, WEIGHTS_PATTERN, encode_metadata
 
@@ -24,7 +26,7 @@ _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "K
 
 def save_model(
     state: dict[str, Tensor],
-    config: bytes,
+    config: dict[str, Any],
     model_class: type,
     save_directory: str | os.PathLike[str],
     max_shard_size: int | str,
@@ -39,30 +41,15 @@ def save_model(
 
     shards = _shards(state, parse_size(max_shard_size))
     folder = save_folder(save_directory)
-    metadata = encode_metadata(registry.provenance(model_class))
+    provenance = registry.provenance(model_class) | {"save_id": secrets.token_hex(16)}
     contents = {INDEX_FILE: _index(shards)} if len(shards) > 1 else {}
-    contents[CONFIG_FILE] = config
-    names = [*shards, *contents]
-    with replacing(*(folder / name for name in names)) as besides:
-        for name, beside in zip(names, besides, strict=True):
-            if name in shards:
-                _write_tensors(beside, shards[name], metadata)
-            else:
-                beside.write_bytes(contents[name])
-    _delete_superseded(folder, set(names))
-
-
-def _delete_superseded(folder: Path, keep: set[str]) -> None:
-    """Delete the weights of an older save that the new one did not replace."""
-    try:
-        paths = [path for path in folder.iterdir() if WEIGHTS_PATTERN.fullmatch(path.name) and path.name not in keep]
-        for path in paths:
-            path.unlink()
-    except OSError as error:
-        raise SaveFailed(
-            f"{str(folder)!r}: the new checkpoint is complete, but superseded weights can not be deleted: "
-            f"{reason(error)}. Delete by hand what is older."
-        ) from error
+    contents[CONFIG_FILE] = encode_json({**config, "archsmith": provenance})
+    metadata = encode_metadata(provenance)
+    with replacing(folder, [*shards, *contents], superseded=WEIGHTS_PATTERN) as staging:
+        for name, tensors in shards.items():
+            _write_tensors(staging / name, tensors, metadata)
+        for name, content in contents.items():
+            do((staging / name).write_bytes, content)
 
 
 def state_to_save(model: "PreTrainedModel") -> dict[str, Tensor]:
@@ -128,6 +115,6 @@ def _index(shards: dict[str, dict[str, Tensor]]) -> bytes:
 
 def _write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     try:
-        save_file(tensors, path, metadata=metadata)
+        do(save_file, tensors, path, metadata=metadata)  # by a temporary file beside it: in the save's own folder
     except (SafetensorError, RuntimeError, ValueError) as error:
-        raise SaveFailed(f"{str(path.parent)!r}: the weights can not be written: {error}.") from error
+        raise SaveFailed(f"{str(path.parent.parent)!r}: the weights can not be written: {error}.") from error

@@ -5,7 +5,8 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, Self
 
-from archsmith.checkpoint import Checkpoint, encode_json, refuse_remote_code, save_folder, write_file
+from archsmith.checkpoint import Checkpoint, encode_json, refuse_remote_code
+from archsmith.commit import save_folder, write_files
 from archsmith.errors import OptionError
 from archsmith.tokenization.settings import (
     SPECIAL_TOKENS_FILE,
@@ -63,13 +64,17 @@ class SavedTokenizer(TokenVocabulary):
             local_files_only=local_files_only,
             subfolder=subfolder,
         )
+        return checkpoint.read_whole(lambda: cls._read(checkpoint, overrides))
+
+    @classmethod
+    def _read(cls, checkpoint: Checkpoint, overrides: Mapping[str, Any]) -> Self:
         values, where = load_tokenizer_config(checkpoint, needs_added=cls._needs_added_tokens(checkpoint))
         known, extra = split_settings(cls.Settings, values, where=where)
-        arguments, inert = cls._open(checkpoint, known | overrides)
+        arguments, inert = cls._open(checkpoint, {**known, **overrides})
         for name in overrides.keys() & inert.keys():
             raise OptionError(f"{name}={overrides[name]!r} can have no effect: {inert[name]}.")
         settings = {name: value for name, value in known.items() if name not in inert}
-        tokenizer = cls(**arguments, **(settings | overrides))
+        tokenizer = cls(**arguments, **{**settings, **overrides})
         tokenizer.extra = extra | {name: values[name] for name in inert if name in values}
         return tokenizer
 
@@ -160,6 +165,5 @@ class SavedTokenizer(TokenVocabulary):
 
 def _write_files(directory: str | os.PathLike[str], contents: Mapping[str, bytes]) -> tuple[str, ...]:
     folder = save_folder(directory)
-    for name, content in contents.items():
-        write_file(folder / name, content)
+    write_files(folder, contents)
     return tuple(str(folder / name) for name in contents)

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from archsmith.checkpoint import _looks_like
 from archsmith.errors import CheckpointCorrupt, OptionError, did_you_mean
+from archsmith.strictjson import looks_like
 from archsmith.tokenization.rust_tokenizer import read_bytes
 from archsmith.tokenization.settings import TokenizerSettings
 from archsmith.tokenization.special_tokens import read_token
@@ -55,7 +55,7 @@ def load_wordpiece_vocabulary(path: Path) -> dict[str, int]:
     except UnicodeDecodeError as error:
         raise CheckpointCorrupt(f"{str(path)!r} is not UTF-8 text (byte {error.start}).") from error
     lines = re.split("\r\n|\r|\n", text.rstrip("\r\n"))
-    if hint := _looks_like(text):
+    if hint := looks_like(text):
         raise CheckpointCorrupt(f"{str(path)!r} is no vocabulary.{hint}")
     vocabulary: dict[str, int] = {}
     for number, token in enumerate(lines):

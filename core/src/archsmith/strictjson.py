@@ -1,0 +1,128 @@
+"""JSON as the files of a checkpoint hold it: read strictly, within limits, and written in one way. Free of torch."""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from archsmith.errors import CheckpointCorrupt
+
+__all__ = ["MAX_JSON_BYTES", "encode_json", "looks_like", "parse_json", "read_json", "reason"]
+
+MAX_JSON_BYTES = 16 * 2**20
+MAX_JSON_DEPTH = 64
+
+_JSON_KINDS = {list: "a list", str: "a string", int: "a number", float: "a number", bool: "true or false"}
+_JSON_KINDS |= {type(None): "null"}
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # as JSON escapes it
+_SURROGATE_HALF = re.compile("[\ud800-\udfff]")
+
+
+def read_json(path: Path, *, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:
+    """Read a JSON file that holds an object.
+
+    Args:
+        path: A regular file.
+        max_bytes: Refuse a larger one.
+
+    Raises:
+        CheckpointCorrupt: The file is too large, too deeply nested, not UTF-8, not JSON, not an object, names a key
+            twice, or holds a number that JSON does not have (NaN, Infinity).
+    """
+    try:
+        with path.open("rb") as file:
+            raw = file.read(max_bytes + 1)
+    except OSError as error:
+        raise CheckpointCorrupt(f"{str(path)!r} can not be read: {reason(error)}.") from error
+    if len(raw) > max_bytes:
+        raise CheckpointCorrupt(f"{str(path)!r} is larger than {max_bytes:,} bytes; too large for a file of its kind.")
+    return parse_json(raw, str(path))
+
+
+def parse_json(raw: bytes, where: str) -> dict[str, Any]:
+    """Parse a JSON object strictly. Raises `CheckpointCorrupt` as `read_json`; ``where`` names the file."""
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CheckpointCorrupt(f"{where!r} is not UTF-8 text (byte {error.start}).") from error
+    try:
+        value = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_finite)
+    except RecursionError as error:
+        raise CheckpointCorrupt(f"{where!r} is nested deeper than {MAX_JSON_DEPTH} levels.") from error
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise CheckpointCorrupt(f"{where!r} is not JSON: {error.msg} ({place}).{looks_like(text)}") from error
+    except ValueError as error:
+        raise CheckpointCorrupt(f"{where!r}: {error}.") from error
+    if not isinstance(value, dict):
+        raise CheckpointCorrupt(f"{where!r} must hold a JSON object, but holds {_JSON_KINDS[type(value)]}.")
+    if _depth_exceeds(value, MAX_JSON_DEPTH):
+        raise CheckpointCorrupt(f"{where!r} is nested deeper than {MAX_JSON_DEPTH} levels.")
+    if _SURROGATE.search(text) and (half := _half_character(value)):
+        raise CheckpointCorrupt(f"{where!r} holds {half!r}, which is half a character and no text.")
+    return value
+
+
+def encode_json(value: Mapping[str, Any]) -> bytes:
+    """Return sorted JSON with a two-space indent and a final newline, as UTF-8."""
+    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def reason(error: Exception) -> str:
+    """Return why the system refused something."""
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise ValueError(f"the key {twice!r} stands twice in one object")
+    return value
+
+
+def _no_constant(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not a JSON number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError(f"the number {text[:40]} is too large")
+    return number
+
+
+def looks_like(text: str) -> str:
+    """Return a sentence on what a file holds instead of what it should, if that is known; else nothing."""
+    start = text.lstrip()[:40].lower()
+    if not start:
+        return " The file is empty."
+    if start.startswith("version https://git-lfs"):
+        return " It is a Git LFS pointer; fetch the real file with: git lfs pull"
+    if start.startswith(("<!doctype", "<html")):
+        return " It is a web page; the download went wrong."
+    return ""
+
+
+def _half_character(value: Any) -> str | None:
+    """Return a key or a text that UTF-8 can not hold, because it has one half of a surrogate pair."""
+    if isinstance(value, str):
+        return value[:40] if _SURROGATE_HALF.search(value) else None
+    children = [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []
+    return next((half for child in children if (half := _half_character(child)) is not None), None)
+
+
+def _depth_exceeds(value: Any, limit: int) -> bool:
+    level = [value]
+    for _ in range(limit):
+        level = [
+            child
+            for parent in level
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return False
+    return True
