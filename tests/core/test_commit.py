@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import archsmith.modeling.saving
-from archsmith import DistilBertConfig, DistilBertModel, commit
+from archsmith import DistilBertConfig, DistilBertModel, DistilBertTokenizerFast, commit
 from archsmith.checkpoint import Checkpoint
 from archsmith.commit import LOCK_FILE, replacing, write_file, write_files
 from archsmith.errors import CheckpointCorrupt, CheckpointNotFound, SaveFailed
@@ -562,3 +562,28 @@ def test_a_lock_that_a_killed_writer_left(tmp_path):
     (tmp_path / LOCK_FILE).write_text("")
     write_files(tmp_path, {"a": b"1", "b": b"2"})
     assert names(tmp_path) == {"a", "b"}
+
+
+# ---- tokenizers -----------------------------------------------------------------------------------------------
+
+
+def test_a_kill_before_every_step_of_a_tokenizers_save(tmp_path, monkeypatch):
+    tokenizers = []
+    for words in (["a"], ["b", "c"]):
+        (tmp_path / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]))
+        tokenizers.append(DistilBertTokenizerFast(vocab_file=tmp_path / "vocab.txt", model_max_length=len(words)))
+    old, new = tokenizers
+    at, status, seen = 0, 9, []
+    while status == 9:
+        at += 1
+        folder = tmp_path / str(at)
+        old.save_pretrained(folder)
+        with monkeypatch.context() as patch:
+            stopped(patch, Stopper(at))
+            status = in_a_child(lambda folder=folder: new.save_pretrained(folder))
+        found = DistilBertTokenizerFast.from_pretrained(folder)
+        seen.append((len(found) - 5, found.model_max_length))
+        old.save_pretrained(folder)
+        assert names(folder) == {"special_tokens_map.json", "tokenizer.json", "tokenizer_config.json"}
+    assert seen == sorted(seen)
+    assert set(seen) == {(1, 1), (2, 2)}
