@@ -17,7 +17,7 @@ Each leaf also inherits the builtin that it resembles, so ``except ImportError``
     │   ├── CheckpointNotFound      (FileNotFoundError)  no such folder, file or repository
     │   ├── CheckpointCorrupt       (ValueError)   a file is damaged, unsafe or contradicts another
     │   ├── WeightsMismatch         (ValueError)   the weights and the model disagree
-    │   └── SaveFailed              (OSError)      nothing was replaced
+    │   └── SaveFailed              (OSError)      the old files stand, unless it says that the new ones count
     ├── HubError                    (OSError)      the hub could not be asked, or refused
     ├── InputError                  (ValueError)   what was passed to a model or a preprocessor is wrong
     └── OptionError                 (TypeError)    an argument that does not exist or is not allowed
@@ -160,7 +160,7 @@ class WeightsMismatch(CheckpointError, ValueError):
 
 
 class SaveFailed(CheckpointError, OSError):
-    """A checkpoint could not be written; the files that were there are untouched."""
+    """Files could not be written: the old ones stand, or, if the message says so, the new ones count; never a mix."""
 
 
 class HubError(ArchsmithError, OSError):
