@@ -341,3 +341,131 @@ def test_pieces():
     assert [piece.ids for piece in row.cut(3, 1, "left")] == [[3, 4, 5], [1, 2, 3]]
     assert [piece.ids for piece in row.cut(2, 0, "left")] == [[4, 5], [2, 3], [1]]
     assert [piece.ids for piece in row.cut(0, 0, "right")] == [[], [1, 2, 3, 4, 5]]
+
+
+@pytest.fixture(params=["uncased", "cased"])
+def fresh(request, cased):
+    """The two kinds of tokenizer, to be changed."""
+    options = {"do_lower_case": request.param == "uncased"}
+    return tuple(kind(cased, **options) for kind in (WordPieceTokenizer, WordPieceTokenizerFast))
+
+
+class TestNewTokens:
+    def test_add_tokens(self, fresh, tmp_path):
+        text = "a NewTok newtok theory [x][X] <s>b the <s>  c"
+        start = len(fresh[0])
+        for tokenizer in fresh:
+            assert tokenizer.add_tokens(["NewTok", "the"]) == 1
+            assert tokenizer.add_tokens("[X]", special_tokens=True) == 1
+            assert tokenizer.add_tokens([{"content": "<s>", "rstrip": True, "special": False}, "NewTok"]) == 1
+            assert tokenizer.add_tokens([]) == 0
+            assert tokenizer.convert_tokens_to_ids(["NewTok", "[X]", "<s>"]) == [start, start + 1, start + 2]
+            assert tokenizer.convert_ids_to_tokens(start) == "NewTok"
+            assert len(tokenizer) == start + 3 == tokenizer.vocab_size + 3
+        self.in_step(fresh, text)
+        for name, tokenizer in zip(("slow", "fast"), fresh, strict=True):
+            tokenizer.save_pretrained(tmp_path / name)
+        for name in ("slow", "fast"):
+            kinds = (WordPieceTokenizer, WordPieceTokenizerFast)
+            again = tuple(kind.from_pretrained(tmp_path / name) for kind in kinds)
+            self.in_step(again, text)
+            same((again[0], fresh[0]), text)
+
+    def in_step(self, both, text):
+        ids = same(both, text, **EVERYTHING)["input_ids"]
+        for skip in (False, True):
+            assert both[0].decode(ids, skip_special_tokens=skip) == both[1].decode(ids, skip_special_tokens=skip)
+        assert both[0].get_vocab() == both[1].get_vocab()
+        assert both[0].added_tokens_decoder == both[1].added_tokens_decoder
+        assert both[0].special_tokens_map == both[1].special_tokens_map
+        assert both[0].all_special_ids == both[1].all_special_ids
+
+    def test_add_special_tokens(self, fresh, tmp_path):
+        start = len(fresh[0])
+        for tokenizer in fresh:
+            new = {"cls_token": "<CLS>", "pad_token": "[PAD]", "extra_special_tokens": ["<A>", "<B>"]}
+            assert tokenizer.add_special_tokens(new) == 3
+            assert tokenizer.add_special_tokens({"additional_special_tokens": ["<C>", "<A>"]}) == 1
+            assert tokenizer.extra_special_tokens == ["<C>", "<A>"]
+            more = {"extra_special_tokens": ["<B>"]}
+            assert tokenizer.add_special_tokens(more, replace_extra_special_tokens=False) == 0
+            assert tokenizer.extra_special_tokens == ["<C>", "<A>", "<B>"]
+            assert (tokenizer.cls_token, tokenizer.cls_token_id) == ("<CLS>", start)
+            assert tokenizer("<A>").input_ids == [start, start + 1, 102]
+            assert tokenizer.decode([start, start + 1, 102, 1037], skip_special_tokens=True) == "a"
+        self.in_step(fresh, "a <A><B>b<C> <CLS> [CLS]")
+        fresh[0].save_pretrained(tmp_path)
+        same((WordPieceTokenizerFast.from_pretrained(tmp_path), fresh[0]), "<A> <B>", "<C>", **EVERYTHING)
+
+    @pytest.mark.parametrize(
+        ("call", "value", "message"),
+        [
+            ("add_tokens", ["a", 3], "new_tokens[1] must be a string of at least one character, but is 3."),
+            ("add_tokens", [""], "new_tokens[0] must be a string of at least one character, but is ''."),
+            ("add_special_tokens", ["a"], "special_tokens_dict must map names to tokens, but is ['a']."),
+            (
+                "add_special_tokens",
+                {"pad_tokn": "a"},
+                "there is no special token 'pad_tokn'. Did you mean 'pad_token'?",
+            ),
+            (
+                "add_special_tokens",
+                {"extra_special_tokens": "a"},
+                "extra_special_tokens must be a list of tokens, but is 'a'.",
+            ),
+        ],
+    )
+    def test_wrong_ones(self, fresh, call, value, message):
+        for tokenizer in fresh:
+            before = tokenizer.get_vocab()
+            with pytest.raises(OptionError) as caught:
+                getattr(tokenizer, call)(value)
+            assert str(caught.value) == message
+            assert tokenizer.get_vocab() == before
+
+    def test_assigned_ones_hold(self, fresh, tmp_path):
+        for tokenizer in fresh:
+            tokenizer.sep_token = "the"
+            tokenizer.unk_token = "a"
+            with pytest.raises(InputError, match="must be a token of the vocabulary"):
+                tokenizer.unk_token = "☃☃☃"
+            assert tokenizer.unk_token == "a"
+        ids = same(fresh, "☃☃ b", **EVERYTHING)["input_ids"]
+        fresh[1].save_pretrained(tmp_path)
+        assert WordPieceTokenizer.from_pretrained(tmp_path)("☃☃ b").input_ids == ids
+
+    def test_a_copy_keeps_its_tokens(self, fresh):
+        again = copy.copy(fresh[0])
+        again.add_tokens("<new>")
+        assert len(fresh[0]) == len(again) - 1
+
+
+class TestTraining:
+    def test_train(self, fresh, tmp_path):
+        fast = fresh[1]
+        fast.add_tokens(["<plain>"])
+        fast.padding_side, fast.model_max_length = "left", 20
+        new = fast.train_new_from_iterator(TEXTS * 2, 900, new_special_tokens=["<new>"])
+        assert type(new) is type(fast)
+        assert new.vocab_size <= 900
+        assert len(new) == new.vocab_size + 1
+        assert (new.padding_side, new.model_max_length, new.do_lower_case) == ("left", 20, fast.do_lower_case)
+        assert new.special_tokens_map == fast.special_tokens_map
+        assert new.extra_special_tokens == ["<new>"]
+        assert new.decode(new("<new> <plain>", "a").input_ids) == "[CLS] <new> <plain> [SEP] a [SEP]"
+        new.save_pretrained(tmp_path)
+        slow = WordPieceTokenizer.from_pretrained(tmp_path)
+        same((slow, new), TEXTS, TEXTS[::-1], **EVERYTHING)
+        assert fast.vocab_size > 30000
+
+    @pytest.mark.parametrize(
+        ("arguments", "kind", "message"),
+        [
+            (("abc", 9), InputError, "texts must yield strings, but is 'abc'"),
+            (([1], 9), InputError, "no vocabulary can be learned from these texts"),
+            ((["a"], 0), OptionError, "vocab_size must be an integer from 1"),
+        ],
+    )
+    def test_refusals(self, fresh, arguments, kind, message):
+        with pytest.raises(kind, match=message):
+            fresh[1].train_new_from_iterator(*arguments)

@@ -1,20 +1,23 @@
 """WordPiece, the way of BERT and its kin to cut texts: into words, and words into the longest pieces known."""
 
 import contextlib
-import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from archsmith.checkpoint import Checkpoint
 from archsmith.errors import CheckpointCorrupt, CheckpointNotFound, OptionError
 from archsmith.tokenization import rust_tokenizer
 from archsmith.tokenization.bert_text import BertText
 from archsmith.tokenization.pieces import Around
+from archsmith.tokenization.rust_normalizer import bert_options, changed_normalizer, normalizer_state
 from archsmith.tokenization.rust_tokenizer import translated
 from archsmith.tokenization.settings import read_settings
+from archsmith.tokenization.special_tokens import SPECIAL_TOKENS, AddedToken, read_token
+from archsmith.tokenization.training import train_wordpiece
+from archsmith.tokenization.truncation import read_count
 from archsmith.tokenization.wordpiece_parts import (
     WordPieceParts,
     bert_around,
@@ -34,8 +37,6 @@ from archsmith.tokenizer import TOKENIZER_FILE, PreTrainedTokenizer, PreTrainedT
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from tokenizers.processors import TemplateProcessing
-
-    from archsmith.tokenization.special_tokens import AddedToken
 
 __all__ = ["WordPieceSettings", "WordPieceTokenizer", "WordPieceTokenizerFast", "load_wordpiece_vocabulary"]
 
@@ -106,20 +107,23 @@ class WordPieceTokenizerFast(PreTrainedTokenizerFast):
         return self._normalizer_option("handle_chinese_chars")
 
     def _normalizer_option(self, name: str) -> bool | None:
-        options = _bert_options(_normalizer_state(self._rust.normalizer))
+        options = bert_options(normalizer_state(self._rust.normalizer))
         return None if options is None else options[name]
 
     def _adapt(self, clean: Mapping[str, Any]) -> None:
         """Make the settings that were given hold in the parts of the tokenizer."""
         changed = [name for name in NORMALIZER_OPTIONS if name in clean and getattr(self, name) != clean[name]]
-        if changed and _bert_options(_normalizer_state(self._rust.normalizer)) is None:
+        if changed and bert_options(normalizer_state(self._rust.normalizer)) is None:
             raise OptionError(f"{changed[0]} can have no effect: {_no_effect(self._rust, changed[0])}.")
         if changed:
             changes = {NORMALIZER_OPTIONS[name]: clean[name] for name in changed}
-            self._rust.normalizer = _changed(self._rust.normalizer, changes)
-        if "unk_token" in clean:
+            self._rust.normalizer = changed_normalizer(self._rust.normalizer, changes)
+        self._adapt_special(clean)
+
+    def _adapt_special(self, names: Collection[str]) -> None:
+        if "unk_token" in names:
             self._adapt_unknown()
-        if "cls_token" in clean or "sep_token" in clean:
+        if "cls_token" in names or "sep_token" in names:
             around = self._rust.encode("").ids
             if len(around) == 2 and around != [self.cls_token_id, self.sep_token_id]:  # noqa: PLR2004
                 self._rust.post_processor = _template(
@@ -159,10 +163,60 @@ class WordPieceTokenizerFast(PreTrainedTokenizerFast):
     def _open(cls, checkpoint: Checkpoint, settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:  # noqa: ARG003
         if checkpoint.find(TOKENIZER_FILE) is not None:
             rust = rust_tokenizer.load_tokenizer_json(checkpoint.path(TOKENIZER_FILE))
-            if _bert_options(_normalizer_state(rust.normalizer)) is not None:
+            if bert_options(normalizer_state(rust.normalizer)) is not None:
                 return {"tokenizer_object": rust}, {}
             return {"tokenizer_object": rust}, {name: _no_effect(rust, name) for name in NORMALIZER_OPTIONS}
         return {"vocab_file": _vocabulary_path(checkpoint)}, {}
+
+    def train_new_from_iterator(
+        self,
+        texts: Iterable[str],
+        vocab_size: int,
+        *,
+        new_special_tokens: Sequence[Any] = (),
+        min_frequency: int = 0,
+        limit_alphabet: int | None = None,
+    ) -> Self:
+        """Return a tokenizer with the settings and special tokens of this one, and a vocabulary learned from texts.
+
+        Args:
+            texts: The texts, or batches of them.
+            vocab_size: The most tokens, special ones included.
+            new_special_tokens: More special tokens.
+            min_frequency: How often two pieces must meet to become one.
+            limit_alphabet: The most characters; None: all.
+
+        Raises:
+            InputError: The texts are no strings.
+            OptionError: An option is wrong.
+        """
+        size = read_count("vocab_size", vocab_size, least=1, optional=False) or 1
+        least = read_count("min_frequency", min_frequency, least=0, optional=False) or 0
+        extra = [read_token(f"new_special_tokens[{place}]", token) for place, token in enumerate(new_special_tokens)]
+        added = self.added_tokens_decoder.values()
+        special = {token.content: token for token in (*added, *extra) if token.special}
+        limit = read_count("limit_alphabet", limit_alphabet, least=1)
+        rust = train_wordpiece(
+            self._rust,
+            texts,
+            vocab_size=size,
+            special=list(special.values()),
+            min_frequency=least,
+            limit_alphabet=limit,
+        )
+        return self._retrained(rust, [token.content for token in extra])
+
+    def _retrained(self, rust: "Tokenizer", extra: Sequence[str]) -> Self:
+        """Return a tokenizer with another vocabulary, and the settings and tokens of this one."""
+        settings: dict[str, Any] = self._plain_settings() | {name: self._special.get(name) for name in SPECIAL_TOKENS}
+        settings["extra_special_tokens"] = list(dict.fromkeys([*self._others, *extra]))
+        settings["model_specific_special_tokens"] = {
+            name: token for name, token in self._special.items() if name not in SPECIAL_TOKENS
+        }
+        new = type(self)(tokenizer_object=rust, **settings)
+        new.add_tokens([token for token in self.added_tokens_decoder.values() if not token.special])
+        new.extra = dict(self.extra)
+        return new
 
     def _plain_files(self) -> dict[str, bytes]:
         return {VOCAB_FILE: vocabulary_lines(self._rust.get_vocab(with_added_tokens=False))}
@@ -213,7 +267,7 @@ class WordPieceTokenizer(PreTrainedTokenizer):
         options = {option: clean[name] for name, option in NORMALIZER_OPTIONS.items() if name in clean}
         self._parts = replace(parts, text=replace(parts.text, **options))
         super().__init__(vocabulary, added_tokens=added, **(stored | settings))  # type: ignore[arg-type]
-        self._adapt(clean)
+        self._adapt_special(clean)
 
     @classmethod
     def _build(cls, path: Path, clean: Mapping[str, Any]) -> tuple[dict[str, int], WordPieceParts]:
@@ -227,14 +281,13 @@ class WordPieceTokenizer(PreTrainedTokenizer):
         parts = WordPieceParts(unknown=str(tokens["unk_token"]), around=bert_around(cls_token, sep_token))
         return vocabulary, parts
 
-    def _adapt(self, clean: Mapping[str, Any]) -> None:
-        """Make the special tokens that were given hold in the parts of the tokenizer."""
+    def _adapt_special(self, names: Collection[str]) -> None:
         unknown = self.unk_token
-        if "unk_token" in clean and unknown not in (None, self._parts.unknown):
+        if "unk_token" in names and unknown not in (None, self._parts.unknown):
             if unknown not in self._vocabulary:
                 raise OptionError(f"unk_token must be a token of the vocabulary, but {unknown!r} is not in it.")
             self._parts = replace(self._parts, unknown=str(unknown))
-        if "cls_token" in clean or "sep_token" in clean:
+        if "cls_token" in names or "sep_token" in names:
             around = [number for part in self.around.single for number in part.ids]
             if len(around) == 2 and around != [self.cls_token_id, self.sep_token_id]:  # noqa: PLR2004
                 cls_token = None if self.cls_token is None else (self.cls_token, self._known_id(self.cls_token))
@@ -306,35 +359,6 @@ def _vocabulary_path(checkpoint: Checkpoint) -> Path:
             source=checkpoint.source,
         )
     return path
-
-
-def _normalizer_state(normalizer: Any) -> dict[str, Any]:
-    """Return a normalizer as tokenizer.json writes it; empty if there is none, or it is written in Python."""
-    if normalizer is None:
-        return {}
-    try:
-        return json.loads(normalizer.__getstate__())  # type: ignore[no-any-return]
-    except Exception:  # noqa: BLE001 - the library raises bare exceptions
-        return {}
-
-
-def _bert_options(state: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the options of BERT's normalizer, which may stand in a sequence, or None."""
-    if state.get("type") == "BertNormalizer":
-        return state
-    found = (_bert_options(part) for part in state.get("normalizers", ()))
-    return next((options for options in found if options is not None), None)
-
-
-def _changed(normalizer: Any, changes: Mapping[str, Any]) -> Any:
-    """Return a normalizer with other options for BERT's part of it."""
-    state = _normalizer_state(normalizer)
-    options = _bert_options(state)
-    if options is not None:
-        options.update(changes)
-    new = rust_tokenizer.import_tokenizers().normalizers.Sequence([])
-    new.__setstate__(json.dumps(state).encode())
-    return new
 
 
 def _no_effect(rust: "Tokenizer", name: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Self
 from archsmith.checkpoint import Checkpoint, encode_json, refuse_remote_code
 from archsmith.commit import save_folder, write_files
 from archsmith.errors import OptionError
+from archsmith.tokenization.new_tokens import GrowingVocabulary
 from archsmith.tokenization.settings import (
     SPECIAL_TOKENS_FILE,
     TOKENIZER_CONFIG_FILE,
@@ -16,12 +17,11 @@ from archsmith.tokenization.settings import (
     setting_hints,
     split_settings,
 )
-from archsmith.tokenization.vocabulary import TokenVocabulary
 
 __all__ = ["SavedTokenizer"]
 
 
-class SavedTokenizer(TokenVocabulary):
+class SavedTokenizer(GrowingVocabulary):
     """A tokenizer that comes from files and goes to files."""
 
     @classmethod
@@ -136,15 +136,20 @@ class SavedTokenizer(TokenVocabulary):
         others = {"additional_special_tokens": self._others} if self._others else {}
         return self._special | others
 
-    def _config_dict(self) -> dict[str, Any]:
-        """Return the content of tokenizer_config.json."""
-        from archsmith.registry import registry
-
-        values: dict[str, Any] = dict(self.extra)
+    def _plain_settings(self) -> dict[str, Any]:
+        """Return the settings that are no tokens, as far as they were given or are not the class's own."""
+        values: dict[str, Any] = {}
         for name in setting_hints(type(self).Settings):
             value = getattr(self, name)
             if name in self._given or value != getattr(type(self), name, None) or name == "model_max_length":
                 values[name] = list(value) if isinstance(value, tuple) else value
+        return values
+
+    def _config_dict(self) -> dict[str, Any]:
+        """Return the content of tokenizer_config.json."""
+        from archsmith.registry import registry
+
+        values: dict[str, Any] = self.extra | self._plain_settings()
         added = {str(number): token.to_dict() for number, token in self.added_tokens_decoder.items()}
         values["added_tokens_decoder"] = added  # with it, special_tokens_map.json no longer counts
         unread = {name: token for name, token in self._special.items() if not name.endswith("_token")}

@@ -2,11 +2,11 @@
 
 import operator
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Unpack, overload
 
 from archsmith.configuration.fields import shown
-from archsmith.errors import CheckpointCorrupt, InputError, OptionError, did_you_mean
+from archsmith.errors import ArchsmithError, CheckpointCorrupt, InputError, OptionError, did_you_mean
 from archsmith.tokenization.settings import NO_LIMIT, TokenizerSettings, read_setting, read_settings, setting_hints
 from archsmith.tokenization.special_tokens import SPECIAL_TOKENS, AddedToken, SpecialToken, SpecialTokenId, read_token
 from archsmith.tokenization.truncation import Side
@@ -130,6 +130,9 @@ class TokenVocabulary(ABC):
         skipped = set(self.all_special_ids) if skip_special_tokens else set()
         return [self._known_token(number) for number in numbers if number not in skipped]
 
+    def _adapt_special(self, names: Collection[str]) -> None:  # noqa: B027
+        """Make the special tokens of these names hold where they are used. Here: nowhere."""
+
     def _known_id(self, token: Any) -> int:
         if not isinstance(token, str):
             raise InputError(f"a token must be a string, but is {shown(token)}.")
@@ -231,7 +234,8 @@ class TokenVocabulary(ABC):
 
     def _set_special_token(self, name: str, value: Any) -> None:
         if value is None:
-            self._special.pop(name, None)
+            if self._special.pop(name, None) is not None:
+                self._adapt_special([name])
             return
         token = read_token(name, value)
         if self._id_of(token.content) is None:
@@ -242,7 +246,13 @@ class TokenVocabulary(ABC):
                 f"{name} must be a token of the vocabulary, but {token.content!r} is not in it.{hint} A new token can "
                 f"be given when the tokenizer is loaded: from_pretrained(..., {name}={token.content!r})."
             )
+        before = dict(self._special)
         self._special[name] = token.content
+        try:
+            self._adapt_special([name])
+        except ArchsmithError:
+            self._special = before
+            raise
 
     def _token_of_id(self, name: str, value: Any) -> str:
         if isinstance(value, bool) or not hasattr(value, "__index__"):
