@@ -82,7 +82,7 @@ def test_python_blocks(page, checkpoint, monkeypatch):
 def run_doctest(page, block, namespace):
     test = doctest.DocTestParser().get_doctest(block.code, namespace, page.name, str(page), block.line - 1)
     report = []
-    runner = doctest.DocTestRunner(optionflags=doctest.IGNORE_EXCEPTION_DETAIL * 0 | doctest.ELLIPSIS, verbose=False)
+    runner = doctest.DocTestRunner(verbose=False)
     runner.run(test, out=report.append, clear_globs=False)
     assert not runner.failures, "".join(report)
 
