@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from archsmith.errors import OptionError
+from archsmith.modeling.blank import with_values
 from archsmith.modeling.loading import initialise, mark_finished
 
-__all__ = ["ModelType", "from_files", "refuse_abstract"]
+__all__ = ["ModelType", "foreign_modules", "from_files", "refuse_abstract", "values_come_from_files"]
 
 
 class _Building(threading.local):
@@ -48,6 +49,25 @@ def from_files() -> Iterator[None]:
         yield
     finally:
         _building.from_files = before
+
+
+def values_come_from_files() -> bool:
+    """Return whether the model that is being built in this thread will get its values from files."""
+    return _building.from_files
+
+
+@contextlib.contextmanager
+def foreign_modules(model: Any) -> Iterator[None]:
+    """Build the modules of a model inside with another library: on the CPU, with the values that it gives them.
+
+    These values stay, whatever is built around the model. If it comes from files, their tensors take the place of them.
+
+    Args:
+        model: The model, whose constructor is running.
+    """
+    with with_values():
+        yield
+    mark_finished(model)
 
 
 def refuse_abstract(cls: type[Any]) -> None:
