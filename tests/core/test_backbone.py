@@ -200,8 +200,8 @@ def test_names_and_numbers_of_stages_are_in_step(given, features, indices):
         (
             {"out_features": ["stage5"]},
             (
-                "out_features must be stages (this model has stem, stage1, stage2, stage3, stage4), but holds 'stage5'. "
-                "Did you mean"
+                "out_features must be stages (this model has stem, stage1, stage2, stage3, stage4), but holds "
+                "'stage5'. Did you mean"
             ),
         ),
         (
