@@ -8,6 +8,8 @@ from typing import Any
 from archsmith.errors import OptionError
 from archsmith.modeling.blank import with_values
 from archsmith.modeling.loading import initialise, mark_finished
+from archsmith.modeling.pruning import cut_configured_heads
+from archsmith.modeling.shared import SharedWork
 
 __all__ = ["ModelType", "foreign_modules", "from_files", "refuse_abstract", "values_come_from_files"]
 
@@ -33,11 +35,20 @@ class ModelType(type):
             model = super().__call__(*args, **kwargs)
         finally:
             _building.depth -= 1
+        if _building.depth == 0:
+            _prune(model)
         if _building.depth == 0 and not _building.from_files:
             initialise(model, set(model.state_dict()))
             model.tie_weights()
             mark_finished(model)
         return model
+
+
+def _prune(model: SharedWork) -> None:
+    """Take out the heads that the configurations of a new model, and of the new models inside it, call pruned."""
+    for module in model.modules():
+        if isinstance(module, SharedWork) and module.base_model is module and not module._finished:  # noqa: SLF001  # between the two halves of one class
+            cut_configured_heads(module)
 
 
 @contextlib.contextmanager
