@@ -66,6 +66,13 @@ class BackboneConfig(PreTrainedConfig):
         if (names := self.stage_names) is not None:
             yield from self._stage_faults(names)
 
+    def _differing(self) -> list[str]:
+        """Leave the stages out as long as they are those of a configuration that names none."""
+        names = self.stage_names
+        if names and (self.out_features, self.out_indices) == (names[-1:], [len(names) - 1]):
+            return [name for name in super()._differing() if name not in self.supersedes]
+        return super()._differing()
+
     def _stage_faults(self, names: Sequence[str]) -> Iterator[str]:
         """Say what is wrong with the choice of stages."""
         features, indices = self.out_features, self.out_indices

@@ -45,7 +45,7 @@ def convert_nested(name: str, value: Any, hint: Any, *, owner: str) -> "tuple[Pr
     try:
         return _built(value, kinds, source=f"{owner}.{name}"), []
     except ConfigError as error:
-        return None, [f"{name}.{fault}" for fault in error.faults] or [f"{name}: {error}"]
+        return None, [f"{name}.{fault}" for fault in error.faults] or [str(error)]
 
 
 def _built(
@@ -56,18 +56,20 @@ def _built(
 
     own = {kind.model_type: kind for kind in kinds if kind.model_type}
     given = values.get("model_type")
-    if isinstance(given, str) and given in own:
+    if given is not None and not isinstance(given, str):
+        raise ConfigError(source, faults=(f"model_type must be a string, but is {shown(given)}",))
+    if given in own:
         return own[given].from_dict(values, source=source)
     if len(own) == len(kinds):
-        return kinds[0].from_dict(values, source=source)  # where the model_type is left out; else it refuses
+        if given is not None:
+            expected = " or ".join(repr(name) for name in own)
+            raise ConfigError(source, faults=(f"model_type must be {expected}, but is {given!r}",))
+        return kinds[0].from_dict(values, source=source)
     found = AutoConfig.from_dict(values, source=source)
     if isinstance(found, kinds):
         return found
     expected = " or ".join(kind.__name__ for kind in kinds)
-    raise ConfigError(
-        f"{source} must be a {expected}, but {found.model_type!r} has a {type(found).__name__}",
-        faults=(f"model_type must be that of a {expected}, but is {found.model_type!r}",),
-    )
+    raise ConfigError(source, faults=(f"model_type must be that of a {expected}, but is {found.model_type!r}",))
 
 
 def nested_schema(hint: Any) -> dict[str, Any]:
