@@ -3,7 +3,7 @@
 import copy
 import os
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Self, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack
 
 from archsmith.checkpoint import encode_json, refuse_remote_code
 from archsmith.commit import save_folder, write_file
@@ -13,6 +13,9 @@ from archsmith.imaging.files import IMAGE_PROCESSOR_FILE, load_image_processor_f
 from archsmith.imaging.reading import ChannelOrder
 from archsmith.imaging.settings import ImageSettings, raise_faults, read_settings, setting_hints
 from archsmith.imaging.sizes import Size
+
+if TYPE_CHECKING:
+    from archsmith.config import PreTrainedConfig
 
 __all__ = ["SavedImageProcessor"]
 
@@ -79,6 +82,25 @@ class SavedImageProcessor:
     def check(self) -> None:
         """Check the settings against each other. Raises `OptionError`, with every fault."""
         raise_faults(type(self).__name__, list(self.rules()))
+
+    @classmethod
+    def for_model(cls, config: "PreTrainedConfig") -> Self:
+        """Return the image processor whose pictures a model of this configuration takes, with other settings as usual.
+
+        ``image_size`` and ``num_channels`` of the configuration count, as far as it has them. Override it where a
+        configuration says more.
+        """
+        settings: dict[str, Any] = {}
+        size, channels = getattr(config, "image_size", None), getattr(config, "num_channels", 3)
+        if size is not None and cls.do_resize:
+            height, width = (size, size) if isinstance(size, int) else size
+            settings["size"] = {"height": height, "width": width}
+        if channels != len("RGB"):
+            settings["do_convert_rgb"] = False
+            for name in ("image_mean", "image_std"):
+                usual = getattr(cls, name)
+                settings[name] = usual[:1] * channels if isinstance(usual, list) else usual
+        return cls(**settings)
 
     # ---- files ----------------------------------------------------------------------------------------------
 
