@@ -192,6 +192,20 @@ def test_what_the_reference_saves_loads_here(tmp_path, settings, kind):
         {"feature_extractor_type": "ViTFeatureExtractor", "size": 40, "resample": 2, "do_resize": True},
         {"feature_extractor_type": "ViTFeatureExtractor", "image_processor_type": "ViTImageProcessor", "size": 20},
         {"image_processor_type": "ViTImageProcessor", "size": {"shortest_edge": 20}, "crop_pct": 0.9, "device": None},
+        {  # what the fast ones wrote for a while
+            "image_processor_type": "ViTImageProcessorFast",
+            "crop_size": None,
+            "data_format": "channels_first",
+            "default_to_square": True,
+            "device": None,
+            "disable_grouping": None,
+            "do_center_crop": None,
+            "do_convert_rgb": None,
+            "input_data_format": None,
+            "resample": 3,
+            "return_tensors": None,
+            "size": {"height": 20, "width": 30},
+        },
     ],
 )
 def test_published_files(tmp_path, content):

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack
 
+from archsmith.announcements import announce
 from archsmith.checkpoint import encode_json, refuse_remote_code
 from archsmith.commit import save_folder, write_file
 from archsmith.configuration.fields import to_json
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["SavedImageProcessor"]
 
 
-class SavedImageProcessor:
+class SavedImageProcessor:  # noqa: PLW1641  # no hash: settings can be changed
     """Settings with their defaults; a subclass gives some of them other ones, as class attributes."""
 
     Settings: ClassVar[type] = ImageSettings
@@ -43,6 +44,7 @@ class SavedImageProcessor:
     data_format: ChannelOrder | None = None
     input_data_format: ChannelOrder | None = None
 
+    #: Keys of the file it came from that this class does not know: never read, but written back.
     extra: dict[str, Any]
 
     def __init__(self, **settings: Unpack[ImageSettings]) -> None:
@@ -158,13 +160,16 @@ class SavedImageProcessor:
         """
         hints = setting_hints(cls.Settings)
         current = modern(values, hints)
-        new = cls.__new__(cls)
         known = {name: value for name, value in current.items() if name in hints}
+        unknown = {name: value for name, value in current.items() if name not in hints}
+        for name in unknown:
+            if hint := did_you_mean(name, hints.keys() - known.keys(), cutoff=0.85):
+                announce(f"{source}: {name!r} is no setting of {cls.__name__} and has no effect.{hint}")
         try:
-            cls.__init__(new, **known)
+            new = cls(**known)
         except OptionError as error:
             raise CheckpointCorrupt(f"{source}: {error.message}") from error
-        new.__dict__["extra"] = {name: value for name, value in current.items() if name not in hints}
+        new.extra.update(copy.deepcopy(unknown))
         return new.changed(**overrides) if overrides else new
 
     def save_pretrained(self, save_directory: str | os.PathLike[str]) -> tuple[str, ...]:
@@ -214,6 +219,9 @@ class SavedImageProcessor:
             self.__dict__[name] = None
         else:
             self._set({name: value})
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and self.to_dict() == other.to_dict()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__} {self.to_json_string().rstrip()}"
