@@ -7,8 +7,9 @@ from .cases import token_labels
 from .support import Pair, assert_close, assert_forward, assert_gradients, assert_same_output, build, ids, ragged
 from .test_checkpoints import NAMES
 
-TRANSFORMED = [name for name in NAMES if not name.endswith("MultipleChoice")]
 SCORING = ["BertForMaskedLM", "BertForPreTraining", "DistilBertForMaskedLM"]
+RESIZED = [(name, tied) for name in SCORING for tied in (True, False)]
+RESIZED += [(name, True) for name in ("BertModel", "DistilBertModel", "BertForSequenceClassification")]
 SIZES = {"grown": {"new_num_tokens": 53}, "shrunk": {"new_num_tokens": 29}, "rounded": {"pad_to_multiple_of": 8}}
 
 
@@ -24,9 +25,8 @@ def rows_of(model) -> dict:
     return found
 
 
-@pytest.mark.parametrize("tied", [True, False])
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
-@pytest.mark.parametrize("name", TRANSFORMED)
+@pytest.mark.parametrize(("name", "tied"), RESIZED)
 def test_resizing(name, size, tied, tmp_path):
     pair = build(name, NAMES[name] | {"tie_word_embeddings": tied})
     before = {key: value.detach().clone() for key, value in rows_of(pair.theirs).items()}
