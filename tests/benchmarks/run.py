@@ -82,8 +82,8 @@ def bench_cold() -> Iterator[Row]:
 def bench_warm() -> Iterator[Row]:
     """256 MiB of weights loaded again, with and without the check for NaN."""
     import torch
+    import transformers
     from safetensors.torch import load_file
-    from support import transformers
 
     from archsmith import DistilBertConfig, DistilBertModel
 
@@ -114,41 +114,6 @@ def bench_warm() -> Iterator[Row]:
     yield f"{name}, resident growth", f"{grown:.1f} MiB", "–", "–", "≤ 20 MiB"
 
 
-def bench_save() -> Iterator[Row]:
-    """256 MiB of weights saved, beside safetensors alone, which keeps no old ones safe meanwhile."""
-    from safetensors.torch import save_file
-    from support import transformers
-
-    from archsmith import DistilBertConfig, DistilBertModel
-
-    transformers.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    sizes = {"vocab_size": 32000, "n_layers": 6, "dim": 768}
-    model = DistilBertModel(DistilBertConfig(**sizes))
-    theirs = transformers.DistilBertModel(transformers.DistilBertConfig(**sizes))
-    state = {name: tensor.detach() for name, tensor in model.named_parameters()}
-    with tempfile.TemporaryDirectory() as folder:
-        bare = Path(folder, "bare.safetensors")
-
-        def floor():
-            save_file(state, bare)
-            with bare.open("rb") as file:
-                os.fsync(file.fileno())  # as ours does; without it nothing has reached the disk
-
-        found = functions_in_turn(
-            {
-                "floor": floor,
-                "ours": lambda: model.save_pretrained(Path(folder, "ours")),
-                "oracle": lambda: theirs.save_pretrained(Path(folder, "oracle")),
-            },
-            rounds=5,
-        )
-        size, alone = Path(folder, "ours", "model.safetensors").stat().st_size, bare.stat().st_size
-    ours, floor_of, oracle, name = found["ours"], found["floor"], found["oracle"], f"save {size / 2**20:.0f} MiB"
-    yield f"{name}, time", milliseconds(ours), ratio(ours, floor_of), ratio(ours, oracle), "–"
-    yield f"{name}, bytes beyond safetensors", f"{size - alone:,}", f"{size / alone:.6f}", "–", "–"
-
-
 def _resident() -> float:
     if sys.platform == "linux":
         return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
@@ -158,59 +123,57 @@ def _resident() -> float:
 def bench_forward() -> Iterator[Row]:
     """One forward pass of each architecture in float32, beside the oracle and the machine's matrix-multiply rate."""
     import torch
-    from support import transformers
+    from support import transformers  # imported beside a torch without CUDA
 
     from archsmith import AutoConfig, AutoModel
 
     for model_type, oracle_config, oracle_model in (
         ("bert", transformers.BertConfig, transformers.BertModel),
         ("distilbert", transformers.DistilBertConfig, transformers.DistilBertModel),
+        ("vit", transformers.ViTConfig, transformers.ViTModel),
     ):
         config = AutoConfig.for_model(model_type, num_hidden_layers=6)
         ours = AutoModel.from_config(config).eval()
         theirs = oracle_model(oracle_config(num_hidden_layers=6)).eval()
+        if model_type == "vit":
+            for batch in (1, 8):
+                pixels = torch.randn(batch, 3, 224, 224)
+                yield forward_row(f"vit {batch}×224×224", ours, theirs, {"pixel_values": pixels}, (batch, 197))
+            continue
         for batch, tokens in ((1, 16), (8, 128)):
             ids = torch.randint(config.vocab_size, (batch, tokens))
             mask = torch.ones_like(ids)
             mask[-1, tokens // 2 :] = 0
-            width, inner = config.hidden_size, 4 * config.hidden_size
-            rows, square, wide = (
-                torch.randn(batch * tokens, width),
-                torch.randn(width, width),
-                torch.randn(width, inner),
-            )
-            tall = torch.randn(batch * tokens, inner)
+            inputs = {"input_ids": ids, "attention_mask": mask}
+            yield forward_row(f"{model_type} {batch}×{tokens}", ours, theirs, inputs, (batch, tokens))
 
-            def multiply(rows=rows, square=square, wide=wide, tall=tall):
-                for _ in range(6):
-                    for _ in range(4):
-                        torch.mm(rows, square)
-                    torch.mm(rows, wide)
-                    torch.mm(tall, wide.T)
 
-            with torch.inference_mode():
-                found = functions_in_turn(
-                    {
-                        "floor": multiply,
-                        "ours": lambda ids=ids, mask=mask, model=ours: model(ids, attention_mask=mask),
-                        "oracle": lambda ids=ids, mask=mask, model=theirs: model(ids, attention_mask=mask),
-                    },
-                    rounds=15,
-                )
-            name = f"forward {model_type} {batch}×{tokens}"
-            yield (
-                name,
-                milliseconds(found["ours"]),
-                ratio(found["ours"], found["floor"]),
-                ratio(found["ours"], found["oracle"]),
-                "≤ 1 × oracle",
-            )
+def forward_row(name, ours, theirs, inputs, shape) -> Row:
+    """Time six layers over ``shape``, (batch, tokens), beside the matrix products that they need at least."""
+    import torch
+
+    count, width = shape[0] * shape[1], ours.config.hidden_size
+    rows, tall = torch.randn(count, width), torch.randn(count, 4 * width)
+    square, wide = torch.randn(width, width), torch.randn(width, 4 * width)
+
+    def multiply():
+        for _ in range(6):
+            for _ in range(4):
+                torch.mm(rows, square)
+            torch.mm(rows, wide)
+            torch.mm(tall, wide.T)
+
+    ways = {"floor": multiply, "ours": lambda: ours(**inputs), "oracle": lambda: theirs(**inputs)}
+    with torch.inference_mode():
+        found = functions_in_turn(ways, rounds=15)
+    mine, floor, oracle = found["ours"], found["floor"], found["oracle"]
+    return f"forward {name}", milliseconds(mine), ratio(mine, floor), ratio(mine, oracle), "≤ 1 × oracle"
 
 
 def bench_tokenise() -> Iterator[Row]:
     """10,000 lines of English, padded tensors out."""
     import torch
-    from support import transformers
+    import transformers
     from tokenizers import Tokenizer
 
     from archsmith import AutoTokenizer
@@ -288,7 +251,6 @@ BENCHES = {
     "list": bench_list,
     "cold": bench_cold,
     "warm": bench_warm,
-    "save": bench_save,
     "forward": bench_forward,
     "tokenise": bench_tokenise,
     "pictures": bench_pictures,
