@@ -123,7 +123,7 @@ def _resident() -> float:
 def bench_forward() -> Iterator[Row]:
     """One forward pass of each architecture in float32, beside the oracle and the machine's matrix-multiply rate."""
     import torch
-    from support import transformers  # imported beside a torch without CUDA
+    from support import transformers
 
     from archsmith import AutoConfig, AutoModel
 
@@ -214,7 +214,7 @@ def bench_pictures() -> Iterator[Row]:
     import numpy as np
     import torch
     from PIL import Image
-    from support import transformers  # imported beside a torch without CUDA
+    from support import transformers
 
     from archsmith import ViTImageProcessor
 
