@@ -1,4 +1,4 @@
-"""Every tensor of every installed model class, damaged in every way: refused with what was expected, or loaded right."""
+"""Every tensor of every installed model class, damaged in every way: refused with what was expected, or right."""
 
 import itertools
 import math

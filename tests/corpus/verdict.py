@@ -119,8 +119,10 @@ def _judge_model(sound: Sound, came: Attempt, expected: Right | None) -> str | N
         right = changed.get(name, tensor)
         if not torch.equal(state[name], right) or state[name].dtype != right.dtype:
             return f"loaded another value for {name!r}"
-    if changed or new:
-        return None
+    return None if changed or new else _judge_output(sound, model)
+
+
+def _judge_output(sound: Sound, model: Any) -> str | None:
     with torch.no_grad():
         output = dict(tensors_of(model(**sound.inputs)))
     for name, tensor in tensors_of(sound.output):
