@@ -10,6 +10,7 @@ import torch
 
 from archsmith.errors import ArchsmithError, ArchsmithWarning
 
+from .audit import watched
 from .sound import Sound, tensors_of
 
 
@@ -43,7 +44,7 @@ class Right:
 
 @dataclass(frozen=True)
 class Attempt:
-    """What came of one attempt: a value or an error, and the warnings on the way."""
+    """What came of one attempt: a value or an error, our warnings, and foreign ones or deeds that no loading may do."""
 
     value: Any
     error: BaseException | None
@@ -57,12 +58,13 @@ def attempt(call: Callable[..., Any], *args: Any, **options: Any) -> Attempt:
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         try:
-            value = call(*args, **options)
+            with watched(args[0] if args else None) as notes:
+                value = call(*args, **options)
         except BaseException as caught:
             error = caught
             if isinstance(error, KeyboardInterrupt | SystemExit):
                 raise
-    foreign = [repr(warning.message) for warning in said if not issubclass(warning.category, ArchsmithWarning)]
+    foreign = notes + [repr(warning.message) for warning in said if not issubclass(warning.category, ArchsmithWarning)]
     return Attempt(value, error, [str(w.message) for w in said if issubclass(w.category, ArchsmithWarning)], foreign)
 
 
@@ -77,7 +79,7 @@ def judge(sound: Sound, folder: Path, expected: Refused | Right | None, **option
     """
     came = attempt(sound.cls.from_pretrained, folder, **options)
     if came.foreign:
-        return f"warned: {came.foreign}"
+        return f"did or said: {came.foreign}"
     if came.error is not None:
         return _judge_refusal(came.error, folder, expected)
     if isinstance(expected, Refused):
