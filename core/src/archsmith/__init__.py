@@ -11,10 +11,17 @@ __version__ = "0.1.0"
 _HOME = {
     "ArchsmithError": "errors",
     "ArchsmithWarning": "errors",
+    "AutoBackbone": "auto",
     "AutoConfig": "auto",
+    "AutoImageProcessor": "auto",
     "AutoModel": "auto",
     "AutoTokenizer": "auto",
+    "Backbone": "backbone",
+    "BackboneConfig": "backbone_config",
+    "BackboneHostConfig": "backbone_config",
     "BatchEncoding": "batch",
+    "BatchFeature": "batch",
+    "ImageProcessor": "image_processor",
     "PreTrainedConfig": "config",
     "PreTrainedModel": "model",
     "PreTrainedTokenizer": "tokenizer",
@@ -24,10 +31,17 @@ _HOME = {
 __all__ = [
     "ArchsmithError",
     "ArchsmithWarning",
+    "AutoBackbone",
     "AutoConfig",
+    "AutoImageProcessor",
     "AutoModel",
     "AutoTokenizer",
+    "Backbone",
+    "BackboneConfig",
+    "BackboneHostConfig",
     "BatchEncoding",
+    "BatchFeature",
+    "ImageProcessor",
     "PreTrainedConfig",
     "PreTrainedModel",
     "PreTrainedTokenizer",
@@ -35,10 +49,13 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from archsmith.auto import AutoConfig, AutoModel, AutoTokenizer
-    from archsmith.batch import BatchEncoding
+    from archsmith.auto import AutoBackbone, AutoConfig, AutoImageProcessor, AutoModel, AutoTokenizer
+    from archsmith.backbone import Backbone
+    from archsmith.backbone_config import BackboneConfig, BackboneHostConfig
+    from archsmith.batch import BatchEncoding, BatchFeature
     from archsmith.config import PreTrainedConfig
     from archsmith.errors import ArchsmithError, ArchsmithWarning
+    from archsmith.image_processor import ImageProcessor
     from archsmith.model import PreTrainedModel
     from archsmith.tokenizer import PreTrainedTokenizer, PreTrainedTokenizerFast
 
