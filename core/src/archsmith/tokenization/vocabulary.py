@@ -220,7 +220,7 @@ class TokenVocabulary(ABC):
         if isinstance(extra, Mapping):
             more.update(extra)
         else:
-            others = [*extra, *(token for token in others if token not in extra)]
+            others = list(dict.fromkeys([*extra, *others]))
         for name in more:
             if not name.isidentifier() or hasattr(type(self), name):
                 raise OptionError(f"a special token can not have the name {name!r}: it is taken or no identifier.")
