@@ -86,8 +86,8 @@ def complaint(came: Any, name: str, value: Any, where: str) -> str | None:
     if came.foreign or came.warnings:
         return f"warned: {came.foreign or came.warnings}"
     if came.error is None:
-        if name in LABEL_FIELDS and value is None:
-            return None  # not given
+        if value is None and (name in LABEL_FIELDS or field_names(type(came.value)).default(name) is None):
+            return None  # not given, so it may follow from others
         held = getattr(came.value, name)
         return None if same(held, value) else f"holds {held!r}"
     if not isinstance(came.error, ArchsmithError):
@@ -95,7 +95,7 @@ def complaint(came: Any, name: str, value: Any, where: str) -> str | None:
     if name in LABEL_FIELDS:
         return misses(came.error, Refused(ConfigError, (where, "label")))
     shown = repr(value)[:70] if not isinstance(value, int) or value < 10**1000 else "can not be shown"
-    parts = (name, shown, "must") if not isinstance(value, dict) else (name, "must")
+    parts = (name, "must") if isinstance(value, dict | list | set | tuple) else (name, shown, "must")
     return misses(came.error, Refused(ConfigError, (where, *parts)))
 
 
@@ -142,7 +142,8 @@ def judge_under_another(model, folder) -> str | None:
     if isinstance(came.error, WeightsMismatch):
         return misses(came.error, Refused(parts=(str(folder), "config.json")))
     if isinstance(came.error, ConfigError):
-        return misses(came.error, Refused(parts=(str(folder / CONFIG), "must")))
+        said = "must" if "must" in str(came.error) else f"no {model.cls.__name__} can be built"  # as torch refuses it
+        return misses(came.error, Refused(parts=(str(folder / CONFIG), said)))
     if came.error is not None or came.foreign:
         return f"{came.error or came.foreign!r} is not ours, or of the wrong kind"
     state = came.value.state_dict()
