@@ -13,10 +13,10 @@ from .sound import CLASSES, CONFIG, INDEX, WEIGHTS, Entry, encode_json, sound, w
 from .tokenizers_of import ARCHITECTURES, sound_tokenizer
 from .verdict import Refused, Right, attempt, judge
 
-MANY = 25_000
+MANY = 15_000
 BASES = [pair for pair in CLASSES if pair[1] == "base"]
 #: Seconds that no case here may take; what grew with the square of `MANY` took minutes.
-SECONDS = 15
+SECONDS = 10
 TOKENS = [f"<{number}>" for number in range(MANY)]
 SETTINGS = {
     "special tokens": {"additional_special_tokens": TOKENS},
