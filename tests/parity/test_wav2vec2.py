@@ -166,14 +166,14 @@ def test_masks_and_shapes(kind, attention):
         assert_forward(pair, asked)
         assert_gradients(pair, asked, seed=4)
     assert_forward(pair, {"input_values": sound(1, 199)})
-    assert_forward(pair, {"input_values": sound(2, 1001), "attention_mask": ragged(1001, 700).float()})
+    assert_forward(pair, {"input_values": sound(2, 1001), "attention_mask": ragged(1001, 700).bool()})
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_activations(name):
     values = {"hidden_act": name, "feat_extract_activation": name, "num_hidden_layers": 1}
-    pair = pair_of("ctc", **values)
-    asked = labelled("ctc", pair, inputs_of(MASKS["short"]))
+    pair = pair_of("base", **values)
+    asked = inputs_of(MASKS["short"])
     assert_forward(pair, asked)
     assert_gradients(pair, asked)
 
@@ -184,7 +184,7 @@ def test_losses_of_ctc(reduction, zero_infinity):
     pair = pair_of("ctc", ctc_loss_reduction=reduction, ctc_zero_infinity=zero_infinity, vocab_size=40)
     asked = labelled("ctc", pair, inputs_of(MASKS["short"]))
     assert_gradients(pair, asked)
-    texts = torch.randint(1, 40, (3, 30), generator=torch.Generator().manual_seed(5))  # longer than the clips
+    texts = torch.randint(1, 40, (3, 60), generator=torch.Generator().manual_seed(5))  # longer than the clips
     texts[1, 3:] = -100
     texts[2] = -100
     with torch.no_grad():
@@ -323,9 +323,10 @@ def test_published_spelling_of_normalised_weights(tmp_path):
     }
     assert any(name.endswith("weight_g") for name in old)
     save_file(old, file, metadata={"format": "pt"})
-    for model in (archsmith.Wav2Vec2Model.from_pretrained(tmp_path),
-                  archsmith.Wav2Vec2ForCTC.from_pretrained(tmp_path, allow_new=["lm_head.*"]).wav2vec2,
-                  transformers.Wav2Vec2Model.from_pretrained(tmp_path).eval()):  # fmt: skip
+    with pytest.warns(archsmith.ArchsmithWarning, match="start from random values: lm_head"):
+        head = archsmith.Wav2Vec2ForCTC.from_pretrained(tmp_path)
+    theirs = transformers.Wav2Vec2Model.from_pretrained(tmp_path).eval()
+    for model in (archsmith.Wav2Vec2Model.from_pretrained(tmp_path), head.wav2vec2, theirs):
         with torch.no_grad():
             assert_close(model(sound())[0], pair.theirs(sound())[0], "hidden")
 
