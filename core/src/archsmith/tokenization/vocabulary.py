@@ -7,7 +7,14 @@ from typing import Any, ClassVar, Unpack, overload
 
 from archsmith.configuration.fields import shown
 from archsmith.errors import ArchsmithError, CheckpointCorrupt, InputError, OptionError, did_you_mean
-from archsmith.tokenization.settings import NO_LIMIT, TokenizerSettings, read_setting, read_settings, setting_hints
+from archsmith.tokenization.settings import (
+    NO_LIMIT,
+    TokenizerSettings,
+    read_setting,
+    read_settings,
+    setting_hints,
+    special_names,
+)
 from archsmith.tokenization.special_tokens import SPECIAL_TOKENS, AddedToken, SpecialToken, SpecialTokenId, read_token
 from archsmith.tokenization.truncation import Side
 
@@ -207,7 +214,7 @@ class TokenVocabulary(ABC):
 
     def _take_special(self, clean: Mapping[str, Any]) -> None:
         named: dict[str, AddedToken] = {}
-        for name in SPECIAL_TOKENS:
+        for name in special_names(type(self).Settings):
             default = self.default_tokens.get(name)
             if name in clean:
                 if clean[name] is not None:
