@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archsmith.discovery.installed import Entry, Kind, State
-from archsmith.errors import PluginConflict, UnknownArchitecture, did_you_mean
+from archsmith.errors import UnknownArchitecture, did_you_mean
+from archsmith.presets import all_presets, find_preset
 from archsmith.registry import registry
 
 __all__ = ["Named", "find_entry", "resolve_name"]
@@ -41,37 +42,20 @@ def resolve_name(name: str) -> Named:
             raise
     else:
         return Named(name)
-    presets = _presets()
-    owners = presets.get(name, [])
-    if len(owners) > 1:
-        raise PluginConflict(
-            f"preset {name!r} belongs to {' and '.join(sorted(owner.model_type for owner in owners))}. "
-            "Switch one off with ARCHSMITH_DISABLE, or name the architecture and its values."
-        )
-    if not owners:
-        known = [*registry.names(), *presets]
+    preset = find_preset(name)
+    if preset is None:
+        known = [*registry.names(), *all_presets()]
         installed = ", ".join(registry.names()) or "none"
         raise UnknownArchitecture(
             f"{name!r} is neither an architecture nor a preset of an installed plugin. Installed architectures: "
             f"{installed}.{did_you_mean(name, known)}{_unusable()}"
         )
-    return owners[0]
+    return Named(preset.model_type, preset.name, preset.values)
 
 
 def find_entry(model_type: str) -> Entry:
     """Return the usable entry of an architecture that `resolve_name` has found."""
     return next(entry for entry in registry.index.of(Kind.ARCHITECTURE, model_type) if entry.state is State.OK)
-
-
-def _presets() -> dict[str, list[Named]]:
-    """Load every manifest; return preset id → the architectures that have it."""
-    registry.load_all()
-    found: dict[str, list[Named]] = {}
-    for entry in registry.entries(Kind.ARCHITECTURE):
-        if entry.state is State.OK:
-            for preset, values in registry.get(entry.name).presets.items():
-                found.setdefault(preset, []).append(Named(entry.name, preset, values))
-    return found
 
 
 def _unusable() -> str:

@@ -11,10 +11,15 @@ __version__ = "0.1.0"
 _HOME = {
     "ArchsmithError": "errors",
     "ArchsmithWarning": "errors",
+    "AutoBackbone": "auto",
     "AutoConfig": "auto",
     "AutoModel": "auto",
     "AutoTokenizer": "auto",
+    "Backbone": "backbone",
+    "BackboneConfig": "backbone_config",
+    "BackboneHostConfig": "backbone_config",
     "BatchEncoding": "batch",
+    "BatchFeature": "batch",
     "PreTrainedConfig": "config",
     "PreTrainedModel": "model",
     "PreTrainedTokenizer": "tokenizer",
@@ -24,10 +29,15 @@ _HOME = {
 __all__ = [
     "ArchsmithError",
     "ArchsmithWarning",
+    "AutoBackbone",
     "AutoConfig",
     "AutoModel",
     "AutoTokenizer",
+    "Backbone",
+    "BackboneConfig",
+    "BackboneHostConfig",
     "BatchEncoding",
+    "BatchFeature",
     "PreTrainedConfig",
     "PreTrainedModel",
     "PreTrainedTokenizer",
@@ -35,8 +45,10 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from archsmith.auto import AutoConfig, AutoModel, AutoTokenizer
-    from archsmith.batch import BatchEncoding
+    from archsmith.auto import AutoBackbone, AutoConfig, AutoModel, AutoTokenizer
+    from archsmith.backbone import Backbone
+    from archsmith.backbone_config import BackboneConfig, BackboneHostConfig
+    from archsmith.batch import BatchEncoding, BatchFeature
     from archsmith.config import PreTrainedConfig
     from archsmith.errors import ArchsmithError, ArchsmithWarning
     from archsmith.model import PreTrainedModel

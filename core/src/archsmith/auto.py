@@ -4,8 +4,8 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from archsmith.checkpoint import CONFIG_FILE, Checkpoint, refuse_remote_code
-from archsmith.config import PreTrainedConfig, load_config_file
+from archsmith.checkpoint import CONFIG_FILE, Checkpoint, load_config_file, refuse_remote_code
+from archsmith.config import PreTrainedConfig
 from archsmith.configuration.fields import shown
 from archsmith.errors import ConfigError, OptionError, PluginError, UnknownArchitecture, UnknownTask, did_you_mean
 from archsmith.registry import KNOWN_PLUGINS, registry
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from archsmith.model import PreTrainedModel
     from archsmith.tokenizer import PreTrainedTokenizerBase
 
-__all__ = ["AutoConfig", "AutoModel", "AutoTokenizer", "auto_class_name", "auto_model_class"]
+__all__ = ["AutoBackbone", "AutoConfig", "AutoModel", "AutoTokenizer", "auto_class_name", "auto_model_class"]
 
 #: The field's task keys and the suffix of their Auto class; a plugin may add keys.
 TASKS: Mapping[str, str] = {
@@ -167,6 +167,39 @@ class AutoModel(_AutoModel):
     """
 
 
+class AutoBackbone(_AutoModel):
+    """Loads or builds any backbone: the class is the one that ``model_type`` names."""
+
+    task = "backbone"
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        id_or_path: str | os.PathLike[str],
+        *,
+        config: PreTrainedConfig | None = None,
+        use_timm_backbone: bool = False,
+        trust_remote_code: bool | None = None,
+        **options: Any,
+    ) -> "PreTrainedModel":
+        """Load a backbone. Arguments and errors as `PreTrainedModel.from_pretrained`.
+
+        Args:
+            id_or_path: A local folder if there is one of that name, else a hub id; or timm's name of a model.
+            config: Use this configuration instead of the checkpoint's config.json.
+            use_timm_backbone: Take the model of that name, and its weights, from the library timm.
+            trust_remote_code: Refused.
+            **options: As for `PreTrainedModel.from_pretrained`; for timm fields of its configuration.
+        """
+        if not use_timm_backbone:
+            return super().from_pretrained(id_or_path, config=config, trust_remote_code=trust_remote_code, **options)
+        refuse_remote_code(trust_remote_code)
+        if config is not None:
+            raise OptionError("config and use_timm_backbone both say which model to load; give one of them.")
+        options = {"use_pretrained_backbone": True, **options, "backbone": os.fspath(id_or_path)}
+        return cls.from_config(AutoConfig.for_model("timm_backbone", **options)).eval()
+
+
 class AutoTokenizer(_Auto):
     """Loads any tokenizer: the class is the one that the checkpoint names, or else its architecture's."""
 
@@ -256,7 +289,7 @@ def _install_hint(tokenizer: str) -> str:
     return f" Run: pip install {known[squashed]}" if squashed in known else ""
 
 
-_auto_classes: dict[str, type[_AutoModel]] = {"base": AutoModel}
+_auto_classes: dict[str, type[_AutoModel]] = {"base": AutoModel, "backbone": AutoBackbone}
 
 
 def auto_model_class(name: str) -> type[_AutoModel]:

@@ -14,7 +14,16 @@ from archsmith.errors import ArchsmithError, CheckpointCorrupt, CheckpointNotFou
 from archsmith.journal import OWN_PREFIX, Journal, is_plain_name
 from archsmith.strictjson import MAX_JSON_BYTES, encode_json, parse_json, read_json, reason
 
-__all__ = ["CONFIG_FILE", "Checkpoint", "encode_json", "parse_json", "read_json", "reason", "refuse_remote_code"]
+__all__ = [
+    "CONFIG_FILE",
+    "Checkpoint",
+    "encode_json",
+    "load_config_file",
+    "parse_json",
+    "read_json",
+    "reason",
+    "refuse_remote_code",
+]
 
 CONFIG_FILE = "config.json"
 
@@ -202,6 +211,21 @@ class Checkpoint:
         names = [name for name in names if not name.startswith(OWN_PREFIX)]
         shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")  # noqa: PLR2004
         return f" It holds: {shown or 'nothing'}."
+
+
+def load_config_file(id_or_path: str | os.PathLike[str], **hub_options: Any) -> tuple[dict[str, Any], str]:
+    """Return the content of config.json and where it was found.
+
+    Args:
+        id_or_path: A folder, a hub id, or the path of the file itself.
+        **hub_options: As `Checkpoint.open`.
+    """
+    path = local_path("a configuration", id_or_path)
+    if stat.S_ISREG(mode_of(path) or 0):
+        return read_json(path), str(path)
+    checkpoint = Checkpoint.open(id_or_path, **hub_options)
+    values = checkpoint.read_whole(lambda: checkpoint.read_json(CONFIG_FILE))
+    return values, str(checkpoint.path(CONFIG_FILE))
 
 
 def refuse_remote_code(trust_remote_code: object) -> None:

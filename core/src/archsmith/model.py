@@ -17,7 +17,7 @@ from archsmith.errors import (
     WeightsMismatch,
 )
 from archsmith.modeling.blank import TooLarge, without_values
-from archsmith.modeling.building import ModelType, from_files, refuse_abstract
+from archsmith.modeling.building import ModelType, foreign_modules, from_files, refuse_abstract
 from archsmith.modeling.loading import announce, expected_tensors, load_tensors
 from archsmith.modeling.matching import LoadReport, Match, match_weights
 from archsmith.modeling.options import (
@@ -30,10 +30,10 @@ from archsmith.modeling.options import (
     refuse_unknown_options,
     refuse_unknown_overrides,
 )
-from archsmith.outputs import ModelOutput
+from archsmith.modeling.shared import SharedWork
 from archsmith.weights import Weights, find_weights
 
-__all__ = ["PreTrainedModel"]
+__all__ = ["PreTrainedModel", "foreign_modules"]
 
 
 #: While a model is built for weights, this many torch functions may be called, and that many more for each tensor.
@@ -42,7 +42,7 @@ _CALLS, _CALLS_PER_TENSOR = 10_000, 100
 _Model = TypeVar("_Model", bound="PreTrainedModel")
 
 
-class PreTrainedModel(nn.Module, metaclass=ModelType):
+class PreTrainedModel(SharedWork, metaclass=ModelType):
     """What every model is: a `torch.nn.Module` that is built from a configuration, and loaded and saved whole.
 
     A subclass names its configuration class, builds its modules in ``__init__`` and computes in ``forward``. When its
@@ -52,6 +52,12 @@ class PreTrainedModel(nn.Module, metaclass=ModelType):
         config_class: The configuration it is built from.
         base_model_prefix: The attribute under which a model with a head holds the model without one.
         main_input_name: The name of the first argument of ``forward``.
+        input_embeddings: Where the base model has its token embeddings, as ``"embeddings.word_embeddings"``; with it
+            the vocabulary can be resized. The layer that scores tokens is the one that ``tied_weights`` ties to it.
+        attention_projections: Where layer ``{}`` of the base model has the projections of its attention: those whose
+            rows belong to heads (query, key, value), and last the one whose columns do (output), each an
+            ``nn.Linear``. With it heads can be pruned, as long as ``forward`` finds the number of heads by
+            `archsmith.layers.attention.split_heads`.
         tied_weights: Parameter → the parameter it is the same as, while ``config.tie_word_embeddings`` is true.
         ignored_keys: Patterns of keys in old files that nothing reads any more, as the base model names them.
         optional_keys: Patterns of parameters that a file may lack (then they are new) or hold in vain, likewise.
@@ -61,12 +67,13 @@ class PreTrainedModel(nn.Module, metaclass=ModelType):
     config_class: ClassVar[type[PreTrainedConfig]]
     base_model_prefix: ClassVar[str] = ""
     main_input_name: ClassVar[str] = "input_ids"
+    input_embeddings: ClassVar[str] = ""
+    attention_projections: ClassVar[tuple[str, ...]] = ()
     tied_weights: ClassVar[Mapping[str, str]] = {}
     ignored_keys: ClassVar[tuple[str, ...]] = ()
     optional_keys: ClassVar[tuple[str, ...]] = ()
 
     load_report: LoadReport | None = None
-    _finished = False  # whether the parameters have values that a model around this one must not replace
 
     def __init__(self, config: PreTrainedConfig) -> None:
         super().__init__()
@@ -291,71 +298,12 @@ class PreTrainedModel(nn.Module, metaclass=ModelType):
             SaveFailed: The system refused; what was there before still is.
             ConfigError: The configuration has become invalid.
         """
-        from archsmith.modeling.saving import save_model, state_to_save
+        from archsmith.modeling.saving import refuse_half_changed, save_model, state_to_save
 
+        refuse_half_changed(self)
         config = copy.deepcopy(self.config)
         config.update(architectures=[type(self).__name__], dtype=str(self.dtype).removeprefix("torch."))
         save_model(state_to_save(self), config.to_file_dict(), type(self), save_directory, max_shard_size)
-
-    # ---- facts ----------------------------------------------------------------------------------------------
-
-    @property
-    def base_model(self) -> nn.Module:
-        """The model without its head (itself if it has none)."""
-        return getattr(self, self.base_model_prefix, self) if self.base_model_prefix else self
-
-    @property
-    def device(self) -> torch.device:
-        """Where the first parameter lies; the CPU if there is none."""
-        return next((p.device for p in self.parameters()), torch.device("cpu"))
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The type of the first floating-point parameter; float32 if there is none."""
-        return next((p.dtype for p in self.parameters() if p.is_floating_point()), torch.float32)
-
-    def num_parameters(self, *, only_trainable: bool = False) -> int:
-        """Return how many numbers the parameters hold; a tied one counts once."""
-        return sum(p.numel() for p in self.parameters() if p.requires_grad or not only_trainable)
-
-    def set_attn_implementation(self, name: str) -> None:
-        """Choose how attention is computed, here and in every model inside: ``"sdpa"`` or ``"eager"``.
-
-        Raises:
-            OptionError: There is no such implementation.
-        """
-        attention = attention_name(name)
-        for module in self.modules():
-            if isinstance(module, PreTrainedModel):
-                module.attn_implementation = attention
-
-    def tie_weights(self) -> None:
-        """Make every tied parameter one object with the parameter it is the same as."""
-        for name, source in self.tied_names().items():
-            owner, _, attribute = name.rpartition(".")
-            setattr(self.get_submodule(owner), attribute, self.get_parameter(source))
-
-    def returned(self, output: ModelOutput, return_dict: bool | None) -> Any:
-        """Return an output as the caller wants it: itself, or a tuple of the fields that are not None."""
-        wanted = self.config.return_dict if return_dict is None else return_dict
-        return output if wanted else output.to_tuple()
-
-    def wants_attentions(self, output_attentions: bool | None) -> bool:
-        """Return whether attention maps are to be returned; None leaves it to the configuration."""
-        return self.config.output_attentions if output_attentions is None else output_attentions
-
-    def wants_hidden_states(self, output_hidden_states: bool | None) -> bool:
-        """Return whether all hidden states are to be returned; None leaves it to the configuration."""
-        return self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
-
-    def tied_names(self) -> dict[str, str]:
-        """Return the tied parameters of this model and of every model inside it, by their full names."""
-        tied: dict[str, str] = {}
-        for path, module in self.named_modules():
-            if isinstance(module, PreTrainedModel) and module.config.tie_word_embeddings:
-                dot = f"{path}." if path else ""
-                tied |= {dot + name: dot + source for name, source in module.tied_weights.items()}
-        return tied
 
 
 def _built(

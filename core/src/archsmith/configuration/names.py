@@ -5,7 +5,8 @@ import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar, get_type_hints
 
-from archsmith.configuration.fields import shown
+from archsmith.configuration.fields import convert, shown
+from archsmith.configuration.nested import convert_nested, nested_kinds
 from archsmith.errors import did_you_mean
 
 __all__ = ["FieldNames", "field_names"]
@@ -20,6 +21,7 @@ class FieldNames:
         fields: Field name → its declaration.
         hints: Field name → its type.
         others: Other name → field name.
+        nested: The fields that hold configurations.
     """
 
     def __init__(self, cls: type[Any]) -> None:
@@ -27,6 +29,14 @@ class FieldNames:
         self.fields = {declared.name: declared for declared in dataclasses.fields(cls) if declared.init}
         self.hints = {name: hints[name] for name in self.fields}
         self.others: dict[str, str] = _OLD_NAMES | dict(cls.attribute_map)
+        self.nested = frozenset(name for name, hint in self.hints.items() if nested_kinds(hint))
+        self._class = cls.__name__
+
+    def convert(self, name: str, value: Any) -> tuple[Any, list[str]]:
+        """Return a value in the type of its field, and no fault; or None and what is wrong with it."""
+        if name in self.nested:
+            return convert_nested(name, value, self.hints[name], owner=self._class)
+        return convert(name, value, self.hints[name])
 
     def default(self, name: str) -> Any:
         """Return a field's default; `dataclasses.MISSING` if it has none."""

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from archsmith.configuration.fields import to_json
+from archsmith.configuration.nested import nested_kinds, nested_schema
 
 __all__ = ["json_schema"]
 
@@ -26,8 +27,11 @@ def json_schema(
     properties: dict[str, Any] = {"model_type": {"const": model_type}} if model_type else {}
     definitions: dict[str, Any] = {}
     for name, default in sorted(defaults.items()):
-        (schema,), more = msgspec.json.schema_components([hints[name]])
-        definitions |= more
+        if nested_kinds(hints[name]):
+            schema = nested_schema(hints[name])
+        else:
+            (schema,), more = msgspec.json.schema_components([hints[name]])
+            definitions |= more
         if docs[name]:
             schema = {**schema, "description": docs[name]}
         if default is not dataclasses.MISSING:

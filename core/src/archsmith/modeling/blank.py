@@ -1,6 +1,7 @@
 """Build models whose tensors have shapes but no values yet, because files will bring them."""
 
 import contextlib
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-__all__ = ["TooLarge", "without_values"]
+__all__ = ["TooLarge", "with_values", "without_values"]
 
 _FILLS = frozenset(
     getattr(Tensor, name)
@@ -44,6 +45,29 @@ def without_values(*, at_most: int) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def with_values() -> Iterator[None]:
+    """Build what is made inside on the CPU and with values, even within `without_values`.
+
+    It is for modules of other libraries, whose constructors compute with the values of what they make.
+    """
+    before = _paused.on
+    _paused.on = True
+    try:
+        yield
+    finally:
+        _paused.on = before
+
+
+class _Paused(threading.local):
+    """Whether modules are built with values in this thread, whatever is around them."""
+
+    on = False
+
+
+_paused = _Paused()
+
+
 class _Blank(TorchFunctionMode):
     """Sends factories to the meta device, skips ``torch.nn.init`` and the in-place fills there, and counts all calls.
 
@@ -58,6 +82,8 @@ class _Blank(TorchFunctionMode):
         self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
+        if _paused.on:
+            return func(*args, **kwargs)
         self._left -= 1
         if self._left < 0:
             raise TooLarge

@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from archsmith.errors import OptionError
+from archsmith.modeling.blank import with_values
 from archsmith.modeling.loading import initialise, mark_finished
+from archsmith.modeling.pruning import cut_configured_heads
+from archsmith.modeling.shared import SharedWork
 
-__all__ = ["ModelType", "from_files", "refuse_abstract"]
+__all__ = ["ModelType", "foreign_modules", "from_files", "refuse_abstract", "values_come_from_files"]
 
 
 class _Building(threading.local):
@@ -32,11 +35,20 @@ class ModelType(type):
             model = super().__call__(*args, **kwargs)
         finally:
             _building.depth -= 1
+        if _building.depth == 0:
+            _prune(model)
         if _building.depth == 0 and not _building.from_files:
             initialise(model, set(model.state_dict()))
             model.tie_weights()
             mark_finished(model)
         return model
+
+
+def _prune(model: SharedWork) -> None:
+    """Take out the heads that the configurations of a new model, and of the new models inside it, call pruned."""
+    for module in model.modules():
+        if isinstance(module, SharedWork) and module.base_model is module and not module._finished:  # noqa: SLF001  # between the two halves of one class
+            cut_configured_heads(module)
 
 
 @contextlib.contextmanager
@@ -48,6 +60,25 @@ def from_files() -> Iterator[None]:
         yield
     finally:
         _building.from_files = before
+
+
+def values_come_from_files() -> bool:
+    """Return whether the model that is being built in this thread will get its values from files."""
+    return _building.from_files
+
+
+@contextlib.contextmanager
+def foreign_modules(model: Any) -> Iterator[None]:
+    """Build the modules of a model inside with another library: on the CPU, with the values that it gives them.
+
+    These values stay, whatever is built around the model. If it comes from files, their tensors take the place of them.
+
+    Args:
+        model: The model, whose constructor is running.
+    """
+    with with_values():
+        yield
+    mark_finished(model)
 
 
 def refuse_abstract(cls: type[Any]) -> None:

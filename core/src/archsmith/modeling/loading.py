@@ -94,6 +94,7 @@ def initialise(
     *,
     dtype: torch.dtype | None = None,
     device: torch.device | None = None,
+    finished: bool = False,
 ) -> None:
     """Give the named parameters and buffers their initial values; other tensors of the same modules keep theirs.
 
@@ -102,11 +103,12 @@ def initialise(
         names: Names as in the model's ``state_dict``.
         dtype: Type of parameters that are still on the meta device.
         device: Where these go.
+        finished: Whether models that have their values already are to be looked at too.
 
     Raises:
         PluginBroken: Nothing gives values to a parameter.
     """
-    for path, module, owner in _with_owner(model):
+    for path, module, owner in _with_owner(model, finished=finished):
         dot = f"{path}." if path else ""
         parameters = dict(module.named_parameters(recurse=False, remove_duplicate=False))
         tensors = parameters | dict(module.named_buffers(recurse=False, remove_duplicate=False))
@@ -185,13 +187,13 @@ def _same_values(one: Tensor, other: Tensor) -> bool:
     return torch.equal(one, other) or bool(((one == other) | (one.isnan() & other.isnan())).all())
 
 
-def _with_owner(model: "PreTrainedModel") -> Iterator[tuple[str, nn.Module, "PreTrainedModel"]]:
-    """Yield every module with its path and the innermost model that it belongs to, apart from finished models."""
+def _with_owner(model: "PreTrainedModel", *, finished: bool) -> Iterator[tuple[str, nn.Module, "PreTrainedModel"]]:
+    """Yield every module with its path and the innermost model that it belongs to; finished models if asked for."""
     from archsmith.model import PreTrainedModel
 
     def walk(module: nn.Module, path: str, owner: PreTrainedModel) -> Iterator[Any]:
         if isinstance(module, PreTrainedModel):
-            if module._finished:  # noqa: SLF001  # between the two halves of one class
+            if module._finished and not finished:  # noqa: SLF001  # between the two halves of one class
                 return
             owner = module
         yield path, module, owner

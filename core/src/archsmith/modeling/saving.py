@@ -13,13 +13,15 @@ from torch import Tensor
 
 from archsmith.checkpoint import CONFIG_FILE, encode_json
 from archsmith.commit import do, replacing, save_folder
-from archsmith.errors import InputError, OptionError, SaveFailed
+from archsmith.configuration.fields import shown
+from archsmith.errors import ConfigError, InputError, OptionError, SaveFailed
+from archsmith.modeling.shared import SharedWork
 from archsmith.weights import INDEX_FILE, WEIGHTS_FILE, WEIGHTS_PATTERN, encode_metadata
 
 if TYPE_CHECKING:
     from archsmith.model import PreTrainedModel
 
-__all__ = ["save_model", "state_to_save"]
+__all__ = ["refuse_half_changed", "save_model", "state_to_save"]
 
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
@@ -66,6 +68,24 @@ def state_to_save(model: "PreTrainedModel") -> dict[str, Tensor]:
         state[name] = tensor.contiguous().clone() if storage in seen else tensor.contiguous()
         seen.add(storage)
     return state
+
+
+def refuse_half_changed(model: "PreTrainedModel") -> None:
+    """Refuse a model whose inner model was resized or pruned alone: its configuration would not fit the weights.
+
+    Raises:
+        ConfigError: It was.
+    """
+    for path, part in model.named_modules():
+        if not isinstance(part, SharedWork) or type(part.config) is not type(model.config):
+            continue
+        for name in ("vocab_size", "pruned_heads"):
+            whole, inner = (getattr(config, name, None) for config in (model.config, part.config))
+            if whole != inner:
+                raise ConfigError(
+                    f"{type(model).__name__} can not be saved: its {name} is {shown(whole)}, but that of {path!r} "
+                    f"inside is {shown(inner)}. Call resize_token_embeddings and prune_heads on the whole model."
+                )
 
 
 def parse_size(size: int | str) -> int:

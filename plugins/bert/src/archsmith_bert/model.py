@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from archsmith.layers.activations import activation
 from archsmith.layers.attention import attend, attention_mask_for, split_heads
 from archsmith.layers.inputs import check_ids, check_token_inputs
+from archsmith.layers.stack import Stack
 from archsmith.model import PreTrainedModel
 from archsmith.outputs import BaseModelOutputWithPooling
 from archsmith_bert.config import BertConfig
@@ -122,14 +123,14 @@ class Encoder(nn.Module):
 
     def __init__(self, config: BertConfig) -> None:
         super().__init__()
-        self.layer = nn.ModuleList(Layer(config) for _ in range(config.num_hidden_layers))
+        self.layer = Stack(Layer(config) for _ in range(config.num_hidden_layers))
 
     def forward(
         self, hidden: Tensor, mask: Tensor | None, *, eager: bool, keep_states: bool, keep_maps: bool
     ) -> tuple[Tensor, tuple[Tensor, ...] | None, tuple[Tensor, ...] | None]:
         """Return the last hidden states; those before and after each layer, and the attention maps, where kept."""
         states, maps = [hidden], []
-        for layer in self.layer:
+        for layer in self.layer.steps():
             hidden, attention_map = layer(hidden, mask, eager=eager)
             if keep_states:
                 states.append(hidden)
@@ -156,6 +157,13 @@ class BertPreTrainedModel(PreTrainedModel):
     config: BertConfig
     config_class = BertConfig
     base_model_prefix = "bert"
+    input_embeddings = "embeddings.word_embeddings"
+    attention_projections = (
+        "encoder.layer.{}.attention.self.query",
+        "encoder.layer.{}.attention.self.key",
+        "encoder.layer.{}.attention.self.value",
+        "encoder.layer.{}.attention.output.dense",
+    )
     ignored_keys = ("embeddings.position_ids",)
     optional_keys: ClassVar[tuple[str, ...]] = ("pooler.*",)
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from archsmith.layers.activations import activation
 from archsmith.layers.attention import attend, attention_mask_for, split_heads
 from archsmith.layers.inputs import check_ids, check_token_inputs
+from archsmith.layers.stack import Stack
 from archsmith.model import PreTrainedModel
 from archsmith.outputs import BaseModelOutput
 from archsmith_distilbert.config import DistilBertConfig
@@ -101,14 +102,14 @@ class Transformer(nn.Module):
 
     def __init__(self, config: DistilBertConfig) -> None:
         super().__init__()
-        self.layer = nn.ModuleList(TransformerBlock(config) for _ in range(config.n_layers))
+        self.layer = Stack(TransformerBlock(config) for _ in range(config.n_layers))
 
     def forward(
         self, hidden: Tensor, mask: Tensor | None, *, eager: bool, keep_states: bool, keep_maps: bool
     ) -> tuple[Tensor, tuple[Tensor, ...] | None, tuple[Tensor, ...] | None]:
         """Return the last hidden states; those before and after each block, and the attention maps, where kept."""
         states, maps = [hidden], []
-        for block in self.layer:
+        for block in self.layer.steps():
             hidden, attention_map = block(hidden, mask, eager=eager)
             if keep_states:
                 states.append(hidden)
@@ -123,6 +124,8 @@ class DistilBertPreTrainedModel(PreTrainedModel):
     config: DistilBertConfig
     config_class = DistilBertConfig
     base_model_prefix = "distilbert"
+    input_embeddings = "embeddings.word_embeddings"
+    attention_projections = tuple(f"transformer.layer.{{}}.attention.{name}_lin" for name in ("q", "k", "v", "out"))
     ignored_keys = ("embeddings.position_ids",)
 
     def init_weights(self, module: nn.Module) -> None:

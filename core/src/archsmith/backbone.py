@@ -1,0 +1,126 @@
+"""Backbones: models that turn a picture into feature maps, and how a model gets the one that its configuration chooses.
+
+A host, such as MaskFormer, holds a backbone without knowing its architecture: the registry finds the class.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from archsmith.backbone_config import TIMM, BackboneConfig, BackboneHostConfig
+from archsmith.errors import ConfigError, PluginBroken
+from archsmith.model import PreTrainedModel
+from archsmith.modeling.building import values_come_from_files
+
+__all__ = ["Backbone", "load_backbone"]
+
+
+class Backbone(PreTrainedModel):
+    """What every backbone is: stages of known width and stride, some of which give feature maps.
+
+    A subclass has a `BackboneConfig`, says how wide and how coarse each stage is, and returns from ``forward`` a
+    `BackboneOutput` whose ``feature_maps`` it picks with `select`. The feature map of a stage is ``(batch, channels,
+    ⌈height / stride⌉, ⌈width / stride⌉)``, whatever the model's own layout.
+
+    Attributes:
+        main_input_name: ``pixel_values``.
+    """
+
+    config: BackboneConfig
+    main_input_name: ClassVar[str] = "pixel_values"
+
+    @property
+    def stage_channels(self) -> Sequence[int]:
+        """The number of channels of every stage, in the order of the configuration's ``stage_names``."""
+        raise NotImplementedError(f"{type(self).__name__} must say how wide its stages are in stage_channels.")
+
+    @property
+    def stage_strides(self) -> Sequence[int]:
+        """How many pixels of the picture, in each direction, one place of a stage's feature map stands for."""
+        raise NotImplementedError(f"{type(self).__name__} must say how coarse its stages are in stage_strides.")
+
+    def forward(
+        self,
+        pixel_values: Tensor,
+        *,
+        output_hidden_states: bool | None = None,
+        output_attentions: bool | None = None,
+        return_dict: bool | None = None,
+    ) -> Any:
+        """Return the feature maps of a batch of pictures, ``(batch, channels, height, width)``: a `BackboneOutput`."""
+        raise NotImplementedError(f"{type(self).__name__} must compute its feature maps in forward.")
+
+    @property
+    def stage_names(self) -> list[str]:
+        """The names of all stages, finest first."""
+        return list(self.config.stage_names or ())
+
+    @property
+    def out_features(self) -> list[str]:
+        """The names of the stages that give feature maps."""
+        return list(self.config.out_features or ())
+
+    @property
+    def out_indices(self) -> list[int]:
+        """The places of these stages in `stage_names`, counted from the start."""
+        names = self.stage_names
+        return [names.index(name) for name in self.out_features]
+
+    @property
+    def channels(self) -> list[int]:
+        """The number of channels of each feature map."""
+        return [self.stage_channels[index] for index in self.out_indices]
+
+    @property
+    def strides(self) -> list[int]:
+        """The stride of each feature map, in pixels."""
+        return [self.stage_strides[index] for index in self.out_indices]
+
+    def select(self, stages: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Return of the outputs of all stages those that are feature maps."""
+        return tuple(stages[index] for index in self.out_indices)
+
+
+def load_backbone(config: BackboneHostConfig, *, own: Mapping[str, type[Backbone]] | None = None) -> Backbone:
+    """Build the backbone that a host's configuration chooses, for the host's constructor to hold.
+
+    Its values are random, or those under its name if ``use_pretrained_backbone`` says so; while the host itself comes
+    from files, they come with it and nothing is fetched. The host then takes ``config.holding(backbone.config)`` for
+    its own configuration.
+
+    Args:
+        config: The host's configuration.
+        own: Backbones that only this host knows, by ``model_type``; others are the registry's.
+
+    Returns:
+        The backbone, float32 and in training mode.
+
+    Raises:
+        ConfigError: No backbone is chosen, or its configuration is no backbone's.
+        UnknownTask, PluginError: No usable plugin has this backbone.
+        CheckpointError, HubError: The named one can not be had.
+    """
+    if not isinstance(config, BackboneHostConfig):
+        raise ConfigError(f"load_backbone needs the configuration of a host, but got {type(config).__name__}.")
+    pretrained = config.use_pretrained_backbone and not values_come_from_files()
+    chosen = config.resolve_backbone(pretrained=pretrained)
+    backbone_class = _class_for(chosen, own or {})
+    if pretrained and chosen.model_type != TIMM and config.backbone is not None:
+        backbone = backbone_class.from_pretrained(config.backbone, config=chosen, dtype=torch.float32).train()
+    else:
+        backbone = backbone_class(chosen)
+    return backbone
+
+
+def _class_for(config: Any, own: Mapping[str, type[Backbone]]) -> type[Backbone]:
+    from archsmith.auto import AutoBackbone
+
+    found = own.get(config.model_type) or AutoBackbone.class_for(config)
+    if not issubclass(found, Backbone):
+        raise PluginBroken(
+            f"{found.__module__}.{found.__name__} is declared as the backbone of {config.model_type!r}, but is no "
+            "archsmith.backbone.Backbone. Its author must derive it from that class."
+        )
+    return found

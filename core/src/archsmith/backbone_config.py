@@ -1,0 +1,191 @@
+"""Configurations of backbones, and of models that hold one. Free of torch."""
+
+import copy
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from archsmith.config import PreTrainedConfig, field
+from archsmith.configuration.fields import shown
+from archsmith.errors import ConfigError, did_you_mean
+from archsmith.presets import find_preset
+
+__all__ = ["BackboneConfig", "BackboneHostConfig"]
+
+#: The model_type under which backbones of the library timm are registered.
+TIMM = "timm_backbone"
+
+
+class BackboneConfig(PreTrainedConfig):
+    """The configuration of a model that can be a backbone: which of its stages give feature maps.
+
+    A subclass names its stages, finest first, in `stage_names`. ``out_features`` (names) and ``out_indices`` (numbers,
+    negative ones count from the end) say the same; who gives one gets the other, who gives none gets the last stage.
+
+    Example:
+        >>> from archsmith import BackboneConfig
+        >>> class ToyConfig(BackboneConfig):
+        ...     model_type = "toy"
+        ...     stage_names = ["stem", "stage1", "stage2", "stage3"]
+        >>> config = ToyConfig(out_indices=[1, -1])
+        >>> config.out_features
+        ['stage1', 'stage3']
+        >>> config.out_features = ["stage2", "stage3"]
+        >>> config.out_indices
+        [2, 3]
+    """
+
+    supersedes = {"out_features": ("out_indices",), "out_indices": ("out_features",)}
+    computed = ("stage_names",)
+
+    out_features: list[str] | None = field(None, doc="Stages that give feature maps, by name; none: the last.")
+    out_indices: list[int] | None = field(None, doc="Stages that give feature maps, by number; none: the last.")
+
+    @property
+    def stage_names(self) -> list[str] | None:
+        """The names of all stages, finest first, the stem before them; None while nobody knows them yet."""
+        raise NotImplementedError(f"{type(self).__name__} must name its stages in the property stage_names.")
+
+    def derived(self) -> dict[str, Any]:
+        """Return ``out_features`` and ``out_indices``, each from the other if it was not given."""
+        names = self.stage_names
+        if names is None or any(self._stage_faults(names)):
+            return {}
+        features, indices = self.out_features, self.out_indices
+        if features is None and indices is None:
+            indices = [len(names) - 1]
+        if features is None:
+            return {"out_features": [names[index] for index in indices or ()], "out_indices": indices}
+        if indices is None:
+            return {"out_indices": [names.index(feature) for feature in features]}
+        return {}
+
+    def rules(self) -> Iterator[str]:
+        """Yield a sentence for each rule about stages that is broken."""
+        yield from super().rules()
+        if (names := self.stage_names) is not None:
+            yield from self._stage_faults(names)
+
+    def _differing(self) -> list[str]:
+        """Leave the stages out as long as they are those of a configuration that names none."""
+        names = self.stage_names
+        if names and (self.out_features, self.out_indices) == (names[-1:], [len(names) - 1]):
+            return [name for name in super()._differing() if name not in self.supersedes]
+        return super()._differing()
+
+    def _stage_faults(self, names: Sequence[str]) -> Iterator[str]:
+        """Say what is wrong with the choice of stages."""
+        features, indices = self.out_features, self.out_indices
+        said = f"this model has {', '.join(names)}"
+        places: list[int] = []
+        if indices is not None:
+            wrong = [index for index in indices if not -len(names) <= index < len(names)]
+            if wrong:
+                yield f"out_indices must lie from {-len(names)} to {len(names) - 1} ({said}), but holds {wrong[0]}"
+                return
+            places = [index % len(names) for index in indices]
+            yield from _order_faults("out_indices", indices, places)
+        if features is not None:
+            wrong_names = [feature for feature in features if feature not in names]
+            if wrong_names:
+                hint = did_you_mean(wrong_names[0], names)
+                yield f"out_features must be stages ({said}), but holds {wrong_names[0]!r}.{hint}".rstrip(".")
+                return
+            yield from _order_faults("out_features", features, [names.index(feature) for feature in features])
+        if features is not None and indices is not None and features != [names[place] for place in places]:
+            yield f"out_features is {features} and out_indices is {indices}, but they must name the same stages"
+
+
+def _order_faults(field_name: str, given: Sequence[Any], places: Sequence[int]) -> Iterator[str]:
+    if not given:
+        yield f"{field_name} must name at least one stage, but is empty"
+    elif list(places) != sorted(set(places)):
+        yield f"{field_name} must name each stage once, in the order of the model, but is {shown(list(given))}"
+
+
+class BackboneHostConfig(PreTrainedConfig):
+    """The configuration of a model that holds a backbone, and the ways to say which one.
+
+    Either ``backbone_config``, a configuration that was built apart; or ``backbone``, a name: a local folder, the id of
+    a preset (random weights alone), a hub id, or with ``use_timm_backbone`` a name of the library timm. A name touches
+    no file and no network before a model is built. The model's own configuration then holds the backbone's in full, so
+    a saved model never asks for its backbone again; where it came from is kept in ``backbone_source``.
+    """
+
+    backbone_config: PreTrainedConfig | None = field(None, doc="Configuration of the backbone.")
+    backbone: str | None = field(None, doc="Name of the backbone: folder, preset, hub id, or timm's name.")
+    use_pretrained_backbone: bool = field(default=False, doc="Start from the weights under that name.")
+    use_timm_backbone: bool = field(default=False, doc="The name is one of the library timm.")
+    backbone_kwargs: dict[str, Any] = field({}, doc="Fields of the named backbone's configuration to change.")
+    backbone_source: dict[str, Any] = field({}, doc="How the backbone was chosen; nothing reads it.")
+
+    def rules(self) -> Iterator[str]:
+        """Yield a sentence for each contradiction in the choice of a backbone."""
+        yield from super().rules()
+        given = {
+            "use_pretrained_backbone": self.use_pretrained_backbone,
+            "use_timm_backbone": self.use_timm_backbone,
+            "backbone_kwargs": self.backbone_kwargs,
+        }
+        if self.backbone == "":
+            yield "backbone must be a name, but is empty"
+        if self.backbone_config is not None and self.backbone is not None:
+            yield "backbone and backbone_config both choose a backbone; give one of them"
+        elif self.backbone is None:
+            for name, value in given.items():
+                if value:
+                    why = "backbone_config says all" if self.backbone_config is not None else "there is no backbone"
+                    yield f"{name} is {value!r}, but it goes with the name in backbone, and {why}"
+
+    def holding(self, backbone_config: PreTrainedConfig) -> Self:
+        """Return this configuration as a model holds it that was built with a backbone: with that one's in full."""
+        fetches = bool(getattr(backbone_config, "use_pretrained_backbone", False))  # as timm's says of itself
+        if self.backbone is None and self.backbone_config is backbone_config and not fetches:
+            return self
+        inner = copy.deepcopy(backbone_config)
+        if fetches:
+            inner.update(use_pretrained_backbone=False)
+        source: dict[str, Any] = {"use_pretrained_backbone": self.use_pretrained_backbone or fetches}
+        if self.backbone is not None:
+            source |= {"backbone": self.backbone, "use_timm_backbone": self.use_timm_backbone}
+            source |= {"backbone_kwargs": self.backbone_kwargs} if self.backbone_kwargs else {}
+        held = copy.deepcopy(self)
+        held.update(
+            backbone_config=inner,
+            backbone=None,
+            use_pretrained_backbone=False,
+            use_timm_backbone=False,
+            backbone_kwargs={},
+            backbone_source=source,
+        )
+        return held
+
+    def resolve_backbone(self, *, pretrained: bool | None = None) -> PreTrainedConfig:
+        """Return the configuration of the chosen backbone, which is read from a folder, a preset or the hub for a name.
+
+        Args:
+            pretrained: Whether weights are wanted too, so that a preset is not enough; None: what the fields say.
+
+        Raises:
+            ConfigError: No backbone is chosen, or ``backbone_kwargs`` does not fit it.
+            PluginError, CheckpointError, HubError: The named one can not be had.
+        """
+        from archsmith.auto import AutoConfig
+
+        if self.backbone_config is not None:
+            return self.backbone_config
+        if self.backbone is None:
+            raise ConfigError(
+                f"{type(self).__name__} chooses no backbone: give backbone_config, or a name in backbone."
+            )
+        wants_weights = self.use_pretrained_backbone if pretrained is None else pretrained
+        if self.use_timm_backbone:
+            given = {"backbone": self.backbone, "use_pretrained_backbone": wants_weights}
+            clash = given.keys() & self.backbone_kwargs.keys()
+            if clash:
+                raise ConfigError(f"{type(self).__name__}: backbone_kwargs must not hold {', '.join(sorted(clash))}.")
+            return AutoConfig.for_model(TIMM, **given, **self.backbone_kwargs)
+        preset = None if wants_weights or Path(self.backbone).is_dir() else find_preset(self.backbone)
+        if preset is not None:
+            return AutoConfig.for_model(preset.model_type, **{**preset.values, **self.backbone_kwargs})
+        return AutoConfig.from_pretrained(self.backbone, **self.backbone_kwargs)
