@@ -13,7 +13,9 @@ _HOME = {
     "ArchsmithWarning": "errors",
     "AutoBackbone": "auto",
     "AutoConfig": "auto",
+    "AutoFeatureExtractor": "auto",
     "AutoModel": "auto",
+    "AutoProcessor": "auto",
     "AutoTokenizer": "auto",
     "Backbone": "backbone",
     "BackboneConfig": "backbone_config",
@@ -24,6 +26,8 @@ _HOME = {
     "PreTrainedModel": "model",
     "PreTrainedTokenizer": "tokenizer",
     "PreTrainedTokenizerFast": "tokenizer",
+    "Processor": "processor",
+    "SequenceFeatureExtractor": "feature_extractor",
 }
 
 __all__ = [
@@ -31,7 +35,9 @@ __all__ = [
     "ArchsmithWarning",
     "AutoBackbone",
     "AutoConfig",
+    "AutoFeatureExtractor",
     "AutoModel",
+    "AutoProcessor",
     "AutoTokenizer",
     "Backbone",
     "BackboneConfig",
@@ -42,16 +48,20 @@ __all__ = [
     "PreTrainedModel",
     "PreTrainedTokenizer",
     "PreTrainedTokenizerFast",
+    "Processor",
+    "SequenceFeatureExtractor",
 ]
 
 if TYPE_CHECKING:
-    from archsmith.auto import AutoBackbone, AutoConfig, AutoModel, AutoTokenizer
+    from archsmith.auto import AutoBackbone, AutoConfig, AutoFeatureExtractor, AutoModel, AutoProcessor, AutoTokenizer
     from archsmith.backbone import Backbone
     from archsmith.backbone_config import BackboneConfig, BackboneHostConfig
     from archsmith.batch import BatchEncoding, BatchFeature
     from archsmith.config import PreTrainedConfig
     from archsmith.errors import ArchsmithError, ArchsmithWarning
+    from archsmith.feature_extractor import SequenceFeatureExtractor
     from archsmith.model import PreTrainedModel
+    from archsmith.processor import Processor
     from archsmith.tokenizer import PreTrainedTokenizer, PreTrainedTokenizerFast
 
 

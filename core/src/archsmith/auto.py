@@ -8,13 +8,29 @@ from archsmith.checkpoint import CONFIG_FILE, Checkpoint, load_config_file, refu
 from archsmith.config import PreTrainedConfig
 from archsmith.configuration.fields import shown
 from archsmith.errors import ConfigError, OptionError, PluginError, UnknownArchitecture, UnknownTask, did_you_mean
-from archsmith.registry import KNOWN_PLUGINS, registry
+from archsmith.preprocessing.finding import (
+    TOKENIZER_FILE,
+    read_feature_extractor,
+    read_processor,
+    tokenizer_architecture,
+)
+from archsmith.registry import registry
 
 if TYPE_CHECKING:
+    from archsmith.feature_extractor import SequenceFeatureExtractor
     from archsmith.model import PreTrainedModel
     from archsmith.tokenizer import PreTrainedTokenizerBase
 
-__all__ = ["AutoBackbone", "AutoConfig", "AutoModel", "AutoTokenizer", "auto_class_name", "auto_model_class"]
+__all__ = [
+    "AutoBackbone",
+    "AutoConfig",
+    "AutoFeatureExtractor",
+    "AutoModel",
+    "AutoProcessor",
+    "AutoTokenizer",
+    "auto_class_name",
+    "auto_model_class",
+]
 
 #: The field's task keys and the suffix of their Auto class; a plugin may add keys.
 TASKS: Mapping[str, str] = {
@@ -32,9 +48,6 @@ TASKS: Mapping[str, str] = {
     "audio-frame-classification": "AudioFrameClassification",
     "audio-xvector": "AudioXVector",
 }
-_TOKENIZER_CONFIG = "tokenizer_config.json"
-#: What tokenizer_config.json may name although it says nothing about the architecture.
-_GENERAL_TOKENIZERS = ("PreTrainedTokenizer", "TokenizersBackend")
 _HUB_OPTIONS = ("revision", "token", "cache_dir", "local_files_only", "subfolder")
 
 
@@ -227,7 +240,7 @@ class AutoTokenizer(_Auto):
             UnknownArchitecture, PluginError, CheckpointError, HubError: As `AutoConfig.from_pretrained`.
         """
         refuse_remote_code(trust_remote_code)
-        model_type = _tokenizer_architecture(_opened(id_or_path, options), config)
+        model_type = tokenizer_architecture(_opened(id_or_path, options), config)
         architecture = registry.get(model_type)
         role = "tokenizer_fast" if use_fast else "tokenizer"
         if use_fast and architecture.tokenizer_fast is None and architecture.tokenizer is not None:
@@ -236,57 +249,80 @@ class AutoTokenizer(_Auto):
         return tokenizer_class.from_pretrained(id_or_path, **options)
 
 
+class AutoFeatureExtractor(_Auto):
+    """Loads any feature extractor: the class is the one that its file names, or else its architecture's."""
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        id_or_path: str | os.PathLike[str],
+        *,
+        config: PreTrainedConfig | None = None,
+        trust_remote_code: bool | None = None,
+        **options: Any,
+    ) -> "SequenceFeatureExtractor":
+        """Load the feature extractor of a checkpoint.
+
+        Args:
+            id_or_path: A local folder if there is one of that name, else a hub id.
+            config: Tells the architecture, where neither the file nor a config.json does.
+            trust_remote_code: Refused.
+            **options: As the feature extractor's own ``from_pretrained``.
+
+        Raises:
+            UnknownTask: The architecture has no feature extractor.
+            UnknownArchitecture, PluginError, CheckpointError, HubError: As `AutoConfig.from_pretrained`.
+        """
+        refuse_remote_code(trust_remote_code)
+        checkpoint = Checkpoint.open(
+            id_or_path, **{name: options.pop(name) for name in _HUB_OPTIONS if name in options}
+        )
+        known = None if config is None else config.model_type
+        return checkpoint.read_whole(lambda: read_feature_extractor(checkpoint, known, **options))
+
+
+class AutoProcessor(_Auto):
+    """Loads any processor: the class is the one that the checkpoint's files name, or else its architecture's.
+
+    A checkpoint that has only one preprocessing object, and no processor, gives that object: the tokenizer of a text
+    model, the image processor of a vision model.
+    """
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        id_or_path: str | os.PathLike[str],
+        *,
+        config: PreTrainedConfig | None = None,
+        trust_remote_code: bool | None = None,
+        **options: Any,
+    ) -> Any:
+        """Load the processor of a checkpoint.
+
+        Args:
+            id_or_path: A local folder if there is one of that name, else a hub id.
+            config: Tells the architecture, where the files do not.
+            trust_remote_code: Refused.
+            **options: As `Processor.from_pretrained`.
+
+        Raises:
+            UnknownTask: There are several preprocessing objects, and nothing says which class wraps them.
+            UnknownArchitecture, PluginError, CheckpointError, HubError: As `AutoConfig.from_pretrained`.
+        """
+        refuse_remote_code(trust_remote_code)
+        checkpoint = Checkpoint.open(
+            id_or_path, **{name: options.pop(name) for name in _HUB_OPTIONS if name in options}
+        )
+        return checkpoint.read_whole(lambda: read_processor(checkpoint, config, options))
+
+
 def _opened(id_or_path: str | os.PathLike[str], options: dict[str, Any]) -> Checkpoint:
     """Open a checkpoint; the options then name the commit that its first file came from, so that all others do too."""
     hub_options = {name: options[name] for name in _HUB_OPTIONS if name in options}
     checkpoint = Checkpoint.open(id_or_path, **hub_options)
-    if checkpoint.folder is None and (checkpoint.find(CONFIG_FILE) or checkpoint.find(_TOKENIZER_CONFIG)):
+    if checkpoint.folder is None and (checkpoint.find(CONFIG_FILE) or checkpoint.find(TOKENIZER_FILE)):
         options["revision"] = checkpoint.revision
     return checkpoint
-
-
-def _tokenizer_architecture(checkpoint: Checkpoint, config: PreTrainedConfig | None) -> str:
-    """Return the architecture whose tokenizer a checkpoint needs.
-
-    The class that tokenizer_config.json names decides, because a tokenizer may be another architecture's; a general
-    class, or none, leaves it to the configuration.
-
-    Raises:
-        UnknownArchitecture: Neither file tells, or no installed plugin provides the class.
-    """
-    path = checkpoint.find(_TOKENIZER_CONFIG)
-    named = checkpoint.read_json(_TOKENIZER_CONFIG).get("tokenizer_class") if path else None
-    if isinstance(named, str) and named.removesuffix("Fast") not in _GENERAL_TOKENIZERS:
-        return _provider_of_tokenizer(named, str(path), config)
-    if config is None:
-        source = str(checkpoint.path(CONFIG_FILE))
-        config = AutoConfig.from_dict(checkpoint.read_json(CONFIG_FILE), source=source)
-    return config.model_type
-
-
-def _provider_of_tokenizer(named: str, source: str, config: PreTrainedConfig | None) -> str:
-    bare = named.removesuffix("Fast")
-    for model_type in ([config.model_type] if config else []) + registry.names():
-        try:
-            architecture = registry.get(model_type)
-        except PluginError:
-            continue
-        references = (architecture.tokenizer, architecture.tokenizer_fast)
-        own = [reference.rpartition(":")[2] for reference in references if reference]
-        own += [old for old, new in architecture.aliases.items() if new in own]
-        if bare in [name.removesuffix("Fast") for name in own]:
-            return model_type
-    raise UnknownArchitecture(
-        f"{source} names tokenizer_class {named!r}, which no installed plugin provides.{_install_hint(bare)} "
-        "To read the files with another class, call that class's from_pretrained.",
-        tokenizer_class=named,
-    )
-
-
-def _install_hint(tokenizer: str) -> str:
-    squashed = tokenizer.lower().removesuffix("tokenizer")
-    known = {model_type.replace("_", "").replace("-", ""): plugin for model_type, plugin in KNOWN_PLUGINS.items()}
-    return f" Run: pip install {known[squashed]}" if squashed in known else ""
 
 
 _auto_classes: dict[str, type[_AutoModel]] = {"base": AutoModel, "backbone": AutoBackbone}

@@ -18,7 +18,6 @@ from archsmith.errors import (
     ArchsmithWarning,
     CheckpointCorrupt,
     CheckpointNotFound,
-    ConfigError,
     OptionError,
     did_you_mean,
 )
@@ -40,12 +39,10 @@ class DeclaredSettings(abc.ABC):  # noqa: PLW1641  # no hash: settings can be ch
     Attributes:
         type_key: The key under which the file names the class.
         nested_keys: The keys under which processor_config.json may hold the settings; the first one is written.
-        older_names: Names of the class in older files.
     """
 
     type_key: ClassVar[str]
     nested_keys: ClassVar[tuple[str, ...]]
-    older_names: ClassVar[tuple[str, ...]] = ()
     attribute_map: ClassVar[Mapping[str, str]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -96,8 +93,9 @@ class DeclaredSettings(abc.ABC):  # noqa: PLW1641  # no hash: settings can be ch
             **overrides: Settings to replace; an unknown one is an error.
 
         Raises:
-            ConfigError: A value is wrong, or an override is no setting.
-            CheckpointNotFound, CheckpointCorrupt, HubError: The file can not be had, or two files contradict.
+            OptionError: An override is no setting.
+            CheckpointNotFound, CheckpointCorrupt, HubError: The file can not be had, holds a wrong value, or
+                contradicts another.
         """
         refuse_remote_code(trust_remote_code)
         path = local_path("a preprocessor", id_or_path)
@@ -168,14 +166,14 @@ class DeclaredSettings(abc.ABC):  # noqa: PLW1641  # no hash: settings can be ch
             **overrides: Settings to replace; an unknown one is an error.
 
         Raises:
-            ConfigError: A value is wrong, an override is no setting, or the file is another class's.
+            OptionError, CheckpointCorrupt: As `from_pretrained`; or the file is another class's.
         """
         if not isinstance(values, Mapping):
-            raise ConfigError(f"{cls.__name__} must be built from a mapping, but got {shown(values)}.")
+            raise OptionError(f"{cls.__name__} must be built from a mapping, but got {shown(values)}.")
         values = dict(values)
         named = values.pop(cls.type_key, cls.__name__)
-        if named not in (cls.__name__, *cls.older_names):
-            raise ConfigError(
+        if not cls._is_called(named):
+            raise CheckpointCorrupt(
                 f"{source or 'the values'}: {cls.type_key} is {shown(named)}, but {cls.__name__} reads "
                 f"{cls.__name__!r}. Use an Auto class, which picks the class by that name."
             )
@@ -191,7 +189,7 @@ class DeclaredSettings(abc.ABC):  # noqa: PLW1641  # no hash: settings can be ch
         return copy.deepcopy(self.extra) | values | {self.type_key: type(self).__name__}
 
     def to_json_string(self) -> str:
-        """Return sorted JSON: the content of the file. Raises `ConfigError`: a setting was broken in place."""
+        """Return sorted JSON: the content of the file. Raises `OptionError`: a setting was broken in place."""
         return encode_json(self.to_dict()).decode()
 
     def to_file_dict(self) -> dict[str, Any]:
@@ -207,7 +205,7 @@ class DeclaredSettings(abc.ABC):  # noqa: PLW1641  # no hash: settings can be ch
             The path of the file.
 
         Raises:
-            ConfigError: A setting was broken in place.
+            OptionError: A setting was broken in place.
             SaveFailed: The system refused; an older file is still there.
         """
         content = encode_json(self.to_file_dict())
@@ -222,7 +220,7 @@ class DeclaredSettings(abc.ABC):  # noqa: PLW1641  # no hash: settings can be ch
         yield from ()
 
     def check(self) -> None:
-        """Check every setting and every rule. Raises `ConfigError`, which names every fault."""
+        """Check every setting and every rule. Raises `OptionError`, which names every fault."""
         faults: list[str] = []
         for name, hint in field_names(type(self)).hints.items():
             faults += convert(name, getattr(self, name), hint)[1]
@@ -250,7 +248,7 @@ class DeclaredSettings(abc.ABC):  # noqa: PLW1641  # no hash: settings can be ch
         else:
             wrong |= unknown
         wrong |= {name: value for name, value in (known | replaced).items() if name not in names.hints}
-        faults += [self._unknown(name) for name in wrong]
+        faults += [f"{name!r} is no setting.{did_you_mean(str(name), names.hints)}" for name in wrong]
         known |= replaced
         for name, hint in names.hints.items():
             value = known[name] if name in known else names.default(name)
@@ -258,6 +256,16 @@ class DeclaredSettings(abc.ABC):  # noqa: PLW1641  # no hash: settings can be ch
             faults += fault
             object.__setattr__(self, name, converted)
         self._raise(faults or self.rules(), source)
+
+    @classmethod
+    def _is_called(cls, name: object) -> bool:
+        """Return whether this class is called so, today or in older files."""
+        from archsmith.registry import registry
+
+        if name == cls.__name__:
+            return True
+        owner = registry.provider(cls)
+        return owner is not None and registry.get(owner.model_type).aliases.get(str(name)) == cls.__name__
 
     def _unknown(self, name: str) -> str:
         hint = did_you_mean(name, field_names(type(self)).hints)
@@ -268,12 +276,13 @@ class DeclaredSettings(abc.ABC):  # noqa: PLW1641  # no hash: settings can be ch
         if listed:
             where = f"{source}: {type(self).__name__}" if source else type(self).__name__
             text = f" {listed[0]}" if len(listed) == 1 else "".join(f"\n  - {fault}" for fault in listed)
-            raise ConfigError(f"{where}:{text}{'' if text.endswith('?') else '.'}", faults=listed, source=source)
+            kind = CheckpointCorrupt if source else OptionError
+            raise kind(f"{where}:{text}{'' if text.endswith('?') else '.'}", faults=listed)
 
     def __setattr__(self, name: str, value: Any) -> None:
         names = field_names(type(self))
         if name not in names.hints:
-            raise ConfigError(self._unknown(name))
+            raise OptionError(self._unknown(name))
         converted, faults = convert(name, value, names.hints[name])
         self._raise(faults)
         object.__setattr__(self, name, converted)

@@ -214,7 +214,8 @@ class TokenVocabulary(ABC):
 
     def _take_special(self, clean: Mapping[str, Any]) -> None:
         named: dict[str, AddedToken] = {}
-        for name in special_names(type(self).Settings):
+        own = special_names(type(self).Settings)
+        for name in own:
             default = self.default_tokens.get(name)
             if name in clean:
                 if clean[name] is not None:
@@ -228,6 +229,7 @@ class TokenVocabulary(ABC):
             more.update(extra)
         else:
             others = [*extra, *(token for token in others if token not in extra)]
+        more = {name: token for name, token in more.items() if name not in own}  # which say it themselves
         for name in more:
             if not name.isidentifier() or hasattr(type(self), name):
                 raise OptionError(f"a special token can not have the name {name!r}: it is taken or no identifier.")
