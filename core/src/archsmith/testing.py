@@ -168,8 +168,8 @@ class ArchitectureConformance:
         """A loss must reach the embeddings: a detached or unused branch shows here."""
         for cls, model in self._built():
             output = model(**self.inputs(model))
-            losses = [value.float().square().sum() for value in output.values() if isinstance(value, Tensor)]
-            torch.autograd.backward(losses)
+            values = [value for value in output.values() if isinstance(value, Tensor) and value.requires_grad]
+            torch.autograd.backward([value.float().square().sum() for value in values])
             first = next(model.base_model.parameters())
             assert first.grad is not None, f"{cls.__name__}: no gradient reaches its first parameter"
 

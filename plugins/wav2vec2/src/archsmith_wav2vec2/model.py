@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from archsmith.errors import InputError
 from archsmith.layers.activations import activation
 from archsmith.layers.attention import attend, attention_mask_for, split_heads
+from archsmith.layers.stack import Stack
 from archsmith.model import PreTrainedModel
 from archsmith.outputs import ModelOutput
 from archsmith_wav2vec2.config import Wav2Vec2Config
@@ -162,7 +163,7 @@ class Encoder(nn.Module):
         self.pos_conv_embed = PositionalConvEmbedding(config)
         self.layer_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.dropout = nn.Dropout(config.hidden_dropout)
-        self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.num_hidden_layers))
+        self.layers = Stack(EncoderLayer(config) for _ in range(config.num_hidden_layers))
 
     def forward(
         self, hidden: Tensor, frame_mask: Tensor | None, *, eager: bool, keep_states: bool, keep_maps: bool
@@ -174,7 +175,7 @@ class Encoder(nn.Module):
         hidden = hidden + self.pos_conv_embed(hidden)
         hidden = self.dropout(hidden if self.normalises_first else self.layer_norm(hidden))
         states, maps = [hidden], []
-        for layer in self.layers:
+        for layer in self.layers.steps():
             if not self._is_skipped():
                 hidden, attention_map = layer(hidden, mask, eager=eager)
                 if keep_maps:
@@ -197,6 +198,7 @@ class Wav2Vec2PreTrainedModel(PreTrainedModel):
     config_class = Wav2Vec2Config
     base_model_prefix = "wav2vec2"
     main_input_name = "input_values"
+    attention_projections = tuple(f"encoder.layers.{{}}.attention.{name}_proj" for name in ("q", "k", "v", "out"))
     optional_keys = ("masked_spec_embed",)
 
     def init_weights(self, module: nn.Module) -> None:
