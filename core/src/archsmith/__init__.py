@@ -14,6 +14,7 @@ _HOME = {
     "AutoBackbone": "auto",
     "AutoConfig": "auto",
     "AutoFeatureExtractor": "auto",
+    "AutoImageProcessor": "auto",
     "AutoModel": "auto",
     "AutoProcessor": "auto",
     "AutoTokenizer": "auto",
@@ -22,6 +23,7 @@ _HOME = {
     "BackboneHostConfig": "backbone_config",
     "BatchEncoding": "batch",
     "BatchFeature": "batch",
+    "ImageProcessor": "image_processor",
     "PreTrainedConfig": "config",
     "PreTrainedModel": "model",
     "PreTrainedTokenizer": "tokenizer",
@@ -36,6 +38,7 @@ __all__ = [
     "AutoBackbone",
     "AutoConfig",
     "AutoFeatureExtractor",
+    "AutoImageProcessor",
     "AutoModel",
     "AutoProcessor",
     "AutoTokenizer",
@@ -44,6 +47,7 @@ __all__ = [
     "BackboneHostConfig",
     "BatchEncoding",
     "BatchFeature",
+    "ImageProcessor",
     "PreTrainedConfig",
     "PreTrainedModel",
     "PreTrainedTokenizer",
@@ -53,13 +57,22 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from archsmith.auto import AutoBackbone, AutoConfig, AutoFeatureExtractor, AutoModel, AutoProcessor, AutoTokenizer
+    from archsmith.auto import (
+        AutoBackbone,
+        AutoConfig,
+        AutoFeatureExtractor,
+        AutoImageProcessor,
+        AutoModel,
+        AutoProcessor,
+        AutoTokenizer,
+    )
     from archsmith.backbone import Backbone
     from archsmith.backbone_config import BackboneConfig, BackboneHostConfig
     from archsmith.batch import BatchEncoding, BatchFeature
     from archsmith.config import PreTrainedConfig
     from archsmith.errors import ArchsmithError, ArchsmithWarning
     from archsmith.feature_extractor import SequenceFeatureExtractor
+    from archsmith.image_processor import ImageProcessor
     from archsmith.model import PreTrainedModel
     from archsmith.processor import Processor
     from archsmith.tokenizer import PreTrainedTokenizer, PreTrainedTokenizerFast

@@ -1,6 +1,7 @@
 """Classes that pick the right architecture by themselves, from the ``model_type`` in config.json. Free of torch."""
 
 import os
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +15,12 @@ from archsmith.preprocessing.finding import (
     read_processor,
     tokenizer_architecture,
 )
+from archsmith.providers import provider_of
 from archsmith.registry import registry
 
 if TYPE_CHECKING:
     from archsmith.feature_extractor import SequenceFeatureExtractor
+    from archsmith.image_processor import ImageProcessor
     from archsmith.model import PreTrainedModel
     from archsmith.tokenizer import PreTrainedTokenizerBase
 
@@ -25,6 +28,7 @@ __all__ = [
     "AutoBackbone",
     "AutoConfig",
     "AutoFeatureExtractor",
+    "AutoImageProcessor",
     "AutoModel",
     "AutoProcessor",
     "AutoTokenizer",
@@ -48,6 +52,8 @@ TASKS: Mapping[str, str] = {
     "audio-frame-classification": "AudioFrameClassification",
     "audio-xvector": "AudioXVector",
 }
+#: What names the class in the file of an image processor; the second one is older.
+_IMAGE_PROCESSOR_KEYS = ("image_processor_type", "feature_extractor_type")
 _HUB_OPTIONS = ("revision", "token", "cache_dir", "local_files_only", "subfolder")
 
 
@@ -249,6 +255,45 @@ class AutoTokenizer(_Auto):
         return tokenizer_class.from_pretrained(id_or_path, **options)
 
 
+class AutoImageProcessor(_Auto):
+    """Loads any image processor: the class is the one that its file names, or else its architecture's."""
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        id_or_path: str | os.PathLike[str],
+        *,
+        config: PreTrainedConfig | None = None,
+        trust_remote_code: bool | None = None,
+        **options: Any,
+    ) -> "ImageProcessor":
+        """Load the image processor of a checkpoint.
+
+        Args:
+            id_or_path: A local folder if there is one of that name, else a hub id; or the path of the file itself.
+            config: Tells the architecture, where neither the file nor a config.json does.
+            trust_remote_code: Refused.
+            **options: As the image processor's own ``from_pretrained``.
+
+        Raises:
+            UnknownTask: The architecture has no image processor.
+            UnknownArchitecture, PluginError, CheckpointError, HubError: As `AutoConfig.from_pretrained`.
+        """
+        from archsmith.imaging.files import load_image_processor_file
+
+        refuse_remote_code(trust_remote_code)
+        hub_options = {name: options.pop(name) for name in _HUB_OPTIONS if name in options}
+        values, source = load_image_processor_file(id_or_path, **hub_options)
+        key = next((key for key in _IMAGE_PROCESSOR_KEYS if isinstance(values.get(key), str)), None)
+        if key is not None:
+            first = None if config is None else config.model_type
+            model_type = provider_of(key, values[key], ("image_processor",), source=source, first=first)
+        else:
+            model_type = (config or AutoConfig.from_pretrained(id_or_path, **hub_options)).model_type
+        processor_class: type[ImageProcessor] = registry.load(model_type, "image_processor")
+        return processor_class.from_dict(values, source=source, **options)
+
+
 class AutoFeatureExtractor(_Auto):
     """Loads any feature extractor: the class is the one that its file names, or else its architecture's."""
 
@@ -357,8 +402,6 @@ def _installed_tasks(model_type: str) -> list[str]:
 
 def _written_by(values: Mapping[str, Any]) -> str | None:
     """Return plugin and version that a config.json says it was written by, if they look like a name and a version."""
-    import re
-
     said = values.get("archsmith")
     if not isinstance(said, Mapping):
         return None
