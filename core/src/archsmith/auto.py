@@ -1,7 +1,6 @@
 """Classes that pick the right architecture by themselves, from the ``model_type`` in config.json. Free of torch."""
 
 import os
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +10,12 @@ from archsmith.configuration.fields import shown
 from archsmith.errors import ConfigError, OptionError, PluginError, UnknownArchitecture, UnknownTask, did_you_mean
 from archsmith.preprocessing.finding import (
     TOKENIZER_FILE,
+    named_architecture,
     read_feature_extractor,
     read_processor,
     tokenizer_architecture,
 )
-from archsmith.providers import provider_of
+from archsmith.providers import written_by
 from archsmith.registry import registry
 
 if TYPE_CHECKING:
@@ -52,8 +52,6 @@ TASKS: Mapping[str, str] = {
     "audio-frame-classification": "AudioFrameClassification",
     "audio-xvector": "AudioXVector",
 }
-#: What names the class in the file of an image processor; the second one is older.
-_IMAGE_PROCESSOR_KEYS = ("image_processor_type", "feature_extractor_type")
 _HUB_OPTIONS = ("revision", "token", "cache_dir", "local_files_only", "subfolder")
 
 
@@ -123,7 +121,7 @@ class AutoConfig(_Auto):
             )
         if not isinstance(model_type, str):
             raise ConfigError(f"{source}: model_type must be a string, but is {model_type!r}.", source=source)
-        registry.get(model_type, source=source, written_by=_written_by(values))
+        registry.get(model_type, source=source, written_by=written_by(values))
         config_class: type[PreTrainedConfig] = registry.load(model_type, "config")
         return config_class.from_dict({**values, "model_type": model_type}, source=source, **overrides)
 
@@ -284,12 +282,10 @@ class AutoImageProcessor(_Auto):
         refuse_remote_code(trust_remote_code)
         hub_options = {name: options.pop(name) for name in _HUB_OPTIONS if name in options}
         values, source = load_image_processor_file(id_or_path, **hub_options)
-        key = next((key for key in _IMAGE_PROCESSOR_KEYS if isinstance(values.get(key), str)), None)
-        if key is not None:
-            first = None if config is None else config.model_type
-            model_type = provider_of(key, values[key], ("image_processor",), source=source, first=first)
-        else:
-            model_type = (config or AutoConfig.from_pretrained(id_or_path, **hub_options)).model_type
+        first = None if config is None else config.model_type
+        model_type = named_architecture("image_processor", values, source, first=first) or first
+        if model_type is None:
+            model_type = AutoConfig.from_pretrained(id_or_path, **hub_options).model_type
         processor_class: type[ImageProcessor] = registry.load(model_type, "image_processor")
         return processor_class.from_dict(values, source=source, **options)
 
@@ -319,9 +315,7 @@ class AutoFeatureExtractor(_Auto):
             UnknownArchitecture, PluginError, CheckpointError, HubError: As `AutoConfig.from_pretrained`.
         """
         refuse_remote_code(trust_remote_code)
-        checkpoint = Checkpoint.open(
-            id_or_path, **{name: options.pop(name) for name in _HUB_OPTIONS if name in options}
-        )
+        checkpoint = _checkpoint(id_or_path, options)
         known = None if config is None else config.model_type
         return checkpoint.read_whole(lambda: read_feature_extractor(checkpoint, known, **options))
 
@@ -355,10 +349,13 @@ class AutoProcessor(_Auto):
             UnknownArchitecture, PluginError, CheckpointError, HubError: As `AutoConfig.from_pretrained`.
         """
         refuse_remote_code(trust_remote_code)
-        checkpoint = Checkpoint.open(
-            id_or_path, **{name: options.pop(name) for name in _HUB_OPTIONS if name in options}
-        )
+        checkpoint = _checkpoint(id_or_path, options)
         return checkpoint.read_whole(lambda: read_processor(checkpoint, config, options))
+
+
+def _checkpoint(id_or_path: str | os.PathLike[str], options: dict[str, Any]) -> Checkpoint:
+    """Open a checkpoint, and take out of the options those that say how."""
+    return Checkpoint.open(id_or_path, **{name: options.pop(name) for name in _HUB_OPTIONS if name in options})
 
 
 def _opened(id_or_path: str | os.PathLike[str], options: dict[str, Any]) -> Checkpoint:
@@ -398,15 +395,3 @@ def _installed_tasks(model_type: str) -> list[str]:
         return list(registry.tasks(model_type))
     except (PluginError, UnknownTask):
         return []
-
-
-def _written_by(values: Mapping[str, Any]) -> str | None:
-    """Return plugin and version that a config.json says it was written by, if they look like a name and a version."""
-    said = values.get("archsmith")
-    if not isinstance(said, Mapping):
-        return None
-    name, version = said.get("plugin"), said.get("plugin_version")
-    if not (isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9][\w.-]{0,80}", name, re.ASCII)):
-        return None
-    known = isinstance(version, str) and re.fullmatch(r"[\w.+!-]{1,40}", version, re.ASCII)
-    return f"{name} {version}" if known else name

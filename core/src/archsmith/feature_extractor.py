@@ -43,10 +43,10 @@ class SequenceFeatureExtractor(DeclaredSettings):
     nested_keys = ("feature_extractor", "audio_processor")
     model_input_names: ClassVar[Sequence[str]] = ("input_values", "attention_mask")
 
-    feature_size: Size = field(1, doc="Numbers at each place of a sequence.")
-    sampling_rate: SamplingRate = field(16000, doc="Samples per second, in Hz.")
-    padding_value: float = field(0.0, doc="What fills up a batch.")
-    padding_side: Literal["right", "left"] = field("right", doc="Where the filling goes.")
+    feature_size: Size = field(default=1, doc="Numbers at each place of a sequence.")
+    sampling_rate: SamplingRate = field(default=16000, doc="Samples per second, in Hz.")
+    padding_value: float = field(default=0.0, doc="What fills up a batch.")
+    padding_side: Literal["right", "left"] = field(default="right", doc="Where the filling goes.")
     return_attention_mask: bool = field(default=True, doc="Return 1 for sound and 0 for filling.")
 
     # ---- what a subclass says -------------------------------------------------------------------------------

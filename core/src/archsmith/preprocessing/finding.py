@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "TOKENIZER_FILE",
     "held_parts",
+    "named_architecture",
     "read_feature_extractor",
     "read_part",
     "read_processor",
@@ -104,10 +105,9 @@ def read_feature_extractor(
     if not found:
         checkpoint.path(PREPROCESSOR_FILE)  # says what is missing
         raise CheckpointNotFound(f"{checkpoint.source!r} has an image processor, but no feature extractor.")
-    named = values.get("feature_extractor_type")
-    if isinstance(named, str):
-        model_type = provider_of("feature_extractor_type", named, ("feature_extractor",), source=source)
-    model_type = model_type or _architecture(checkpoint, None)
+    model_type = (
+        named_architecture("feature_extractor", values, source) or model_type or _architecture(checkpoint, None)
+    )
     if model_type is None:
         checkpoint.path(CONFIG_FILE)  # which would tell
     extractor_class: type[SequenceFeatureExtractor] = registry.load(str(model_type), "feature_extractor")
@@ -141,6 +141,23 @@ def tokenizer_architecture(
     return str(found)
 
 
+def named_architecture(role: str, values: Mapping[str, Any], source: str, *, first: str | None = None) -> str | None:
+    """Return the architecture whose class the file of a part names, or None if it names none.
+
+    Args:
+        role: ``"image_processor"`` or ``"feature_extractor"``.
+        values: The content of the file.
+        source: The file.
+        first: An architecture to ask before the others.
+
+    Raises:
+        UnknownArchitecture: No installed plugin provides the class.
+    """
+    keys = [f"{role}_type", "feature_extractor_type"]  # the second one is older, and of both
+    key = next((key for key in keys if isinstance(values.get(key), str)), None)
+    return None if key is None else provider_of(key, values[key], (role,), source=source, first=first)
+
+
 def _read_tokenizer(checkpoint: Checkpoint, model_type: str | None) -> Any:
     found = tokenizer_architecture(checkpoint, None, model_type=model_type)
     role = "tokenizer_fast" if registry.get(found).tokenizer_fast is not None else "tokenizer"
@@ -152,11 +169,7 @@ def _read_image_processor(checkpoint: Checkpoint, model_type: str | None) -> Any
     if found is None:
         checkpoint.path(PREPROCESSOR_FILE)  # says what is missing
     values, source = found or ({}, "")
-    for key in ("image_processor_type", "feature_extractor_type"):
-        if isinstance(values.get(key), str):
-            model_type = provider_of(key, values[key], ("image_processor",), source=source)
-            break
-    model_type = model_type or _architecture(checkpoint, None)
+    model_type = named_architecture("image_processor", values, source) or model_type or _architecture(checkpoint, None)
     if model_type is None:
         checkpoint.path(CONFIG_FILE)  # which would tell
     return registry.load(str(model_type), "image_processor").from_dict(values, source=source)
