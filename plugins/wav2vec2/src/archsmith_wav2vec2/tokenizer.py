@@ -7,13 +7,13 @@ import itertools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Unpack
+from typing import Any, NamedTuple, Self, Unpack
 
 from archsmith.batch import BatchFeature
 from archsmith.checkpoint import Checkpoint, encode_json, read_json
 from archsmith.errors import CheckpointCorrupt, OptionError, did_you_mean
 from archsmith.tokenization.base import EncodedRows
-from archsmith.tokenization.settings import TokenizerSettings, read_settings
+from archsmith.tokenization.settings import TOKENIZER_CONFIG_FILE, TokenizerSettings, read_settings
 from archsmith.tokenization.special_tokens import AddedToken, SpecialToken, SpecialTokenId
 from archsmith.tokenization.texts import clean_up
 from archsmith.tokenization.truncation import read_flags
@@ -256,6 +256,18 @@ class Wav2Vec2CTCTokenizer(PreTrainedTokenizer):
         self._add([AddedToken(token, **marks) for token in self._vocabulary if len(token) > 1])
 
     # ---- files ----------------------------------------------------------------------------------------------
+
+    @classmethod
+    def read(cls, checkpoint: Checkpoint, **overrides: Any) -> Self:
+        """Read a tokenizer from an opened checkpoint, whose files are those of one language, and take the wanted one."""
+        path = checkpoint.find(TOKENIZER_CONFIG_FILE)
+        stored = checkpoint.read_json(TOKENIZER_CONFIG_FILE).get("target_lang") if path else None
+        wanted = overrides.get("target_lang")
+        if stored is None or wanted in (None, stored):
+            return super().read(checkpoint, **overrides)
+        tokenizer = super().read(checkpoint, **overrides | {"target_lang": stored})
+        tokenizer.set_target_lang(wanted)
+        return tokenizer
 
     @classmethod
     def _open(cls, checkpoint: Checkpoint, settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:  # noqa: ARG003
