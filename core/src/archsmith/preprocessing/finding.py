@@ -57,9 +57,10 @@ def read_processor(checkpoint: Checkpoint, config: "PreTrainedConfig | None", gi
         return registry.load(model_type, "processor").read(checkpoint, **given)
     parts = held_parts(checkpoint, model_type)
     if len(parts) > 1 or given:
+        why = f"{model_type!r} has no processor" if model_type else "there is no config.json to tell the architecture"
         raise UnknownTask(
-            f"{checkpoint.source!r} names no processor_class, and {model_type!r} has no processor, but there are "
-            f"{' and '.join([*parts, *given])}. Load each with its Auto class, and pass them to archsmith.Processor."
+            f"{checkpoint.source!r} names no processor_class, and {why}; it has {' and '.join([*parts, *given])}. "
+            "Load each with its Auto class, and pass them to archsmith.Processor."
         )
     if not parts:
         checkpoint.path(PROCESSOR_FILE)  # says what is missing

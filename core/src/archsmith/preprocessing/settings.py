@@ -237,7 +237,8 @@ class DeclaredSettings(abc.ABC):  # noqa: PLW1641  # no hash: settings can be ch
         """Set every field, or raise one error with all faults."""
         names, faults = field_names(type(self)), list[str]()
         known, unknown = names.split(values, faults)
-        replaced, wrong = names.split(overrides or {}, faults)
+        replaced = self._checked_overrides(overrides or {})
+        wrong: dict[str, Any] = {}
         if from_file:
             for name, value in unknown.items():
                 self.extra[name], fault = convert_json(name, value)
@@ -246,8 +247,8 @@ class DeclaredSettings(abc.ABC):  # noqa: PLW1641  # no hash: settings can be ch
                 message = f"{source or PREPROCESSOR_FILE}: {name!r} is no setting of {type(self).__name__}"
                 warnings.warn(f"{message} and has no effect.{hint}", ArchsmithWarning, stacklevel=2)
         else:
-            wrong |= unknown
-        wrong |= {name: value for name, value in (known | replaced).items() if name not in names.hints}
+            wrong = unknown
+        wrong |= {name: value for name, value in known.items() if name not in names.hints}
         faults += [f"{name!r} is no setting.{did_you_mean(str(name), names.hints)}" for name in wrong]
         known |= replaced
         for name, hint in names.hints.items():
@@ -256,6 +257,19 @@ class DeclaredSettings(abc.ABC):  # noqa: PLW1641  # no hash: settings can be ch
             faults += fault
             object.__setattr__(self, name, converted)
         self._raise(faults or self.rules(), source)
+
+    def _checked_overrides(self, overrides: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a caller gave in place of the file's values. Raises `OptionError`, with every fault."""
+        names, faults = field_names(type(self)), list[str]()
+        clean: dict[str, Any] = {}
+        for name, value in overrides.items():
+            if name in names.hints:
+                clean[name], fault = convert(name, value, names.hints[name])
+                faults += fault
+            else:
+                faults.append(f"{name!r} is no setting.{did_you_mean(name, names.hints)}")
+        self._raise(faults)
+        return clean
 
     @classmethod
     def _is_called(cls, name: object) -> bool:

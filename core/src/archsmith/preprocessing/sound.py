@@ -85,6 +85,7 @@ class SoundReader:
     def _read_one(self, name: str, clip: Any) -> "NDArray[np.float32]":
         if _is_file(clip):
             samples, rate = decode_sound(clip, name)
+            name = name if isinstance(clip, bytes) else f"{name} {os.fspath(clip)!r}"
             if self.given is not None and rate != self.given:
                 raise InputError(
                     f"{name} was recorded at {rate} Hz, but sampling_rate says {self.given} Hz. Leave sampling_rate "

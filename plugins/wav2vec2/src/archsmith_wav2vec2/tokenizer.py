@@ -259,7 +259,7 @@ class Wav2Vec2CTCTokenizer(PreTrainedTokenizer):
 
     @classmethod
     def read(cls, checkpoint: Checkpoint, **overrides: Any) -> Self:
-        """Read a tokenizer from an opened checkpoint, whose files are those of one language, and take the wanted one."""
+        """Read a tokenizer of one language from an opened checkpoint, and then take the wanted one."""
         path = checkpoint.find(TOKENIZER_CONFIG_FILE)
         stored = checkpoint.read_json(TOKENIZER_CONFIG_FILE).get("target_lang") if path else None
         wanted = overrides.get("target_lang")
