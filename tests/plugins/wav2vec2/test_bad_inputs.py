@@ -92,7 +92,7 @@ BASE = {
     "masked too far": ({"attention_mask": (torch.arange(600) < torch.tensor([[600], [12]])).long()},
                        "attention_mask leaves 12 samples of clip 1, but the model needs at least 30."),
     "no sound at all": ({"attention_mask": torch.zeros(2, 600)}, "attention_mask leaves 0 samples of clip 0"),
-    "masked frames of another shape": ({"mask_time_indices": torch.ones(2, 3)}, f"(batch, frames) = (2, {FRAMES}), but"),
+    "masked frames, other shape": ({"mask_time_indices": torch.ones(2, 3)}, f"(batch, frames) = (2, {FRAMES}), but"),
     "nothing to mask with": ({"mask_time_indices": torch.ones(2, FRAMES)}, "but the model has nothing to put in place"),
 }  # fmt: skip
 
