@@ -20,9 +20,13 @@ from archsmith_wav2vec2 import (
     sample_negative_indices,
 )
 
-from .test_conformance import TestWav2Vec2 as Conformance
-
-TINY = Conformance.tiny | {"vocab_size": 9}
+TINY = {
+    "vocab_size": 9, "hidden_size": 16, "num_attention_heads": 2, "num_hidden_layers": 2, "intermediate_size": 24,
+    "conv_dim": [8, 8, 8], "conv_stride": [5, 2, 2], "conv_kernel": [10, 3, 2], "num_conv_pos_embeddings": 8,
+    "num_conv_pos_embedding_groups": 2, "codevector_dim": 8, "proj_codevector_dim": 8, "num_codevectors_per_group": 5,
+    "tdnn_dim": [8, 8], "tdnn_kernel": [3, 2], "tdnn_dilation": [1, 2], "xvector_output_dim": 8,
+    "classifier_proj_size": 8, "mask_time_prob": 0.0,
+}  # fmt: skip
 ADAPTED = TINY | {"do_stable_layer_norm": True, "adapter_attn_dim": 3}
 SOUND = torch.randn(2, 600, generator=torch.Generator().manual_seed(0))
 FRAMES = Wav2Vec2Config(**TINY).frames(600)

@@ -129,7 +129,7 @@ def checked(pixels: Array) -> Array:
     low, high = pixels.min(), pixels.max()
     if not (np.isfinite(low) and np.isfinite(high)):
         raise InputError("its pixels are not all finite: there is NaN or infinity among them")
-    if pixels.dtype == np.uint16 and high > 0:
+    if pixels.dtype.kind == "u" and pixels.dtype.itemsize == 2 and high > 0:  # noqa: PLR2004
         if high <= 255:  # noqa: PLR2004
             raise InputError(
                 f"its pixels are 16-bit numbers of at most {high}: nearly black, or 8 bits? Convert them yourself: "
@@ -185,12 +185,14 @@ def resize(picture: "Image | Array", height: int, width: int, *, resample: int =
     if picture.dtype == np.uint8:
         pixels = np.ascontiguousarray(picture[:, :, 0] if picture.shape[2] == GREY else picture)
         return pixels_of(image.fromarray(pixels).resize((width, height), resample))
-    if picture.dtype.kind == "f" and picture.max() <= 1:
+    if picture.dtype.kind == "f" and picture.min() >= 0 and picture.max() <= 1:
         narrow = (picture.astype(np.float64) * 255).astype(np.float32).astype(np.uint8)
         return rescale(resize(narrow, height, width, resample=resample), 1 / 255)
     if picture.dtype.kind != "f" and resample != NEAREST:
         raise InputError(f"labels of type {picture.dtype} can only be resized with resample NEAREST, not {resample}")
     kind = np.float32 if picture.dtype.kind == "f" else np.int32
+    if kind is np.int32 and picture.size and np.abs(picture.astype(np.int64)).max() > np.iinfo(np.int32).max:
+        raise InputError(f"labels must fit into 32 bits, but range from {picture.min()} to {picture.max()}")
     planes = np.moveaxis(picture, 2, 0).astype(kind)  # (channels, height, width)
     resized = [np.asarray(image.fromarray(plane).resize((width, height), resample)) for plane in planes]
     return np.stack(resized, axis=2).astype(picture.dtype)
