@@ -138,7 +138,7 @@ class BackboneChecks(Subject):
     def test_backbone_fits_into_a_host(self) -> None:
         """A host gets it from a configuration that knows nothing of it, and must write that configuration in full."""
         for backbone in self.backbones():
-            host = BackboneHostConfig(backbone_config=backbone.config)
+            host = BackboneHostConfig.from_dict({"backbone_config": backbone.config})
             held = load_backbone(host)
             assert type(held) is type(backbone), f"a host got {type(held).__name__}, not {type(backbone).__name__}"
             assert held.training, f"{type(backbone).__name__} must be in training mode when its host is built"

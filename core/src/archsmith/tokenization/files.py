@@ -64,10 +64,11 @@ class SavedTokenizer(GrowingVocabulary):
             local_files_only=local_files_only,
             subfolder=subfolder,
         )
-        return checkpoint.read_whole(lambda: cls._read(checkpoint, overrides))
+        return checkpoint.read_whole(lambda: cls.read(checkpoint, **overrides))
 
     @classmethod
-    def _read(cls, checkpoint: Checkpoint, overrides: Mapping[str, Any]) -> Self:
+    def read(cls, checkpoint: Checkpoint, **overrides: Any) -> Self:
+        """Read a tokenizer from an opened checkpoint. Raises as `from_pretrained`."""
         values, where = load_tokenizer_config(checkpoint, needs_added=cls._needs_added_tokens(checkpoint))
         known, extra = split_settings(cls.Settings, values, where=where)
         arguments, inert = cls._open(checkpoint, {**known, **overrides})
@@ -100,10 +101,19 @@ class SavedTokenizer(GrowingVocabulary):
         Raises:
             SaveFailed: The system refused.
         """
+        return _write_files(save_directory, self.file_contents())
+
+    def file_contents(self, *, processor_class: str | None = None) -> dict[str, bytes]:
+        """Return name → content of the files that `save_pretrained` writes.
+
+        Args:
+            processor_class: The processor that the tokenizer is saved with, if it is.
+        """
+        more = {} if processor_class is None else {"processor_class": processor_class}
         contents = self._vocabulary_files()
         contents[SPECIAL_TOKENS_FILE] = encode_json(self._special_tokens_dict())
-        contents[TOKENIZER_CONFIG_FILE] = encode_json(self._config_dict())
-        return _write_files(save_directory, contents)
+        contents[TOKENIZER_CONFIG_FILE] = encode_json(self._config_dict() | more)
+        return contents
 
     def save_vocabulary(self, save_directory: str | os.PathLike[str]) -> tuple[str, ...]:
         """Write the vocabulary alone into a folder, in its plainest form: vocab.txt for WordPiece.

@@ -7,7 +7,14 @@ from typing import Any, ClassVar, Unpack, overload
 
 from archsmith.configuration.fields import shown
 from archsmith.errors import ArchsmithError, InputError, OptionError, did_you_mean
-from archsmith.tokenization.settings import NO_LIMIT, TokenizerSettings, read_setting, read_settings, setting_hints
+from archsmith.tokenization.settings import (
+    NO_LIMIT,
+    TokenizerSettings,
+    read_setting,
+    read_settings,
+    setting_hints,
+    special_names,
+)
 from archsmith.tokenization.special_tokens import SPECIAL_TOKENS, AddedToken, SpecialToken, SpecialTokenId, read_token
 from archsmith.tokenization.truncation import Side
 
@@ -207,7 +214,8 @@ class TokenVocabulary(ABC):
 
     def _take_special(self, clean: Mapping[str, Any]) -> None:
         named: dict[str, AddedToken] = {}
-        for name in SPECIAL_TOKENS:
+        own = special_names(type(self).Settings)
+        for name in own:
             default = self.default_tokens.get(name)
             if name in clean:
                 if clean[name] is not None:
@@ -221,6 +229,7 @@ class TokenVocabulary(ABC):
             more.update(extra)
         else:
             others = list(dict.fromkeys([*extra, *others]))
+        more = {name: token for name, token in more.items() if name not in own}  # which say it themselves
         for name in more:
             if not name.isidentifier() or hasattr(type(self), name):
                 raise OptionError(f"a special token can not have the name {name!r}: it is taken or no identifier.")
