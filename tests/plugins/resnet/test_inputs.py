@@ -8,11 +8,13 @@ import torch
 
 from archsmith import (
     ConvNextImageProcessor,
+    PreTrainedConfig,
     ResNetBackbone,
     ResNetConfig,
     ResNetForImageClassification,
     ResNetModel,
 )
+from archsmith.config import Size
 from archsmith.errors import CheckpointCorrupt, ConfigError, InputError, OptionError, WeightsMismatch
 
 TINY = {"embedding_size": 4, "hidden_sizes": [8, 12], "depths": [1, 1]}
@@ -170,6 +172,14 @@ def test_a_file_with_a_wrong_setting(tmp_path):
     (tmp_path / "preprocessor_config.json").write_text('{"crop_pct": 2, "size": 224}')
     with pytest.raises(CheckpointCorrupt, match=r"preprocessor_config\.json: ConvNextImageProcessor: crop_pct must be"):
         ConvNextImageProcessor.from_pretrained(tmp_path)
+
+
+def test_a_configuration_may_say_how_large_pictures_are():
+    class SizedConfig(PreTrainedConfig):
+        image_size: Size = 96
+
+    assert ConvNextImageProcessor.for_model(SizedConfig()).size == {"shortest_edge": 96}
+    assert ConvNextImageProcessor.for_model(ResNetConfig(**TINY)).size == {"shortest_edge": 384}
 
 
 def test_grey_models_take_grey_pictures():
