@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from archsmith.checkpoint import Checkpoint, encode_json, refuse_remote_code
 from archsmith.commit import save_folder, write_files
-from archsmith.errors import OptionError
+from archsmith.errors import CheckpointCorrupt, OptionError
 from archsmith.tokenization.new_tokens import GrowingVocabulary
 from archsmith.tokenization.settings import (
     SPECIAL_TOKENS_FILE,
@@ -74,9 +74,22 @@ class SavedTokenizer(GrowingVocabulary):
         for name in overrides.keys() & inert.keys():
             raise OptionError(f"{name}={overrides[name]!r} can have no effect: {inert[name]}.")
         settings = {name: value for name, value in known.items() if name not in inert}
-        tokenizer = cls(**arguments, **{**settings, **overrides})
+        tokenizer = cls._build_from(arguments, settings, overrides, where=where)
         tokenizer.extra = extra | {name: values[name] for name in inert if name in values}
         return tokenizer
+
+    @classmethod
+    def _build_from(
+        cls, arguments: Mapping[str, Any], settings: Mapping[str, Any], overrides: Mapping[str, Any], *, where: str
+    ) -> Self:
+        """Call the constructor; what it refuses is the file's fault, unless only the overrides are to blame."""
+        try:
+            return cls(**arguments, **{**settings, **overrides})
+        except OptionError as error:
+            if not overrides:
+                raise CheckpointCorrupt(f"{where}: {error.message}") from error
+            cls._build_from(arguments, settings, {}, where=where)
+            raise
 
     def save_pretrained(self, save_directory: str | os.PathLike[str]) -> tuple[str, ...]:
         """Write the vocabulary, tokenizer_config.json and special_tokens_map.json into a folder.

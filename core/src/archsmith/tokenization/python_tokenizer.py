@@ -107,10 +107,11 @@ class PreTrainedTokenizer(PreTrainedTokenizerBase):
 
     def _add(self, tokens: Sequence[AddedToken]) -> None:
         self._added, self._added_ids = dict(self._added), dict(self._added_ids)  # a copy may share what was there
+        behind = max(len(self._vocabulary), max(self._added, default=-1) + 1)
         for token in tokens:
             number = self._id_of(token.content)
-            if number is None:
-                number = max(len(self._vocabulary), max(self._added, default=-1) + 1)
+            number = behind if number is None else number
+            behind = max(behind, number + 1)
             self._added[number] = replace(token, **token.to_dict())
             self._added_ids[token.content] = number
         self._finders = None

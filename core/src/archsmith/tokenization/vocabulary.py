@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Unpack, overload
 
 from archsmith.configuration.fields import shown
-from archsmith.errors import ArchsmithError, CheckpointCorrupt, InputError, OptionError, did_you_mean
+from archsmith.errors import ArchsmithError, InputError, OptionError, did_you_mean
 from archsmith.tokenization.settings import NO_LIMIT, TokenizerSettings, read_setting, read_settings, setting_hints
 from archsmith.tokenization.special_tokens import SPECIAL_TOKENS, AddedToken, SpecialToken, SpecialTokenId, read_token
 from archsmith.tokenization.truncation import Side
@@ -200,7 +200,7 @@ class TokenVocabulary(ABC):
         for number, token in added.items():
             found = self._id_of(token.content)
             if found != number:
-                raise CheckpointCorrupt(
+                raise OptionError(
                     f"added_tokens_decoder says that {token.content!r} has the id {number}, but in the vocabulary it "
                     f"is {found}. The files of this tokenizer contradict each other."
                 )
@@ -220,7 +220,7 @@ class TokenVocabulary(ABC):
         if isinstance(extra, Mapping):
             more.update(extra)
         else:
-            others = [*extra, *(token for token in others if token not in extra)]
+            others = list(dict.fromkeys([*extra, *others]))
         for name in more:
             if not name.isidentifier() or hasattr(type(self), name):
                 raise OptionError(f"a special token can not have the name {name!r}: it is taken or no identifier.")
