@@ -6,7 +6,7 @@ from sklearn.datasets import load_digits
 
 from archsmith import ConvNextImageProcessor, ResNetConfig, ResNetForImageClassification
 
-EPOCHS, BATCH, HELD_OUT = 6, 64, 360
+EPOCHS, BATCH, HELD_OUT = 4, 64, 360
 
 
 def test_a_small_resnet_reads_digits():

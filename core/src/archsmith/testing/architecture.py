@@ -16,12 +16,14 @@ import torch
 from torch import Tensor
 
 import archsmith
-from archsmith.auto import AutoConfig, AutoImageProcessor, auto_class_name
+from archsmith.auto import AutoConfig, AutoImageProcessor
 from archsmith.config import PreTrainedConfig
 from archsmith.errors import ArchsmithWarning, InputError
 from archsmith.image_processor import ImageProcessor
 from archsmith.model import PreTrainedModel
 from archsmith.registry import registry
+from archsmith.tasks import auto_class_name
+from archsmith.testing.backbones import BackboneChecks
 from archsmith.testing.calculation import CalculationChecks
 from archsmith.testing.changes import ChangeChecks
 
@@ -30,7 +32,7 @@ __all__ = ["ArchitectureConformance"]
 _HEAVY = ("torch", "numpy", "tokenizers", "PIL", "soundfile", "safetensors", "huggingface_hub")
 
 
-class ArchitectureConformance(ChangeChecks, CalculationChecks):
+class ArchitectureConformance(ChangeChecks, CalculationChecks, BackboneChecks):
     """The checks for one architecture. Subclass it, and name the architecture and a small configuration.
 
     Attributes:
@@ -175,7 +177,7 @@ class ArchitectureConformance(ChangeChecks, CalculationChecks):
             cls = type(model)
             output = model(**self.inputs(model))
             tensors = [each for value in output.values() for each in (value if isinstance(value, tuple) else (value,))]
-            losses = [tensor.float().square().sum() for tensor in tensors]
+            losses = [tensor.float().square().sum() for tensor in tensors if tensor.requires_grad]
             torch.autograd.backward(losses)
             first = next(model.base_model.parameters())
             assert first.grad is not None, f"{cls.__name__}: no gradient reaches its first parameter"
