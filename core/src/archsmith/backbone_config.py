@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from archsmith.config import PreTrainedConfig, field
 from archsmith.configuration.fields import shown
@@ -38,7 +38,7 @@ class BackboneConfig(PreTrainedConfig):
     """
 
     supersedes = {"out_features": ("out_indices",), "out_indices": ("out_features",)}
-    computed = ("stage_names",)
+    computed: ClassVar[tuple[str, ...]] = ("stage_names",)
 
     out_features: list[str] | None = field(None, doc="Stages that give feature maps, by name; none: the last.")
     out_indices: list[int] | None = field(None, doc="Stages that give feature maps, by number; none: the last.")
@@ -161,7 +161,9 @@ class BackboneHostConfig(PreTrainedConfig):
         inner = copy.deepcopy(backbone_config)
         if fetches:
             inner.update(use_pretrained_backbone=False)
-        source: dict[str, Any] = {"use_pretrained_backbone": self.use_pretrained_backbone or fetches}
+        source = copy.deepcopy(self.backbone_source)
+        if self.backbone is not None or fetches:
+            source = {"use_pretrained_backbone": self.use_pretrained_backbone or fetches}
         if self.backbone is not None:
             source |= {"backbone": self.backbone, "use_timm_backbone": self.use_timm_backbone}
             source |= {"backbone_kwargs": self.backbone_kwargs} if self.backbone_kwargs else {}

@@ -34,7 +34,7 @@ class TimmBackboneConfig(BackboneConfig):
     use_pretrained_backbone: bool = field(default=False, doc="Start a new model from timm's weights.")
     freeze_batch_norm_2d: bool = field(default=False, doc="Batch normalisation is fixed: statistics and parameters.")
     output_stride: Size | None = field(None, doc="Pixels that a place of the last map stands for; none: the model's.")
-    stage_names: list[str] | None = field(None, doc="Stages, as timm names them; none: no model was built yet.")  # type: ignore[assignment]
+    stage_names: list[str] | None = field(None, doc="Stages, as timm names them; none: no model was built yet.")
 
     def with_stages(self, names: Sequence[str]) -> Self:
         """Return a copy, for a model to hold, that knows the stages, and has ``out_features`` and ``out_indices``.
@@ -49,11 +49,12 @@ class TimmBackboneConfig(BackboneConfig):
     def derived(self) -> dict[str, Any]:
         """Return ``out_features`` and ``out_indices``, counted from the start where the stages are known."""
         if not self.stage_names:
-            return {} if self.out_indices or self.out_features else {"out_indices": [-1]}
+            is_chosen = self.out_indices is not None or self.out_features is not None
+            return {} if is_chosen else {"out_indices": [-1]}
         found, count = super().derived(), len(self.stage_names)
-        indices = found.get("out_indices", self.out_indices) or []
-        if all(-count <= index < count for index in indices):
-            found["out_indices"] = [index % count for index in indices]
+        places = [index % count for index in found.get("out_indices", self.out_indices) or ()]
+        if places and not any(super().rules()):
+            found["out_indices"] = places
         return found
 
     def rules(self) -> Iterator[str]:
