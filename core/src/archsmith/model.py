@@ -1,6 +1,7 @@
 """Models: a torch module with a configuration, built, loaded and saved in one way for every architecture."""
 
 import copy
+import math
 import os
 from collections.abc import Mapping, Sequence
 from types import MethodType
@@ -44,6 +45,8 @@ __all__ = ["PreTrainedModel", "foreign_modules", "values_come_from_files"]
 
 #: While a model is built for weights, this many torch functions may be called, and that many more for each tensor.
 _CALLS, _CALLS_PER_TENSOR = 10_000, 100
+#: Likewise, of the numbers in tensors that another library makes: so many, and so many times those in the files.
+_NUMBERS, _NUMBERS_PER_NUMBER = 2**29, 8
 
 _Model = TypeVar("_Model", bound="PreTrainedModel")
 
@@ -319,8 +322,9 @@ def _built(
 ) -> _Model:
     """Build a model on the meta device, as long as it is not far larger than the weights."""
     most = _CALLS + _CALLS_PER_TENSOR * len(weights.tensors)
+    most_numbers = _NUMBERS + _NUMBERS_PER_NUMBER * sum(math.prod(info.shape) for info in weights.tensors.values())
     try:
-        with from_files(), without_values(at_most=most):
+        with from_files(), without_values(at_most=most, at_most_numbers=most_numbers):
             return cls(config, **options)
     except TooLarge as error:
         raise WeightsMismatch(

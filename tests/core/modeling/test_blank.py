@@ -5,11 +5,11 @@ import pytest
 import torch
 from torch import nn
 
-from archsmith.modeling.blank import TooLarge, without_values
+from archsmith.modeling.blank import TooLarge, with_values, without_values
 
 
 def test_everything_is_made_without_values():
-    with without_values(at_most=1000):
+    with without_values(at_most=1000, at_most_numbers=100):
         made = [
             nn.Linear(3, 2),
             nn.Embedding(5, 3, padding_idx=0),
@@ -23,22 +23,33 @@ def test_everything_is_made_without_values():
 
 
 def test_a_device_that_is_named_is_obeyed():
-    with without_values(at_most=10), torch.device("meta"):
+    with without_values(at_most=10, at_most_numbers=100), torch.device("meta"):
         assert torch.zeros(2, device="cpu").tolist() == [0.0, 0.0]
 
 
 def test_filling_what_has_values_still_fills():
     tensor = torch.zeros(2)
-    with without_values(at_most=10):
+    with without_values(at_most=10, at_most_numbers=100):
         nn.init.ones_(tensor)
     assert tensor.tolist() == [1.0, 1.0]
 
 
 def test_the_mode_ends_with_its_block():
-    with pytest.raises(TooLarge), without_values(at_most=5):
+    with pytest.raises(TooLarge), without_values(at_most=5, at_most_numbers=100):
         for _ in range(100):
             torch.zeros(1)
     assert not torch.zeros(1).is_meta
+
+
+def test_what_has_values_all_the_same_is_counted():
+    with without_values(at_most=1000, at_most_numbers=100), with_values():
+        assert torch.zeros(99).sum() == 0
+        torch.zeros(1)
+        with pytest.raises(TooLarge):
+            torch.zeros(1)
+    with pytest.raises(TooLarge), without_values(at_most=5, at_most_numbers=100), with_values():
+        for _ in range(100):
+            torch.zeros(0)
 
 
 def test_torch_does_not_import_its_compiler():
@@ -46,7 +57,7 @@ def test_torch_does_not_import_its_compiler():
         "import sys, torch\n"
         "before = 'torch._decomp.decompositions' in sys.modules, 'sympy' in sys.modules\n"
         "from archsmith.modeling.blank import without_values\n"
-        "with without_values(at_most=1000):\n"
+        "with without_values(at_most=1000, at_most_numbers=100):\n"
         "    torch.nn.Linear(3, 2), torch.nn.Embedding(4, 2, padding_idx=0)\n"
         "sys.exit(before != ('torch._decomp.decompositions' in sys.modules, 'sympy' in sys.modules))"
     )

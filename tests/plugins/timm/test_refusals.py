@@ -319,3 +319,13 @@ def test_settings_for_a_model_that_timm_knows():
     assert (processor.size, processor.crop_pct, processor.resample) == ({"height": 160, "width": 160}, 0.95, 2)
     with pytest.raises(OptionError, match=r"size must have a height and a width, but is {'shortest_edge': 3}"):
         TimmWrapperImageProcessor(size={"shortest_edge": 3})
+
+
+@pytest.mark.parametrize("values", [{"depth": 1_000_000}, {"embed_dim": 2**20, "num_heads": 1}])
+def test_a_small_file_can_not_take_all_memory_or_time(tmp_path, values):
+    TimmWrapperForImageClassification(TimmWrapperConfig(architecture="test_vit")).save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"model_args": values}))
+    refused = (WeightsMismatch, ConfigError)  # the second one where the system itself has too little memory
+    with pytest.raises(refused, match="a model of far more parameters than the 80 tensors of|allocate memory"):
+        TimmWrapperForImageClassification.from_pretrained(tmp_path)

@@ -30,18 +30,19 @@ class TooLarge(RuntimeError):
 
 
 @contextlib.contextmanager
-def without_values(*, at_most: int) -> Iterator[None]:
+def without_values(*, at_most: int, at_most_numbers: int) -> Iterator[None]:
     """Put every tensor that is made inside on the meta device, and leave out all filling with initial values.
 
     Filling a meta tensor does nothing, but torch takes the long way to it: it imports its compiler for the first one.
 
     Args:
         at_most: The most calls of torch functions, so that a number in a file can not take all memory and time.
+        at_most_numbers: The most numbers in tensors that are made `with_values` all the same, for the same reason.
 
     Raises:
         TooLarge: There were more.
     """
-    with _Blank(at_most):
+    with _Blank(at_most, at_most_numbers):
         yield
 
 
@@ -74,19 +75,23 @@ class _Blank(TorchFunctionMode):
     One mode of our own costs half of what ``torch.device("meta")`` and a second one for the fills do.
     """
 
-    def __init__(self, at_most: int) -> None:
+    def __init__(self, at_most: int, at_most_numbers: int) -> None:
         super().__init__()
-        self._left = at_most
+        self._left, self._numbers_left = at_most, at_most_numbers
 
     def __torch_function__(
         self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if _paused.on:
-            return func(*args, **kwargs)
         self._left -= 1
         if self._left < 0:
             raise TooLarge
+        if _paused.on:
+            made = func(*args, **kwargs)
+            self._numbers_left -= made.numel() if func in _FACTORIES else 0
+            if self._numbers_left < 0:
+                raise TooLarge
+            return made
         if func in _FACTORIES:
             if kwargs.get("device") is None:
                 kwargs["device"] = "meta"

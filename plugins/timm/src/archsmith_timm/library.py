@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from archsmith.errors import ConfigError, MissingDependency, did_you_mean
+from archsmith.modeling.blank import TooLarge
 
 __all__ = ["create_model", "import_timm", "pretrained_cfg", "reason"]
 
@@ -68,6 +69,8 @@ def create_model(name: str | None, *, owner: str, **arguments: Any) -> nn.Module
     _check_name(timm, name, owner)
     try:
         model: nn.Module = timm.create_model(name, **arguments)
+    except TooLarge:
+        raise
     except Exception as error:  # timm's models let through what they stumble over
         asked = ", ".join(f"{key}={value!r}" for key, value in arguments.items() if value is not None)
         raise ConfigError(f"timm {timm.__version__} can not build {name!r} with {asked}: {reason(error)}.") from error
