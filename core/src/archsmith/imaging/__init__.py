@@ -1,0 +1,1 @@
+"""The parts of image processors: reading pictures, the steps on their pixels, sizes, and settings."""

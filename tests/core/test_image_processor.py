@@ -1,0 +1,198 @@
+"""Image processors: settings, calls and files. The numbers are held against the reference in tests/parity."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from archsmith.errors import CheckpointCorrupt, CheckpointNotFound, InputError, OptionError
+from archsmith.image_processor import ImageProcessor, ImageSettings
+
+
+class ToyImageProcessor(ImageProcessor):
+    """With the settings of most published checkpoints, on a small scale."""
+
+    do_resize = True
+    size = (5, 6)
+    resample = "PIL.Image.BICUBIC"
+    do_normalize = True
+    image_mean = [0.5, 0.5, 0.5]
+    image_std = [0.5, 0.25, 0.5]
+
+
+def picture(height=8, width=10, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def test_defaults_of_a_class_are_checked_and_copied():
+    processor = ToyImageProcessor()
+    assert processor.size == {"height": 5, "width": 6}
+    assert processor.resample == 3
+    processor.image_mean.append(1.0)
+    assert ToyImageProcessor().image_mean == [0.5, 0.5, 0.5]
+
+
+@pytest.mark.parametrize("value", [4, "BOX", "box", "PIL.Image.BOX", "PIL.Image.Resampling.BOX", Image.Resampling.BOX])
+def test_ways_to_name_a_filter(value):
+    assert ToyImageProcessor(resample=value).resample == 4
+
+
+@pytest.mark.parametrize(
+    ("given", "square", "meant"),
+    [
+        (5, True, {"height": 5, "width": 5}),
+        (5, False, {"shortest_edge": 5}),
+        (np.int64(5), True, {"height": 5, "width": 5}),
+        ((5, 7), True, {"height": 5, "width": 7}),
+        ([5, 7], False, {"height": 5, "width": 7}),
+        ({"width": 7, "height": 5}, True, {"height": 5, "width": 7}),
+        ({"longest_edge": 9, "shortest_edge": 5}, True, {"shortest_edge": 5, "longest_edge": 9}),
+        ({"height": 5, "width": 5, "shortest_edge": None}, True, {"height": 5, "width": 5}),
+        ({"max_height": 5, "max_width": 7}, True, {"max_height": 5, "max_width": 7}),
+    ],
+)
+def test_forms_of_a_size(given, square, meant):
+    assert ToyImageProcessor(size=given, default_to_square=square).size == meant
+
+
+def test_all_faults_in_one_error():
+    with pytest.raises(OptionError) as error:
+        ToyImageProcessor(size={"height": 3}, resample="BOXY", do_rescale="maybe", rescale=0.5, crop_size=0)
+    assert str(error.value) == (
+        "ToyImageProcessor:\n"
+        "  - size must be a number, a pair (height, width) or a mapping {height, width} or {shortest_edge} or "
+        "{shortest_edge, longest_edge} or {longest_edge} or {max_height, max_width}, but is {'height': 3}\n"
+        "  - resample must be one of 0 NEAREST, 1 LANCZOS, 2 BILINEAR, 3 BICUBIC, 4 BOX, 5 HAMMING, by number or by "
+        "name, but is 'BOXY'. Did you mean 'BOX'?\n"
+        "  - crop_size['height'] must be an integer from 1 to 2147483647, but is 0\n"
+        "  - do_rescale must be true or false, but is 'maybe'\n"
+        "  - 'rescale' is no setting. Did you mean 'do_rescale'?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"do_center_crop": True}, "do_center_crop needs crop_size."),
+        ({"image_mean": [0.5]}, "image_mean is [0.5] and image_std is [0.5, 0.25, 0.5]; they must have one length."),
+        ({"image_std": 0}, "image_std is 0.0, but pixels are divided by it."),
+        ({"crop_size": {"shortest_edge": 3}}, "crop_size must have a height and a width, but is {'shortest_edge': 3}."),
+        ({"resample": True}, "resample must be one of 0 NEAREST, .*, but is True."),
+        ({"resample": 2.0}, "resample must be one of 0 NEAREST, .*, but is 2.0."),
+        ({"data_format": "first"}, "data_format must be one of 'channels_first', 'channels_last', but is 'first'."),
+        ({"image_mean": [0.5, float("nan"), 0.5]}, "image_mean must be finite, but is .*"),
+    ],
+)
+def test_wrong_settings(settings, message):
+    pattern = message if ".*" in message else re.escape(message)
+    with pytest.raises(OptionError, match=f"^ToyImageProcessor: {pattern}$"):
+        ToyImageProcessor(**settings)
+    with pytest.raises(OptionError, match=pattern):
+        ToyImageProcessor()(picture(), **settings)
+
+
+def test_a_call_changes_nothing():
+    processor = ToyImageProcessor()
+    before = processor.to_dict()
+    changed = processor(picture(), size=3, do_normalize=False, return_tensors="np").pixel_values
+    assert changed.shape == (1, 3, 3, 3)
+    assert processor.to_dict() == before
+
+
+def test_assignments_are_checked():
+    processor = ToyImageProcessor()
+    processor.size = 9
+    assert processor.size == {"height": 9, "width": 9}
+    with pytest.raises(
+        OptionError, match=r"^ToyImageProcessor has no setting 'do_resise'. Did you mean 'do_resize'\?$"
+    ):
+        processor.do_resise = False
+    with pytest.raises(OptionError, match="do_resize must be true or false, but is 3"):
+        processor.do_resize = 3
+
+
+def test_files_round_trip(tmp_path):
+    processor = ToyImageProcessor(size={"shortest_edge": 5}, do_center_crop=True, crop_size=4)
+    (path,) = processor.save_pretrained(tmp_path)
+    written = json.loads((tmp_path / "preprocessor_config.json").read_text())
+    assert path == str(tmp_path / "preprocessor_config.json")
+    assert written["image_processor_type"] == "ToyImageProcessor"
+    assert written["archsmith"]["version"]
+    for where in (tmp_path, path):
+        assert ToyImageProcessor.from_pretrained(where).to_dict() == processor.to_dict()
+    assert ToyImageProcessor.from_pretrained(path, crop_size=3).crop_size == {"height": 3, "width": 3}
+
+
+def test_unknown_keys_of_a_file_are_kept(tmp_path):
+    content = {"do_resize": False, "crop_pct": 0.9, "processor_class": "ToyProcessor", "size": None}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(content))
+    processor = ToyImageProcessor.from_pretrained(tmp_path)
+    assert processor.extra == {"crop_pct": 0.9, "processor_class": "ToyProcessor"}
+    processor.save_pretrained(tmp_path)
+    written = json.loads((tmp_path / "preprocessor_config.json").read_text())
+    assert (written["crop_pct"], written["do_resize"], written["size"]) == (0.9, False, {"height": 5, "width": 6})
+
+
+def test_the_part_of_a_processor_wins(tmp_path):
+    (tmp_path / "preprocessor_config.json").write_text('{"size": 3}')
+    (tmp_path / "processor_config.json").write_text('{"processor_class": "P", "image_processor": {"size": 5}}')
+    assert ToyImageProcessor.from_pretrained(tmp_path).size == {"height": 5, "width": 5}
+    (tmp_path / "processor_config.json").write_text('{"processor_class": "P"}')
+    assert ToyImageProcessor.from_pretrained(tmp_path).size == {"height": 3, "width": 3}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"size": -1}', r"size\['height'\] must be an integer from 1 to 2147483647, but is -1"),
+        ('{"image_mean": "grey"}', "image_mean must be a number or a list of numbers, but is 'grey'"),
+        ('{"do_center_crop": true}', "do_center_crop needs crop_size"),
+    ],
+)
+def test_wrong_files(tmp_path, content, message):
+    path = tmp_path / "preprocessor_config.json"
+    path.write_text(content)
+    with pytest.raises(CheckpointCorrupt, match=f"^{re.escape(str(path))}: ToyImageProcessor: {message}.$"):
+        ToyImageProcessor.from_pretrained(tmp_path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(CheckpointNotFound, match=r"has no file 'preprocessor_config\.json'"):
+        ToyImageProcessor.from_pretrained(tmp_path)
+
+
+def test_settings_of_its_own():
+    class InvertingSettings(ImageSettings, total=False):
+        invert: bool
+
+    class Inverting(ToyImageProcessor):
+        Settings = InvertingSettings
+        invert = False
+
+        def scale(self, pixels):
+            return super().scale(255 - pixels if self.invert else pixels)
+
+    values = Inverting(invert=True)(255 - picture(5, 6), return_tensors="np").pixel_values
+    assert np.array_equal(values, ToyImageProcessor()(picture(5, 6), return_tensors="np").pixel_values)
+    with pytest.raises(OptionError, match="invert must be true or false"):
+        Inverting(invert="no")
+
+
+def test_pictures_of_several_sizes():
+    pictures = [picture(8, 10), picture(5, 4)]
+    processor = ToyImageProcessor(do_resize=False)
+    assert [each.shape for each in processor(pictures).pixel_values] == [(3, 8, 10), (3, 5, 4)]
+    with pytest.raises(
+        InputError, match=r"the pictures have several sizes \(4 x 5, 10 x 8\), but one tensor needs one"
+    ):
+        processor(pictures, return_tensors="np")
+    padded = processor(pictures, do_pad=True, return_tensors="np").pixel_values
+    assert padded.shape == (2, 3, 8, 10)
+    assert np.array_equal(padded[1, :, :5, :4], processor(pictures).pixel_values[1])
+    assert not padded[1, :, 5:].any()
+    last = processor(pictures, do_pad=True, data_format="channels_last", return_tensors="np").pixel_values
+    assert np.array_equal(last, np.moveaxis(padded, 1, -1))
+    with pytest.raises(InputError, match="picture 0 has 10 x 8 pixels, too many to pad it to 9 x 9"):
+        processor(pictures, do_pad=True, pad_size=9)
