@@ -15,6 +15,7 @@ from archsmith.errors import (
     UnknownArchitecture,
     UnknownTask,
 )
+from archsmith.registry import KNOWN_PLUGINS
 
 CONFIG = {"vocab_size": 30, "dim": 8, "n_heads": 2, "n_layers": 1, "hidden_dim": 16, "max_position_embeddings": 12}
 
@@ -76,10 +77,11 @@ def test_a_model_type_that_is_no_string(folder, model_type):
         AutoConfig.from_pretrained(folder)
 
 
-def test_unknown_architectures(folder):
-    rewrite(folder, model_type="vit")
+def test_unknown_architectures(folder, monkeypatch):
+    monkeypatch.setitem(KNOWN_PLUGINS, "later", "archsmith-later")
+    rewrite(folder, model_type="later")
     message = (
-        r"config\.json needs model_type 'vit', which no installed plugin provides\. Run: pip install archsmith-vit$"
+        r"config\.json needs model_type 'later', which no installed plugin provides\. Run: pip install archsmith-later$"
     )
     with pytest.raises(UnknownArchitecture, match=message):
         AutoModel.from_pretrained(folder)

@@ -83,9 +83,16 @@ def build(name: str, values: dict[str, Any], *, attention: str = "sdpa", seed: i
     theirs = theirs_class(theirs_class.config_class(**values), **options)
     scramble(theirs, seed)
     ours = ours_class(ours_class.config_class(**values), **options)
-    ours.load_state_dict(theirs.state_dict(), strict=True)  # strict: the names of all parameters agree
-    assert {n: p.shape for n, p in ours.named_parameters()} == {n: p.shape for n, p in theirs.named_parameters()}
+    ours.load_state_dict(our_names(ours, theirs.state_dict()), strict=True)  # strict: all are there
+    shapes = {n: p.shape for n, p in our_names(ours, dict(theirs.named_parameters())).items()}
+    assert {n: p.shape for n, p in ours.named_parameters()} == shapes
     return Pair(ours.eval(), theirs.eval()).attend_with(attention)
+
+
+def our_names(ours: Any, named: dict[str, Any]) -> dict[str, Any]:
+    """Return what the reference names by our names: those of the published checkpoints, as files spell them."""
+    own = ours.state_dict().keys() | dict(ours.named_parameters(remove_duplicate=False)).keys()
+    return {name if name in own else ours.rename_key(name): value for name, value in named.items()}
 
 
 @torch.no_grad()
@@ -176,7 +183,7 @@ def assert_gradients(pair: Pair, inputs: dict[str, Any], *, seed: int | None = N
         model.eval()
     what = f"{type(pair.ours).__name__}, {sorted(inputs)}: "
     assert_close(*losses, f"{what}loss")
-    theirs = dict(pair.theirs.named_parameters())
+    theirs = our_names(pair.ours, dict(pair.theirs.named_parameters()))
     assert any(parameter.grad is not None for parameter in theirs.values())
     for name, parameter in pair.ours.named_parameters():
         assert_close(parameter.grad, theirs[name].grad, f"{what}gradient of {name}")

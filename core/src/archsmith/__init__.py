@@ -13,6 +13,7 @@ _HOME = {
     "ArchsmithWarning": "errors",
     "AutoBackbone": "auto",
     "AutoConfig": "auto",
+    "AutoImageProcessor": "auto",
     "AutoModel": "auto",
     "AutoTokenizer": "auto",
     "Backbone": "backbone",
@@ -20,6 +21,7 @@ _HOME = {
     "BackboneHostConfig": "backbone_config",
     "BatchEncoding": "batch",
     "BatchFeature": "batch",
+    "ImageProcessor": "image_processor",
     "PreTrainedConfig": "config",
     "PreTrainedModel": "model",
     "PreTrainedTokenizer": "tokenizer",
@@ -31,6 +33,7 @@ __all__ = [
     "ArchsmithWarning",
     "AutoBackbone",
     "AutoConfig",
+    "AutoImageProcessor",
     "AutoModel",
     "AutoTokenizer",
     "Backbone",
@@ -38,6 +41,7 @@ __all__ = [
     "BackboneHostConfig",
     "BatchEncoding",
     "BatchFeature",
+    "ImageProcessor",
     "PreTrainedConfig",
     "PreTrainedModel",
     "PreTrainedTokenizer",
@@ -45,12 +49,13 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from archsmith.auto import AutoBackbone, AutoConfig, AutoModel, AutoTokenizer
+    from archsmith.auto import AutoBackbone, AutoConfig, AutoImageProcessor, AutoModel, AutoTokenizer
     from archsmith.backbone import Backbone
     from archsmith.backbone_config import BackboneConfig, BackboneHostConfig
     from archsmith.batch import BatchEncoding, BatchFeature
     from archsmith.config import PreTrainedConfig
     from archsmith.errors import ArchsmithError, ArchsmithWarning
+    from archsmith.image_processor import ImageProcessor
     from archsmith.model import PreTrainedModel
     from archsmith.tokenizer import PreTrainedTokenizer, PreTrainedTokenizerFast
 

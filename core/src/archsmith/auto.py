@@ -1,6 +1,7 @@
 """Classes that pick the right architecture by themselves, from the ``model_type`` in config.json. Free of torch."""
 
 import os
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -8,13 +9,23 @@ from archsmith.checkpoint import CONFIG_FILE, Checkpoint, load_config_file, refu
 from archsmith.config import PreTrainedConfig
 from archsmith.configuration.fields import shown
 from archsmith.errors import ConfigError, OptionError, PluginError, UnknownArchitecture, UnknownTask, did_you_mean
-from archsmith.registry import KNOWN_PLUGINS, registry
+from archsmith.providers import provider_of
+from archsmith.registry import registry
 
 if TYPE_CHECKING:
+    from archsmith.image_processor import ImageProcessor
     from archsmith.model import PreTrainedModel
     from archsmith.tokenizer import PreTrainedTokenizerBase
 
-__all__ = ["AutoBackbone", "AutoConfig", "AutoModel", "AutoTokenizer", "auto_class_name", "auto_model_class"]
+__all__ = [
+    "AutoBackbone",
+    "AutoConfig",
+    "AutoImageProcessor",
+    "AutoModel",
+    "AutoTokenizer",
+    "auto_class_name",
+    "auto_model_class",
+]
 
 #: The field's task keys and the suffix of their Auto class; a plugin may add keys.
 TASKS: Mapping[str, str] = {
@@ -35,6 +46,8 @@ TASKS: Mapping[str, str] = {
 _TOKENIZER_CONFIG = "tokenizer_config.json"
 #: What tokenizer_config.json may name although it says nothing about the architecture.
 _GENERAL_TOKENIZERS = ("PreTrainedTokenizer", "TokenizersBackend")
+#: What names the class in the file of an image processor; the second one is older.
+_IMAGE_PROCESSOR_KEYS = ("image_processor_type", "feature_extractor_type")
 _HUB_OPTIONS = ("revision", "token", "cache_dir", "local_files_only", "subfolder")
 
 
@@ -236,6 +249,45 @@ class AutoTokenizer(_Auto):
         return tokenizer_class.from_pretrained(id_or_path, **options)
 
 
+class AutoImageProcessor(_Auto):
+    """Loads any image processor: the class is the one that its file names, or else its architecture's."""
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        id_or_path: str | os.PathLike[str],
+        *,
+        config: PreTrainedConfig | None = None,
+        trust_remote_code: bool | None = None,
+        **options: Any,
+    ) -> "ImageProcessor":
+        """Load the image processor of a checkpoint.
+
+        Args:
+            id_or_path: A local folder if there is one of that name, else a hub id; or the path of the file itself.
+            config: Tells the architecture, where neither the file nor a config.json does.
+            trust_remote_code: Refused.
+            **options: As the image processor's own ``from_pretrained``.
+
+        Raises:
+            UnknownTask: The architecture has no image processor.
+            UnknownArchitecture, PluginError, CheckpointError, HubError: As `AutoConfig.from_pretrained`.
+        """
+        from archsmith.imaging.files import load_image_processor_file
+
+        refuse_remote_code(trust_remote_code)
+        hub_options = {name: options.pop(name) for name in _HUB_OPTIONS if name in options}
+        values, source = load_image_processor_file(id_or_path, **hub_options)
+        key = next((key for key in _IMAGE_PROCESSOR_KEYS if isinstance(values.get(key), str)), None)
+        if key is not None:
+            first = None if config is None else config.model_type
+            model_type = provider_of(key, values[key], ("image_processor",), source=source, first=first)
+        else:
+            model_type = (config or AutoConfig.from_pretrained(id_or_path, **hub_options)).model_type
+        processor_class: type[ImageProcessor] = registry.load(model_type, "image_processor")
+        return processor_class.from_dict(values, source=source, **options)
+
+
 def _opened(id_or_path: str | os.PathLike[str], options: dict[str, Any]) -> Checkpoint:
     """Open a checkpoint; the options then name the commit that its first file came from, so that all others do too."""
     hub_options = {name: options[name] for name in _HUB_OPTIONS if name in options}
@@ -265,28 +317,8 @@ def _tokenizer_architecture(checkpoint: Checkpoint, config: PreTrainedConfig | N
 
 
 def _provider_of_tokenizer(named: str, source: str, config: PreTrainedConfig | None) -> str:
-    bare = named.removesuffix("Fast")
-    for model_type in ([config.model_type] if config else []) + registry.names():
-        try:
-            architecture = registry.get(model_type)
-        except PluginError:
-            continue
-        references = (architecture.tokenizer, architecture.tokenizer_fast)
-        own = [reference.rpartition(":")[2] for reference in references if reference]
-        own += [old for old, new in architecture.aliases.items() if new in own]
-        if bare in [name.removesuffix("Fast") for name in own]:
-            return model_type
-    raise UnknownArchitecture(
-        f"{source} names tokenizer_class {named!r}, which no installed plugin provides.{_install_hint(bare)} "
-        "To read the files with another class, call that class's from_pretrained.",
-        tokenizer_class=named,
-    )
-
-
-def _install_hint(tokenizer: str) -> str:
-    squashed = tokenizer.lower().removesuffix("tokenizer")
-    known = {model_type.replace("_", "").replace("-", ""): plugin for model_type, plugin in KNOWN_PLUGINS.items()}
-    return f" Run: pip install {known[squashed]}" if squashed in known else ""
+    first = config.model_type if config else None
+    return provider_of("tokenizer_class", named, ("tokenizer", "tokenizer_fast"), source=source, first=first)
 
 
 _auto_classes: dict[str, type[_AutoModel]] = {"base": AutoModel, "backbone": AutoBackbone}
@@ -321,8 +353,6 @@ def _installed_tasks(model_type: str) -> list[str]:
 
 def _written_by(values: Mapping[str, Any]) -> str | None:
     """Return plugin and version that a config.json says it was written by, if they look like a name and a version."""
-    import re
-
     said = values.get("archsmith")
     if not isinstance(said, Mapping):
         return None

@@ -1,7 +1,7 @@
 """Configurations of backbones, and of models that hold one. Free of torch."""
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -41,6 +41,18 @@ class BackboneConfig(PreTrainedConfig):
     out_features: list[str] | None = field(None, doc="Stages that give feature maps, by name; none: the last.")
     out_indices: list[int] | None = field(None, doc="Stages that give feature maps, by number; none: the last.")
 
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], /, *, source: str = "", **overrides: Any) -> Self:
+        """Build a configuration as `PreTrainedConfig.from_dict`; a file that names its last stage names none."""
+        if not isinstance(values, Mapping):
+            return super().from_dict(values, source=source, **overrides)  # which refuses it
+        names = values.get("stage_names")
+        if isinstance(names, list) and names:
+            features, indices = values.get("out_features"), values.get("out_indices")
+            if features in (None, names[-1:]) and indices in (None, [len(names) - 1], [-1]):
+                values = {name: value for name, value in values.items() if name not in ("out_features", "out_indices")}
+        return super().from_dict(values, source=source, **overrides)
+
     @property
     def stage_names(self) -> list[str] | None:
         """The names of all stages, finest first, the stem before them; None while nobody knows them yet."""
@@ -70,7 +82,7 @@ class BackboneConfig(PreTrainedConfig):
         """Leave the stages out as long as they are those of a configuration that names none."""
         names = self.stage_names
         if names and (self.out_features, self.out_indices) == (names[-1:], [len(names) - 1]):
-            return [name for name in super()._differing() if name not in self.supersedes]
+            return [name for name in super()._differing() if name not in ("out_features", "out_indices")]
         return super()._differing()
 
     def _stage_faults(self, names: Sequence[str]) -> Iterator[str]:

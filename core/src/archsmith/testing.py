@@ -12,6 +12,7 @@ A plugin's whole conformance test is::
 The methods are plain asserts; any runner that collects ``test_*`` methods runs them.
 """
 
+import contextlib
 import dataclasses
 import json
 import subprocess
@@ -22,12 +23,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from archsmith.auto import AutoConfig, auto_class_name, auto_model_class
+import archsmith
+from archsmith.auto import AutoConfig, AutoImageProcessor, auto_class_name
 from archsmith.config import PreTrainedConfig
-from archsmith.errors import ArchsmithWarning
+from archsmith.errors import ArchsmithWarning, InputError
+from archsmith.image_processor import ImageProcessor
 from archsmith.model import PreTrainedModel
 from archsmith.registry import registry
 
@@ -50,11 +54,14 @@ class ArchitectureConformance:
     # ---- what a subclass may change -------------------------------------------------------------------------
 
     def inputs(self, model: PreTrainedModel) -> dict[str, Tensor]:
-        """Return arguments for one forward pass. Override it for a model that does not take token ids.
+        """Return arguments for one forward pass. Override it for a model that takes neither token ids nor pixels.
 
         By default: ``input_ids`` of two texts of seven tokens (of two by three texts for the task multiple-choice), and
-        an ``attention_mask`` that pads the second.
+        an ``attention_mask`` that pads the second; or ``pixel_values`` of two pictures, of the configuration's
+        ``num_channels`` (3) and ``image_size`` (32) if it has them.
         """
+        if model.main_input_name == "pixel_values":
+            return {"pixel_values": _pixels(model.config)}
         if model.main_input_name != "input_ids":
             raise NotImplementedError(
                 f"{type(self).__name__} must override inputs(): {type(model).__name__} takes {model.main_input_name!r}."
@@ -90,7 +97,7 @@ class ArchitectureConformance:
             assert issubclass(found, kind), f"{role} of {self.model_type!r} is {found!r}, not a {kind.__name__}"
         for task, cls in self._models().items():
             assert cls.config_class is self._config_class(), f"{cls.__name__}.config_class is not the manifest's config"
-            assert auto_class_name(task) == "AutoModel" or auto_model_class(auto_class_name(task)).task == task
+            assert _auto_class(task).task == task
 
     def test_configuration_round_trip(self) -> None:
         """A configuration must survive a dictionary, its difference from the defaults, and config.json."""
@@ -133,7 +140,7 @@ class ArchitectureConformance:
                 loaded = _load(cls, folder)
                 # Where a mapped tensor lies decides the order of some sums; in memory of its own it lies as when built.
                 in_memory = _load(cls, folder, mmap=False)
-                chosen = auto_model_class(auto_class_name(task)) if task != "base" else _auto_model()
+                chosen = _auto_class(task)
                 found = type(_load(chosen, folder))
             assert found is cls, f"{chosen.__name__} gave {found.__name__}, not {cls.__name__}"
             assert loaded.load_report is not None
@@ -168,10 +175,36 @@ class ArchitectureConformance:
         """A loss must reach the embeddings: a detached or unused branch shows here."""
         for cls, model in self._built():
             output = model(**self.inputs(model))
-            losses = [value.float().square().sum() for value in output.values() if isinstance(value, Tensor)]
+            tensors = [each for value in output.values() for each in (value if isinstance(value, tuple) else (value,))]
+            losses = [tensor.float().square().sum() for tensor in tensors]
             torch.autograd.backward(losses)
             first = next(model.base_model.parameters())
             assert first.grad is not None, f"{cls.__name__}: no gradient reaches its first parameter"
+
+    def test_image_processor(self) -> None:
+        """An image processor must make finite float32 of a batch, and survive its file."""
+        if registry.get(self.model_type).image_processor is None:
+            return
+        processor = registry.load(self.model_type, "image_processor")()
+        name = type(processor).__name__
+        assert isinstance(processor, ImageProcessor), f"{name} is no archsmith.image_processor.ImageProcessor"
+        before = processor.to_dict()
+        pictures = [np.full((40, 40, 3), shade, np.uint8) for shade in (0, 200)]
+        values = processor(pictures, return_tensors="np").pixel_values
+        assert values.shape[0] == len(pictures), f"{name} made {len(values)} of {len(pictures)} pictures"
+        assert values.dtype == np.float32, f"{name} makes {values.dtype}, not float32"
+        assert np.isfinite(values).all(), f"{name} makes numbers that are not finite"
+        assert values[0].max() < values[1].min(), f"{name} makes of black no less than of white"
+        assert torch.equal(processor(pictures, return_tensors="pt").pixel_values, torch.from_numpy(values))
+        with contextlib.suppress(InputError):
+            processor(b"no picture at all")
+            raise AssertionError(f"{name} takes bytes that are no picture")
+        assert processor.to_dict() == before, f"a call changed {name}"
+        with tempfile.TemporaryDirectory() as folder:
+            processor.save_pretrained(folder)
+            found = AutoImageProcessor.from_pretrained(folder)
+        assert type(found) is type(processor), f"AutoImageProcessor gave {type(found).__name__}, not {name}"
+        assert found.to_dict() == before, f"{name} changed on its way through its file"
 
     # ---- internals ------------------------------------------------------------------------------------------
 
@@ -190,10 +223,15 @@ class ArchitectureConformance:
         return [(cls, cls(self._config()).eval()) for cls in self._models().values()]
 
 
-def _auto_model() -> Any:
-    from archsmith.auto import AutoModel
+def _pixels(config: PreTrainedConfig) -> Tensor:
+    size = getattr(config, "image_size", 32)
+    height, width = (size, size) if isinstance(size, int) else size
+    shape = (2, getattr(config, "num_channels", 3), height, width)
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0))
 
-    return AutoModel
+
+def _auto_class(task: str) -> Any:
+    return getattr(archsmith, auto_class_name(task))
 
 
 def _load(cls: Any, folder: str | Path, **options: Any) -> PreTrainedModel:

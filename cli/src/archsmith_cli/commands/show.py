@@ -79,7 +79,7 @@ def _summary(config_class: type[PreTrainedConfig]) -> str:
 def _fields(named: Named, config_class: type[PreTrainedConfig]) -> list[dict[str, Any]]:
     """Return the fields as JSON: the architecture's own first, then those that every configuration has."""
     hints = get_type_hints(config_class, include_extras=True)
-    preset = config_class.from_dict(named.values) if named.preset else None
+    preset = config_class.from_dict(named.values).to_dict() if named.preset else None
     rows = []
     for declared in dataclasses.fields(config_class):
         if declared.init:
@@ -96,7 +96,7 @@ def _fields(named: Named, config_class: type[PreTrainedConfig]) -> list[dict[str
             if not row["required"]:
                 row["default"] = to_json(default)
             if preset is not None:
-                row["value"] = to_json(getattr(preset, declared.name))
+                row["value"] = preset[declared.name]
             rows.append(row)
     return sorted(rows, key=lambda row: row["common"])
 

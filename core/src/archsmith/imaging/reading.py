@@ -159,8 +159,8 @@ def _reason(error: Exception) -> str:
 
 
 def _is_pillow(source: Any) -> bool:
-    loaded = sys.modules.get("PIL.Image")
-    return loaded is not None and isinstance(source, loaded.Image)
+    kind = getattr(sys.modules.get("PIL.Image"), "Image", None)  # None too while another thread imports it
+    return kind is not None and isinstance(source, kind)
 
 
 def _from_pillow(picture: "Image", *, rgb: bool) -> "Image | Array":

@@ -16,6 +16,9 @@ RESAMPLE: Mapping[str, int] = {"NEAREST": 0, "LANCZOS": 1, "BILINEAR": 2, "BICUB
 
 Resample = Literal[0, 1, 2, 3, 4, 5]
 
+_ONE_KIND = " There is one kind of image processor, with the pixels of Pillow: leave it out."
+#: What other libraries take here.
+_ELSEWHERE = {"use_fast": _ONE_KIND, "backend": _ONE_KIND, "device": " Move the result: processor(…).to(device)."}
 _PREFIXES = ("", "PIL.Image.", "PIL.Image.Resampling.", "Image.", "Image.Resampling.", "Resampling.")
 
 
@@ -94,7 +97,8 @@ def read_settings(kind: type, values: Mapping[str, Any], *, is_square: bool, own
     }
     for name, value in values.items():
         if name not in hints:
-            faults.append(f"{name!r} is no setting.{did_you_mean(str(name), hints)}")
+            hint = _ELSEWHERE.get(name) or did_you_mean(str(name), hints)
+            faults.append(f"{name!r} is no setting.{hint}")
         elif value is not None and name in special:
             try:
                 clean[name] = special[name](value)
