@@ -26,6 +26,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_leaves
 
 import archsmith
 from archsmith.auto import AutoConfig, AutoImageProcessor, auto_class_name
@@ -175,7 +176,7 @@ class ArchitectureConformance:
         """A loss must reach the embeddings: a detached or unused branch shows here."""
         for cls, model in self._built():
             output = model(**self.inputs(model))
-            tensors = [each for value in output.values() for each in (value if isinstance(value, tuple) else (value,))]
+            tensors = [each for each in tree_leaves(output) if isinstance(each, Tensor)]
             losses = [tensor.float().square().sum() for tensor in tensors]
             torch.autograd.backward(losses)
             first = next(model.base_model.parameters())

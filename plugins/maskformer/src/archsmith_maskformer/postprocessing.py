@@ -96,7 +96,7 @@ def panoptic_maps(
         owner = masks.argmax(dim=0)  # (height, width): which query has the pixel
         areas = torch.bincount(owner.flatten(), minlength=len(masks))
         full = (masks >= mask_threshold).flatten(1).sum(1)
-        is_segment = (areas > 0) & (full > 0) & (areas / full > overlap)
+        is_segment = (areas > 0) & (full > 0) & ((areas / full).double() > overlap)
         ids, infos = _numbered(classes[index][kept].tolist(), scores[index][kept].tolist(), is_segment.tolist(), fused)
         table = torch.tensor(ids, dtype=torch.int32, device=owner.device)
         results.append({"segmentation": table[owner], "segments_info": infos})

@@ -1,7 +1,7 @@
 """Configurations of the Swin transformer that is MaskFormer's backbone."""
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 from archsmith.backbone_config import BackboneConfig
 from archsmith.config import Activation, NonNegative, Probability, Size, field
@@ -27,7 +27,7 @@ class MaskFormerSwinConfig(BackboneConfig):
     model_type = "maskformer-swin"
     attribute_map = {"num_attention_heads": "num_heads"}
     supersedes = {**BackboneConfig.supersedes, "depths": _STAGES_FOLLOW}
-    computed: ClassVar[tuple[str, ...]] = ("stage_names", "hidden_size", "num_layers")
+    computed = ("stage_names", "hidden_size", "num_layers")
 
     image_size: Size | list[Size] = field(224, doc="Pixels of a picture: one number, or height and width.")
     patch_size: Size | list[Size] = field(4, doc="Pixels of a patch: one number, or height and width.")
