@@ -69,6 +69,16 @@ class Result:
 @pytest.fixture
 def archsmith(site, capsys):
     """Return a function that runs a command line here, with what the `site` holds and nothing else installed."""
+    yield from caller(capsys)
+
+
+@pytest.fixture
+def installed(capsys):
+    """Return a function that runs a command line here, with the plugins that are really installed."""
+    yield from caller(capsys)
+
+
+def caller(capsys):
     registry.__init__()
 
     def call(*args) -> Result:

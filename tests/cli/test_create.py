@@ -38,6 +38,7 @@ def test_preset_task_and_json(archsmith, toy, tmp_path):
         "seed": None,
         "parameters": 12,
         "bytes": 48,
+        "preprocessing": [],
         "files": ["config.json", "model.safetensors"],
     }
 

@@ -39,7 +39,7 @@ Commands:
   list     List the installed architectures.
   plugins  List the installed plugins and what they bring.
   show     Explain an architecture or a preset.
-  create   Write a model with random weights.
+  create   Write a model with random weights, or its preprocessing.
   inspect  Say what a checkpoint holds, and if it loads.
   doctor   Name every problem and its remedy.
   version  Show versions: archsmith, Python, torch, plugins.

@@ -254,6 +254,9 @@ def test_a_default_choice_follows_the_number_of_stages():
     config = Stages()
     config.update(count=2)
     assert (config.out_features, config.out_indices) == (["stage2"], [2])
+    values = json.loads(config.to_json_string())
+    assert Stages.from_dict(values, count=3).out_features == ["stage3"]
+    assert Stages.from_dict(values | {"out_features": ["stage1"], "out_indices": [1]}, count=3).out_indices == [1]
 
 
 def test_stage_names_in_a_file_follow_from_the_fields():

@@ -2,12 +2,15 @@
 
 import json
 import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from archsmith.errors import CheckpointCorrupt, CheckpointNotFound, InputError, OptionError
+from archsmith.errors import ArchsmithWarning, CheckpointCorrupt, CheckpointNotFound, InputError, OptionError
 from archsmith.image_processor import ImageProcessor, ImageSettings
 
 
@@ -121,7 +124,7 @@ def test_files_round_trip(tmp_path):
     assert written["image_processor_type"] == "ToyImageProcessor"
     assert written["archsmith"]["version"]
     for where in (tmp_path, path):
-        assert ToyImageProcessor.from_pretrained(where).to_dict() == processor.to_dict()
+        assert ToyImageProcessor.from_pretrained(where) == processor
     assert ToyImageProcessor.from_pretrained(path, crop_size=3).crop_size == {"height": 3, "width": 3}
 
 
@@ -133,6 +136,20 @@ def test_unknown_keys_of_a_file_are_kept(tmp_path):
     processor.save_pretrained(tmp_path)
     written = json.loads((tmp_path / "preprocessor_config.json").read_text())
     assert (written["crop_pct"], written["do_resize"], written["size"]) == (0.9, False, {"height": 5, "width": 6})
+
+
+def test_old_spellings_of_a_file():
+    old = {"size": 30, "max_size": 50, "feature_extractor_type": "ToyFeatureExtractor"}
+    assert ToyImageProcessor.from_dict(old).size == {"shortest_edge": 30, "longest_edge": 50}
+    assert ToyImageProcessor.from_dict(old).extra == {}
+
+
+def test_a_misspelt_key_of_a_file_is_announced():
+    with pytest.warns(ArchsmithWarning) as said:
+        ToyImageProcessor.from_dict({"do_resise": False}, source="x.json")
+    assert str(said[0].message) == (
+        "x.json: 'do_resise' is no setting of ToyImageProcessor and has no effect. Did you mean 'do_resize'?"
+    )
 
 
 def test_the_part_of_a_processor_wins(tmp_path):
@@ -196,3 +213,35 @@ def test_pictures_of_several_sizes():
     assert np.array_equal(last, np.moveaxis(padded, 1, -1))
     with pytest.raises(InputError, match="picture 0 has 10 x 8 pixels, too many to pad it to 9 x 9"):
         processor(pictures, do_pad=True, pad_size=9)
+
+
+def test_many_threads_share_one():
+    processor, pictures = ToyImageProcessor(), [picture(20 + each, 30, seed=each) for each in range(40)]
+    expected = [processor(each, return_tensors="np").pixel_values[0] for each in pictures]
+    assert np.array_equal(processor(pictures, return_tensors="np").pixel_values, expected)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda each: processor(each, return_tensors="np").pixel_values[0], pictures))
+    assert np.array_equal(found, expected)
+
+
+WITHOUT_PILLOW = """
+import sys
+sys.modules["PIL"] = None
+import numpy
+from archsmith import ViTImageProcessor
+from archsmith.errors import MissingDependency
+processor = ViTImageProcessor(do_resize=False)
+print(processor(numpy.zeros((3, 8, 9), numpy.uint8), return_tensors="np").pixel_values.shape)
+for call in (lambda: processor(__file__), lambda: ViTImageProcessor()(numpy.zeros((8, 9), numpy.uint8))):
+    try:
+        call()
+    except MissingDependency as error:
+        print(error)
+"""
+
+
+def test_without_pillow(tmp_path):
+    (tmp_path / "program.py").write_text(WITHOUT_PILLOW)
+    done = subprocess.run([sys.executable, tmp_path / "program.py"], capture_output=True, text=True, check=True)
+    missing = 'pictures need the library pillow, which is not installed. Run: pip install "archsmith[vision]"'
+    assert done.stdout.splitlines() == ["(1, 3, 8, 9)", missing, missing]

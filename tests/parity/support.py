@@ -1,6 +1,7 @@
 """Build a model here and in the reference library with the same weights, and hold one against the other."""
 
 import importlib
+import inspect
 import os
 import sys
 import warnings
@@ -97,14 +98,21 @@ def our_names(ours: Any, named: dict[str, Any]) -> dict[str, Any]:
 
 @torch.no_grad()
 def scramble(model: nn.Module, seed: int = 0) -> None:
-    """Give every parameter values that matter: nothing stays zero or one, attention is neither flat nor a spike."""
+    """Give every parameter values that matter: nothing stays zero or one, attention is neither flat nor a spike.
+
+    The running statistics of batch normalisation get some too.
+    """
     generator = torch.Generator().manual_seed(seed)
     for module in model.modules():
         for name, parameter in module.named_parameters(recurse=False):
-            scale = parameter.shape[-1] ** -0.5 if parameter.ndim > 1 else 0.3
+            inputs = parameter[0].numel() if isinstance(module, nn.Conv2d) else parameter.shape[-1]
+            scale = inputs**-0.5 if parameter.ndim > 1 else 0.3
             parameter.copy_(torch.randn(parameter.shape, generator=generator) * scale)
-            if isinstance(module, nn.LayerNorm) and name == "weight":
+            if isinstance(module, nn.LayerNorm | nn.BatchNorm2d) and name == "weight":
                 parameter.add_(1.0)
+        if getattr(module, "running_mean", None) is not None:
+            module.running_mean.copy_(torch.randn(module.running_mean.shape, generator=generator))
+            module.running_var.copy_(torch.rand(module.running_var.shape, generator=generator) + 0.5)
 
 
 def deviation(ours: Tensor, theirs: Tensor) -> float:
@@ -156,7 +164,9 @@ def _reference_options(model: Any) -> dict[str, Any]:
 
 def assert_forward(pair: Pair, inputs: dict[str, Any], *, tolerance: float = TOLERANCE) -> None:
     """Assert that outputs, all hidden states and, in eager attention, all maps agree; as object and as tuple."""
-    asked = {**inputs, "output_hidden_states": True, "output_attentions": pair.ours.attn_implementation == "eager"}
+    asked = {**inputs, "output_hidden_states": True}
+    if "output_attentions" in inspect.signature(pair.ours.forward).parameters:
+        asked["output_attentions"] = pair.ours.attn_implementation == "eager"
     more = _reference_options(pair.theirs)
     what = f"{type(pair.ours).__name__}, {sorted(inputs)}: "
     with torch.no_grad():
@@ -205,8 +215,9 @@ def loss_of(output: Any) -> Tensor:
         return output["loss"]
     total = torch.zeros(())
     for name in output:
-        values = output[name].reshape(-1)
-        total = total + (values * torch.linspace(-1, 1, values.numel())).mean()
+        for part in output[name] if isinstance(output[name], tuple) else (output[name],):
+            values = part.reshape(-1)
+            total = total + (values * torch.linspace(-1, 1, values.numel())).mean()
     return total
 
 

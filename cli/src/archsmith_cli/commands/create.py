@@ -1,13 +1,7 @@
-"""``archsmith create``: a model with random weights, from an architecture or a preset."""
+"""``archsmith create``: a model with random weights and its preprocessing, or one such part alone."""
 
-import contextlib
 import json
-import secrets
-import shutil
-import signal
-import sys
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,13 +9,25 @@ import typer
 
 from archsmith.checkpoint import Checkpoint
 from archsmith.config import PreTrainedConfig
-from archsmith.errors import ConfigError, SaveFailed
+from archsmith.errors import ConfigError, did_you_mean
 from archsmith.registry import registry
 from archsmith.weights import find_weights, total_size
+from archsmith_cli import components
 from archsmith_cli.naming import Named, resolve_name
 from archsmith_cli.render import Cell, Page, Report, size
+from archsmith_cli.target import target_folder
 
-_SETTING = "Set a field of the configuration. The value is read as JSON, else as a string. May be repeated."
+_SETTING = "Set a field of the configuration, or a setting of the part. The value is read as JSON, else as a string. \
+May be repeated."
+#: Kinds that are models → the task that they stand for; None: the one that --task names.
+_MODELS = {"model": None, "backbone": "backbone"}
+_KINDS = (*_MODELS, *components.KINDS)
+
+
+def _kind(value: str) -> str:
+    if value not in _KINDS:
+        raise typer.BadParameter(f"{value!r} is none of {', '.join(_KINDS)}.{did_you_mean(value, _KINDS)}")
+    return value
 
 
 def run(
@@ -29,27 +35,49 @@ def run(
     out: Annotated[str, typer.Argument(metavar="OUT", help="The folder to write; it is made if needed.")],
     *,
     settings: Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help=_SETTING)] = None,
+    kind: Annotated[
+        str, typer.Option("--kind", metavar="KIND", help=f"What to write: {', '.join(_KINDS)}.", callback=_kind)
+    ] = "model",
     task: Annotated[
-        str, typer.Option("--task", metavar="TASK", help="Which model; see: archsmith show NAME.")
-    ] = "base",
+        str | None, typer.Option("--task", metavar="TASK", help="Which model; see: archsmith show NAME.")
+    ] = None,
+    vocabulary: Annotated[
+        str | None, typer.Option("--vocab", metavar="FILE", help="The vocabulary of a tokenizer or a processor.")
+    ] = None,
     seed: Annotated[
         int | None, typer.Option("--seed", min=0, max=2**63 - 1, help="Seed of the random weights.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write into a folder that is not empty.")] = False,
 ) -> Report:
-    """Write a model with random weights.
+    """Write a model with random weights, or its preprocessing.
 
-    Checks the configuration before anything else, then writes config.json and model.safetensors. If it fails, nothing
-    half-written stays.
+    Checks the configuration before anything else, then writes config.json and model.safetensors, and the image
+    processor or feature extractor that fits the model. If it fails, nothing half-written stays.
     """
     named = resolve_name(name)
-    config = _configuration(named, _parse_settings(settings or []))
+    values = _parse_settings(settings or [])
+    if kind in _MODELS:
+        if vocabulary is not None:
+            raise typer.BadParameter("it is for --kind tokenizer and --kind processor", param_hint="--vocab")
+        if kind == "backbone" and task not in (None, "backbone"):
+            raise typer.BadParameter(f"{task!r} contradicts --kind backbone", param_hint="--task")
+        return _model(named, values, out, task=_MODELS[kind] or task or "base", seed=seed, force=force)
+    for option, given in (("--task", task), ("--seed", seed)):
+        if given is not None:
+            raise typer.BadParameter("it is for models", param_hint=option)
+    return _component(named, kind, values, vocabulary, out, force=force)
+
+
+def _model(named: Named, values: dict[str, Any], out: str, *, task: str, seed: int | None, force: bool) -> Report:
+    config = _configuration(named, values)
     role = f"models.{task}"
     if task not in registry.tasks(named.model_type):
         registry.load(named.model_type, role)  # refuses, and says which tasks there are
-    with _target(out, force=force) as folder:
+    with target_folder(out, force=force) as folder:
         parameters = _build(named.model_type, role, config, seed, folder)
+        parts = components.write_fitting(config, folder)
     weights = find_weights(Checkpoint.open(out))
+    model = {"config.json", *(path.name for path in weights.files)}
     data: dict[str, Any] = {
         "path": out,
         "class": registry.load(named.model_type, role).__name__,
@@ -59,9 +87,26 @@ def run(
         "seed": seed,
         "parameters": parameters,
         "bytes": total_size(weights.tensors.values()),
-        "files": sorted(["config.json", *(path.name for path in weights.files)]),
+        "preprocessing": parts,
+        "files": sorted([*model, *({"preprocessor_config.json"} if parts else ())]),
     }
     return Report(data, lambda page: _draw(page, data))
+
+
+def _component(
+    named: Named, kind: str, values: dict[str, Any], vocabulary: str | None, out: str, *, force: bool
+) -> Report:
+    with target_folder(out, force=force) as folder:
+        before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+        name = components.write_component(named.model_type, kind, values, vocabulary, folder)
+        files = [path.name for path in folder.iterdir() if before.get(path.name) != path.stat().st_mtime_ns]
+    data = {"path": out, "class": name, "model_type": named.model_type, "kind": kind, "files": sorted(files)}
+
+    def draw(page: Page) -> None:
+        page.line("Created ", Cell(name, "bold"), " in ", Cell(out, "bold"))
+        page.line(", ".join(data["files"]))
+
+    return Report(data, draw)
 
 
 def _build(model_type: str, role: str, config: PreTrainedConfig, seed: int | None, folder: Path) -> int:
@@ -85,6 +130,8 @@ def _draw(page: Page, data: dict[str, Any]) -> None:
     seed = "random weights" if data["seed"] is None else f"random weights, seed {data['seed']}"
     page.line("Created ", Cell(data["class"], "bold"), f" ({seed}) in ", Cell(data["path"], "bold"))
     page.line(f"{data['parameters']:,} parameters, {size(data['bytes'])}: {', '.join(data['files'])}")
+    if data["preprocessing"]:
+        page.line(f"with its {' and '.join(data['preprocessing'])}")
 
 
 def _parse_settings(settings: Sequence[str]) -> dict[str, Any]:
@@ -110,67 +157,3 @@ def _configuration(named: Named, values: dict[str, Any]) -> PreTrainedConfig:
     for name in {"self", "source"} & values.keys():  # from_dict has arguments of these names
         raise ConfigError(f"{config_class.__name__}: {name!r} can not be set.")
     return config_class.from_dict(named.values, **values)
-
-
-@contextlib.contextmanager
-def _target(path: str, *, force: bool) -> Iterator[Path]:
-    """Yield the folder to write to: a new one that takes the place of ``path`` at the end, or that if it exists.
-
-    Raises:
-        SaveFailed: There is something already, or the folder can not be made.
-    """
-    if not path:
-        raise typer.BadParameter("it is empty; expected the path of a folder", param_hint="OUT")
-    out = Path(path)
-    _check_free(out, force=force)
-    if out.exists():
-        with _ended_by_signal():
-            yield out
-        return
-    made = [folder for folder in out.parents if not folder.exists()]
-    beside = out.parent / f".{out.name}.{secrets.token_hex(4)}.tmp"
-    done = False
-    try:
-        with _ended_by_signal():
-            beside.mkdir(parents=True)
-            yield beside
-            beside.rename(out)
-        done = True
-    except OSError as error:
-        if isinstance(error, SaveFailed):
-            raise
-        raise SaveFailed(f"the folder {str(out)!r} can not be made: {error.strerror or error}.") from error
-    finally:
-        if not done:
-            shutil.rmtree(beside, ignore_errors=True)
-            for folder in made:
-                with contextlib.suppress(OSError):
-                    folder.rmdir()
-
-
-def _check_free(out: Path, *, force: bool) -> None:
-    try:
-        held = sorted(entry.name for entry in out.iterdir()) if out.exists() else []
-    except NotADirectoryError:
-        raise SaveFailed(f"{str(out)!r} is a file; expected a folder, or a path where nothing is yet.") from None
-    except (OSError, ValueError) as error:
-        raise SaveFailed(f"{str(out)!r} can not be used: {getattr(error, 'strerror', None) or error}.") from error
-    if held and not force:
-        shown = ", ".join(held[:4]) + (", ..." if len(held) > 4 else "")  # noqa: PLR2004
-        raise SaveFailed(
-            f"{str(out)!r} is not empty (it holds {shown}); expected an empty or a new folder. "
-            "Choose another, or pass --force to replace the model in it."
-        )
-
-
-@contextlib.contextmanager
-def _ended_by_signal() -> Iterator[None]:
-    """Let a termination signal unwind the stack, so that what was begun is cleaned away."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -97,7 +97,7 @@ def _opened(source: Any, notes: list[str]) -> "Image":
         file: Any = _regular_file(source)
         name = repr(str(file))
     else:
-        file, name = io.BytesIO(source), f"the picture in {len(source)} bytes"
+        file, name = io.BytesIO(source), f"the file of {len(source)} bytes"
     try:
         picture: Image = image.open(file, formats=FORMATS)
     except image.UnidentifiedImageError as error:

@@ -3,8 +3,9 @@
 import copy
 import os
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Self, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack
 
+from archsmith.announcements import announce
 from archsmith.checkpoint import encode_json, refuse_remote_code
 from archsmith.commit import save_folder, write_file
 from archsmith.configuration.fields import to_json
@@ -14,10 +15,13 @@ from archsmith.imaging.reading import ChannelOrder
 from archsmith.imaging.settings import ImageSettings, raise_faults, read_settings, setting_hints
 from archsmith.imaging.sizes import Size
 
+if TYPE_CHECKING:
+    from archsmith.config import PreTrainedConfig
+
 __all__ = ["SavedImageProcessor"]
 
 
-class SavedImageProcessor:
+class SavedImageProcessor:  # noqa: PLW1641  # no hash: settings can be changed
     """Settings with their defaults; a subclass gives some of them other ones, as class attributes."""
 
     Settings: ClassVar[type] = ImageSettings
@@ -40,6 +44,7 @@ class SavedImageProcessor:
     data_format: ChannelOrder | None = None
     input_data_format: ChannelOrder | None = None
 
+    #: Keys of the file it came from that this class does not know: never read, but written back.
     extra: dict[str, Any]
 
     def __init__(self, **settings: Unpack[ImageSettings]) -> None:
@@ -79,6 +84,25 @@ class SavedImageProcessor:
     def check(self) -> None:
         """Check the settings against each other. Raises `OptionError`, with every fault."""
         raise_faults(type(self).__name__, list(self.rules()))
+
+    @classmethod
+    def for_model(cls, config: "PreTrainedConfig") -> Self:
+        """Return the image processor whose pictures a model of this configuration takes, with other settings as usual.
+
+        ``image_size`` and ``num_channels`` of the configuration count, as far as it has them. Override it where a
+        configuration says more.
+        """
+        settings: dict[str, Any] = {}
+        size, channels = getattr(config, "image_size", None), getattr(config, "num_channels", 3)
+        if size is not None and cls.do_resize:
+            height, width = (size, size) if isinstance(size, int) else size
+            settings["size"] = {"height": height, "width": width}
+        if channels != len("RGB"):
+            settings["do_convert_rgb"] = False
+            for name in ("image_mean", "image_std"):
+                usual = getattr(cls, name)
+                settings[name] = usual[:1] * channels if isinstance(usual, list) else usual
+        return cls(**settings)
 
     # ---- files ----------------------------------------------------------------------------------------------
 
@@ -136,13 +160,16 @@ class SavedImageProcessor:
         """
         hints = setting_hints(cls.Settings)
         current = modern(values, hints)
-        new = cls.__new__(cls)
         known = {name: value for name, value in current.items() if name in hints}
+        unknown = {name: value for name, value in current.items() if name not in hints}
+        for name in unknown:
+            if hint := did_you_mean(name, hints.keys() - known.keys(), cutoff=0.85):
+                announce(f"{source}: {name!r} is no setting of {cls.__name__} and has no effect.{hint}")
         try:
-            cls.__init__(new, **known)
+            new = cls(**known)
         except OptionError as error:
             raise CheckpointCorrupt(f"{source}: {error.message}") from error
-        new.__dict__["extra"] = {name: value for name, value in current.items() if name not in hints}
+        new.extra.update(copy.deepcopy(unknown))
         return new.changed(**overrides) if overrides else new
 
     def save_pretrained(self, save_directory: str | os.PathLike[str]) -> tuple[str, ...]:
@@ -192,6 +219,9 @@ class SavedImageProcessor:
             self.__dict__[name] = None
         else:
             self._set({name: value})
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and self.to_dict() == other.to_dict()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__} {self.to_json_string().rstrip()}"

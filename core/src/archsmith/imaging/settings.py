@@ -1,7 +1,7 @@
 """What an image processor is told: its settings, by name, with their types."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypedDict, get_type_hints
 
 from archsmith.configuration.fields import convert, shown
@@ -51,18 +51,18 @@ class ImageSettings(TypedDict, total=False):
 
     do_convert_rgb: bool
     do_resize: bool
-    size: Any
+    size: int | Sequence[int] | Mapping[str, int]
     default_to_square: bool
-    resample: Any
+    resample: int | str
     do_center_crop: bool
-    crop_size: Any
+    crop_size: int | Sequence[int] | Mapping[str, int]
     do_rescale: bool
     rescale_factor: float
     do_normalize: bool
     image_mean: float | list[float]
     image_std: float | list[float]
     do_pad: bool
-    pad_size: Any
+    pad_size: int | Sequence[int] | Mapping[str, int]
     data_format: ChannelOrder
     input_data_format: ChannelOrder
 

@@ -129,7 +129,7 @@ def checked(pixels: Array) -> Array:
     low, high = pixels.min(), pixels.max()
     if not (np.isfinite(low) and np.isfinite(high)):
         raise InputError("its pixels are not all finite: there is NaN or infinity among them")
-    if pixels.dtype == np.uint16 and high > 0:
+    if pixels.dtype.kind == "u" and pixels.dtype.itemsize == 2 and high > 0:  # noqa: PLR2004
         if high <= 255:  # noqa: PLR2004
             raise InputError(
                 f"its pixels are 16-bit numbers of at most {high}: nearly black, or 8 bits? Convert them yourself: "

@@ -9,8 +9,8 @@ _HUGE = {"hidden_size": 1280, "num_hidden_layers": 32, "num_attention_heads": 16
 _SMALL = {"hidden_size": 384, "num_attention_heads": 6, "intermediate_size": 1536}
 _TINY = {"hidden_size": 192, "num_attention_heads": 3, "intermediate_size": 768}
 _IMAGENET = {"num_labels": 1000}
-_PATCH32 = {"patch_size": 32, "encoder_stride": 32}
-_PATCH8 = {"patch_size": 8, "encoder_stride": 8}
+_PATCH32 = {"patch_size": 32}
+_PATCH8 = {"patch_size": 8}
 
 
 @hookimpl
@@ -38,7 +38,7 @@ def architectures() -> Iterator[Architecture]:
             "google/vit-base-patch32-224-in21k": _PATCH32,
             "google/vit-large-patch16-224-in21k": _LARGE,
             "google/vit-large-patch32-224-in21k": {**_LARGE, **_PATCH32},
-            "google/vit-huge-patch14-224-in21k": {**_HUGE, "patch_size": 14, "encoder_stride": 14},
+            "google/vit-huge-patch14-224-in21k": {**_HUGE, "patch_size": 14},
             "facebook/dino-vits16": _SMALL,
             "facebook/dino-vits8": {**_SMALL, **_PATCH8},
             "facebook/dino-vitb16": {},

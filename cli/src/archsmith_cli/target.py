@@ -1,0 +1,80 @@
+"""The folder that a command writes: all of it is there in the end, or nothing of it."""
+
+import contextlib
+import secrets
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import typer
+
+from archsmith.errors import ArchsmithError, SaveFailed
+
+__all__ = ["target_folder"]
+
+
+@contextlib.contextmanager
+def target_folder(path: str, *, force: bool) -> Iterator[Path]:
+    """Yield the folder to write to: a new one that takes the place of ``path`` at the end, or that if it exists.
+
+    Raises:
+        SaveFailed: There is something already, or the folder can not be made.
+    """
+    if not path:
+        raise typer.BadParameter("it is empty; expected the path of a folder", param_hint="OUT")
+    out = Path(path)
+    _check_free(out, force=force)
+    if out.exists():
+        with _ended_by_signal():
+            yield out
+        return
+    made = [folder for folder in out.parents if not folder.exists()]
+    beside = out.parent / f".{out.name}.{secrets.token_hex(4)}.tmp"
+    done = False
+    try:
+        with _ended_by_signal():
+            beside.mkdir(parents=True)
+            yield beside
+            beside.rename(out)
+        done = True
+    except OSError as error:
+        if isinstance(error, ArchsmithError):
+            raise
+        raise SaveFailed(f"the folder {str(out)!r} can not be made: {error.strerror or error}.") from error
+    finally:
+        if not done:
+            shutil.rmtree(beside, ignore_errors=True)
+            for folder in made:
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+
+
+def _check_free(out: Path, *, force: bool) -> None:
+    try:
+        held = sorted(entry.name for entry in out.iterdir()) if out.exists() else []
+    except NotADirectoryError:
+        raise SaveFailed(f"{str(out)!r} is a file; expected a folder, or a path where nothing is yet.") from None
+    except (OSError, ValueError) as error:
+        raise SaveFailed(f"{str(out)!r} can not be used: {getattr(error, 'strerror', None) or error}.") from error
+    if held and not force:
+        shown = ", ".join(held[:4]) + (", ..." if len(held) > 4 else "")  # noqa: PLR2004
+        raise SaveFailed(
+            f"{str(out)!r} is not empty (it holds {shown}); expected an empty or a new folder. "
+            "Choose another, or pass --force to replace the model in it."
+        )
+
+
+@contextlib.contextmanager
+def _ended_by_signal() -> Iterator[None]:
+    """Let a termination signal unwind the stack, so that what was begun is cleaned away."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,82 @@
+"""The image processor of the published ResNets, which ConvNeXt had first."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
+
+from archsmith.image_processor import (
+    ImageProcessor,
+    ImageSettings,
+    center_crop,
+    height_and_width,
+    resize,
+    target_size,
+)
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = ["ConvNextImageProcessor", "ConvNextImageSettings"]
+
+#: From this size on, in pixels, nothing is cut off.
+_LARGE = 384
+
+
+class ConvNextImageSettings(ImageSettings, total=False):
+    """The settings of `ConvNextImageProcessor`.
+
+    Attributes:
+        crop_pct: The share of a resized picture's shorter edge that is kept when its middle is cut out, where ``size``
+            is below 384.
+    """
+
+    crop_pct: float
+
+
+class ConvNextImageProcessor(ImageProcessor):
+    """Square pictures for ResNet and ConvNeXt: ``size["shortest_edge"]`` pixels high and wide.
+
+    Below 384 pixels the shorter edge becomes ``size / crop_pct``, and the middle is cut out; from 384 on the whole
+    picture is resized, whatever its ratio was. Published ResNets bring their own numbers, with a size of 224.
+
+    Example:
+        >>> import numpy
+        >>> from archsmith import ConvNextImageProcessor
+        >>> processor = ConvNextImageProcessor(size=224)
+        >>> processor(numpy.zeros((480, 640, 3), numpy.uint8), return_tensors="pt").pixel_values.shape
+        torch.Size([1, 3, 224, 224])
+    """
+
+    Settings = ConvNextImageSettings
+
+    do_resize = True
+    size = {"shortest_edge": 384}
+    default_to_square = False
+    resample = 3
+    crop_pct: float | None = 224 / 256
+    do_normalize = True
+    image_mean = [0.5, 0.5, 0.5]
+    image_std = [0.5, 0.5, 0.5]
+
+    def rules(self) -> Iterator[str]:
+        """Yield one sentence for each setting that misses another one, or does not fit."""
+        yield from super().rules()
+        if not self.do_resize:
+            return
+        if set(self.size or ()) - {"shortest_edge"}:
+            yield f"size must be one number, the shortest_edge, because the result is square, but is {self.size}"
+        if self.crop_pct is None:
+            yield "do_resize needs crop_pct"
+        elif not 0 < self.crop_pct <= 1:
+            yield f"crop_pct must be above 0 and at most 1, but is {self.crop_pct}"
+
+    def resized(self, picture: "Image | npt.NDArray[Any]") -> npt.NDArray[Any]:
+        """Return the middle of one picture, or all of it from 384 pixels on, as a square."""
+        assert self.size is not None  # for the type checker: the rules say so
+        assert self.crop_pct is not None
+        edge = self.size["shortest_edge"]
+        if edge >= _LARGE:
+            return resize(picture, edge, edge, resample=self.resample or 0)
+        height, width = target_size(*height_and_width(picture), {"shortest_edge": int(edge / self.crop_pct)})
+        return center_crop(resize(picture, height, width, resample=self.resample or 0), edge, edge)
