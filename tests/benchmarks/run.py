@@ -123,53 +123,51 @@ def _resident() -> float:
 def bench_forward() -> Iterator[Row]:
     """One forward pass of each architecture in float32, beside the oracle and the machine's matrix-multiply rate."""
     import torch
-    import transformers
+    from support import transformers  # imported beside a torch without CUDA
 
     from archsmith import AutoConfig, AutoModel
 
     for model_type, oracle_config, oracle_model in (
         ("bert", transformers.BertConfig, transformers.BertModel),
         ("distilbert", transformers.DistilBertConfig, transformers.DistilBertModel),
+        ("vit", transformers.ViTConfig, transformers.ViTModel),
     ):
         config = AutoConfig.for_model(model_type, num_hidden_layers=6)
         ours = AutoModel.from_config(config).eval()
         theirs = oracle_model(oracle_config(num_hidden_layers=6)).eval()
+        if model_type == "vit":
+            for batch in (1, 8):
+                pixels = torch.randn(batch, 3, 224, 224)
+                yield forward_row(f"vit {batch}×224×224", ours, theirs, {"pixel_values": pixels}, (batch, 197))
+            continue
         for batch, tokens in ((1, 16), (8, 128)):
             ids = torch.randint(config.vocab_size, (batch, tokens))
             mask = torch.ones_like(ids)
             mask[-1, tokens // 2 :] = 0
-            width, inner = config.hidden_size, 4 * config.hidden_size
-            rows, square, wide = (
-                torch.randn(batch * tokens, width),
-                torch.randn(width, width),
-                torch.randn(width, inner),
-            )
-            tall = torch.randn(batch * tokens, inner)
+            inputs = {"input_ids": ids, "attention_mask": mask}
+            yield forward_row(f"{model_type} {batch}×{tokens}", ours, theirs, inputs, (batch, tokens))
 
-            def multiply(rows=rows, square=square, wide=wide, tall=tall):
-                for _ in range(6):
-                    for _ in range(4):
-                        torch.mm(rows, square)
-                    torch.mm(rows, wide)
-                    torch.mm(tall, wide.T)
 
-            with torch.inference_mode():
-                found = functions_in_turn(
-                    {
-                        "floor": multiply,
-                        "ours": lambda ids=ids, mask=mask, model=ours: model(ids, attention_mask=mask),
-                        "oracle": lambda ids=ids, mask=mask, model=theirs: model(ids, attention_mask=mask),
-                    },
-                    rounds=15,
-                )
-            name = f"forward {model_type} {batch}×{tokens}"
-            yield (
-                name,
-                milliseconds(found["ours"]),
-                ratio(found["ours"], found["floor"]),
-                ratio(found["ours"], found["oracle"]),
-                "≤ 1 × oracle",
-            )
+def forward_row(name, ours, theirs, inputs, shape) -> Row:
+    """Time six layers over ``shape``, (batch, tokens), beside the matrix products that they need at least."""
+    import torch
+
+    count, width = shape[0] * shape[1], ours.config.hidden_size
+    rows, tall = torch.randn(count, width), torch.randn(count, 4 * width)
+    square, wide = torch.randn(width, width), torch.randn(width, 4 * width)
+
+    def multiply():
+        for _ in range(6):
+            for _ in range(4):
+                torch.mm(rows, square)
+            torch.mm(rows, wide)
+            torch.mm(tall, wide.T)
+
+    ways = {"floor": multiply, "ours": lambda: ours(**inputs), "oracle": lambda: theirs(**inputs)}
+    with torch.inference_mode():
+        found = functions_in_turn(ways, rounds=15)
+    mine, floor, oracle = found["ours"], found["floor"], found["oracle"]
+    return f"forward {name}", milliseconds(mine), ratio(mine, floor), ratio(mine, oracle), "≤ 1 × oracle"
 
 
 def bench_tokenise() -> Iterator[Row]:

@@ -6,10 +6,12 @@ import sys
 
 import pytest
 
-from .test_create import everything_below
-
 TINY_VIT = ("--set", "hidden_size=8", "--set", "num_attention_heads=2", "--set", "num_hidden_layers=1")
 TINY_VIT += ("--set", "intermediate_size=8", "--set", "image_size=48")
+
+
+def everything_below(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
 def test_a_model_of_pictures_comes_with_the_image_processor_that_fits_it(installed, tmp_path):

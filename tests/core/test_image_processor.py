@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from archsmith.errors import ArchsmithWarning, CheckpointCorrupt, CheckpointNotFound, InputError, OptionError
-from archsmith.image_processor import ImageProcessor, ImageSettings
+from archsmith.image_processor import ImageProcessor, ImageSettings, resize
 
 
 class ToyImageProcessor(ImageProcessor):
@@ -80,7 +80,8 @@ def test_all_faults_in_one_error():
     [
         ({"do_center_crop": True}, "do_center_crop needs crop_size."),
         ({"image_mean": [0.5]}, "image_mean is [0.5] and image_std is [0.5, 0.25, 0.5]; they must have one length."),
-        ({"image_std": 0}, "image_std is 0.0, but pixels are divided by it."),
+        ({"image_std": 0}, "image_std is 0.0, but pixels are divided by it: expected more than 0."),
+        ({"rescale_factor": 0}, "rescale_factor is 0.0, but must be more than 0."),
         ({"crop_size": {"shortest_edge": 3}}, "crop_size must have a height and a width, but is {'shortest_edge': 3}."),
         ({"resample": True}, "resample must be one of 0 NEAREST, .*, but is True."),
         ({"resample": 2.0}, "resample must be one of 0 NEAREST, .*, but is 2.0."),
@@ -175,6 +176,12 @@ def test_wrong_files(tmp_path, content, message):
         ToyImageProcessor.from_pretrained(tmp_path)
 
 
+@pytest.mark.parametrize("values", [[1], None, {1: 2}, "size"])
+def test_what_is_no_content_of_a_file(values):
+    with pytest.raises(CheckpointCorrupt, match="a ToyImageProcessor is built from settings by name, not"):
+        ToyImageProcessor.from_dict(values)
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(CheckpointNotFound, match=r"has no file 'preprocessor_config\.json'"):
         ToyImageProcessor.from_pretrained(tmp_path)
@@ -245,3 +252,13 @@ def test_without_pillow(tmp_path):
     done = subprocess.run([sys.executable, tmp_path / "program.py"], capture_output=True, text=True, check=True)
     missing = 'pictures need the library pillow, which is not installed. Run: pip install "archsmith[vision]"'
     assert done.stdout.splitlines() == ["(1, 3, 8, 9)", missing, missing]
+
+
+def test_maps_of_labels_are_resized_without_mixing_them():
+    labels = np.array([[0, 70_000], [5, 2**31 - 1]]).repeat(3, 0).repeat(3, 1)[:, :, None]
+    assert np.array_equal(resize(labels, 2, 2, resample=0)[:, :, 0], labels[::3, ::3, 0])
+    assert resize(labels.astype(np.int32), 2, 2, resample=0).dtype == np.int32
+    with pytest.raises(InputError, match="labels of type int64 can only be resized with resample NEAREST, not 2"):
+        resize(labels, 2, 2)
+    with pytest.raises(InputError, match="labels must fit into 32 bits, but range from 0 to 2147483648"):
+        resize(np.array([[[0], [2**31]]]), 2, 2, resample=0)

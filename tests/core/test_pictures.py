@@ -51,6 +51,12 @@ def flipped(data, places):
     return bytes(broken)
 
 
+def closed():
+    picture = PICTURE.copy()
+    picture.close()
+    return picture
+
+
 PNG, JPEG, GIF, BMP = encoded(), encoded(kind="JPEG"), encoded(kind="GIF"), encoded(kind="BMP")
 WEBP, TIFF = encoded(kind="WEBP", lossless=True), encoded(kind="TIFF", compression="tiff_deflate")
 FLOAT = PIXELS.astype(np.float32)
@@ -111,6 +117,8 @@ BAD = {
     "a pickle": (b"\x80\x04\x95", "not of a known format"),
     # images of Pillow
     "an image without pixels": (Image.new("RGB", (0, 5)), "it has no pixels: 0 x 5"),
+    "a closed image": (closed(), "is unusable: Operation on closed image"),
+    "a home of nobody": ("~nobody-of-that-name/x.png", "can not be opened: Could not determine home directory"),
     "a lazy half": (Image.open(io.BytesIO(PNG[: len(PNG) // 2])), "is damaged"),
     "integers beyond a picture": (Image.fromarray(np.full((4, 4), 70_000, np.int32)), "range from 70000 to 70000"),
     "negative integers": (Image.fromarray(np.full((4, 4), -1, np.int32)), "range from -1 to -1"),
@@ -296,7 +304,7 @@ def test_the_first_of_several_pictures_is_announced(kind):
     frames = [Image.fromarray(SHADES), Image.fromarray(OPACITY)]
     data = encoded(frames[0], kind=kind, save_all=True, append_images=frames[1:])
     with pytest.warns(
-        ArchsmithWarning, match=r"^the file of \d+ bytes holds 2 pictures; the first one is used\.$"
+        ArchsmithWarning, match=r"^the file of \d+ bytes holds several pictures; the first one is used\.$"
     ) as said:
         found = pixels(data)
     assert said[0].filename == __file__

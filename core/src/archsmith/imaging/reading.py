@@ -43,7 +43,7 @@ def flatten(images: Any) -> list[Any]:
     if not sources:
         raise InputError(f"images holds no picture: {shown(images)}.")
     for source in sources:
-        if _is_pillow(source) and getattr(source, "tile", None):
+        if _is_pillow(source):
             try:
                 _load(source)
             except InputError as error:
@@ -107,9 +107,8 @@ def _opened(source: Any, notes: list[str]) -> "Image":
     except Exception as error:  # Pillow's readers let through what they stumble over
         raise InputError(f"{name} can not be opened: {_reason(error)}") from error
     with picture:
-        frames = getattr(picture, "n_frames", 1)
-        if frames > 1 and picture.format in FORMATS:
-            notes.append(f"{name} holds {frames} pictures; the first one is used.")
+        if _is_series(picture):
+            notes.append(f"{name} holds several pictures; the first one is used.")
         try:
             _load(picture)
         except InputError as error:
@@ -126,11 +125,11 @@ def _regular_file(source: str | os.PathLike[str]) -> Path:
             f"{shown(text)} is an address; only local files are read, nothing is fetched. "
             "Download it and pass its path or its bytes"
         )
-    path = Path(text).expanduser()
     try:
+        path = Path(text).expanduser()
         mode = mode_of(path)
-    except CheckpointCorrupt as error:
-        raise InputError(error.message.rstrip(".")) from error
+    except (CheckpointCorrupt, RuntimeError) as error:
+        raise InputError(f"{shown(text)} can not be opened: {_reason(error)}") from error
     if mode is None:
         raise InputError(f"there is no file {shown(text)} (working directory: {working_directory()})")
     if not S_ISREG(mode):
@@ -138,17 +137,26 @@ def _regular_file(source: str | os.PathLike[str]) -> Path:
     return path
 
 
+def _is_series(picture: "Image") -> bool:
+    """Tell whether a file holds several pictures to be seen one after the other; pages of a TIFF count as such."""
+    try:
+        return picture.format in FORMATS and bool(getattr(picture, "is_animated", False))
+    except Exception:  # noqa: BLE001  # it is damaged, which shows when it is loaded
+        return False
+
+
 def _load(picture: "Image") -> None:
     """Decode an image of Pillow, whole or not at all. Raises `InputError`, whose message goes on after its name."""
     limit = import_pillow().MAX_IMAGE_PIXELS
-    if limit is not None and picture.width * picture.height > limit:
+    is_undecoded = bool(getattr(picture, "tile", None))
+    if is_undecoded and limit is not None and picture.width * picture.height > limit:
         raise InputError(
             f"has {picture.width} x {picture.height} pixels, above the limit of {limit:,} (PIL.Image.MAX_IMAGE_PIXELS)"
         )
     try:
         picture.load()
     except Exception as error:  # Pillow's readers let through what they stumble over
-        raise InputError(f"is damaged: {_reason(error)}") from error
+        raise InputError(f"is {'damaged' if is_undecoded else 'unusable'}: {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:
@@ -182,9 +190,9 @@ def _upright(picture: "Image") -> "Image":
 
     try:
         orientation = picture.getexif().get(_ORIENTATION, _UPRIGHT)
+        return picture if orientation == _UPRIGHT else ImageOps.exif_transpose(picture)
     except Exception as error:  # Pillow lets through what it stumbles over
         raise InputError(f"its EXIF data is damaged, so which side is up is not known: {_reason(error)}") from error
-    return picture if orientation == _UPRIGHT else ImageOps.exif_transpose(picture)
 
 
 # ---- arrays -------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack
 from archsmith.announcements import announce
 from archsmith.checkpoint import encode_json, refuse_remote_code
 from archsmith.commit import save_folder, write_file
-from archsmith.configuration.fields import to_json
+from archsmith.configuration.fields import shown, to_json
 from archsmith.errors import CheckpointCorrupt, OptionError, did_you_mean
 from archsmith.imaging.files import IMAGE_PROCESSOR_FILE, load_image_processor_file, modern
 from archsmith.imaging.reading import ChannelOrder
@@ -78,8 +78,10 @@ class SavedImageProcessor:  # noqa: PLW1641  # no hash: settings can be changed
         if len(counts) > 1:
             yield f"image_mean is {self.image_mean} and image_std is {self.image_std}; they must have one length"
         deviations = self.image_std if isinstance(self.image_std, list) else [self.image_std]
-        if 0 in deviations:
-            yield f"image_std is {self.image_std}, but pixels are divided by it"
+        if any(number is not None and number <= 0 for number in deviations):
+            yield f"image_std is {self.image_std}, but pixels are divided by it: expected more than 0"
+        if self.do_rescale and self.rescale_factor is not None and self.rescale_factor <= 0:
+            yield f"rescale_factor is {self.rescale_factor}, but must be more than 0"
 
     def check(self) -> None:
         """Check the settings against each other. Raises `OptionError`, with every fault."""
@@ -158,6 +160,9 @@ class SavedImageProcessor:  # noqa: PLW1641  # no hash: settings can be changed
         Raises:
             OptionError, CheckpointCorrupt: As `from_pretrained`.
         """
+        content: Any = values
+        if not isinstance(content, Mapping) or not all(isinstance(name, str) for name in content):
+            raise CheckpointCorrupt(f"{source}: a {cls.__name__} is built from settings by name, not {shown(values)}.")
         hints = setting_hints(cls.Settings)
         current = modern(values, hints)
         known = {name: value for name, value in current.items() if name in hints}

@@ -97,7 +97,7 @@ def read_settings(kind: type, values: Mapping[str, Any], *, is_square: bool, own
     }
     for name, value in values.items():
         if name not in hints:
-            hint = _ELSEWHERE.get(name) or did_you_mean(str(name), hints)
+            hint = _ELSEWHERE.get(name) or did_you_mean(name, hints)
             faults.append(f"{name!r} is no setting.{hint}")
         elif value is not None and name in special:
             try:

@@ -185,12 +185,14 @@ def resize(picture: "Image | Array", height: int, width: int, *, resample: int =
     if picture.dtype == np.uint8:
         pixels = np.ascontiguousarray(picture[:, :, 0] if picture.shape[2] == GREY else picture)
         return pixels_of(image.fromarray(pixels).resize((width, height), resample))
-    if picture.dtype.kind == "f" and picture.max() <= 1:
+    if picture.dtype.kind == "f" and picture.min() >= 0 and picture.max() <= 1:
         narrow = (picture.astype(np.float64) * 255).astype(np.float32).astype(np.uint8)
         return rescale(resize(narrow, height, width, resample=resample), 1 / 255)
     if picture.dtype.kind != "f" and resample != NEAREST:
         raise InputError(f"labels of type {picture.dtype} can only be resized with resample NEAREST, not {resample}")
     kind = np.float32 if picture.dtype.kind == "f" else np.int32
+    if kind is np.int32 and picture.size and np.abs(picture.astype(np.int64)).max() > np.iinfo(np.int32).max:
+        raise InputError(f"labels must fit into 32 bits, but range from {picture.min()} to {picture.max()}")
     planes = np.moveaxis(picture, 2, 0).astype(kind)  # (channels, height, width)
     resized = [np.asarray(image.fromarray(plane).resize((width, height), resample)) for plane in planes]
     return np.stack(resized, axis=2).astype(picture.dtype)
