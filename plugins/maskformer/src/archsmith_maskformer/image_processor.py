@@ -1,6 +1,6 @@
 """MaskFormer's image processor: pictures and maps of labels in, maps of segments out."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numpy as np
@@ -8,12 +8,17 @@ import numpy as np
 from archsmith.batch import BatchFeature, TensorType, check_tensor_type
 from archsmith.config import Count, Size
 from archsmith.errors import InputError, OptionError
-from archsmith.image_processor import ImageProcessor, ImageSettings, height_and_width, resize, target_size
+from archsmith.image_processor import (
+    ImageProcessor,
+    ImageSettings,
+    center_crop,
+    height_and_width,
+    resize,
+    target_size,
+)
 from archsmith_maskformer.label_maps import Array, masks_of, per_picture, read_label_map
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from PIL.Image import Image
     from torch import Tensor
 
@@ -75,7 +80,7 @@ class MaskFormerImageProcessor(ImageProcessor):
         """Return a copy with other settings. Raises `OptionError` as the constructor."""
         return super().changed(**_modern(settings))
 
-    def rules(self) -> "Iterator[str]":
+    def rules(self) -> Iterator[str]:
         """Yield one sentence for each setting that misses another one."""
         yield from super().rules()
         if self.do_reduce_labels and self.ignore_index is None:
@@ -113,15 +118,15 @@ class MaskFormerImageProcessor(ImageProcessor):
         """
         check_tensor_type(return_tensors)
         processor = self.changed(**settings)
-        pictures = processor.prepare(images)
-        values, masks = processor.batch(pictures, stack=return_tensors is not None)
-        data = {"pixel_values": values} | ({} if masks is None else {"pixel_mask": masks})
-        features = BatchFeature(data, tensor_type=return_tensors)
-        if segmentation_maps is not None:
-            batch_shape = (0, 0) if masks is None else np.shape(masks[0])
-            labels = processor._labels(segmentation_maps, instance_id_to_semantic_id, pictures, batch_shape)  # noqa: SLF001  # its own kind
-            for name, entries in zip(("mask_labels", "class_labels"), zip(*labels, strict=True), strict=True):
-                features[name] = _as_tensors(entries) if return_tensors == "pt" else list(entries)
+        if segmentation_maps is None:
+            return processor._features(images, return_tensors)  # noqa: SLF001  # its own kind
+        pictures = processor.changed(do_resize=False, do_center_crop=False).prepare(images)
+        labels = _read_labels(segmentation_maps, pictures)
+        processor = processor.changed(input_data_format="channels_last")
+        features = processor._features(pictures, return_tensors)  # noqa: SLF001
+        found = processor._segments(labels, instance_id_to_semantic_id, np.shape(features.get("pixel_mask"))[1:])  # noqa: SLF001
+        for name, entries in zip(("mask_labels", "class_labels"), zip(*found, strict=True), strict=True):
+            features[name] = _as_tensors(entries) if return_tensors == "pt" else list(entries)
         return features
 
     def resized(self, picture: "Image | Array") -> Array:
@@ -131,35 +136,32 @@ class MaskFormerImageProcessor(ImageProcessor):
     def _target(self, picture: "Image | Array") -> tuple[int, int]:
         return target_size(*height_and_width(picture), self.size or {}, divisor=self.size_divisor or 1)
 
-    def _labels(
-        self, maps: Any, classes: Any, pictures: Sequence[Array], batch_shape: tuple[int, ...]
-    ) -> list[tuple[Array, Array]]:
-        """Return masks and classes of each picture, the masks as large as the batch."""
-        count = len(pictures)
-        of_pictures = per_picture("instance_id_to_semantic_id", classes, count) if isinstance(classes, list) else None
-        found = []
-        for index, source in enumerate(per_picture("segmentation_maps", maps, count)):
-            labels = read_label_map(source, index)
-            before = labels.shape
+    def _features(self, images: Any, return_tensors: TensorType | None) -> BatchFeature:
+        values, masks = self.batch(self.prepare(images), stack=return_tensors is not None)
+        data = {"pixel_values": values} | ({} if masks is None else {"pixel_mask": masks})
+        return BatchFeature(data, tensor_type=return_tensors)
+
+    def _segments(
+        self, maps: Sequence[Array], classes: Any, batch_shape: tuple[int, ...]
+    ) -> Iterator[tuple[Array, Array]]:
+        """Yield masks and classes of each picture, the masks as large as the batch, if that is padded."""
+        of_pictures = per_picture("instance_id_to_semantic_id", classes, len(maps)) if _is_list(classes) else None
+        for index, labels in enumerate(maps):
+            planes = labels[:, :, None]
             if self.do_resize:
-                labels = resize(labels[:, :, None], *self._target(labels), resample=_NEAREST)[:, :, 0]
-            height, width = pictures[index].shape[:2]
-            if labels.shape != (height, width):
-                raise InputError(
-                    f"segmentation map {index} has {before[1]} x {before[0]} pixels, and not those of its picture: "
-                    f"resized they are {labels.shape[1]} x {labels.shape[0]} and {width} x {height}."
-                )
+                planes = resize(planes, *self._target(planes), resample=_NEAREST)
+            if self.do_center_crop and self.crop_size is not None:
+                planes = center_crop(planes, self.crop_size["height"], self.crop_size["width"])
             masks, kinds = masks_of(
-                labels,
+                planes[:, :, 0],
                 index,
                 classes=of_pictures[index] if of_pictures else classes,
                 ignore=self.ignore_index,
                 reduce=self.do_reduce_labels,
             )
             self._check_classes(kinds, index)
-            beyond = [max(0, most - size) for most, size in zip(batch_shape, (height, width), strict=True)]
-            found.append((np.pad(masks, ((0, 0), (0, beyond[0]), (0, beyond[1]))), kinds))
-        return found
+            beyond = [(0, most - size) for most, size in zip(batch_shape, masks.shape[1:], strict=False)]
+            yield np.pad(masks, ((0, 0), *(beyond or ((0, 0), (0, 0))))), kinds
 
     def _check_classes(self, kinds: Array, index: int) -> None:
         wrong = kinds[(kinds < 0) | (kinds >= (self.num_labels or np.inf))]
@@ -298,6 +300,25 @@ def _check_thresholds(**thresholds: Any) -> None:
     for name, value in thresholds.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
             raise OptionError(f"{name} must be a number from 0 to 1, but is {value!r}.")
+
+
+def _is_list(classes: Any) -> bool:
+    return isinstance(classes, list | tuple)
+
+
+def _read_labels(maps: Any, pictures: Sequence[Array]) -> list[Array]:
+    """Return the maps of labels, after checking that each is as large as its picture."""
+    found = []
+    for index, source in enumerate(per_picture("segmentation_maps", maps, len(pictures))):
+        labels = read_label_map(source, index)
+        height, width = pictures[index].shape[:2]
+        if labels.shape != (height, width):
+            raise InputError(
+                f"segmentation map {index} has {labels.shape[1]} x {labels.shape[0]} pixels, but its picture has "
+                f"{width} x {height}, upright."
+            )
+        found.append(labels)
+    return found
 
 
 def _as_tensors(arrays: Sequence[Array]) -> "list[Tensor]":

@@ -239,14 +239,17 @@ class MaskFormerPreTrainedModel(PreTrainedModel):
     def init_weights(self, module: nn.Module) -> None:
         """Initialise one module: convolutions of the pyramid and of the queries' input evenly (Glorot), without bias.
 
-        The backbone has initial values of its own.
+        The queries start far apart, as DETR's do: those that start alike learn the same for a long time. The backbone
+        has initial values of its own.
         """
         super().init_weights(module)
-        gain = self.config.init_xavier_std
-        if isinstance(module, nn.Embedding | nn.Linear):
+        if isinstance(module, nn.Embedding):
+            nn.init.normal_(module.weight)
+        elif isinstance(module, nn.Linear):
             nn.init.normal_(module.weight, std=self.config.init_std)
         elif isinstance(module, nn.Conv2d) and (module.bias is None or module.kernel_size == (1, 1)):
-            nn.init.xavier_uniform_(module.weight, gain=gain)  # all but the projection of the masks
+            # all but the projection of the masks
+            nn.init.xavier_uniform_(module.weight, gain=self.config.init_xavier_std)
 
     @staticmethod
     def rename_key(key: str) -> str:
