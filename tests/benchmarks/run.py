@@ -82,8 +82,8 @@ def bench_cold() -> Iterator[Row]:
 def bench_warm() -> Iterator[Row]:
     """256 MiB of weights loaded again, with and without the check for NaN."""
     import torch
-    import transformers
     from safetensors.torch import load_file
+    from support import transformers
 
     from archsmith import DistilBertConfig, DistilBertModel
 
@@ -114,6 +114,41 @@ def bench_warm() -> Iterator[Row]:
     yield f"{name}, resident growth", f"{grown:.1f} MiB", "–", "–", "≤ 20 MiB"
 
 
+def bench_save() -> Iterator[Row]:
+    """256 MiB of weights saved, beside safetensors alone, which keeps no old ones safe meanwhile."""
+    from safetensors.torch import save_file
+    from support import transformers
+
+    from archsmith import DistilBertConfig, DistilBertModel
+
+    transformers.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    sizes = {"vocab_size": 32000, "n_layers": 6, "dim": 768}
+    model = DistilBertModel(DistilBertConfig(**sizes))
+    theirs = transformers.DistilBertModel(transformers.DistilBertConfig(**sizes))
+    state = {name: tensor.detach() for name, tensor in model.named_parameters()}
+    with tempfile.TemporaryDirectory() as folder:
+        bare = Path(folder, "bare.safetensors")
+
+        def floor():
+            save_file(state, bare)
+            with bare.open("rb") as file:
+                os.fsync(file.fileno())  # as ours does; without it nothing has reached the disk
+
+        found = functions_in_turn(
+            {
+                "floor": floor,
+                "ours": lambda: model.save_pretrained(Path(folder, "ours")),
+                "oracle": lambda: theirs.save_pretrained(Path(folder, "oracle")),
+            },
+            rounds=5,
+        )
+        size, alone = Path(folder, "ours", "model.safetensors").stat().st_size, bare.stat().st_size
+    ours, floor_of, oracle, name = found["ours"], found["floor"], found["oracle"], f"save {size / 2**20:.0f} MiB"
+    yield f"{name}, time", milliseconds(ours), ratio(ours, floor_of), ratio(ours, oracle), "–"
+    yield f"{name}, bytes beyond safetensors", f"{size - alone:,}", f"{size / alone:.6f}", "–", "–"
+
+
 def _resident() -> float:
     if sys.platform == "linux":
         return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
@@ -123,7 +158,7 @@ def _resident() -> float:
 def bench_forward() -> Iterator[Row]:
     """One forward pass of each architecture in float32, beside the oracle and the machine's matrix-multiply rate."""
     import torch
-    from support import transformers  # imported beside a torch without CUDA
+    from support import transformers
 
     from archsmith import AutoConfig, AutoModel
 
@@ -173,7 +208,7 @@ def forward_row(name, ours, theirs, inputs, shape) -> Row:
 def bench_tokenise() -> Iterator[Row]:
     """10,000 lines of English, padded tensors out."""
     import torch
-    import transformers
+    from support import transformers
     from tokenizers import Tokenizer
 
     from archsmith import AutoTokenizer
@@ -214,7 +249,7 @@ def bench_pictures() -> Iterator[Row]:
     import numpy as np
     import torch
     from PIL import Image
-    from support import transformers  # imported beside a torch without CUDA
+    from support import transformers
 
     from archsmith import ViTImageProcessor
 
@@ -251,6 +286,7 @@ BENCHES = {
     "list": bench_list,
     "cold": bench_cold,
     "warm": bench_warm,
+    "save": bench_save,
     "forward": bench_forward,
     "tokenise": bench_tokenise,
     "pictures": bench_pictures,

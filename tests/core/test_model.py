@@ -6,6 +6,7 @@ import pickle
 import pytest
 import torch
 
+import archsmith
 from archsmith import (
     DistilBertConfig,
     DistilBertForMaskedLM,
@@ -13,7 +14,7 @@ from archsmith import (
     DistilBertModel,
     PreTrainedConfig,
 )
-from archsmith.errors import ConfigError, OptionError
+from archsmith.errors import ConfigError, InputError, OptionError
 
 CONFIG = {"vocab_size": 30, "dim": 8, "n_heads": 2, "n_layers": 2, "hidden_dim": 16, "max_position_embeddings": 12}
 IDS = torch.tensor([[1, 2, 3]])
@@ -129,3 +130,16 @@ def test_an_unknown_option_of_from_pretrained(tmp_path, option, hint):
     with pytest.raises(OptionError) as error:
         BertModel.from_pretrained(tmp_path, **{option: True})
     assert str(error.value) == f"{option!r} is neither an option of BertModel nor a field of BertConfig.{hint}"
+
+
+@pytest.mark.parametrize("name", ["DistilBertForMaskedLM", "ViTForImageClassification"])
+def test_a_model_built_on_the_meta_device_has_shapes_and_no_values(name):
+    model_class = getattr(archsmith, name)
+    with torch.device("meta"):
+        model = model_class(model_class.config_class())
+    assert all(parameter.is_meta for parameter in model.parameters())
+    assert model.num_parameters() > 60_000_000
+    for tied, source in model.tied_names().items():
+        assert model.get_parameter(tied) is model.get_parameter(source)
+    with pytest.raises(InputError, match="is on the meta device: there are no values to save"):
+        model.save_pretrained("nowhere")

@@ -308,6 +308,12 @@ def test_the_first_of_several_pictures_is_announced(kind):
     ) as said:
         found = pixels(data)
     assert said[0].filename == __file__
+    opened = Image.open(io.BytesIO(data))
+    with pytest.warns(ArchsmithWarning, match=r"holds several pictures; the one at which it stands is used\.$"):
+        assert np.array_equal(pixels(opened), found)
+    opened.seek(1)
+    with pytest.warns(ArchsmithWarning, match="the one at which it stands is used"):
+        assert np.abs(pixels(opened)[:, :, 0] - OPACITY).max() <= (8 if kind == "WEBP" else 0)
     assert np.abs(found[:, :, 0] - SHADES).max() <= (8 if kind == "WEBP" else 0)
 
 

@@ -80,6 +80,7 @@ def test_up_to_a_multiple():
     assert model.resize_token_embeddings(41, pad_to_multiple_of=8).num_embeddings == 48
     assert model.resize_token_embeddings(pad_to_multiple_of=64).num_embeddings == 64
     assert model.resize_token_embeddings(64, pad_to_multiple_of=64).num_embeddings == 64
+    assert model.resize_token_embeddings(torch.tensor(65)).num_embeddings == model.config.vocab_size == 65
 
 
 def test_the_present_size_changes_nothing():
@@ -167,11 +168,11 @@ def test_a_part_that_was_changed_alone_is_not_saved(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"new_num_tokens": 0}, "new_num_tokens must be a positive integer, but is 0."),
-        ({"new_num_tokens": -3}, "new_num_tokens must be a positive integer, but is -3."),
-        ({"new_num_tokens": 4.0}, "new_num_tokens must be a positive integer, but is 4.0."),
-        ({"new_num_tokens": True}, "new_num_tokens must be a positive integer, but is True."),
-        ({"pad_to_multiple_of": 0}, "pad_to_multiple_of must be a positive integer, but is 0."),
+        ({"new_num_tokens": 0}, "new_num_tokens must be an integer from 1 to 2147483647, but is 0."),
+        ({"new_num_tokens": -3}, "new_num_tokens must be an integer from 1 to 2147483647, but is -3."),
+        ({"new_num_tokens": 4.5}, "new_num_tokens must be an integer from 1 to 2147483647, but is 4.5."),
+        ({"new_num_tokens": True}, "new_num_tokens must be an integer from 1 to 2147483647, but is True."),
+        ({"pad_to_multiple_of": 0}, "pad_to_multiple_of must be an integer from 1 to 2147483647, but is 0."),
     ],
 )
 def test_sizes_that_are_none(arguments, message):
@@ -188,7 +189,7 @@ def test_a_size_that_the_configuration_refuses_changes_nothing():
         model.resize_token_embeddings(30)
     assert str(caught.value) == "BertConfig: pad_token_id is 30, but must be below vocab_size 30."
     with pytest.raises(ConfigError, match="vocab_size must be an integer from 1 to 2147483647, but is 2147483648"):
-        model.resize_token_embeddings(2**31)
+        model.resize_token_embeddings(2**31 - 1, pad_to_multiple_of=2)
     assert model.config.vocab_size == 40
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from archsmith.announcements import announce
 from archsmith.checkpoint import mode_of, working_directory
 from archsmith.configuration.fields import shown
 from archsmith.errors import CheckpointCorrupt, InputError
@@ -44,6 +45,8 @@ def flatten(images: Any) -> list[Any]:
         raise InputError(f"images holds no picture: {shown(images)}.")
     for source in sources:
         if _is_pillow(source):
+            if _is_series(source):
+                announce(f"{source!r} holds several pictures; the one at which it stands is used.")
             try:
                 _load(source)
             except InputError as error:

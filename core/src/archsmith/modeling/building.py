@@ -38,7 +38,8 @@ class ModelType(type):
         if _building.depth == 0:
             _prune(model)
         if _building.depth == 0 and not _building.from_files:
-            initialise(model, set(model.state_dict()))
+            if not any(parameter.is_meta for parameter in model.parameters()):  # built under torch.device("meta")
+                initialise(model, set(model.state_dict()))
             model.tie_weights()
             mark_finished(model)
         return model

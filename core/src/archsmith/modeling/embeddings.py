@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor, nn
 
-from archsmith.configuration.fields import shown
+from archsmith.configuration.fields import Size, convert, shown
 from archsmith.errors import InputError, OptionError
 from archsmith.modeling.loading import initialise
 
@@ -41,17 +41,18 @@ def output_path(model: "SharedWork") -> str | None:
     return next((name.rpartition(".")[0] for name, source in tied.items() if source == rows), None)
 
 
-def rows_for(count: int | None, multiple: int | None, present: int) -> int:
+def rows_for(count: Any, multiple: Any, present: int) -> int:
     """Return how many rows are asked for: ``count``, or as many as there are, up to the next multiple.
 
     Raises:
         OptionError: A number is not a positive integer.
     """
-    for name, number in (("new_num_tokens", count), ("pad_to_multiple_of", multiple)):
-        if number is not None and (type(number) is not int or number < 1):
-            raise OptionError(f"{name} must be a positive integer, but is {number!r}.")
-    count, multiple = count or present, multiple or 1
-    return -(-count // multiple) * multiple
+    count, wrong = convert("new_num_tokens", present if count is None else count, Size)
+    multiple, also_wrong = convert("pad_to_multiple_of", 1 if multiple is None else multiple, Size)
+    if faults := [*wrong, *also_wrong]:
+        raise OptionError(f"{'; '.join(faults)}.")
+    rows: int = -(-count // multiple) * multiple
+    return rows
 
 
 def resize_rows(model: "SharedWork", count: int, *, from_mean: bool) -> None:

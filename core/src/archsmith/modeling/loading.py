@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from archsmith.errors import ArchsmithWarning, PluginBroken, WeightsMismatch
+from archsmith.modeling.finite import first_not_finite
 from archsmith.modeling.matching import Expected, LoadReport, Match
 from archsmith.weights import Weights
 
@@ -50,13 +51,14 @@ def load_tensors(
     """
     names = {info.name: name for name, info in match.found.items()}
     state: dict[str, Tensor] = {}
-    for key, tensor in weights.load(names, mmap=mmap).items():
-        if check_finite and not _is_finite(tensor):
-            raise WeightsMismatch(
-                f"{key!r} in {weights.tensors[key].file.name} of {weights.source!r} holds NaN or infinity. The file "
-                "is damaged or training diverged; to load it all the same pass check_finite=False.",
-                faults=(f"{key!r} is not finite",),
-            )
+    tensors = weights.load(names, mmap=mmap)
+    if check_finite and (wrong := first_not_finite(tensors)) is not None:
+        raise WeightsMismatch(
+            f"{wrong!r} in {weights.tensors[wrong].file.name} of {weights.source!r} holds NaN or infinity. The file "
+            "is damaged or training diverged; to load it all the same pass check_finite=False.",
+            faults=(f"{wrong!r} is not finite",),
+        )
+    for key, tensor in tensors.items():
         state[names[key]] = tensor.to(device=device, dtype=dtype if tensor.is_floating_point() else None)
     _share_tied(model, state, weights)
     floats = (tensor.dtype for tensor in state.values() if tensor.is_floating_point() and tensor.element_size() > 1)
@@ -228,16 +230,6 @@ def _kind(dtype: torch.dtype) -> str:
     if dtype.is_complex:
         return "complex"
     return "boolean" if dtype == torch.bool else "integer"
-
-
-def _is_finite(tensor: Tensor) -> bool:
-    """Return whether a tensor is free of NaN and infinity: by its sum, and exactly where the sum is suspicious."""
-    if not (tensor.is_floating_point() or tensor.is_complex()) or not tensor.numel():
-        return True
-    if tensor.element_size() == 1:
-        tensor = tensor.float()
-    total = tensor.sum(dtype=torch.float32 if tensor.element_size() == 2 else None)  # noqa: PLR2004
-    return bool(total.isfinite()) or bool(tensor.isfinite().all())
 
 
 def _few(names: Sequence[str]) -> str:

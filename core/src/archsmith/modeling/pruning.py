@@ -3,7 +3,7 @@
 Source: Michel et al., "Are Sixteen Heads Really Better than One?" (arXiv:1905.10650).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -27,6 +27,8 @@ def heads_to_cut(model: "SharedWork", named: Any) -> dict[int, list[int]]:
     Raises:
         OptionError: Something else than heads of this model is named, or a layer would keep none.
     """
+    if isinstance(named, Mapping):
+        named = {layer: _listed(heads) for layer, heads in named.items()}
     heads, faults = convert("heads_to_prune", named, dict[Count, list[Count]])
     if not faults:
         gone = dict(model.config.pruned_heads)
@@ -68,6 +70,13 @@ def cut_configured_heads(model: "SharedWork") -> None:
     if faults := list(_faults(model, gone)):
         raise ConfigError(f"{type(model.config).__name__}: pruned_heads: {'; '.join(faults)}.", faults=tuple(faults))
     cut_heads(model, gone, before={})
+
+
+def _listed(heads: Any) -> Any:
+    """Return an array, a tensor or another collection as a list, and what is none as it is."""
+    if hasattr(heads, "tolist"):
+        return heads.tolist()
+    return list(heads) if isinstance(heads, Collection) and not isinstance(heads, str) else heads
 
 
 def _faults(model: "SharedWork", gone: _Heads) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """The work that all models share: facts about them, and changes to them."""
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -189,7 +189,7 @@ class SharedWork(nn.Module):
 
     # ---- attention heads ------------------------------------------------------------------------------------
 
-    def prune_heads(self, heads_to_prune: Mapping[int, Iterable[int]]) -> None:
+    def prune_heads(self, heads_to_prune: Mapping[int, Collection[int]]) -> None:
         """Take attention heads out for good: the model gets smaller, and computes as if they had put out zero.
 
         They are written down in ``config.pruned_heads``, so that a saved model comes back without them. Call it on the

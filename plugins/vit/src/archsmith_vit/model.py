@@ -73,9 +73,9 @@ class Embeddings(nn.Module):
         if masked is not None:
             if self.mask_token is None:
                 raise InputError("bool_masked_pos needs a mask token: build the model with use_mask_token=True.")
-            hidden = check_patch_mask(masked, batch=len(patches), patches=patches.shape[1])[:, :, None]
+            hidden = check_patch_mask(masked, batch=patches.shape[0], patches=patches.shape[1])[:, :, None]
             patches = torch.where(hidden, self.mask_token, patches)
-        first = self.cls_token.expand(len(patches), -1, -1)
+        first = self.cls_token.expand(patches.shape[0], -1, -1)
         return self.dropout(torch.cat([first, patches], dim=1) + self.positions(grid))  # type: ignore[no-any-return]
 
     def positions(self, grid: tuple[int, int]) -> Tensor:

@@ -1,16 +1,4 @@
-"""Conformance: what every architecture must do, as test classes that a plugin's own tests subclass.
-
-A plugin's whole conformance test is::
-
-    from archsmith.testing import ArchitectureConformance
-
-
-    class TestToy(ArchitectureConformance):
-        model_type = "toy"
-        tiny = {"hidden_size": 16, "num_hidden_layers": 2}
-
-The methods are plain asserts; any runner that collects ``test_*`` methods runs them.
-"""
+"""The checks of a whole architecture: its manifest, its configuration, and its models on their way through files."""
 
 import contextlib
 import dataclasses
@@ -35,13 +23,15 @@ from archsmith.errors import ArchsmithWarning, InputError
 from archsmith.image_processor import ImageProcessor
 from archsmith.model import PreTrainedModel
 from archsmith.registry import registry
+from archsmith.testing.calculation import CalculationChecks
+from archsmith.testing.changes import ChangeChecks
 
 __all__ = ["ArchitectureConformance"]
 
 _HEAVY = ("torch", "numpy", "tokenizers", "PIL", "soundfile", "safetensors", "huggingface_hub")
 
 
-class ArchitectureConformance:
+class ArchitectureConformance(ChangeChecks, CalculationChecks):
     """The checks for one architecture. Subclass it, and name the architecture and a small configuration.
 
     Attributes:
@@ -74,6 +64,12 @@ class ArchitectureConformance:
         attention_mask = torch.ones_like(input_ids)
         attention_mask[1, ..., 4:] = 0
         return {"input_ids": input_ids, "attention_mask": attention_mask}
+
+    def built(self) -> list[PreTrainedModel]:
+        """Return a small model of each class, in evaluation mode; the one without a head first, if there is one."""
+        classes = self._models()
+        tasks = sorted(classes, key=lambda task: task != "base")
+        return [classes[task](self._config()).eval() for task in tasks]
 
     # ---- the checks -----------------------------------------------------------------------------------------
 
@@ -123,7 +119,8 @@ class ArchitectureConformance:
 
     def test_nothing_is_left_on_meta(self) -> None:
         """After loading, every parameter and buffer must have values, and tied parameters must be one object."""
-        for cls, model in self._built():
+        for model in self.built():
+            cls = type(model)
             with tempfile.TemporaryDirectory() as folder:
                 model.save_pretrained(folder)
                 loaded = _load(cls, folder)
@@ -156,7 +153,8 @@ class ArchitectureConformance:
     def test_head_takes_base_weights(self) -> None:
         """A model with a head must load a checkpoint without one, say so, and the other way round."""
         base_class = self._models().get("base")
-        for cls, model in self._built():
+        for model in self.built():
+            cls = type(model)
             if base_class is None or cls is base_class or model.base_model is model:
                 continue
             base = base_class(self._config()).eval()
@@ -174,7 +172,8 @@ class ArchitectureConformance:
 
     def test_gradients_reach_the_base(self) -> None:
         """A loss must reach the embeddings: a detached or unused branch shows here."""
-        for cls, model in self._built():
+        for model in self.built():
+            cls = type(model)
             output = model(**self.inputs(model))
             tensors = [each for each in tree_leaves(output) if isinstance(each, Tensor)]
             losses = [tensor.float().square().sum() for tensor in tensors]
@@ -219,9 +218,6 @@ class ArchitectureConformance:
     def _models(self) -> dict[str, type[PreTrainedModel]]:
         tasks = registry.get(self.model_type).models
         return {task: registry.load(self.model_type, f"models.{task}") for task in tasks}
-
-    def _built(self) -> list[tuple[type[PreTrainedModel], PreTrainedModel]]:
-        return [(cls, cls(self._config()).eval()) for cls in self._models().values()]
 
 
 def _pixels(config: PreTrainedConfig) -> Tensor:
