@@ -242,6 +242,36 @@ def test_a_published_configuration(tmp_path):
         assert getattr(config, name) == getattr(preset, name) == getattr(theirs, name), name
 
 
+# ---- the comparison itself ------------------------------------------------------------------------------------
+
+
+def other_statistics(model):
+    model.base_model.encoder.stages[1].layers[0].layer[1].normalization.running_var[2] += 0.01
+
+
+def other_momentum(model):
+    model.base_model.embedder.embedder.normalization.momentum = 0.11
+
+
+def other_epsilon(model):
+    model.base_model.embedder.embedder.normalization.eps = 1e-3
+
+
+def no_shortcut_activation(model):
+    model.base_model.encoder.stages[0].layers[0].activation = nn.Identity()
+
+
+@pytest.mark.parametrize("fault", [other_statistics, other_momentum, other_epsilon, no_shortcut_activation])
+def test_a_fault_in_the_model_is_found(fault):
+    pair = pair_of("classes", TINY)
+    with torch.no_grad():
+        fault(pair.ours)
+    with pytest.raises(AssertionError):
+        assert_forward(pair, labelled("classes", TINY))
+        assert_gradients(pair, labelled("classes", TINY))
+        assert_same_statistics(pair)
+
+
 # ---- initial values -------------------------------------------------------------------------------------------
 
 

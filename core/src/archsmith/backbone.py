@@ -26,6 +26,16 @@ class Backbone(PreTrainedModel):
 
     Attributes:
         main_input_name: ``pixel_values``.
+
+    Example:
+        >>> import torch
+        >>> from archsmith import ResNetBackbone, ResNetConfig
+        >>> config = ResNetConfig(depths=[1, 1], hidden_sizes=[16, 32], embedding_size=8, out_indices=[0, -1])
+        >>> backbone = ResNetBackbone(config)
+        >>> backbone.out_features, backbone.channels, backbone.strides
+        (['stem', 'stage2'], [8, 32], [4, 8])
+        >>> [tuple(features.shape) for features in backbone(torch.zeros(1, 3, 30, 40)).feature_maps]
+        [(1, 8, 8, 10), (1, 32, 4, 5)]
     """
 
     config: BackboneConfig
@@ -96,6 +106,11 @@ def load_backbone(config: BackboneHostConfig, *, own: Mapping[str, type[Backbone
 
     Returns:
         The backbone, float32 and in training mode.
+
+    Example:
+        >>> from archsmith import BackboneHostConfig
+        >>> load_backbone(BackboneHostConfig(backbone="microsoft/resnet-18")).channels  # a preset: random values
+        [512]
 
     Raises:
         ConfigError: No backbone is chosen, or its configuration is no backbone's.

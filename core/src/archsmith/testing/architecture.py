@@ -23,6 +23,7 @@ from archsmith.errors import ArchsmithWarning, InputError
 from archsmith.image_processor import ImageProcessor
 from archsmith.model import PreTrainedModel
 from archsmith.registry import registry
+from archsmith.testing.backbones import BackboneChecks
 from archsmith.testing.calculation import CalculationChecks
 from archsmith.testing.changes import ChangeChecks
 
@@ -31,7 +32,7 @@ __all__ = ["ArchitectureConformance"]
 _HEAVY = ("torch", "numpy", "tokenizers", "PIL", "soundfile", "safetensors", "huggingface_hub")
 
 
-class ArchitectureConformance(ChangeChecks, CalculationChecks):
+class ArchitectureConformance(ChangeChecks, CalculationChecks, BackboneChecks):
     """The checks for one architecture. Subclass it, and name the architecture and a small configuration.
 
     Attributes:

@@ -21,6 +21,7 @@ __all__ = ["ConvNextImageProcessor", "ConvNextImageSettings"]
 
 #: From this size on, in pixels, nothing is cut off.
 _LARGE = 384
+_SMALLEST_CROP = 0.01
 
 
 class ConvNextImageSettings(ImageSettings, total=False):
@@ -68,8 +69,8 @@ class ConvNextImageProcessor(ImageProcessor):
             yield f"size must be one number, the shortest_edge, because the result is square, but is {self.size}"
         if self.crop_pct is None:
             yield "do_resize needs crop_pct"
-        elif not 0 < self.crop_pct <= 1:
-            yield f"crop_pct must be above 0 and at most 1, but is {self.crop_pct}"
+        elif not _SMALLEST_CROP <= self.crop_pct <= 1:
+            yield f"crop_pct must be from {_SMALLEST_CROP} to 1, but is {self.crop_pct}"
 
     def resized(self, picture: "Image | npt.NDArray[Any]") -> npt.NDArray[Any]:
         """Return the middle of one picture, or all of it from 384 pixels on, as a square."""
