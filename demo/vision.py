@@ -28,7 +28,7 @@ from archsmith import (
 
 SHAPES = ("background", "disc", "square", "triangle")
 SIZE = 64  # pixels, in each direction
-STEPS, BATCH = 180, 8
+STEPS, BATCH = 260, 8
 PAINTS = np.array([(0, 0, 0), (255, 80, 60), (70, 220, 90), (80, 130, 255)])
 
 console = Console(highlight=False)
@@ -154,7 +154,9 @@ def read_digits() -> None:
     console.print(Rule("A ViT that reads digits"))
     torch.manual_seed(0)
     digits = load_digits()
-    processor = ViTImageProcessor(size=8, rescale_factor=1 / 16, do_convert_rgb=False, image_mean=[0.5], image_std=[0.5])
+    processor = ViTImageProcessor(
+        size=8, rescale_factor=1 / 16, do_convert_rgb=False, image_mean=[0.5], image_std=[0.5]
+    )
     pixels = processor(list(digits.images.astype(np.uint8)), return_tensors="pt").pixel_values
     labels = torch.from_numpy(digits.target)
     order = torch.randperm(len(labels))

@@ -31,7 +31,8 @@ def test_it_finds_shapes_in_new_drawings(vision, tmp_path):
     assert after >= 0.8
     path = tmp_path / "shapes.png"
     vision.save_picture(path, drawings[0][0], vision.find(model, processor, drawings)[0])
-    assert vision.Image.open(path).size == (2 * 5 * vision.SIZE, 5 * vision.SIZE)
+    with vision.Image.open(path) as image:
+        assert image.size == (2 * 5 * vision.SIZE, 5 * vision.SIZE)
     instances = processor.post_process_instance_segmentation(
         model(**processor(drawings[0][0], return_tensors="pt")), target_sizes=[(vision.SIZE, vision.SIZE)]
     )[0]

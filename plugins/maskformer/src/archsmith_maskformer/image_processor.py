@@ -124,7 +124,8 @@ class MaskFormerImageProcessor(ImageProcessor):
         labels = _read_labels(segmentation_maps, pictures)
         processor = processor.changed(input_data_format="channels_last")
         features = processor._features(pictures, return_tensors)  # noqa: SLF001
-        found = processor._segments(labels, instance_id_to_semantic_id, np.shape(features.get("pixel_mask"))[1:])  # noqa: SLF001
+        batch_shape = np.shape(features["pixel_mask"])[1:] if "pixel_mask" in features else ()
+        found = processor._segments(labels, instance_id_to_semantic_id, batch_shape)  # noqa: SLF001
         for name, entries in zip(("mask_labels", "class_labels"), zip(*found, strict=True), strict=True):
             features[name] = _as_tensors(entries) if return_tensors == "pt" else list(entries)
         return features

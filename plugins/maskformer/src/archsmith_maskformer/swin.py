@@ -7,6 +7,7 @@ section 3. Names of modules and parameters are those of the published MaskFormer
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from archsmith.backbone import Backbone
@@ -152,11 +153,6 @@ class MaskFormerSwinBackbone(MaskFormerSwinPreTrainedModel, Backbone):
                 "a backbone has one stride in both directions, so patch_size must be square, but is "
                 f"{config.patch_size}."
             )
-        if "stem" in (config.out_features or ()):
-            raise ConfigError(
-                "the stem of a Swin is no feature map, so out_features must be among "
-                f"{', '.join(config.stage_names[1:])}, but is {config.out_features}."
-            )
         self.model = MaskFormerSwinModel(config)
         self.hidden_states_norms = nn.ModuleList(nn.LayerNorm(width) for width in config.widths)
 
@@ -195,14 +191,18 @@ class MaskFormerSwinBackbone(MaskFormerSwinPreTrainedModel, Backbone):
         """
         wants_maps = self.wants_attentions(output_attentions)
         encoded = self.model.encode(pixel_values, interpolate=True, eager=wants_maps)
-        features = []
-        for index in self.out_indices:
-            norm = self.hidden_states_norms[index - 1]
-            normalised = norm(encoded.outputs[index - 1]).transpose(1, 2)  # (batch, width, places)
-            features.append(normalised.unflatten(2, encoded.shapes[index - 1]).contiguous())
+        features = [self._feature_map(encoded, stage) for stage in self.out_indices]
         output = BackboneOutput(
             feature_maps=tuple(features),
             hidden_states=encoded.states if self.wants_hidden_states(output_hidden_states) else None,
             attentions=encoded.maps if wants_maps else None,
         )
         return self.returned(output, return_dict)
+
+    def _feature_map(self, encoded: Encoded, stage: int) -> Tensor:
+        """Return what comes out of a stage, normalised; of the stem the patches, which are normalised already."""
+        if stage == 0:
+            hidden, shape = encoded.states[0], encoded.shapes[0]
+        else:
+            hidden, shape = self.hidden_states_norms[stage - 1](encoded.outputs[stage - 1]), encoded.shapes[stage - 1]
+        return torch.unflatten(hidden.transpose(1, 2), 2, shape).contiguous()  # (batch, width, rows, columns)

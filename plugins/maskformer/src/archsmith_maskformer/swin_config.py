@@ -15,7 +15,7 @@ class MaskFormerSwinConfig(BackboneConfig):
     """The configuration of a Swin transformer that gives feature maps. The defaults are those of Swin-T.
 
     Its stages are ``stem``, the embedded patches, and ``stage1``, ``stage2``, …: each is twice as wide and half as fine
-    as the one before, and only they give feature maps.
+    as the one before, but the first, which is like the stem.
 
     Example:
         >>> from archsmith import MaskFormerSwinConfig
