@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from archsmith.config import PreTrainedConfig, field
 from archsmith.configuration.fields import shown
@@ -38,7 +38,7 @@ class BackboneConfig(PreTrainedConfig):
     """
 
     supersedes = {"out_features": ("out_indices",), "out_indices": ("out_features",)}
-    computed = ("stage_names",)
+    computed: ClassVar[tuple[str, ...]] = ("stage_names",)
 
     out_features: list[str] | None = field(None, doc="Stages that give feature maps, by name; none: the last.")
     out_indices: list[int] | None = field(None, doc="Stages that give feature maps, by number; none: the last.")
@@ -125,8 +125,20 @@ class BackboneHostConfig(PreTrainedConfig):
     Either ``backbone_config``, a configuration that was built apart; or ``backbone``, a name: a local folder, the id of
     a preset (random weights alone), a hub id, or with ``use_timm_backbone`` a name of the library timm. A name touches
     no file and no network before a model is built. The model's own configuration then holds the backbone's in full, so
-    a saved model never asks for its backbone again; where it came from is kept in ``backbone_source``.
+    a saved model never asks for its backbone again; where it came from is kept in ``backbone_source``. A new choice
+    takes the place of the old one.
     """
+
+    supersedes = {
+        "backbone": ("backbone_config", "backbone_source"),
+        "backbone_config": (
+            "backbone",
+            "use_pretrained_backbone",
+            "use_timm_backbone",
+            "backbone_kwargs",
+            "backbone_source",
+        ),
+    }
 
     backbone_config: PreTrainedConfig | None = field(None, doc="Configuration of the backbone.")
     backbone: str | None = field(None, doc="Name of the backbone: folder, preset, hub id, or timm's name.")
