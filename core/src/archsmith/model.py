@@ -17,7 +17,13 @@ from archsmith.errors import (
     WeightsMismatch,
 )
 from archsmith.modeling.blank import TooLarge, without_values
-from archsmith.modeling.building import ModelType, foreign_modules, from_files, refuse_abstract
+from archsmith.modeling.building import (
+    ModelType,
+    foreign_modules,
+    from_files,
+    refuse_abstract,
+    values_come_from_files,
+)
 from archsmith.modeling.loading import announce, expected_tensors, load_tensors
 from archsmith.modeling.matching import LoadReport, Match, match_weights
 from archsmith.modeling.options import (
@@ -33,7 +39,7 @@ from archsmith.modeling.options import (
 from archsmith.modeling.shared import SharedWork
 from archsmith.weights import Weights, find_weights
 
-__all__ = ["PreTrainedModel", "foreign_modules"]
+__all__ = ["PreTrainedModel", "foreign_modules", "values_come_from_files"]
 
 
 #: While a model is built for weights, this many torch functions may be called, and that many more for each tensor.
