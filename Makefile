@@ -7,7 +7,7 @@ MEMBERS := core cli $(sort $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/py
 READY   := $(VENV)/.ready
 PIP     := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test lint format bench dist clean
+.PHONY: demo test fuzz lint format bench dist clean
 
 # torch comes first, at the pinned version, so that nothing below brings another one. The published checkpoint of the
 # demo declares a dependency that only its authors' loader needs, hence --no-deps.
@@ -24,9 +24,14 @@ demo: $(READY)
 	$(BIN)/archsmith list
 	$(BIN)/python demo/text.py
 	$(BIN)/python demo/vision.py
+	$(BIN)/python demo/audio.py
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+# More: make fuzz FUZZ="--seconds 3600 --seed 7"
+fuzz: $(READY)
+	$(BIN)/python tests/fuzz/run.py $(FUZZ)
 
 lint: $(READY)
 	$(BIN)/ruff check

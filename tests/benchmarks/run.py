@@ -244,6 +244,65 @@ def bench_tokenise() -> Iterator[Row]:
     )
 
 
+def bench_sound() -> Iterator[Row]:
+    """32 clips of 3 to 10 seconds, normalised and padded, with masks; the floor is one copy into the batch."""
+    import numpy as np
+    import torch
+    from support import transformers
+
+    from archsmith import Wav2Vec2FeatureExtractor
+
+    random = np.random.default_rng(0)
+    clips = [random.normal(0, 0.1, random.integers(48_000, 160_000)).astype(np.float32) for _ in range(32)]
+    options = {"sampling_rate": 16_000, "padding": True, "return_attention_mask": True, "return_tensors": "pt"}
+    ours, theirs = Wav2Vec2FeatureExtractor(), transformers.Wav2Vec2FeatureExtractor()
+
+    def floor():
+        batch = np.zeros((len(clips), max(map(len, clips))), np.float32)
+        for row, clip in zip(batch, clips, strict=True):
+            row[: len(clip)] = clip
+        return torch.from_numpy(batch)
+
+    found = functions_in_turn(
+        {"floor": floor, "ours": lambda: ours(clips, **options), "oracle": lambda: theirs(clips, **options)}, rounds=15
+    )
+    mine = found["ours"]
+    yield (
+        "32 clips, padded with masks",
+        milliseconds(mine),
+        ratio(mine, found["floor"]),
+        ratio(mine, found["oracle"]),
+        "≤ 1 × oracle",
+    )
+
+
+def bench_speech() -> Iterator[Row]:
+    """One forward pass of wav2vec 2.0 (six layers) over two clips, beside the oracle."""
+    import torch
+    from support import transformers
+
+    from archsmith import Wav2Vec2Config, Wav2Vec2ForCTC
+
+    for name, values in (
+        ("group norm", {}),
+        ("layer norm", {"feat_extract_norm": "layer", "do_stable_layer_norm": True, "conv_bias": True}),
+    ):
+        ours = Wav2Vec2ForCTC(Wav2Vec2Config(num_hidden_layers=6, **values)).eval()
+        theirs = transformers.Wav2Vec2ForCTC(transformers.Wav2Vec2Config(num_hidden_layers=6, **values)).eval()
+        sound, mask = torch.randn(2, 48_000), torch.ones(2, 48_000, dtype=torch.long)
+        mask[1, 30_000:] = 0
+        with torch.inference_mode():
+            found = functions_in_turn(
+                {
+                    "ours": lambda model=ours, sound=sound, mask=mask: model(sound, attention_mask=mask),
+                    "oracle": lambda model=theirs, sound=sound, mask=mask: model(sound, attention_mask=mask),
+                },
+                rounds=7,
+            )
+        mine = found["ours"]
+        yield f"forward wav2vec2, {name}", milliseconds(mine), "–", ratio(mine, found["oracle"]), "≤ 1 × oracle"
+
+
 def bench_pictures() -> Iterator[Row]:
     """32 pictures of 640×480 for ViT; the floor is Pillow and numpy alone, in one thread."""
     import numpy as np
@@ -289,6 +348,8 @@ BENCHES = {
     "save": bench_save,
     "forward": bench_forward,
     "tokenise": bench_tokenise,
+    "sound": bench_sound,
+    "speech": bench_speech,
     "pictures": bench_pictures,
 }
 

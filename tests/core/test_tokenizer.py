@@ -853,14 +853,30 @@ class TestFromPretrained:
         change(saved / "tokenizer_config.json", added_tokens_decoder={"7": {"content": "[MASK]"}})
         fails(
             CheckpointCorrupt,
-            "added_tokens_decoder says that '[MASK]' has the id 7, but in the vocabulary it is 4. The files of this "
-            "tokenizer contradict each other.",
+            f"{saved / 'tokenizer_config.json'}: added_tokens_decoder says that '[MASK]' has the id 7, but in the "
+            "vocabulary it is 4. The files of this tokenizer contradict each other.",
             WordPieceTokenizerFast.from_pretrained,
             saved,
         )
         change(saved / "tokenizer_config.json", added_tokens_decoder={"30": {"content": "<new>"}})
         with pytest.raises(CheckpointCorrupt, match="'<new>' has the id 30, but in the vocabulary it is 21"):
             WordPieceTokenizerFast.from_pretrained(saved)
+
+    def test_who_is_to_blame(self, vocab):
+        """The file is named where what it says is wrong, and only there."""
+        folder = vocab.parent
+        says = folder / "tokenizer_config.json"
+        named = "a special token can not have the name '0': it is taken or no identifier."
+        says.write_text('{"extra_special_tokens": {"0": "a"}}')
+        for overrides in ({}, {"padding_side": "left"}):
+            fails(CheckpointCorrupt, f"{says}: {named}", WordPieceTokenizerFast.from_pretrained, folder, **overrides)
+        says.write_text('{"added_tokens_decoder": null}')
+        assert WordPieceTokenizerFast.from_pretrained(folder)("a").input_ids
+        overrides = {"extra_special_tokens": {"0": "a"}}
+        fails(OptionError, named, WordPieceTokenizerFast.from_pretrained, folder, **overrides)
+        says.write_text(json.dumps({"cls_token": "x" * 5000}))
+        with pytest.raises(CheckpointCorrupt, match=r"has no line 'x{76}\.\.\., the cls_token\. Add it to the file"):
+            WordPieceTokenizerFast.from_pretrained(folder)
 
     def test_another_normalizer(self, saved):
         path = saved / "tokenizer.json"
@@ -911,6 +927,18 @@ class TestDamage:
             (
                 b'{"model": {"type": "WordPiece", "unk_token": "u", "vocab": {"a": 0}}}',
                 "the vocabulary lacks its own unknown token 'u'",
+            ),
+            (
+                b'{"model": {"type": "WordPiece", "unk_token": ["a"], "vocab": {"a": 0}}}',
+                "the vocabulary lacks its own unknown token ['a']",
+            ),
+            (
+                b'{"post_processor": {"processors": [{"single": [{"SpecialToken": {"id": "x", "type_id": 0}}]}]}}',
+                "the post_processor puts 'x' into 'single', but it is neither a text there nor one of its special_toke",
+            ),
+            (
+                b'{"post_processor": {"single": [{"Sequence": {"id": "B", "type_id": 0}}], "special_tokens": {}}}',
+                "the post_processor puts 'B' into 'single', but it is neither a text there nor one of its special_toke",
             ),
             (b'{"model": {"type": "BPE", "vocab": {"a": -1}, "merges": []}}', "is no tokenizer that tokenizers "),
             (b'{"a":' * 100 + b"1" + b"}" * 100, "is nested deeper than 64 levels"),

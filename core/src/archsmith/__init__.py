@@ -13,8 +13,10 @@ _HOME = {
     "ArchsmithWarning": "errors",
     "AutoBackbone": "auto",
     "AutoConfig": "auto",
+    "AutoFeatureExtractor": "auto",
     "AutoImageProcessor": "auto",
     "AutoModel": "auto",
+    "AutoProcessor": "auto",
     "AutoTokenizer": "auto",
     "Backbone": "backbone",
     "BackboneConfig": "backbone_config",
@@ -26,6 +28,8 @@ _HOME = {
     "PreTrainedModel": "model",
     "PreTrainedTokenizer": "tokenizer",
     "PreTrainedTokenizerFast": "tokenizer",
+    "Processor": "processor",
+    "SequenceFeatureExtractor": "feature_extractor",
 }
 
 __all__ = [
@@ -33,8 +37,10 @@ __all__ = [
     "ArchsmithWarning",
     "AutoBackbone",
     "AutoConfig",
+    "AutoFeatureExtractor",
     "AutoImageProcessor",
     "AutoModel",
+    "AutoProcessor",
     "AutoTokenizer",
     "Backbone",
     "BackboneConfig",
@@ -46,17 +52,29 @@ __all__ = [
     "PreTrainedModel",
     "PreTrainedTokenizer",
     "PreTrainedTokenizerFast",
+    "Processor",
+    "SequenceFeatureExtractor",
 ]
 
 if TYPE_CHECKING:
-    from archsmith.auto import AutoBackbone, AutoConfig, AutoImageProcessor, AutoModel, AutoTokenizer
+    from archsmith.auto import (
+        AutoBackbone,
+        AutoConfig,
+        AutoFeatureExtractor,
+        AutoImageProcessor,
+        AutoModel,
+        AutoProcessor,
+        AutoTokenizer,
+    )
     from archsmith.backbone import Backbone
     from archsmith.backbone_config import BackboneConfig, BackboneHostConfig
     from archsmith.batch import BatchEncoding, BatchFeature
     from archsmith.config import PreTrainedConfig
     from archsmith.errors import ArchsmithError, ArchsmithWarning
+    from archsmith.feature_extractor import SequenceFeatureExtractor
     from archsmith.image_processor import ImageProcessor
     from archsmith.model import PreTrainedModel
+    from archsmith.processor import Processor
     from archsmith.tokenizer import PreTrainedTokenizer, PreTrainedTokenizerFast
 
 

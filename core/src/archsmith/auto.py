@@ -1,7 +1,6 @@
 """Classes that pick the right architecture by themselves, from the ``model_type`` in config.json. Free of torch."""
 
 import os
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +8,19 @@ from archsmith.checkpoint import CONFIG_FILE, Checkpoint, load_config_file, refu
 from archsmith.config import PreTrainedConfig
 from archsmith.configuration.fields import shown
 from archsmith.errors import ConfigError, OptionError, PluginError, UnknownArchitecture, UnknownTask, did_you_mean
-from archsmith.providers import provider_of
+from archsmith.preprocessing.finding import (
+    TOKENIZER_FILE,
+    named_architecture,
+    read_feature_extractor,
+    read_processor,
+    tokenizer_architecture,
+)
+from archsmith.providers import written_by
 from archsmith.registry import registry
+from archsmith.tasks import TASKS, auto_class_name
 
 if TYPE_CHECKING:
+    from archsmith.feature_extractor import SequenceFeatureExtractor
     from archsmith.image_processor import ImageProcessor
     from archsmith.model import PreTrainedModel
     from archsmith.tokenizer import PreTrainedTokenizerBase
@@ -20,49 +28,15 @@ if TYPE_CHECKING:
 __all__ = [
     "AutoBackbone",
     "AutoConfig",
+    "AutoFeatureExtractor",
     "AutoImageProcessor",
     "AutoModel",
+    "AutoProcessor",
     "AutoTokenizer",
-    "auto_class_name",
     "auto_model_class",
 ]
 
-#: The field's task keys and the suffix of their Auto class; a plugin may add keys.
-TASKS: Mapping[str, str] = {
-    "pre-training": "PreTraining",
-    "masked-lm": "MaskedLM",
-    "sequence-classification": "SequenceClassification",
-    "token-classification": "TokenClassification",
-    "question-answering": "QuestionAnswering",
-    "multiple-choice": "MultipleChoice",
-    "image-classification": "ImageClassification",
-    "masked-image-modeling": "MaskedImageModeling",
-    "instance-segmentation": "InstanceSegmentation",
-    "ctc": "CTC",
-    "audio-classification": "AudioClassification",
-    "audio-frame-classification": "AudioFrameClassification",
-    "audio-xvector": "AudioXVector",
-}
-_TOKENIZER_CONFIG = "tokenizer_config.json"
-#: What tokenizer_config.json may name although it says nothing about the architecture.
-_GENERAL_TOKENIZERS = ("PreTrainedTokenizer", "TokenizersBackend")
-#: What names the class in the file of an image processor; the second one is older.
-_IMAGE_PROCESSOR_KEYS = ("image_processor_type", "feature_extractor_type")
 _HUB_OPTIONS = ("revision", "token", "cache_dir", "local_files_only", "subfolder")
-
-
-def auto_class_name(task: str) -> str:
-    """Return the name of the Auto class for a task key.
-
-    Example:
-        >>> auto_class_name("masked-lm"), auto_class_name("base"), auto_class_name("depth-estimation")
-        ('AutoModelForMaskedLM', 'AutoModel', 'AutoModelForDepthEstimation')
-    """
-    if task == "base":
-        return "AutoModel"
-    if task == "backbone":
-        return "AutoBackbone"
-    return "AutoModelFor" + TASKS.get(task, "".join(word.capitalize() for word in task.split("-")))
 
 
 class _Auto:
@@ -117,7 +91,7 @@ class AutoConfig(_Auto):
             )
         if not isinstance(model_type, str):
             raise ConfigError(f"{source}: model_type must be a string, but is {model_type!r}.", source=source)
-        registry.get(model_type, source=source, written_by=_written_by(values))
+        registry.get(model_type, source=source, written_by=written_by(values))
         config_class: type[PreTrainedConfig] = registry.load(model_type, "config")
         return config_class.from_dict({**values, "model_type": model_type}, source=source, **overrides)
 
@@ -249,7 +223,7 @@ class AutoTokenizer(_Auto):
             UnknownArchitecture, PluginError, CheckpointError, HubError: As `AutoConfig.from_pretrained`.
         """
         refuse_remote_code(trust_remote_code)
-        model_type = _tokenizer_architecture(_opened(id_or_path, options), config)
+        model_type = tokenizer_architecture(_opened(id_or_path, options), config)
         architecture = registry.get(model_type)
         role = "tokenizer_fast" if use_fast else "tokenizer"
         if use_fast and architecture.tokenizer_fast is None and architecture.tokenizer is not None:
@@ -287,47 +261,89 @@ class AutoImageProcessor(_Auto):
         refuse_remote_code(trust_remote_code)
         hub_options = {name: options.pop(name) for name in _HUB_OPTIONS if name in options}
         values, source = load_image_processor_file(id_or_path, **hub_options)
-        key = next((key for key in _IMAGE_PROCESSOR_KEYS if isinstance(values.get(key), str)), None)
-        if key is not None:
-            first = None if config is None else config.model_type
-            model_type = provider_of(key, values[key], ("image_processor",), source=source, first=first)
-        else:
-            model_type = (config or AutoConfig.from_pretrained(id_or_path, **hub_options)).model_type
+        first = None if config is None else config.model_type
+        model_type = named_architecture("image_processor", values, source, first=first) or first
+        if model_type is None:
+            model_type = AutoConfig.from_pretrained(id_or_path, **hub_options).model_type
         processor_class: type[ImageProcessor] = registry.load(model_type, "image_processor")
         return processor_class.from_dict(values, source=source, **options)
+
+
+class AutoFeatureExtractor(_Auto):
+    """Loads any feature extractor: the class is the one that its file names, or else its architecture's."""
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        id_or_path: str | os.PathLike[str],
+        *,
+        config: PreTrainedConfig | None = None,
+        trust_remote_code: bool | None = None,
+        **options: Any,
+    ) -> "SequenceFeatureExtractor":
+        """Load the feature extractor of a checkpoint.
+
+        Args:
+            id_or_path: A local folder if there is one of that name, else a hub id.
+            config: Tells the architecture, where neither the file nor a config.json does.
+            trust_remote_code: Refused.
+            **options: As the feature extractor's own ``from_pretrained``.
+
+        Raises:
+            UnknownTask: The architecture has no feature extractor.
+            UnknownArchitecture, PluginError, CheckpointError, HubError: As `AutoConfig.from_pretrained`.
+        """
+        refuse_remote_code(trust_remote_code)
+        checkpoint = _checkpoint(id_or_path, options)
+        known = None if config is None else config.model_type
+        return checkpoint.read_whole(lambda: read_feature_extractor(checkpoint, known, **options))
+
+
+class AutoProcessor(_Auto):
+    """Loads any processor: the class is the one that the checkpoint's files name, or else its architecture's.
+
+    A checkpoint that has only one preprocessing object, and no processor, gives that object: the tokenizer of a text
+    model, the image processor of a vision model.
+    """
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        id_or_path: str | os.PathLike[str],
+        *,
+        config: PreTrainedConfig | None = None,
+        trust_remote_code: bool | None = None,
+        **options: Any,
+    ) -> Any:
+        """Load the processor of a checkpoint.
+
+        Args:
+            id_or_path: A local folder if there is one of that name, else a hub id.
+            config: Tells the architecture, where the files do not.
+            trust_remote_code: Refused.
+            **options: As `Processor.from_pretrained`.
+
+        Raises:
+            UnknownTask: There are several preprocessing objects, and nothing says which class wraps them.
+            UnknownArchitecture, PluginError, CheckpointError, HubError: As `AutoConfig.from_pretrained`.
+        """
+        refuse_remote_code(trust_remote_code)
+        checkpoint = _checkpoint(id_or_path, options)
+        return checkpoint.read_whole(lambda: read_processor(checkpoint, config, options))
+
+
+def _checkpoint(id_or_path: str | os.PathLike[str], options: dict[str, Any]) -> Checkpoint:
+    """Open a checkpoint, and take out of the options those that say how."""
+    return Checkpoint.open(id_or_path, **{name: options.pop(name) for name in _HUB_OPTIONS if name in options})
 
 
 def _opened(id_or_path: str | os.PathLike[str], options: dict[str, Any]) -> Checkpoint:
     """Open a checkpoint; the options then name the commit that its first file came from, so that all others do too."""
     hub_options = {name: options[name] for name in _HUB_OPTIONS if name in options}
     checkpoint = Checkpoint.open(id_or_path, **hub_options)
-    if checkpoint.folder is None and (checkpoint.find(CONFIG_FILE) or checkpoint.find(_TOKENIZER_CONFIG)):
+    if checkpoint.folder is None and (checkpoint.find(CONFIG_FILE) or checkpoint.find(TOKENIZER_FILE)):
         options["revision"] = checkpoint.revision
     return checkpoint
-
-
-def _tokenizer_architecture(checkpoint: Checkpoint, config: PreTrainedConfig | None) -> str:
-    """Return the architecture whose tokenizer a checkpoint needs.
-
-    The class that tokenizer_config.json names decides, because a tokenizer may be another architecture's; a general
-    class, or none, leaves it to the configuration.
-
-    Raises:
-        UnknownArchitecture: Neither file tells, or no installed plugin provides the class.
-    """
-    path = checkpoint.find(_TOKENIZER_CONFIG)
-    named = checkpoint.read_json(_TOKENIZER_CONFIG).get("tokenizer_class") if path else None
-    if isinstance(named, str) and named.removesuffix("Fast") not in _GENERAL_TOKENIZERS:
-        return _provider_of_tokenizer(named, str(path), config)
-    if config is None:
-        source = str(checkpoint.path(CONFIG_FILE))
-        config = AutoConfig.from_dict(checkpoint.read_json(CONFIG_FILE), source=source)
-    return config.model_type
-
-
-def _provider_of_tokenizer(named: str, source: str, config: PreTrainedConfig | None) -> str:
-    first = config.model_type if config else None
-    return provider_of("tokenizer_class", named, ("tokenizer", "tokenizer_fast"), source=source, first=first)
 
 
 _auto_classes: dict[str, type[_AutoModel]] = {"base": AutoModel, "backbone": AutoBackbone}
@@ -358,15 +374,3 @@ def _installed_tasks(model_type: str) -> list[str]:
         return list(registry.tasks(model_type))
     except (PluginError, UnknownTask):
         return []
-
-
-def _written_by(values: Mapping[str, Any]) -> str | None:
-    """Return plugin and version that a config.json says it was written by, if they look like a name and a version."""
-    said = values.get("archsmith")
-    if not isinstance(said, Mapping):
-        return None
-    name, version = said.get("plugin"), said.get("plugin_version")
-    if not (isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9][\w.-]{0,80}", name, re.ASCII)):
-        return None
-    known = isinstance(version, str) and re.fullmatch(r"[\w.+!-]{1,40}", version, re.ASCII)
-    return f"{name} {version}" if known else name

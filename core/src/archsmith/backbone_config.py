@@ -14,6 +14,8 @@ __all__ = ["BackboneConfig", "BackboneHostConfig"]
 
 #: The model_type under which backbones of the library timm are registered.
 TIMM = "timm_backbone"
+#: Stages that a message lists.
+_NAMED = 32
 
 
 class BackboneConfig(PreTrainedConfig):
@@ -88,7 +90,8 @@ class BackboneConfig(PreTrainedConfig):
     def _stage_faults(self, names: Sequence[str]) -> Iterator[str]:
         """Say what is wrong with the choice of stages."""
         features, indices = self.out_features, self.out_indices
-        said = f"this model has {', '.join(names)}"
+        listed = names if len(names) <= _NAMED else [*names[:_NAMED], "…", names[-1]]
+        said = f"this model has {', '.join(listed)}"
         places: list[int] = []
         if indices is not None:
             wrong = [index for index in indices if not -len(names) <= index < len(names)]
@@ -101,11 +104,12 @@ class BackboneConfig(PreTrainedConfig):
             wrong_names = [feature for feature in features if feature not in names]
             if wrong_names:
                 hint = did_you_mean(wrong_names[0], names)
-                yield f"out_features must be stages ({said}), but holds {wrong_names[0]!r}.{hint}".rstrip(".")
+                yield f"out_features must be stages ({said}), but holds {shown(wrong_names[0])}.{hint}".rstrip(".")
                 return
             yield from _order_faults("out_features", features, [names.index(feature) for feature in features])
         if features is not None and indices is not None and features != [names[place] for place in places]:
-            yield f"out_features is {features} and out_indices is {indices}, but they must name the same stages"
+            named = f"out_features is {shown(features)} and out_indices is {shown(indices)}"
+            yield f"{named}, but they must name the same stages"
 
 
 def _order_faults(field_name: str, given: Sequence[Any], places: Sequence[int]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from archsmith.configuration.checked import CheckedConfig
 from archsmith.configuration.fields import (
     Activation,
     Count,
+    Depth,
     DType,
     NonNegative,
     Probability,
@@ -26,7 +27,10 @@ from archsmith.configuration.names import field_names
 from archsmith.configuration.schema import json_schema
 from archsmith.errors import ConfigError, OptionError
 
-__all__ = ["Activation", "Count", "DType", "NonNegative", "PreTrainedConfig", "Probability", "Size", "TokenId", "field"]
+__all__ = [
+    "Activation", "Count", "DType", "Depth", "NonNegative", "PreTrainedConfig", "Probability", "Size", "TokenId",
+    "field",
+]  # fmt: skip
 
 
 def _two_labels() -> dict[int, str]:

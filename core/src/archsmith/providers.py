@@ -1,12 +1,13 @@
 """Which architecture provides the preprocessing class that a file names. Free of torch."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from archsmith.errors import PluginError, UnknownArchitecture
 from archsmith.registry import KNOWN_PLUGINS, registry
 
-__all__ = ["provider_of"]
+__all__ = ["provider_of", "written_by"]
 
 
 def provider_of(key: str, named: str, roles: Sequence[str], *, source: str, first: str | None = None) -> str:
@@ -38,6 +39,18 @@ def provider_of(key: str, named: str, roles: Sequence[str], *, source: str, firs
         "To read the files with another class, call that class's from_pretrained.",
         **{key: named},
     )
+
+
+def written_by(values: Mapping[str, Any]) -> str | None:
+    """Return plugin and version that a config.json says it was written by, if they look like a name and a version."""
+    said = values.get("archsmith")
+    if not isinstance(said, Mapping):
+        return None
+    name, version = said.get("plugin"), said.get("plugin_version")
+    if not (isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9][\w.-]{0,80}", name, re.ASCII)):
+        return None
+    known = isinstance(version, str) and re.fullmatch(r"[\w.+!-]{1,40}", version, re.ASCII)
+    return f"{name} {version}" if known else name
 
 
 def _bare(name: str) -> str:

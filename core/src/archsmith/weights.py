@@ -16,7 +16,7 @@ from archsmith.errors import CheckpointCorrupt, CheckpointNotFound
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["INDEX_FILE", "WEIGHTS_FILE", "TensorInfo", "Weights", "find_weights", "read_header"]
+__all__ = ["INDEX_FILE", "WEIGHTS_FILE", "TensorInfo", "Weights", "find_weights", "read_header", "read_weights"]
 
 WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
@@ -151,11 +151,16 @@ def find_weights(checkpoint: Checkpoint) -> Weights:
             "Delete the one that is out of date."
         )
     if single:
-        tensors, metadata = read_header(single)
-        return Weights(checkpoint.source, (single,), tensors, metadata, {single: _save_id(metadata)})
+        return read_weights(single, source=checkpoint.source)
     if index:
         return _sharded(checkpoint, index)
     raise CheckpointNotFound(_no_weights(checkpoint), source=checkpoint.source)
+
+
+def read_weights(path: Path, *, source: str) -> Weights:
+    """Read the header of one safetensors file. Raises `CheckpointCorrupt` as `read_header`."""
+    tensors, metadata = read_header(path)
+    return Weights(source, (path,), tensors, metadata, {path: _save_id(metadata)})
 
 
 def _no_weights(checkpoint: Checkpoint) -> str:

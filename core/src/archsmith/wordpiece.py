@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from archsmith.checkpoint import Checkpoint
+from archsmith.configuration.fields import shown
 from archsmith.errors import CheckpointCorrupt, CheckpointNotFound, OptionError
 from archsmith.tokenization import rust_tokenizer
 from archsmith.tokenization.bert_text import BertText
@@ -136,7 +137,7 @@ class WordPieceTokenizerFast(PreTrainedTokenizerFast):
         if not isinstance(model, models.WordPiece) or self.unk_token in (None, model.unk_token):
             return
         if self.unk_token not in self._rust.get_vocab(with_added_tokens=False):
-            raise OptionError(f"unk_token must be a token of the vocabulary, but {self.unk_token!r} is not in it.")
+            raise OptionError(f"unk_token must be a token of the vocabulary, but {shown(self.unk_token)} is not in it.")
         self._rust = type(self._rust).from_str(self._rust.to_str())  # the model was shared until here
         self._rust.model.unk_token = self.unk_token
 
@@ -285,7 +286,7 @@ class WordPieceTokenizer(PreTrainedTokenizer):
         unknown = self.unk_token
         if "unk_token" in names and unknown not in (None, self._parts.unknown):
             if unknown not in self._vocabulary:
-                raise OptionError(f"unk_token must be a token of the vocabulary, but {unknown!r} is not in it.")
+                raise OptionError(f"unk_token must be a token of the vocabulary, but {shown(unknown)} is not in it.")
             self._parts = replace(self._parts, unknown=str(unknown))
         if "cls_token" in names or "sep_token" in names:
             around = [number for part in self.around.single for number in part.ids]

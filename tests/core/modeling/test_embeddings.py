@@ -194,6 +194,16 @@ def test_a_size_that_the_configuration_refuses_changes_nothing():
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
+def test_a_padding_token_that_only_the_embeddings_know_of_is_kept():
+    model = build(BertModel, pad_token_id=None)
+    model.set_input_embeddings(nn.Embedding(40, 8, padding_idx=30))
+    with pytest.raises(OptionError) as caught:
+        model.resize_token_embeddings(30)
+    assert str(caught.value) == "the padding token is 30, so 30 tokens are too few: expected at least 31."
+    assert model.config.vocab_size == 40
+    assert model.resize_token_embeddings(31).padding_idx == 30
+
+
 class PixelConfig(PreTrainedConfig):
     model_type = "pixels"
 

@@ -8,11 +8,13 @@ import torch
 
 from archsmith import (
     ConvNextImageProcessor,
+    PreTrainedConfig,
     ResNetBackbone,
     ResNetConfig,
     ResNetForImageClassification,
     ResNetModel,
 )
+from archsmith.config import Size
 from archsmith.errors import CheckpointCorrupt, ConfigError, InputError, OptionError, WeightsMismatch
 
 TINY = {"embedding_size": 4, "hidden_sizes": [8, 12], "depths": [1, 1]}
@@ -27,16 +29,13 @@ TINY = {"embedding_size": 4, "hidden_sizes": [8, 12], "depths": [1, 1]}
         ),
         (
             {"depths": [3, 4]},
-            (
-                "hidden_sizes is [256, 512, 1024, 2048] and depths is [3, 4], but they must have one length: a number "
-                "for each stage."
-            ),
+            "hidden_sizes has 4 and depths has 2 numbers, but both must have one for each stage.",
         ),
         (
             {"depths": [1, 1], "hidden_sizes": [3, 8]},
             (
                 "hidden_sizes must be at least 4 each for bottleneck layers, which have 4 times fewer channels inside, "
-                "but is [3, 8]."
+                "but holds 3."
             ),
         ),
         ({"layer_type": "Basic"}, "layer_type must be one of 'basic', 'bottleneck', but is 'Basic'."),
@@ -56,7 +55,7 @@ def test_configurations(values, message):
 
 def test_stages_change_together():
     config = ResNetConfig()
-    with pytest.raises(ConfigError, match="they must have one length"):
+    with pytest.raises(ConfigError, match="both must have one for each stage"):
         config.depths = [1, 2]
     assert config.depths == [3, 4, 6, 3]
     config.update(depths=[1, 2], hidden_sizes=[8, 16])
@@ -170,6 +169,14 @@ def test_a_file_with_a_wrong_setting(tmp_path):
     (tmp_path / "preprocessor_config.json").write_text('{"crop_pct": 2, "size": 224}')
     with pytest.raises(CheckpointCorrupt, match=r"preprocessor_config\.json: ConvNextImageProcessor: crop_pct must be"):
         ConvNextImageProcessor.from_pretrained(tmp_path)
+
+
+def test_a_configuration_may_say_how_large_pictures_are():
+    class SizedConfig(PreTrainedConfig):
+        image_size: Size = 96
+
+    assert ConvNextImageProcessor.for_model(SizedConfig()).size == {"shortest_edge": 96}
+    assert ConvNextImageProcessor.for_model(ResNetConfig(**TINY)).size == {"shortest_edge": 384}
 
 
 def test_grey_models_take_grey_pictures():

@@ -108,6 +108,11 @@ def test_masks_where_there_is_no_token_for_them():
     [
         ({"hidden_size": 15}, "num_attention_heads is 2, but must divide hidden_size 15."),
         ({"image_size": [12]}, "image_size must be one number, or height and width, but is [12]."),
+        ({"patch_size": [1] * 5000}, "patch_size must be one number, or height and width, but is a list of 5000."),
+        (
+            {"num_hidden_layers": 2**31 - 1},
+            "num_hidden_layers must be an integer from 1 to 10000, but is 2147483647.",
+        ),
         ({"patch_size": [2, 2, 2]}, "patch_size must be one number, or height and width, but is [2, 2, 2]."),
         ({"patch_size": 16}, "image_size is 12, but must hold a patch of patch_size 16."),
         ({"image_size": 0}, "image_size must be an integer from 1 to 2147483647 or a list of"),

@@ -6,11 +6,11 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from archsmith.auto import auto_class_name
 from archsmith.config import PreTrainedConfig
 from archsmith.configuration.fields import expected, to_json
 from archsmith.plugin import COMPONENTS
 from archsmith.registry import registry
+from archsmith.tasks import auto_class_name
 from archsmith_cli.naming import Named, find_entry, resolve_name
 from archsmith_cli.render import Cell, Page, Report, Span, encode, shorten
 

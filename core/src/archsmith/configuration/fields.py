@@ -14,6 +14,7 @@ __all__ = [
     "Activation",
     "Count",
     "DType",
+    "Depth",
     "NonNegative",
     "Probability",
     "ProblemType",
@@ -29,6 +30,8 @@ __all__ = [
 
 #: A dimension or a number of layers: at least one.
 Size = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
+#: A number of layers that each get a name: bounded, so that one number in a file can not take all memory.
+Depth = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
 #: A number of things that may be none.
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 #: A row of the vocabulary.

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar, get_type_hints
 
@@ -11,6 +12,8 @@ from archsmith.errors import did_you_mean
 
 __all__ = ["FieldNames", "field_names"]
 
+#: Unknown names of a file that are held against the fields; a thousandth one is no misspelling.
+_COMPARED = 200
 _OLD_NAMES = {"torch_dtype": "dtype"}
 
 
@@ -80,9 +83,9 @@ class FieldNames:
         return known, unknown
 
     def near_misses(self, unknown: Mapping[str, Any], known: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """Yield every unknown name that looks like a misspelt field, with a hint which."""
+        """Yield each of the first unknown names that looks like a misspelt field, with a hint which."""
         absent = [name for name in (*self.fields, *self.others) if self.own(name) not in known]
-        for name in unknown:
+        for name in itertools.islice(unknown, _COMPARED):
             if hint := did_you_mean(name, absent, cutoff=0.85):
                 yield name, hint
 

@@ -97,8 +97,7 @@ class SavedImageProcessor:  # noqa: PLW1641  # no hash: settings can be changed
         settings: dict[str, Any] = {}
         size, channels = getattr(config, "image_size", None), getattr(config, "num_channels", 3)
         if size is not None and cls.do_resize:
-            height, width = (size, size) if isinstance(size, int) else size
-            settings["size"] = {"height": height, "width": width}
+            settings["size"] = size
         if channels != len("RGB"):
             settings["do_convert_rgb"] = False
             for name in ("image_mean", "image_std"):

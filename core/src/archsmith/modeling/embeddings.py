@@ -60,7 +60,15 @@ def resize_rows(model: "SharedWork", count: int, *, from_mean: bool) -> None:
 
     These are the weights of the token embeddings and all parameters of the layer that scores tokens, each with those
     that it is or could be tied to.
+
+    Raises:
+        OptionError: The row of the padding token would go.
     """
+    padding = model.get_input_embeddings().padding_idx
+    if padding is not None and padding >= count:
+        raise OptionError(
+            f"the padding token is {padding}, so {count} tokens are too few: expected at least {padding + 1}."
+        )
     tied = model.tied_names()
     owners = {name.rpartition(".")[0] for name in _row_names(model)}
     new = {name: _resized(model, name, count, from_mean=from_mean) for name in _row_names(model) if name not in tied}

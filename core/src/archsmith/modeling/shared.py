@@ -176,7 +176,8 @@ class SharedWork(nn.Module):
             The input embeddings.
 
         Raises:
-            OptionError: The model has no token embeddings, or a number is not a positive integer.
+            OptionError: The model has no token embeddings, a number is not a positive integer, or the embeddings would
+                lose their padding token.
             ConfigError: The configuration does not allow this size, as when the padding token would go.
         """
         embeddings = self.get_input_embeddings()

@@ -17,12 +17,13 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 import archsmith
-from archsmith.auto import AutoConfig, AutoImageProcessor, auto_class_name
+from archsmith.auto import AutoConfig, AutoImageProcessor
 from archsmith.config import PreTrainedConfig
 from archsmith.errors import ArchsmithWarning, InputError
 from archsmith.image_processor import ImageProcessor
 from archsmith.model import PreTrainedModel
 from archsmith.registry import registry
+from archsmith.tasks import auto_class_name
 from archsmith.testing.backbones import BackboneChecks
 from archsmith.testing.calculation import CalculationChecks
 from archsmith.testing.changes import ChangeChecks
@@ -177,7 +178,7 @@ class ArchitectureConformance(ChangeChecks, CalculationChecks, BackboneChecks):
             cls = type(model)
             output = model(**self.inputs(model))
             tensors = [each for each in tree_leaves(output) if isinstance(each, Tensor)]
-            losses = [tensor.float().square().sum() for tensor in tensors]
+            losses = [tensor.float().square().sum() for tensor in tensors if tensor.requires_grad]
             torch.autograd.backward(losses)
             first = next(model.base_model.parameters())
             assert first.grad is not None, f"{cls.__name__}: no gradient reaches its first parameter"

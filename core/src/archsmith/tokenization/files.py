@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from archsmith.checkpoint import Checkpoint, encode_json, refuse_remote_code
 from archsmith.commit import save_folder, write_files
-from archsmith.errors import OptionError
+from archsmith.errors import CheckpointCorrupt, OptionError
 from archsmith.tokenization.new_tokens import GrowingVocabulary
 from archsmith.tokenization.settings import (
     SPECIAL_TOKENS_FILE,
@@ -64,19 +64,33 @@ class SavedTokenizer(GrowingVocabulary):
             local_files_only=local_files_only,
             subfolder=subfolder,
         )
-        return checkpoint.read_whole(lambda: cls._read(checkpoint, overrides))
+        return checkpoint.read_whole(lambda: cls.read(checkpoint, **overrides))
 
     @classmethod
-    def _read(cls, checkpoint: Checkpoint, overrides: Mapping[str, Any]) -> Self:
+    def read(cls, checkpoint: Checkpoint, **overrides: Any) -> Self:
+        """Read a tokenizer from an opened checkpoint. Raises as `from_pretrained`."""
         values, where = load_tokenizer_config(checkpoint, needs_added=cls._needs_added_tokens(checkpoint))
         known, extra = split_settings(cls.Settings, values, where=where)
         arguments, inert = cls._open(checkpoint, {**known, **overrides})
         for name in overrides.keys() & inert.keys():
             raise OptionError(f"{name}={overrides[name]!r} can have no effect: {inert[name]}.")
         settings = {name: value for name, value in known.items() if name not in inert}
-        tokenizer = cls(**arguments, **{**settings, **overrides})
+        tokenizer = cls._build_from(arguments, settings, overrides, where=where)
         tokenizer.extra = extra | {name: values[name] for name in inert if name in values}
         return tokenizer
+
+    @classmethod
+    def _build_from(
+        cls, arguments: Mapping[str, Any], settings: Mapping[str, Any], overrides: Mapping[str, Any], *, where: str
+    ) -> Self:
+        """Call the constructor; what it refuses is the file's fault, unless only the overrides are to blame."""
+        try:
+            return cls(**arguments, **{**settings, **overrides})
+        except OptionError as error:
+            if not overrides:
+                raise CheckpointCorrupt(f"{where}: {error.message}") from error
+            cls._build_from(arguments, settings, {}, where=where)
+            raise
 
     def save_pretrained(self, save_directory: str | os.PathLike[str]) -> tuple[str, ...]:
         """Write the vocabulary, tokenizer_config.json and special_tokens_map.json into a folder.
@@ -87,10 +101,19 @@ class SavedTokenizer(GrowingVocabulary):
         Raises:
             SaveFailed: The system refused.
         """
+        return _write_files(save_directory, self.file_contents())
+
+    def file_contents(self, *, processor_class: str | None = None) -> dict[str, bytes]:
+        """Return name → content of the files that `save_pretrained` writes.
+
+        Args:
+            processor_class: The processor that the tokenizer is saved with, if it is.
+        """
+        more = {} if processor_class is None else {"processor_class": processor_class}
         contents = self._vocabulary_files()
         contents[SPECIAL_TOKENS_FILE] = encode_json(self._special_tokens_dict())
-        contents[TOKENIZER_CONFIG_FILE] = encode_json(self._config_dict())
-        return _write_files(save_directory, contents)
+        contents[TOKENIZER_CONFIG_FILE] = encode_json(self._config_dict() | more)
+        return contents
 
     def save_vocabulary(self, save_directory: str | os.PathLike[str]) -> tuple[str, ...]:
         """Write the vocabulary alone into a folder, in its plainest form: vocab.txt for WordPiece.

@@ -65,7 +65,7 @@ class PreTrainedTokenizer(PreTrainedTokenizerBase):
 
     @abstractmethod
     def split_text(self, text: str) -> list[str]:
-        """Cut a normalised text into tokens of the vocabulary."""
+        """Cut a normalised text into tokens; one that the vocabulary lacks becomes the unknown token."""
 
     def join_tokens(self, tokens: Sequence[str]) -> str:
         """Join tokens to a text. Here: with spaces."""
@@ -107,10 +107,11 @@ class PreTrainedTokenizer(PreTrainedTokenizerBase):
 
     def _add(self, tokens: Sequence[AddedToken]) -> None:
         self._added, self._added_ids = dict(self._added), dict(self._added_ids)  # a copy may share what was there
+        behind = max((*self._tokens_by_id, *self._added), default=-1) + 1
         for token in tokens:
             number = self._id_of(token.content)
-            if number is None:
-                number = max(len(self._vocabulary), max(self._added, default=-1) + 1)
+            number = behind if number is None else number
+            behind = max(behind, number + 1)
             self._added[number] = replace(token, **token.to_dict())
             self._added_ids[token.content] = number
         self._finders = None
@@ -136,11 +137,13 @@ class PreTrainedTokenizer(PreTrainedTokenizerBase):
     def _encode_text(self, text: str | Sequence[str]) -> tuple[list[int], list[str]]:
         ids: list[int] = []
         tokens: list[str] = []
+        known = self._vocabulary.get
         for word in [text] if isinstance(text, str) else text:
             for piece, number in self._pieces(word):
                 found = self.split_text(piece) if number is None else [piece]
                 tokens += found
-                ids += [self._vocabulary[token] for token in found] if number is None else [number]
+                numbers = map(known, found) if number is None else [number]
+                ids += [self._known_id(found[at]) if id_ is None else id_ for at, id_ in enumerate(numbers)]
         return ids, tokens
 
     def _pieces(self, text: str) -> list[tuple[str, int | None]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archsmith.checkpoint import parse_json
+from archsmith.configuration.fields import shown
 from archsmith.errors import ArchsmithError, CheckpointCorrupt, MissingDependency, OptionError
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "add_tokens",
+    "check_templates",
     "check_vocabulary",
     "detached",
     "import_tokenizers",
@@ -88,6 +90,7 @@ def load_tokenizer_json(path: Path) -> "Tokenizer":
     raw = read_bytes(path)
     content = parse_json(raw, str(path))
     check_vocabulary(content, str(path))
+    check_templates(content.get("post_processor"), str(path))
     where = f"{str(path)!r} is no tokenizer that tokenizers {tokenizers.__version__} can read"
     with translated(CheckpointCorrupt, where):
         tokenizer: Tokenizer = tokenizers.Tokenizer.from_buffer(raw.removeprefix(b"\xef\xbb\xbf"))
@@ -117,8 +120,30 @@ def check_vocabulary(content: Mapping[str, Any], where: str) -> None:
                 raise CheckpointCorrupt(f"{where!r}: the tokens {seen[number]!r} and {token!r} share the id {number}.")
             seen[number] = token
     unknown = model.get("unk_token")
-    if model.get("type") in ("WordPiece", "WordLevel") and unknown not in vocabulary:
+    known = isinstance(unknown, str) and unknown in vocabulary
+    if model.get("type") in ("WordPiece", "WordLevel") and not known:
         raise CheckpointCorrupt(f"{where!r}: the vocabulary lacks its own unknown token {unknown!r}.")
+
+
+def check_templates(post: Any, where: str) -> None:
+    """Refuse a post_processor that names what it lacks; the library would panic over it. Raises `CheckpointCorrupt`."""
+    if not isinstance(post, Mapping):
+        return
+    inner = post.get("processors")
+    for part in inner if isinstance(inner, list) else ():
+        check_templates(part, where)
+    special = post.get("special_tokens")
+    for template, texts in (("single", "A"), ("pair", "AB")):
+        places = post.get(template)
+        for place in places if isinstance(places, list) else ():
+            (kind, named), *_ = place.items() if isinstance(place, Mapping) and place else [("", None)]
+            name = named.get("id") if isinstance(named, Mapping) else None
+            known = texts if kind == "Sequence" else special if isinstance(special, Mapping) else ()
+            if isinstance(name, str) and name not in known:
+                raise CheckpointCorrupt(
+                    f"{where!r}: the post_processor puts {shown(name)} into {template!r}, but it is neither a text "
+                    "there nor one of its special_tokens. The file contradicts itself."
+                )
 
 
 def variant(tokenizer: "Tokenizer", cut: "Truncation | None" = None, *, split_special: bool = False) -> "Tokenizer":

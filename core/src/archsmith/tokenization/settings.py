@@ -25,6 +25,7 @@ class TokenizerSettings(TypedDict, total=False):
     """The options that every tokenizer takes, in its constructor and in tokenizer_config.json.
 
     A tokenizer with options of its own declares a subclass of this as its ``Settings``, and has an attribute for each.
+    An option whose name ends in ``_token`` is a special token; its attribute is a `SpecialToken`.
 
     Attributes:
         bos_token: Begins a text.
@@ -86,7 +87,15 @@ def all_hints(kind: type) -> dict[str, Any]:
 @functools.cache
 def setting_hints(kind: type) -> dict[str, Any]:
     """Return name → type of those settings that are no tokens."""
-    return {name: hint for name, hint in all_hints(kind).items() if name not in TOKEN_SETTINGS}
+    tokens = (*TOKEN_SETTINGS, *special_names(kind))
+    return {name: hint for name, hint in all_hints(kind).items() if name not in tokens}
+
+
+@functools.cache
+def special_names(kind: type) -> tuple[str, ...]:
+    """Return the names of special tokens that a tokenizer can have: the common ones, and those that it declares."""
+    own = [name for name in all_hints(kind) if name.endswith("_token") and name not in SPECIAL_TOKENS]
+    return (*SPECIAL_TOKENS, *own)
 
 
 def read_settings(kind: type, values: Mapping[str, Any], *, owner: str) -> dict[str, Any]:
@@ -112,7 +121,7 @@ def read_settings(kind: type, values: Mapping[str, Any], *, owner: str) -> dict[
                 clean[name], fault = read_setting(name, value, plain[name])
                 faults += fault
             else:
-                clean[name] = _read_tokens(name, value)
+                clean[name] = _read_tokens(name, value, special_names(kind))
         except OptionError as error:
             faults.append(error.message.rstrip("."))
     if faults:
@@ -134,10 +143,10 @@ def read_setting(name: str, value: Any, hint: Any) -> tuple[Any, list[str]]:
     return convert(name, value, hint)
 
 
-def _read_tokens(name: str, value: Any) -> Any:
+def _read_tokens(name: str, value: Any, special: tuple[str, ...]) -> Any:
     if value is None:
         return None
-    if name in SPECIAL_TOKENS:
+    if name in special:
         return read_token(name, value)
     if isinstance(value, Mapping) and name == "added_tokens_decoder":
         try:

@@ -6,8 +6,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Unpack, overload
 
 from archsmith.configuration.fields import shown
-from archsmith.errors import ArchsmithError, CheckpointCorrupt, InputError, OptionError, did_you_mean
-from archsmith.tokenization.settings import NO_LIMIT, TokenizerSettings, read_setting, read_settings, setting_hints
+from archsmith.errors import ArchsmithError, InputError, OptionError, did_you_mean
+from archsmith.tokenization.settings import (
+    NO_LIMIT,
+    TokenizerSettings,
+    read_setting,
+    read_settings,
+    setting_hints,
+    special_names,
+)
 from archsmith.tokenization.special_tokens import SPECIAL_TOKENS, AddedToken, SpecialToken, SpecialTokenId, read_token
 from archsmith.tokenization.truncation import Side
 
@@ -200,14 +207,15 @@ class TokenVocabulary(ABC):
         for number, token in added.items():
             found = self._id_of(token.content)
             if found != number:
-                raise CheckpointCorrupt(
+                raise OptionError(
                     f"added_tokens_decoder says that {token.content!r} has the id {number}, but in the vocabulary it "
                     f"is {found}. The files of this tokenizer contradict each other."
                 )
 
     def _take_special(self, clean: Mapping[str, Any]) -> None:
         named: dict[str, AddedToken] = {}
-        for name in SPECIAL_TOKENS:
+        own = special_names(type(self).Settings)
+        for name in own:
             default = self.default_tokens.get(name)
             if name in clean:
                 if clean[name] is not None:
@@ -220,7 +228,8 @@ class TokenVocabulary(ABC):
         if isinstance(extra, Mapping):
             more.update(extra)
         else:
-            others = [*extra, *(token for token in others if token not in extra)]
+            others = list(dict.fromkeys([*extra, *others]))
+        more = {name: token for name, token in more.items() if name not in own}  # which say it themselves
         for name in more:
             if not name.isidentifier() or hasattr(type(self), name):
                 raise OptionError(f"a special token can not have the name {name!r}: it is taken or no identifier.")

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from archsmith.configuration.fields import shown
 from archsmith.errors import CheckpointCorrupt, OptionError, did_you_mean
 from archsmith.strictjson import looks_like
 from archsmith.tokenization.rust_tokenizer import read_bytes
@@ -102,7 +103,7 @@ def wordpiece_tokens(
         CheckpointCorrupt: The vocabulary lacks one.
         OptionError: There is no unknown token.
     """
-    added = {token.content for token in clean.get("added_tokens_decoder", {}).values()}
+    added = {token.content for token in (clean.get("added_tokens_decoder") or {}).values()}
     tokens: dict[str, str | None] = {}
     for name, default in defaults.items():
         token = clean.get(name, read_token(name, default))
@@ -115,8 +116,8 @@ def wordpiece_tokens(
         if name in ("pad_token", "mask_token") and tokens[name] in added:
             continue
         raise CheckpointCorrupt(
-            f"{str(path)!r} has no line {tokens[name]!r}, the {name}.{did_you_mean(str(tokens[name]), vocabulary)} "
-            f"Add it to the file, or say which line it is with {name}=..."
+            f"{str(path)!r} has no line {shown(tokens[name])}, the {name}."
+            f"{did_you_mean(str(tokens[name]), vocabulary)} Add it to the file, or say which line it is with {name}=..."
         )
     if tokens["unk_token"] is None:
         raise OptionError(f"{owner}: unk_token must be a token of the vocabulary, but is None.")

@@ -53,11 +53,11 @@ class ResNetConfig(BackboneConfig):
             yield "depths must have a number for each stage, at least for one, but is empty"
         if len(self.hidden_sizes) != len(self.depths):
             yield (
-                f"hidden_sizes is {self.hidden_sizes} and depths is {self.depths}, but they must have one length: a "
-                "number for each stage"
+                f"hidden_sizes has {len(self.hidden_sizes)} and depths has {len(self.depths)} numbers, but both must "
+                "have one for each stage"
             )
-        if self.layer_type == "bottleneck" and any(size < REDUCTION for size in self.hidden_sizes):
+        if self.layer_type == "bottleneck" and min(self.hidden_sizes, default=REDUCTION) < REDUCTION:
             yield (
                 f"hidden_sizes must be at least {REDUCTION} each for bottleneck layers, which have {REDUCTION} times "
-                f"fewer channels inside, but is {self.hidden_sizes}"
+                f"fewer channels inside, but holds {min(self.hidden_sizes)}"
             )

@@ -94,7 +94,8 @@ class Layer(nn.Module):
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Return the next hidden states, ``(batch, outputs, ⌈height / stride⌉, ⌈width / stride⌉)``."""
-        return self.activation(self.layer(hidden) + self.shortcut(hidden))
+        added = self.layer(hidden).add_(self.shortcut(hidden))  # in place: nothing else needs what was there
+        return self.activation(added)
 
 
 class Stage(nn.Module):

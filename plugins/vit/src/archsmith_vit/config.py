@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from archsmith.backbone_config import BackboneConfig
-from archsmith.config import Activation, NonNegative, Probability, Size, field
+from archsmith.config import Activation, Depth, NonNegative, Probability, Size, field
 
 __all__ = ["ViTConfig"]
 
@@ -24,7 +24,7 @@ class ViTConfig(BackboneConfig):
     supersedes = {**BackboneConfig.supersedes, "num_hidden_layers": ()}  # from which the stages follow anew
 
     hidden_size: Size = field(768, doc="Width of the hidden states.")
-    num_hidden_layers: Size = field(12, doc="Transformer layers.")
+    num_hidden_layers: Depth = field(12, doc="Transformer layers.")
     num_attention_heads: Size = field(12, doc="Attention heads in each layer; must divide hidden_size.")
     intermediate_size: Size = field(3072, doc="Width inside the feed-forward blocks.")
     hidden_act: Activation = field("gelu", doc="Activation function of the feed-forward blocks.")
@@ -68,7 +68,8 @@ class ViTConfig(BackboneConfig):
         for name in ("image_size", "patch_size"):
             value = getattr(self, name)
             if isinstance(value, list) and len(value) != 2:  # noqa: PLR2004
-                yield f"{name} must be one number, or height and width, but is {value}"
+                found = value if len(value) < 9 else f"a list of {len(value)}"  # noqa: PLR2004
+                yield f"{name} must be one number, or height and width, but is {found}"
                 return
         if 0 in self.grid:
             yield f"image_size is {self.image_size}, but must hold a patch of patch_size {self.patch_size}"

@@ -1,0 +1,166 @@
+"""Conformance of feature extractors and processors, as test classes that a plugin's own tests subclass.
+
+A plugin's whole conformance test of its feature extractor is::
+
+    from archsmith.preprocessing.testing import FeatureExtractorConformance
+    from archsmith_toy import ToyFeatureExtractor
+
+
+    class TestToyFeatureExtractor(FeatureExtractorConformance):
+        extractor_class = ToyFeatureExtractor
+"""
+
+import copy
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar, get_args
+
+import numpy as np
+import torch
+
+from archsmith.auto import AutoFeatureExtractor, AutoProcessor
+from archsmith.errors import InputError, OptionError
+from archsmith.feature_extractor import SequenceFeatureExtractor
+from archsmith.preprocessing.settings import PREPROCESSOR_FILE, PROCESSOR_FILE
+from archsmith.processor import Processor
+from archsmith.tokenization.truncation import Side
+
+__all__ = ["FeatureExtractorConformance", "ProcessorConformance"]
+
+
+class FeatureExtractorConformance:
+    """The checks for one feature extractor. Subclass it, and name the class.
+
+    Attributes:
+        extractor_class: The class.
+        seconds: How long the longer clip of the checks is.
+    """
+
+    extractor_class: ClassVar[type[SequenceFeatureExtractor]]
+    seconds: ClassVar[float] = 0.5
+
+    def test_files(self) -> None:
+        """Settings must survive their file, be found by the Auto class, and name the class that wrote them."""
+        extractor = self.extractor_class(padding_side="left")
+        with tempfile.TemporaryDirectory() as folder:
+            extractor.save_pretrained(folder)
+            written = json.loads(Path(folder, PREPROCESSOR_FILE).read_text(encoding="utf-8"))
+            assert written["feature_extractor_type"] == self.extractor_class.__name__
+            for found in (self.extractor_class.from_pretrained(folder), AutoFeatureExtractor.from_pretrained(folder)):
+                assert found == extractor, f"{self.extractor_class.__name__} changed on its way through files"
+
+    def test_unknown_settings_are_refused(self) -> None:
+        """A misspelt setting that is ignored would change what the model sees."""
+        said = _refusal(self.extractor_class, smpling_rate=1)
+        assert said is not None, f"{self.extractor_class.__name__} takes settings that do not exist"
+        assert "sampling_rate" in said, f"the message does not name the setting that was meant: {said}"
+
+    def test_a_call_leaves_everything_as_it_was(self) -> None:
+        """Neither the object nor the caller's samples may change: threads share the one, the caller needs the other."""
+        extractor, clips = self.extractor_class(), self._clips()
+        before, samples = copy.deepcopy(extractor), [clip.copy() for clip in clips]
+        self._call(clips, padding=True, return_tensors="pt")
+        assert extractor == before, "a call changed the settings"
+        assert all(map(np.array_equal, clips, samples)), "a call changed the samples that it was given"
+
+    def test_padding_shows_in_the_mask(self) -> None:
+        """The mask must be 1 for each clip's own places, on either side."""
+        for side in get_args(Side):
+            batch = self._call(self._clips(), side, padding=True, return_attention_mask=True, return_tensors="np")
+            values, mask = batch[self.extractor_class.model_input_names[0]], batch["attention_mask"]
+            assert values.dtype == np.float32, f"features are {values.dtype}, not float32"
+            assert mask.shape == values.shape[:2], f"the mask has the shape {mask.shape}, features {values.shape}"
+            assert mask[0].all(), "the longest clip is not masked whole"
+            edge = mask[1][::-1] if side == "right" else mask[1]
+            assert not edge[: np.argmax(edge)].any(), f"filling is not on the {side}"
+            assert edge[np.argmax(edge) :].all(), "there are holes in the mask"
+
+    def test_a_batch_is_its_clips(self) -> None:
+        """With a mask, a clip must become the same alone and in a batch: the filling may not leak into it."""
+        clips = self._clips()
+        batch = self._call(clips, padding=True, return_attention_mask=True, return_tensors="np")
+        name = self.extractor_class.model_input_names[0]
+        alone = self._call(clips[1:], return_tensors="np")[name][0]
+        found = batch[name][1][batch["attention_mask"][1].astype(bool)]
+        assert np.allclose(found, alone, atol=1e-6), "a clip in a batch is not what it is alone"
+
+    def test_sources_agree(self) -> None:
+        """A clip as a list, an array, a tensor, 16-bit samples or a file must become the same."""
+        clip = np.round(self._clips()[0] * 32767).astype(np.int16)
+        floats = clip.astype(np.float32) / 32768
+        name = self.extractor_class.model_input_names[0]
+        wanted = self._call(floats, return_tensors="np")[name]
+        for source in (floats.tolist(), floats.astype(np.float64), torch.from_numpy(floats), clip):
+            found = self._call(source, return_tensors="np")[name]
+            assert np.allclose(found, wanted, atol=1e-6), f"{type(source).__name__} becomes something else"
+
+    def test_bad_sound_is_refused(self) -> None:
+        """What is no sound must never become numbers without a word."""
+        for bad in ([0.1, float("nan")] * 300, [], np.zeros((2, 300, 2)), np.zeros(300, bool), ["no such file.wav"]):
+            try:
+                self._call(bad)
+            except InputError:
+                continue
+            raise AssertionError(f"{self.extractor_class.__name__} takes {str(bad)[:60]!r} for a sound")
+
+    def _clips(self) -> list[Any]:
+        random = np.random.default_rng(0)
+        samples = int(self.seconds * self.extractor_class().sampling_rate)
+        return [random.uniform(-0.5, 0.5, size).astype(np.float32) for size in (samples, samples * 2 // 3)]
+
+    def _call(self, sound: Any, side: Side = "right", **options: Any) -> Any:
+        extractor = self.extractor_class(padding_side=side)
+        return extractor(sound, sampling_rate=extractor.sampling_rate, **options)
+
+
+class ProcessorConformance:
+    """The checks for one processor. Subclass it, and say how one is made."""
+
+    def processor(self) -> Processor:
+        """Return the processor."""
+        raise NotImplementedError(f"{type(self).__name__} must override processor().")
+
+    def test_parts(self) -> None:
+        """Every part must be there, and a missing or wrong one must be refused by name."""
+        processor = self.processor()
+        given = {name: getattr(processor, name) for name in processor.parts or ()}
+        type(processor)(**given)
+        for name in given:
+            for wrong in ({**given, name: None}, {**given, name: object()}):
+                said = _refusal(type(processor), **wrong)
+                assert said is not None, f"{type(processor).__name__} does without {name}"
+                assert name in said, f"the message does not name {name}: {said}"
+
+    def test_files(self) -> None:
+        """A processor must come back whole, through its own class and the Auto class, from either layout of files."""
+        processor = self.processor()
+        with tempfile.TemporaryDirectory() as folder:
+            processor.save_pretrained(folder)
+            found = [type(processor).from_pretrained(folder), AutoProcessor.from_pretrained(folder)]
+            Path(folder, PROCESSOR_FILE).unlink()
+            if processor.feature_extractor is None or processor.image_processor is None:
+                found.append(AutoProcessor.from_pretrained(folder))  # from the parts' own files
+        for again in found:
+            assert type(again) is type(processor), f"{type(again).__name__} came back for {type(processor).__name__}"
+            for name in processor.parts or ():
+                one, other = getattr(processor, name), getattr(again, name)
+                assert type(one) is type(other), f"{name} came back as {type(other).__name__}"
+                assert _settings(one) == _settings(other), f"{name} changed on its way through files"
+
+
+def _refusal(build: Callable[..., Any], **values: Any) -> str | None:
+    """Return what is said against building something, or None if nothing is."""
+    try:
+        build(**values)
+    except OptionError as error:
+        return str(error)
+    return None
+
+
+def _settings(part: Any) -> Any:
+    """Return what a part is told; the name of its processor is no part of that."""
+    if hasattr(part, "to_dict"):
+        return {name: value for name, value in part.to_dict().items() if name != "processor_class"}
+    return repr(part), part.get_vocab()

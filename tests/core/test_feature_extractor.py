@@ -1,0 +1,483 @@
+"""Feature extractors: settings, files, and sound of every kind, good and bad."""
+
+import io
+import json
+import threading
+import warnings
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from archsmith import (
+    ArchsmithError,
+    ArchsmithWarning,
+    AutoFeatureExtractor,
+    SequenceFeatureExtractor,
+    Wav2Vec2Config,
+    Wav2Vec2FeatureExtractor,
+)
+from archsmith.config import field
+from archsmith.errors import CheckpointCorrupt, CheckpointNotFound, InputError, MissingDependency, OptionError
+from archsmith.preprocessing import sound_files
+
+RATE = 16000
+
+
+class Loudness(SequenceFeatureExtractor):
+    """Two numbers for every hundred samples: a feature extractor whose sequences are shorter than the sound."""
+
+    feature_size: int = field(default=2)
+
+    def features_of(self, clip):
+        blocks = clip[: len(clip) // 100 * 100].reshape(-1, 100)
+        return np.stack([blocks.mean(1), blocks.std(1)], 1).astype(np.float32)
+
+
+@pytest.fixture
+def plain():
+    return Wav2Vec2FeatureExtractor(do_normalize=False)
+
+
+def wave(seconds=0.1, rate=RATE, channels=1):
+    tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(int(seconds * rate)) / rate)
+    return tone.astype(np.float32) if channels == 1 else np.stack([tone, 0.5 * tone], 1).astype(np.float32)
+
+
+def encoded(samples, rate=RATE, kind="WAV", subtype=None):
+    file = io.BytesIO()
+    soundfile.write(file, samples, rate, format=kind, subtype=subtype)
+    return file.getvalue()
+
+
+def values(extractor, sound, **options):
+    return extractor(sound, return_tensors="np", **options).input_values
+
+
+# ---- settings and files -------------------------------------------------------------------------------------------
+
+
+def test_printing():
+    assert str(Wav2Vec2FeatureExtractor(padding_side="left")) == (
+        "Wav2Vec2FeatureExtractor {\n"
+        '  "do_normalize": true,\n'
+        '  "feature_extractor_type": "Wav2Vec2FeatureExtractor",\n'
+        '  "feature_size": 1,\n'
+        '  "padding_side": "left",\n'
+        '  "padding_value": 0.0,\n'
+        '  "return_attention_mask": false,\n'
+        '  "sampling_rate": 16000\n'
+        "}"
+    )
+
+
+def test_all_faults_in_one_error():
+    with pytest.raises(OptionError) as error:
+        Wav2Vec2FeatureExtractor(smpling_rate=1, padding_value="0", padding_side="up", feature_size=2)
+    assert str(error.value) == (
+        "Wav2Vec2FeatureExtractor:\n"
+        "  - 'smpling_rate' is no setting. Did you mean 'sampling_rate'?\n"
+        "  - padding_value must be a number, but is '0'\n"
+        "  - padding_side must be one of 'right', 'left', but is 'up'."
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"feature_size": 2}, "feature_size is 2, but must be 1: the model takes plain samples"),
+        ({"sampling_rate": 0}, "sampling_rate must be an integer from 1 to 2147483647, but is 0"),
+        ({"sampling_rate": 16000.5}, "sampling_rate must be an integer from 1 to 2147483647, but is 16000.5"),
+        ({"padding_value": float("nan")}, "padding_value must be finite, but is nan"),
+        ({"do_normalize": 1}, "do_normalize must be true or false, but is 1"),
+        ({"num_labels": 2}, "'num_labels' is no setting"),
+    ],
+)
+def test_settings_that_are_refused(wrong, message, tmp_path):
+    with pytest.raises(OptionError) as error:
+        Wav2Vec2FeatureExtractor(**wrong)
+    assert str(error.value) == f"Wav2Vec2FeatureExtractor: {message}."
+    if "num_labels" in wrong:
+        return
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(wrong).replace("NaN", '"nan"'))
+    with pytest.raises(CheckpointCorrupt, match=next(iter(wrong))):
+        Wav2Vec2FeatureExtractor.from_pretrained(tmp_path)
+
+
+def test_assignment_is_checked():
+    extractor = Wav2Vec2FeatureExtractor()
+    extractor.sampling_rate = 8000
+    assert extractor.sampling_rate == 8000
+    with pytest.raises(OptionError, match="sampling_rate must be an integer"):
+        extractor.sampling_rate = "fast"
+    with pytest.raises(OptionError, match="Did you mean 'do_normalize'"):
+        extractor.do_normalise = True
+    with pytest.raises(AttributeError, match="Did you mean 'do_normalize'"):
+        _ = extractor.do_normalise
+
+
+def test_files(tmp_path):
+    values = {"sampling_rate": 8000, "return_attention_mask": True, "processor_class": "X", "mystery": [1]}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(values))
+    extractor = Wav2Vec2FeatureExtractor.from_pretrained(tmp_path, padding_value=1)
+    assert (extractor.sampling_rate, extractor.padding_value, extractor.extra["mystery"]) == (8000, 1.0, [1])
+    (path,) = extractor.save_pretrained(tmp_path / "again")
+    written = json.loads((tmp_path / "again/preprocessor_config.json").read_text())
+    assert written["mystery"] == [1]
+    assert written["archsmith"]["plugin"] == "archsmith-wav2vec2"
+    assert Wav2Vec2FeatureExtractor.from_pretrained(path) == extractor
+    with pytest.raises(OptionError, match=r"'smpling_rate' is no setting\. Did you mean"):
+        Wav2Vec2FeatureExtractor.from_pretrained(path, smpling_rate=1)
+    with pytest.raises(OptionError, match="trust_remote_code is refused"):
+        AutoFeatureExtractor.from_pretrained(tmp_path, trust_remote_code=True)
+
+
+def test_a_misspelt_key_of_a_file_is_announced(tmp_path):
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps({"samplingrate": 8000}))
+    with pytest.warns(ArchsmithWarning, match="'samplingrate' is no setting.*Did you mean 'sampling_rate'"):
+        Wav2Vec2FeatureExtractor.from_pretrained(tmp_path)
+
+
+def test_the_auto_class_finds_the_class(tmp_path):
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps({"sampling_rate": 8000}))
+    with pytest.raises(CheckpointNotFound, match=r"has no file .config\.json."):
+        AutoFeatureExtractor.from_pretrained(tmp_path)
+    assert AutoFeatureExtractor.from_pretrained(tmp_path, config=Wav2Vec2Config()).sampling_rate == 8000
+    Wav2Vec2Config().save_pretrained(tmp_path)
+    assert type(AutoFeatureExtractor.from_pretrained(tmp_path)) is Wav2Vec2FeatureExtractor
+    nested = {"feature_extractor": {"feature_extractor_type": "Wav2Vec2FeatureExtractor", "sampling_rate": 8000}}
+    (tmp_path / "processor_config.json").write_text(json.dumps(nested))
+    assert AutoFeatureExtractor.from_pretrained(tmp_path).sampling_rate == 8000
+    nested["feature_extractor"]["sampling_rate"] = 4000
+    (tmp_path / "processor_config.json").write_text(json.dumps(nested))
+    with pytest.raises(CheckpointCorrupt) as error:
+        AutoFeatureExtractor.from_pretrained(tmp_path)
+    assert str(error.value) == (
+        f"{str(tmp_path)!r}: sampling_rate is 4000 in processor_config.json, but 8000 in preprocessor_config.json. "
+        "Delete the one that is out of date, or pass sampling_rate=…"
+    )
+    assert AutoFeatureExtractor.from_pretrained(tmp_path, sampling_rate=2000).sampling_rate == 2000
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"feature_extractor_type": "WhisperFeatureExtractor"}, "feature_extractor_type is 'WhisperFeatureExtractor'"),
+        ({"feature_extractor_type": 3}, "feature_extractor_type is 3"),
+        ({"image_processor_type": "ViTImageProcessor"}, "holds another kind's"),
+        ([], "must hold a JSON object"),
+    ],
+)
+def test_files_of_another_kind(content, message, tmp_path):
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(content))
+    with pytest.raises(ArchsmithError, match=message):
+        Wav2Vec2FeatureExtractor.from_pretrained(tmp_path)
+
+
+def test_a_new_default_needs_its_type():
+    with pytest.raises(OptionError, match=r"Odd\.sampling_rate has a new default, but no type"):
+
+        class Odd(Loudness):
+            sampling_rate = 8000
+
+
+# ---- sound that is taken ------------------------------------------------------------------------------------------
+
+
+def test_whole_numbers_are_scaled_by_their_type(plain):
+    wanted = np.array([[-1.0, 0.0, 0.5]], np.float32)
+    for kind, samples in {
+        "int16": [-32768, 0, 16384],
+        "int32": [-(2**31), 0, 2**30],
+        "int8": [-128, 0, 64],
+        "uint8": [0, 128, 192],
+        "uint16": [0, 32768, 49152],
+    }.items():
+        array = np.array(samples, kind)
+        assert np.array_equal(values(plain, array, sampling_rate=RATE), wanted), kind
+        if kind != "uint16":
+            assert np.array_equal(values(plain, torch.from_numpy(array), sampling_rate=RATE), wanted), kind
+
+
+def test_many_forms_of_one_sound(plain, tmp_path):
+    samples = (wave() * 32768).round() / 32768
+    path = tmp_path / "tone.wav"
+    path.write_bytes(encoded(samples))
+    for source in (
+        samples, samples.tolist(), tuple(samples.tolist()), samples.astype(np.float64), torch.from_numpy(samples),
+        [samples], [torch.from_numpy(samples)], samples[None], samples[:, None], [samples[None]], [samples[:, None]],
+        torch.from_numpy(samples).requires_grad_(), samples[::-1][::-1], list(torch.from_numpy(samples)),
+    ):  # fmt: skip
+        assert np.allclose(values(plain, source, sampling_rate=RATE), samples[None], atol=1e-7)
+    for source in (path, str(path), path.read_bytes(), [path], [path.read_bytes()]):
+        assert np.allclose(values(plain, source), samples[None], atol=1e-4)
+    assert values(plain, torch.from_numpy(samples).bfloat16(), sampling_rate=RATE).dtype == np.float32
+    mixed = values(plain, [samples, path, torch.from_numpy(samples)], sampling_rate=RATE)
+    assert np.allclose(mixed, samples, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["WAV", "FLAC", "OGG", "MP3", "WAVEX", "RF64"])
+def test_file_formats(kind, plain):
+    samples = wave(0.5)
+    found = values(plain, encoded(samples, kind=kind))[0]
+    assert abs(len(found) - len(samples)) <= 1200  # MP3 fills up its frames
+    start = min(len(found), len(samples))
+    error = np.abs(found[2000 : start - 2000] - samples[2000 : start - 2000])
+    assert error.max() < (0.05 if kind in ("OGG", "MP3") else 1e-4)
+
+
+def test_resampling_on_request():
+    extractor = Wav2Vec2FeatureExtractor(do_normalize=False)
+    slow, fast = wave(0.5, 8000), wave(0.5)
+    for source, options in ((slow, {"sampling_rate": 8000}), (encoded(slow, 8000), {})):
+        found = values(extractor, source, resample=True, **options)[0]
+        assert len(found) == len(fast)
+        assert np.abs(found[500:-500] - fast[500:-500]).max() < 1e-3
+
+
+def test_channels_on_request(plain):
+    stereo = wave(channels=2)
+    for source in (stereo, stereo.T, [stereo], [stereo.T], torch.from_numpy(stereo)):
+        assert np.allclose(values(plain, source, sampling_rate=RATE, downmix=True), stereo.mean(1)[None], atol=1e-6)
+    assert np.allclose(values(plain, encoded(stereo), downmix=True), stereo.mean(1)[None], atol=1e-4)
+
+
+def test_features_of_another_length():
+    extractor = Loudness()
+    batch = extractor([wave(0.1), wave(0.05)], sampling_rate=RATE, padding=True, return_tensors="pt")
+    assert batch.input_values.shape == (2, 16, 2)
+    assert batch.attention_mask.sum(1).tolist() == [16, 8]
+    rows = extractor([wave(0.1), wave(0.05)], sampling_rate=RATE).input_values
+    again = extractor.pad([{"input_values": row} for row in rows], return_tensors="pt")
+    assert torch.equal(again.input_values, batch.input_values)
+
+
+def test_calls_in_many_threads():
+    extractor = Wav2Vec2FeatureExtractor(return_attention_mask=True)
+    clips = [wave(0.01 * (1 + i % 5)) for i in range(40)]
+    wanted = extractor(clips, sampling_rate=RATE, padding=True, return_tensors="np")
+    found = [None] * 6
+
+    def call(place):
+        found[place] = extractor(clips, sampling_rate=RATE, padding=True, return_tensors="np")
+
+    threads = [threading.Thread(target=call, args=(place,)) for place in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(np.array_equal(each.input_values, wanted.input_values) for each in found)
+
+
+def test_padding_keeps_other_entries():
+    extractor = Wav2Vec2FeatureExtractor(return_attention_mask=True)
+    examples = [{"input_values": wave(0.01), "label": 3}, {"input_values": wave(0.02), "label": 4}]
+    batch = extractor.pad(examples, return_tensors="pt")
+    assert batch.label.tolist() == [3, 4]
+    assert batch.attention_mask.sum(1).tolist() == [160, 320]
+    one_by_one = [extractor(clip["input_values"], sampling_rate=RATE) for clip in examples]
+    assert extractor.pad(one_by_one, return_tensors="pt").input_values.shape == (2, 320)
+
+
+# ---- sound that is refused, or announced --------------------------------------------------------------------------
+
+STEREO = (
+    "has 2 channels (shape (1600, 2)), but the model takes one. Pass one of them, or downmix=True for their average."
+)
+NOT_SOUND = "must hold real numbers, but is of the type"
+ARRAY = "the sound must be an array of samples, a file or a list of them, but is"
+BAD = {
+    "NaN": ([0.1, float("nan")], "the sound holds nan at sample 1; expected finite numbers."),
+    "infinity": ([[0.1], [float("-inf")]], "sound[1] holds -inf at sample 0; expected finite numbers."),
+    "overflow": (np.array([0.0, 1e300]), "the sound holds inf at sample 1; expected finite numbers."),
+    "huge numbers": (np.array([0.0, 1e20]), "the sound holds numbers up to 1e+20; expected samples from -1 to 1."),
+    "stereo behind": (wave(channels=2), f"the sound {STEREO}"),
+    "stereo in a list": ([wave(channels=2)], f"sound[0] {STEREO}"),
+    "stereo tensor": (torch.from_numpy(wave(channels=2)), f"the sound {STEREO}"),
+    "three axes": (np.zeros((1, 2, 300)), "the sound must have one axis, of samples, or a second one, of channels"),
+    "no axis": (np.array(0.5), "the sound must have one axis, of samples"),
+    "a matrix in a list": ([np.zeros((300, 300))], "sound[0] has the shape (300, 300); expected one sound"),
+    "empty list": ([], "the sound is an empty list; expected samples, or at least one clip."),
+    "empty array": (np.zeros(0), "the sound is empty; expected at least one sample."),
+    "an empty clip": ([wave(), []], "sound[1] is empty; expected at least one sample."),
+    "booleans": (np.zeros(300, bool), NOT_SOUND),
+    "booleans in a list": ([True, False], NOT_SOUND),
+    "complex": (np.zeros(300, complex), NOT_SOUND),
+    "text in an array": (np.array(["a", "b"]), NOT_SOUND),
+    "objects": (np.array([None, 1.0], object), NOT_SOUND),
+    "dates": (np.zeros(3, "datetime64[s]"), NOT_SOUND),
+    "ragged": ([[0.1, [0.2]]], "sound[0] can not be an array of samples"),
+    "lists in lists in lists": ([[[0.1], [0.2]]], "sound[0] must be a list of samples, but its first one is a list."),
+    "int64": (np.array([0, 20000, -20000]), "the sound holds whole numbers of the type int64, whose full scale is not"),
+    "whole numbers in a list": ([0, 20000], "the sound holds whole numbers of the type int64"),
+    "uint64": (np.array([5, 6], np.uint64), "the sound holds whole numbers of the type uint64"),
+    "numbers beyond int64": ([0, 10**30], NOT_SOUND),
+    "none": (None, f"{ARRAY} NoneType: None."),
+    "a number": (3, f"{ARRAY} int: 3."),
+    "a set": ({0.1}, f"{ARRAY} set: {{0.1}}."),
+    "a generator": ((x for x in [0.1]), f"{ARRAY} generator"),
+    "a data set's row": ({"array": [0.1], "sampling_rate": 16000}, "Pass its samples, as sound['array']"),
+    "none in a list": ([wave(), None], NOT_SOUND),
+    "an address": ("https://example.com/a.wav", "only local files are read. Download it first."),
+    "no such file": ("nowhere.wav", "the sound: there is no file 'nowhere.wav'"),
+    "an empty name": ("", "must be named by a path"),
+    "a folder": (".", "is no file; expected one that holds sound."),
+    "a name with a zero": ("a\0b", "there is no file"),
+    "text": (b"hello there, this is text", "can not be read as sound"),
+    "no bytes": (b"", "can not be read as sound"),
+    "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(100), "can not be read as sound"),
+    "stereo file": (encoded(wave(channels=2)), STEREO),
+    "a file of another rate": (encoded(wave(rate=8000), 8000), "the sound has a sampling rate of 8000 Hz, but"),
+    "a file without samples": (encoded(np.zeros(0)), "the sound is empty; expected at least one sample."),
+    "an AIFF file": (encoded(wave(), kind="AIFF"), "the sound is a AIFF file; expected WAV, FLAC, OGG or MP3."),
+    "a header alone": (encoded(wave())[:30], "can not be read as sound"),
+    "a damaged FLAC": (encoded(wave(), kind="FLAC")[:60], "can not be read as sound"),
+    "half a Vorbis": (encoded(wave(1), kind="OGG")[:3000], "can not be read as sound"),
+    "NaN in a file": (encoded(np.array([0.1, np.nan]), subtype="FLOAT"), "the sound holds nan at sample 1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_sound(name, plain):
+    sound, message = BAD[name]
+    is_file = isinstance(sound, str | bytes)
+    with pytest.raises(ArchsmithError) as error:
+        plain(sound, **({} if is_file else {"sampling_rate": RATE}))
+    assert isinstance(error.value, InputError | OptionError)
+    assert message in str(error.value)
+
+
+REFUSED = [
+    (
+        {"sampling_rate": 8000},
+        "the sound has a sampling rate of 8000 Hz, but the model takes 16000 Hz. Resample it, or pass resample=True.",
+    ),
+    ({"sampling_rate": 0}, "sampling_rate must be a whole number of Hz, but is 0."),
+    ({"sampling_rate": "16k"}, "sampling_rate must be a whole number of Hz, but is '16k'."),
+    ({"sampling_rate": True}, "sampling_rate must be a whole number of Hz, but is True."),
+    ({"sampling_rate": float("nan")}, "sampling_rate must be a whole number of Hz, but is nan."),
+    ({"resample": 1}, "resample must be True or False, but is 1."),
+    ({"downmix": None}, "downmix must be True or False, but is None."),
+    (
+        {"padding": "longst"},
+        (
+            "padding is 'longst'; expected one of True, False, 'longest', 'max_length', 'do_not_pad'. "
+            "Did you mean 'longest'?"
+        ),
+    ),
+    ({"padding": "max_length"}, "padding='max_length' needs a length: pass max_length=…, in samples."),
+    ({"truncation": True}, "truncation=True needs a length: pass max_length=…, in samples."),
+    ({"truncation": "longest_first"}, "truncation must be True or False, but is 'longest_first'."),
+    ({"max_length": 0}, "max_length must be an integer from 1 to 2147483647, but is 0."),
+    ({"max_length": 10.5}, "max_length must be an integer from 1 to 2147483647, but is 10.5."),
+    ({"pad_to_multiple_of": 8}, "pad_to_multiple_of is 8, but padding is off. Pass padding=True with it."),
+    (
+        {"return_tensors": "tf"},
+        "return_tensors is 'tf'; expected 'pt' for torch, 'np' for numpy, or None for lists.",
+    ),
+    ({"return_attention_mask": 1}, "return_attention_mask must be True or False, but is 1."),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), REFUSED)
+def test_options_that_are_refused(options, message, plain):
+    with pytest.raises(ArchsmithError) as error:
+        plain(wave(), **{"sampling_rate": RATE} | options)
+    assert str(error.value) == message
+
+
+def test_a_file_knows_its_rate(plain, tmp_path):
+    path = tmp_path / "tone.wav"
+    path.write_bytes(encoded(wave(rate=8000), 8000))
+    with pytest.raises(InputError) as error:
+        plain(path, sampling_rate=RATE)
+    assert str(error.value) == (
+        f"the sound {str(path)!r} was recorded at 8000 Hz, but sampling_rate says 16000 Hz. Leave sampling_rate out: a "
+        "file tells it itself."
+    )
+
+
+def test_a_missing_rate_is_announced(plain):
+    with pytest.warns(ArchsmithWarning) as said:
+        plain(wave())
+    assert str(said[0].message) == (
+        "the sampling rate of the sound is not given and taken to be 16000 Hz. Pass sampling_rate=…, so that another "
+        "one can not go unnoticed."
+    )
+    assert said[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plain(encoded(wave()))
+
+
+def test_loud_floats_are_announced(plain):
+    with pytest.warns(ArchsmithWarning, match="the sound has samples up to 16384; expected floating-point samples"):
+        plain(wave() * 32768, sampling_rate=RATE)
+    Wav2Vec2FeatureExtractor()(wave() * 32768, sampling_rate=RATE)  # which normalises
+
+
+@pytest.mark.parametrize("kind", ["WAV", "FLAC", "MP3", "OGG/OPUS"])
+def test_files_that_are_cut_off_are_announced(kind, plain):
+    kind, _, subtype = kind.partition("/")
+    samples = np.random.default_rng(0).normal(0, 0.1, 10 * RATE)
+    whole = encoded(samples, kind=kind, subtype=subtype or None)
+    with pytest.warns(ArchsmithWarning, match=r"the sound is cut off: only its first \d\.\d\d seconds could be read"):
+        found = values(plain, whole[: len(whole) * 6 // 10])[0]
+    assert 2 * RATE < len(found) < 9 * RATE
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(values(plain, whole)[0]) >= 10 * RATE
+
+
+def test_a_small_file_can_not_take_all_memory(plain, monkeypatch):
+    monkeypatch.setattr(sound_files, "MAX_SAMPLES", 1000)
+    with pytest.raises(InputError, match=r"the sound holds 0 seconds of 1 channels, more than 1,000 samples. Cut it"):
+        plain(encoded(wave()))
+
+
+def test_damage_anywhere_is_never_silent(plain):
+    """A file with one byte changed is refused, announced, or still has its samples (nearly): nothing else comes out."""
+    samples = wave(0.2)
+    random = np.random.default_rng(0)
+    for kind in ("WAV", "FLAC"):
+        whole = encoded(samples, kind=kind)
+        for place in [*range(60), *random.integers(60, len(whole), 40)]:
+            damaged = bytearray(whole)
+            damaged[place] ^= 0xFF
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                try:
+                    found = values(plain, bytes(damaged), resample=True, downmix=True)
+                except ArchsmithError:
+                    continue
+            assert np.isfinite(found).all()
+
+
+def test_padding_of_wrong_examples(plain):
+    for wrong, message in (
+        ([], "expected mappings that hold 'input_values'"),
+        ([{"values": [1.0]}], "expected mappings that hold 'input_values'"),
+        (
+            [{"input_values": [1.0], "x": 1}, {"input_values": [1.0]}],
+            "'x' is in some of the 2 examples, but not in all.",
+        ),
+        ([{"input_values": [[1.0], [2.0]]}], r"input_values\[0\] must have the shape \(places,\), but has \(2, 1\)."),
+        ([{"input_values": []}], r"input_values\[0\] must have the shape"),
+        ([{"input_values": ["a"]}], "can not be a tensor"),
+    ):
+        with pytest.raises(InputError, match=message):
+            plain.pad(wrong)
+    with pytest.raises(InputError, match="rows have different lengths"):
+        plain([wave(0.1), wave(0.2)], sampling_rate=RATE, return_tensors="np")
+
+
+def test_missing_libraries(plain, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "soundfile", None)
+    with pytest.raises(
+        MissingDependency, match=r'soundfile, which is not installed. Run: pip install "archsmith\[audio\]"'
+    ):
+        plain(b"RIFF")
+    monkeypatch.setitem(__import__("sys").modules, "soxr", None)
+    with pytest.raises(MissingDependency, match=r'soxr, which is not installed. Run: pip install "archsmith\[audio\]"'):
+        plain(wave(), sampling_rate=8000, resample=True)
