@@ -234,7 +234,7 @@ class MaskFormerPreTrainedModel(PreTrainedModel):
     config_class = MaskFormerConfig
     base_model_prefix = "model"
     main_input_name = "pixel_values"
-    ignored_keys: ClassVar[tuple[str, ...]] = ("*.relative_position_index", "criterion.empty_weight")
+    ignored_keys: ClassVar[tuple[str, ...]] = ("criterion.empty_weight",)
 
     def init_weights(self, module: nn.Module) -> None:
         """Initialise one module: convolutions of the pyramid and of the queries' input evenly (Glorot), without bias.
