@@ -16,6 +16,8 @@ from archsmith import (
     MaskFormerModel,
     ResNetBackbone,
     ResNetConfig,
+    TimmBackbone,
+    TimmBackboneConfig,
     ViTConfig,
 )
 from archsmith.errors import ConfigError, UnknownArchitecture
@@ -134,6 +136,7 @@ CHOSEN = {
         out_indices=[1, 3],
     ),
     "Swin": lambda: {"model_type": "swin", "embed_dim": 8, "depths": [1, 1], "num_heads": [1, 2], "window_size": 3},
+    "timm": lambda: TimmBackboneConfig("resnet10t", use_pretrained_backbone=False, out_indices=[1, 3]),
     "MaskFormer's Swin": lambda: {
         "model_type": "maskformer-swin", "embed_dim": 8, "depths": [1, 2, 1], "num_heads": [1, 2, 4],
         "out_features": ["stage1", "stage3"],
@@ -165,6 +168,13 @@ def test_the_guide(published):
     config = MaskFormerConfig(backbone_config=ResNetConfig())
     model = MaskFormerForInstanceSegmentation(config)
     assert backbone_of(model).channels == [2048]
+    config = MaskFormerConfig(backbone="resnet50", use_pretrained_backbone=False, use_timm_backbone=True)
+    model = MaskFormerForInstanceSegmentation(config)
+    assert type(backbone_of(model)) is TimmBackbone
+    backbone_config = TimmBackboneConfig("resnet50", use_pretrained_backbone=False)
+    backbone = TimmBackbone(config=backbone_config)
+    model = MaskFormerForInstanceSegmentation(MaskFormerConfig(backbone_config=backbone_config))
+    assert backbone_of(model).channels == backbone.channels == [2048]
 
 
 def test_a_strangers_backbone(site, tmp_path):
