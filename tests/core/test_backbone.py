@@ -1,5 +1,6 @@
 """Backbones and hosts: the choice of stages, the ways to name a backbone, and what a host keeps of its choice."""
 
+import copy
 import json
 import socket
 
@@ -399,6 +400,13 @@ def test_a_configuration_that_was_built_apart(plugins, tmp_path, offline):
     pixels = torch.randn(1, 3, 16, 16)
     for one, other in zip(model.eval()(pixels).hidden_states, again(pixels).hidden_states, strict=True):
         assert torch.equal(one, other)
+
+
+def test_a_host_that_is_built_again_keeps_where_its_backbone_came_from(plugins):
+    inner = AutoConfig.for_model("steps")
+    source = {"backbone": "steps/small", "use_pretrained_backbone": True}
+    held = host_config(backbone_config=inner, backbone_source=source).holding(copy.deepcopy(inner))
+    assert held.backbone_source == source
 
 
 def test_keys_that_a_backbone_declares_count_inside_a_host(plugins, tmp_path):
