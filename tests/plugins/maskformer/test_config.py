@@ -83,6 +83,7 @@ def test_presets_have_the_published_shapes():
     ("values", "fault"),
     [
         ({"fpn_feature_size": 40}, "fpn_feature_size must be divisible by 32, but is 40"),
+        ({"num_labels": 0}, "id2label must hold at least one class, but is empty"),
         ({"mask_weight": -1}, "mask_weight must be a number of at least 0, but is -1"),
         (
             {"decoder_config": {"d_model": 18, "decoder_attention_heads": 3}},
