@@ -67,6 +67,7 @@ class PreTrainedModel(SharedWork, metaclass=ModelType):
         tied_weights: Parameter → the parameter it is the same as, while ``config.tie_word_embeddings`` is true.
         ignored_keys: Patterns of keys in old files that nothing reads any more, as the base model names them.
         optional_keys: Patterns of parameters that a file may lack (then they are new) or hold in vain, likewise.
+        head_keys: Patterns of keys that belong to the head although they lie in the base model.
         load_report: What `from_pretrained` loaded, started anew, left over and ignored; None for a built model.
     """
 
@@ -78,6 +79,7 @@ class PreTrainedModel(SharedWork, metaclass=ModelType):
     tied_weights: ClassVar[Mapping[str, str]] = {}
     ignored_keys: ClassVar[tuple[str, ...]] = ()
     optional_keys: ClassVar[tuple[str, ...]] = ()
+    head_keys: tuple[str, ...] = ()
 
     load_report: LoadReport | None = None
 

@@ -26,6 +26,7 @@ def expected_tensors(model: "PreTrainedModel") -> Expected:
         tensors=tensors,
         base_prefix=model.base_model_prefix,
         has_head=model.base_model is not model,
+        head=model.head_keys,
         tied=model.tied_names(),
         ignored=_with_inner(model, "ignored_keys"),
         optional=_with_inner(model, "optional_keys"),

@@ -9,10 +9,11 @@ from torch import Tensor, nn
 from archsmith.backbone import Backbone
 from archsmith.errors import ConfigError, InputError
 from archsmith.layers.pictures import check_pixels
-from archsmith.model import foreign_modules
+from archsmith.model import foreign_modules, values_come_from_files
 from archsmith.outputs import BackboneOutput
 from archsmith_timm.backbone_config import TimmBackboneConfig
 from archsmith_timm.library import create_model, import_timm, reason
+from archsmith_timm.weights import load_timm_weights
 
 __all__ = ["TimmBackbone"]
 
@@ -42,6 +43,10 @@ class TimmBackbone(Backbone):
         super().__init__(config)
         with foreign_modules(self):
             self.config, self._backbone = _built(config)
+            if config.use_pretrained_backbone and not values_come_from_files():
+                load_timm_weights(
+                    self._backbone, str(config.backbone), channels=config.num_channels, owner=_owner(config)
+                )
             if config.freeze_batch_norm_2d:
                 self.freeze_batch_norm_2d()
 
@@ -97,6 +102,11 @@ class TimmBackbone(Backbone):
                 f"timm's {self.config.backbone} can not take pixel_values of the shape {tuple(pixels.shape)}: "
                 f"{reason(error)}."
             ) from error
+        if self.out_indices[-1] >= len(stages):
+            raise InputError(
+                f"this backbone was built up to {self.stage_names[len(stages) - 1]!r}, but is to give "
+                f"{self.out_features[-1]!r}. Build one with out_features={self.out_features}."
+            )
         if getattr(self._backbone, "output_fmt", "NCHW") == "NHWC":
             stages = [stage.permute(0, 3, 1, 2) for stage in stages]  # (batch, channels, height, width)
         kept = tuple(stages) if self.wants_hidden_states(output_hidden_states) else None
@@ -124,12 +134,17 @@ def _features(config: TimmBackboneConfig, stages: Sequence[int]) -> Any:
     """Let timm build a model up to the deepest of some stages."""
     return create_model(
         config.backbone,
-        owner=f"{type(config).__name__}.backbone",
+        owner=_owner(config),
         features_only=True,
         in_chans=config.num_channels,
         out_indices=tuple(stages),
         output_stride=config.output_stride,
     )
+
+
+def _owner(config: TimmBackboneConfig) -> str:
+    """Return the field that names timm's model, for messages."""
+    return f"{type(config).__name__}.backbone"
 
 
 def _give_out(network: Any, stages: list[int]) -> bool:
