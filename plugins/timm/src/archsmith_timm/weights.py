@@ -86,7 +86,9 @@ def _for_features(wanted: Iterable[str], state: dict[str, Tensor]) -> dict[str, 
     found = {}
     for name in wanted:
         inner = name.partition(".")[2]
-        tensor = next((names[key] for names, key in ((state, name), (joined, name), (state, inner)) if key in names), None)
+        tensor = next(
+            (names[key] for names, key in ((state, name), (joined, name), (state, inner)) if key in names), None
+        )
         if tensor is not None:
             found[name] = tensor
     return found
