@@ -299,6 +299,18 @@ def test_resnet_in_files(tmp_path):
         assert_same_output(there(pictures()), expected)
 
 
+@pytest.mark.parametrize("stages", [[2, 4], [1, 2, 3, 4]])
+def test_timm_as_the_backbone(stages, tmp_path):
+    backbone = {"model_type": "timm_backbone", "backbone": "resnet10t", "out_indices": stages}
+    pair = pair_of(backbone_config={**backbone, "use_pretrained_backbone": False}, decoder_config=DETR)
+    pair.theirs.save_pretrained(tmp_path)
+    here = archsmith.MaskFormerForInstanceSegmentation.from_pretrained(tmp_path)
+    with torch.no_grad():
+        expected = pair.theirs(pictures(), output_hidden_states=True)
+        assert_same_output(pair.ours(pictures(), output_hidden_states=True), expected)
+        assert_same_output(here(pictures(), output_hidden_states=True), expected)
+
+
 # ---- the backbone alone ---------------------------------------------------------------------------------------
 
 

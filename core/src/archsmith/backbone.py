@@ -69,14 +69,22 @@ class Backbone(PreTrainedModel):
 
     @property
     def out_features(self) -> list[str]:
-        """The names of the stages that give feature maps."""
+        """The names of the stages that give feature maps; assign others to change them."""
         return list(self.config.out_features or ())
+
+    @out_features.setter
+    def out_features(self, names: Sequence[str]) -> None:
+        self._adopt(self._changed_config(out_features=list(names)))
 
     @property
     def out_indices(self) -> list[int]:
-        """The places of these stages in `stage_names`, counted from the start."""
+        """The places of these stages in `stage_names`, counted from the start; assign others to change them."""
         names = self.stage_names
         return [names.index(name) for name in self.out_features]
+
+    @out_indices.setter
+    def out_indices(self, indices: Sequence[int]) -> None:
+        self._adopt(self._changed_config(out_indices=list(indices)))
 
     @property
     def channels(self) -> list[int]:

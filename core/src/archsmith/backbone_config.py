@@ -173,7 +173,9 @@ class BackboneHostConfig(PreTrainedConfig):
         inner = copy.deepcopy(backbone_config)
         if fetches:
             inner.update(use_pretrained_backbone=False)
-        source: dict[str, Any] = {"use_pretrained_backbone": self.use_pretrained_backbone or fetches}
+        source = self.backbone_source
+        if self.backbone is not None or fetches:
+            source = {"use_pretrained_backbone": self.use_pretrained_backbone or fetches}
         if self.backbone is not None:
             source |= {"backbone": self.backbone, "use_timm_backbone": self.use_timm_backbone}
             source |= {"backbone_kwargs": self.backbone_kwargs} if self.backbone_kwargs else {}

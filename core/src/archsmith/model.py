@@ -17,7 +17,13 @@ from archsmith.errors import (
     WeightsMismatch,
 )
 from archsmith.modeling.blank import TooLarge, without_values
-from archsmith.modeling.building import ModelType, foreign_modules, from_files, refuse_abstract
+from archsmith.modeling.building import (
+    ModelType,
+    foreign_modules,
+    from_files,
+    refuse_abstract,
+    values_come_from_files,
+)
 from archsmith.modeling.loading import announce, expected_tensors, load_tensors
 from archsmith.modeling.matching import LoadReport, Match, match_weights
 from archsmith.modeling.options import (
@@ -33,7 +39,7 @@ from archsmith.modeling.options import (
 from archsmith.modeling.shared import SharedWork
 from archsmith.weights import Weights, find_weights
 
-__all__ = ["PreTrainedModel", "foreign_modules"]
+__all__ = ["PreTrainedModel", "foreign_modules", "values_come_from_files"]
 
 
 #: While a model is built for weights, this many torch functions may be called, and that many more for each tensor.
@@ -61,6 +67,7 @@ class PreTrainedModel(SharedWork, metaclass=ModelType):
         tied_weights: Parameter → the parameter it is the same as, while ``config.tie_word_embeddings`` is true.
         ignored_keys: Patterns of keys in old files that nothing reads any more, as the base model names them.
         optional_keys: Patterns of parameters that a file may lack (then they are new) or hold in vain, likewise.
+        head_keys: Patterns of keys that belong to the head although they lie in the base model.
         load_report: What `from_pretrained` loaded, started anew, left over and ignored; None for a built model.
     """
 
@@ -72,6 +79,7 @@ class PreTrainedModel(SharedWork, metaclass=ModelType):
     tied_weights: ClassVar[Mapping[str, str]] = {}
     ignored_keys: ClassVar[tuple[str, ...]] = ()
     optional_keys: ClassVar[tuple[str, ...]] = ()
+    head_keys: tuple[str, ...] = ()
 
     load_report: LoadReport | None = None
 

@@ -1,11 +1,13 @@
 """Every backbone in MaskFormer: named or built apart, with and without its weights, and a saved host."""
 
 import json
+import shutil
 import socket
 import threading
 import warnings
 
 import pytest
+import safetensors.torch
 import torch
 from tests.core.test_hub import FIRST, Caller, Hub
 
@@ -16,10 +18,13 @@ from archsmith import (
     MaskFormerModel,
     ResNetBackbone,
     ResNetConfig,
+    TimmBackbone,
+    TimmBackboneConfig,
     ViTConfig,
 )
 from archsmith.errors import ConfigError, UnknownArchitecture
 from archsmith.registry import registry
+from archsmith_timm.library import import_timm
 
 SMALL = {
     "decoder_config": {"d_model": 16, "decoder_layers": 1, "decoder_attention_heads": 2, "num_queries": 5},
@@ -134,6 +139,7 @@ CHOSEN = {
         out_indices=[1, 3],
     ),
     "Swin": lambda: {"model_type": "swin", "embed_dim": 8, "depths": [1, 1], "num_heads": [1, 2], "window_size": 3},
+    "timm": lambda: TimmBackboneConfig("resnet10t", use_pretrained_backbone=False, out_indices=[1, 3]),
     "MaskFormer's Swin": lambda: {
         "model_type": "maskformer-swin", "embed_dim": 8, "depths": [1, 2, 1], "num_heads": [1, 2, 4],
         "out_features": ["stage1", "stage3"],
@@ -165,6 +171,13 @@ def test_the_guide(published):
     config = MaskFormerConfig(backbone_config=ResNetConfig())
     model = MaskFormerForInstanceSegmentation(config)
     assert backbone_of(model).channels == [2048]
+    config = MaskFormerConfig(backbone="resnet50", use_pretrained_backbone=False, use_timm_backbone=True)
+    model = MaskFormerForInstanceSegmentation(config)
+    assert type(backbone_of(model)) is TimmBackbone
+    backbone_config = TimmBackboneConfig("resnet50", use_pretrained_backbone=False)
+    backbone = TimmBackbone(config=backbone_config)
+    model = MaskFormerForInstanceSegmentation(MaskFormerConfig(backbone_config=backbone_config))
+    assert backbone_of(model).channels == backbone.channels == [2048]
 
 
 def test_a_strangers_backbone(site, tmp_path):
@@ -257,3 +270,37 @@ def test_a_backbone_from_the_hub_is_fetched_once(published, tmp_path):
         hub.shutdown()
         thread.join()
         hub.server_close()
+
+
+def test_timms_weights_come_from_the_cache_of_the_hub(tmp_path):
+    """As after a download: timm finds its weights without the network, and the saved host does not look for them."""
+    torch.manual_seed(2)
+    model = import_timm().create_model("resnet10t")
+    repository = tmp_path / "cache" / "hub" / "models--timm--resnet10t.c3_in1k"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text(FIRST)
+    (repository / "snapshots" / FIRST).mkdir(parents=True)
+    safetensors.torch.save_file(model.state_dict(), repository / "snapshots" / FIRST / "model.safetensors")
+    hub = Hub()
+    hub.server_close()  # nobody answers at its address
+    call = Caller(hub, tmp_path)
+    code = f"""
+        from archsmith import MaskFormerConfig, MaskFormerForInstanceSegmentation
+        options = {{"backbone": "resnet10t", "use_timm_backbone": True, **{SMALL!r}}}
+        for pretrained in (True, False):
+            model = MaskFormerForInstanceSegmentation(MaskFormerConfig(use_pretrained_backbone=pretrained, **options))
+            print(next(model.model.pixel_level_module.encoder.parameters()).abs().sum().item())
+            model.save_pretrained(f"host-{{pretrained}}")
+        """
+    loading = """
+        from archsmith import MaskFormerForInstanceSegmentation
+        for pretrained in (True, False):
+            model = MaskFormerForInstanceSegmentation.from_pretrained(f"host-{pretrained}")
+            print(next(model.model.pixel_level_module.encoder.parameters()).abs().sum().item())
+            print(model.config.backbone_source["use_pretrained_backbone"])
+        """
+    found, fresh = call(code)
+    assert float(found) == pytest.approx(next(model.parameters()).abs().sum().item(), rel=1e-4)
+    assert fresh != found
+    shutil.rmtree(tmp_path / "cache")
+    assert call(loading) == [found, "True", fresh, "False"]

@@ -83,6 +83,7 @@ def test_presets_have_the_published_shapes():
     ("values", "fault"),
     [
         ({"fpn_feature_size": 40}, "fpn_feature_size must be divisible by 32, but is 40"),
+        ({"num_labels": 0}, "id2label must hold at least one class, but is empty"),
         ({"mask_weight": -1}, "mask_weight must be a number of at least 0, but is -1"),
         (
             {"decoder_config": {"d_model": 18, "decoder_attention_heads": 3}},
@@ -117,6 +118,14 @@ def test_presets_have_the_published_shapes():
         (
             {"backbone_config": {"model_type": "swin", "mlp_ratio": 0}},
             "backbone_config.mlp_ratio is 0.0, too small for the width 96 of stage1",
+        ),
+        (
+            {"backbone_config": {"model_type": "swin", "window_size": 2**31 - 1}},
+            ("backbone_config.window_size is 2147483647, too large for a table of how its places lie to each other"),
+        ),
+        (
+            {"backbone_config": {"model_type": "swin", "depths": [1] * 40, "num_heads": [1] * 40}},
+            "backbone_config.embed_dim is 96, too large to be doubled for each of 40 stages",
         ),
         ({"mask_wieght": 1.0}, "'mask_wieght' is not a field of MaskFormerConfig. Did you mean 'mask_weight'?"),
     ],

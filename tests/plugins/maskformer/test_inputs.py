@@ -1,5 +1,7 @@
 """What a MaskFormer and its image processor can not take, and what Swin makes of pictures of another size."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,7 @@ from archsmith import (
     MaskFormerSwinConfig,
     MaskFormerSwinModel,
 )
-from archsmith.errors import ArchsmithError, InputError, OptionError
+from archsmith.errors import ArchsmithError, ConfigError, InputError, OptionError
 from archsmith_maskformer.segmentation import MaskFormerForInstanceSegmentationOutput
 
 PIXELS = torch.zeros(2, 3, 40, 32)
@@ -70,6 +72,29 @@ def test_what_the_model_can_not_take(model, wrong, message):
     with pytest.raises(InputError) as caught:
         model(**{"pixel_values": PIXELS, "mask_labels": MASKS, "class_labels": CLASSES, **wrong})
     assert str(caught.value).startswith(message)
+
+
+def test_a_model_is_built_from_its_configuration():
+    with pytest.raises(ConfigError) as caught:
+        MaskFormerForInstanceSegmentation("facebook/maskformer-swin-base-ade")
+    assert str(caught.value) == (
+        "MaskFormerForInstanceSegmentation is built from a MaskFormerConfig, but got str. To load a checkpoint use "
+        "MaskFormerForInstanceSegmentation.from_pretrained."
+    )
+
+
+def test_a_number_in_a_file_can_not_take_all_time(model, tmp_path):
+    model.save_pretrained(tmp_path)
+    path = tmp_path / "config.json"
+    whole = json.loads(path.read_text())
+    for part, change in (
+        ("backbone_config", {"depths": [2**31 - 1]}),
+        ("backbone_config", {"window_size": 2**31 - 1}),
+        ("decoder_config", {"decoder_layers": 2**31 - 1}),
+    ):
+        path.write_text(json.dumps({**whole, part: {**whole[part], **change}}))
+        with pytest.raises(ArchsmithError):
+            MaskFormerForInstanceSegmentation.from_pretrained(tmp_path)
 
 
 def test_labels_in_one_tensor(model):
@@ -172,6 +197,14 @@ SMALL = {"size": {"shortest_edge": 32, "longest_edge": 64}}
         ),
         (
             MAP,
+            {"instance_id_to_semantic_id": {0: "cat"}},
+            (
+                "instance_id_to_semantic_id must be a mapping from labels to numbers of classes, or one for each "
+                "picture, but is {0: 'cat'}."
+            ),
+        ),
+        (
+            MAP,
             {"instance_id_to_semantic_id": [{0: 1}, {0: 2}]},
             "instance_id_to_semantic_id must hold one entry for each of 1 pictures, but hold 2.",
         ),
@@ -252,6 +285,12 @@ def test_what_no_map_can_be_made_of(task, given, settings, message):
     assert str(caught.value).startswith(message)
 
 
+def test_classes_to_fuse_are_a_set():
+    with pytest.raises(OptionError) as caught:
+        MaskFormerImageProcessor().post_process_panoptic_segmentation(GIVEN, label_ids_to_fuse=3)
+    assert str(caught.value) == "label_ids_to_fuse must be a set of classes, but is 3."
+
+
 def test_two_forms_at_once_are_refused():
     with pytest.raises(OptionError) as caught:
         MaskFormerImageProcessor().post_process_instance_segmentation(
@@ -262,8 +301,8 @@ def test_two_forms_at_once_are_refused():
 
 def test_sizes_may_come_as_a_tensor():
     processor = MaskFormerImageProcessor()
-    found = processor.post_process_semantic_segmentation(GIVEN, torch.tensor([[7, 9]]))
-    assert found[0].shape == (7, 9)
+    for sizes in (torch.tensor([[7, 9]]), np.array([[7, 9]]), [torch.tensor([7, 9])], [(np.int64(7), 9)]):
+        assert processor.post_process_semantic_segmentation(GIVEN, sizes)[0].shape == (7, 9)
 
 
 def test_segments_beside_a_fused_class_keep_numbers_of_their_own():

@@ -21,6 +21,7 @@ class Expected:
         tensors: Parameter or buffer name → shape and class of type (``"float"``, ``"integer"``, …).
         base_prefix: The attribute that holds the model without its head.
         has_head: Whether the names carry that prefix.
+        head: Patterns of parameters that belong to the head although they lie in the base.
         tied: Name → the name of the tensor that it is the same as.
         ignored: Patterns of dead keys in files, named as the base model has them.
         optional: Patterns of parameters that a file may lack or have too many, likewise.
@@ -31,6 +32,7 @@ class Expected:
     tensors: Mapping[str, tuple[tuple[int, ...], str]]
     base_prefix: str
     has_head: bool
+    head: tuple[str, ...]
     tied: Mapping[str, str]
     ignored: tuple[str, ...]
     optional: tuple[str, ...]
@@ -151,6 +153,8 @@ class _Matcher:
 
     def _in_base(self, key: str) -> str | None:
         """Return a key of the files as the base model has it, or None if it belongs to a head."""
+        if _any(self.expected.head, key):
+            return None
         if not self.file_has_prefix:
             return key
         return key.removeprefix(self.prefix) if key.startswith(self.prefix) else None
@@ -160,7 +164,7 @@ class _Matcher:
             self.ignored.append(key)
         elif (
             _any(self.allow_unused, key)
-            or (base is None and not (self.same_class and self.expected.has_head))
+            or (base is None and not (self.same_class and (self.expected.has_head or self.expected.head)))
             or _any(self.expected.optional, key if base is None else base)
         ):
             self.unused.append(key)
@@ -186,6 +190,7 @@ class _Matcher:
         if any(twin in self.found for twin in twins):
             return
         base = name.removeprefix(self.prefix) if name.startswith(self.prefix) or not self.expected.has_head else None
+        base = None if _any(self.expected.head, name) else base
         owner = name.rpartition(".")[0]
         whole_head_is_new = (
             base is None and not self.same_class and not any(found.rpartition(".")[0] == owner for found in self.found)

@@ -118,5 +118,7 @@ class MaskFormerConfig(BackboneHostConfig):
     def rules(self) -> Iterator[str]:
         """Yield the broken rules between fields."""
         yield from super().rules()
+        if not self.num_labels:
+            yield "id2label must hold at least one class, but is empty"
         if self.fpn_feature_size % GROUPS:
             yield f"fpn_feature_size must be divisible by {GROUPS}, but is {self.fpn_feature_size}"

@@ -243,7 +243,7 @@ class MaskFormerImageProcessor(ImageProcessor):
         threshold: float = 0.5,
         mask_threshold: float = 0.5,
         overlap_mask_area_threshold: float = 0.8,
-        label_ids_to_fuse: Collection[int] | None = None,
+        label_ids_to_fuse: Any = None,
         target_sizes: Sequence[tuple[int, int]] | None = None,
     ) -> list[dict[str, Any]]:
         """Say to which segment each pixel belongs: things one by one, and what is no thing in one for each class.
@@ -253,7 +253,7 @@ class MaskFormerImageProcessor(ImageProcessor):
             threshold: The probability that the class of a query must exceed.
             mask_threshold: The least probability of a pixel that counts for the area of a query.
             overlap_mask_area_threshold: The share of that area that must be left after others took their pixels.
-            label_ids_to_fuse: Classes whose segments become one, as the sky.
+            label_ids_to_fuse: A set of classes whose segments become one, as the sky.
             target_sizes: Height and width of the result, for each picture; None: those of the predicted masks.
 
         Returns:
@@ -266,6 +266,8 @@ class MaskFormerImageProcessor(ImageProcessor):
         """
         from archsmith_maskformer.postprocessing import panoptic_maps
 
+        if isinstance(label_ids_to_fuse, str) or not isinstance(label_ids_to_fuse or (), Collection):
+            raise OptionError(f"label_ids_to_fuse must be a set of classes, but is {label_ids_to_fuse!r}.")
         _check_thresholds(
             threshold=threshold,
             mask_threshold=mask_threshold,

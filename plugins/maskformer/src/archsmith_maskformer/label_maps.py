@@ -60,9 +60,7 @@ def read_label_map(source: Any, index: int) -> Array:
     return labels.astype(np.int64)
 
 
-def masks_of(
-    labels: Array, index: int, *, classes: Mapping[int, int] | None, ignore: int | None, reduce: bool
-) -> tuple[Array, Array]:
+def masks_of(labels: Array, index: int, *, classes: Any, ignore: int | None, reduce: bool) -> tuple[Array, Array]:
     """Cut a map of labels into one mask for each label.
 
     Args:
@@ -85,8 +83,11 @@ def masks_of(
     masks = (labels == found[:, None, None]).astype(np.float32)
     if classes is None:
         return masks, found
-    if not isinstance(classes, Mapping):
-        raise InputError(f"instance_id_to_semantic_id must be a mapping, or one for each picture, but is {classes!r}.")
+    if not isinstance(classes, Mapping) or not all(hasattr(kind, "__index__") for kind in classes.values()):
+        raise InputError(
+            "instance_id_to_semantic_id must be a mapping from labels to numbers of classes, or one for each picture, "
+            f"but is {shown(classes)}."
+        )
     shift = int(reduce)
     absent = [int(label) + shift for label in found if int(label) + shift not in classes]
     if absent:

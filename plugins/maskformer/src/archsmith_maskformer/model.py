@@ -234,7 +234,7 @@ class MaskFormerPreTrainedModel(PreTrainedModel):
     config_class = MaskFormerConfig
     base_model_prefix = "model"
     main_input_name = "pixel_values"
-    ignored_keys: ClassVar[tuple[str, ...]] = ("*.relative_position_index", "criterion.empty_weight")
+    ignored_keys: ClassVar[tuple[str, ...]] = ("criterion.empty_weight",)
 
     def init_weights(self, module: nn.Module) -> None:
         """Initialise one module: convolutions of the pyramid and of the queries' input evenly (Glorot), without bias.
@@ -276,8 +276,9 @@ class MaskFormerModel(MaskFormerPreTrainedModel):
     """
 
     def __init__(self, config: MaskFormerConfig) -> None:
+        super().__init__(config)
         backbone = load_backbone(config, own={"swin": MaskFormerSwinBackbone})
-        super().__init__(config.holding(backbone.config))
+        self.config = config.holding(backbone.config)
         self.pixel_level_module = PixelLevelModule(backbone, backbone.channels, config)
         self.transformer_module = TransformerModule(backbone.channels[-1], config.decoder)
 

@@ -14,17 +14,25 @@ _SWINS: dict[str, dict[str, Any]] = {
 }
 _BASE = {"embed_dim": 128, "depths": [2, 2, 18, 2], "num_heads": [4, 8, 16, 32], "window_size": 12, "image_size": 384}
 _CLASSES = {"ade": 150, "coco": 133}
+_RESNET = {"model_type": "resnet", "out_features": ["stage1", "stage2", "stage3", "stage4"]}
 
 
 def _presets() -> dict[str, dict[str, Any]]:
-    """Return the published checkpoints: each Swin, trained on each set of pictures."""
-    return {
+    """Return the published checkpoints: each Swin, trained on each set of pictures; and two around a ResNet."""
+    swins = {
         f"facebook/maskformer-swin-{size}-{pictures}": {
             "backbone_config": {"model_type": "swin", "drop_path_rate": 0.3, **_BASE, **swin},
             "num_labels": classes,
         }
         for size, swin in _SWINS.items()
         for pictures, classes in _CLASSES.items()
+    }
+    return swins | {
+        "facebook/maskformer-resnet50-ade": {"backbone_config": _RESNET, "num_labels": 150},
+        "facebook/maskformer-resnet101-ade": {
+            "backbone_config": {**_RESNET, "depths": [3, 4, 23, 3]},
+            "num_labels": 150,
+        },
     }
 
 

@@ -16,7 +16,7 @@ from archsmith.errors import InputError
 
 __all__ = ["instance_maps", "panoptic_maps", "semantic_maps"]
 
-TargetSizes = Sequence[tuple[int, int]] | Tensor | None
+TargetSizes = Sequence[Any] | Tensor | None
 _PAIR = 2
 _DIGITS = 6  # of a score
 
@@ -171,7 +171,7 @@ def _checked(outputs: Any, target_sizes: TargetSizes) -> tuple[Tensor, Tensor, l
     batch = len(mask_logits)
     if target_sizes is None:
         return class_logits, mask_logits, [(mask_logits.shape[2], mask_logits.shape[3])] * batch
-    sizes = target_sizes.tolist() if isinstance(target_sizes, Tensor) else list(target_sizes)
+    sizes = [size.tolist() if hasattr(size, "tolist") else size for size in target_sizes]
     if len(sizes) != batch:
         raise InputError(f"target_sizes must hold a height and a width for each of {batch} pictures, but hold {sizes}.")
     for size in sizes:

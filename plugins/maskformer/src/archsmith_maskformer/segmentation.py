@@ -70,9 +70,9 @@ class MaskFormerForInstanceSegmentation(MaskFormerPreTrainedModel):
     """
 
     def __init__(self, config: MaskFormerConfig) -> None:
-        model = MaskFormerModel(config)
-        super().__init__(model.config)
-        self.model = model
+        super().__init__(config)
+        self.model = MaskFormerModel(config)
+        self.config = self.model.config
         width = config.decoder.d_model
         self.class_predictor = nn.Linear(width, config.num_labels + 1)
         self.mask_embedder = nn.Sequential(

@@ -9,6 +9,7 @@ from archsmith.config import Activation, NonNegative, Probability, Size, field
 __all__ = ["MaskFormerSwinConfig", "SwinConfig"]
 
 _STAGES_FOLLOW = ("out_features", "out_indices")
+_MOST = 2**31 - 1  # as every other size
 
 
 class MaskFormerSwinConfig(BackboneConfig):
@@ -97,6 +98,15 @@ class MaskFormerSwinConfig(BackboneConfig):
             yield f"image_size is {self.image_size}, but must hold a patch of patch_size {self.patch_size}"
         if len(self.num_heads) != len(self.depths):
             yield f"num_heads is {self.num_heads}, but must hold one number for each of depths {self.depths}"
+        else:
+            yield from self._size_faults()
+
+    def _size_faults(self) -> Iterator[str]:
+        """Say which sizes do not fit together, or are more than a tensor can have."""
+        if (2 * self.window_size - 1) ** 2 > _MOST:
+            yield f"window_size is {self.window_size}, too large for a table of how its places lie to each other"
+        if self.hidden_size > _MOST:
+            yield f"embed_dim is {self.embed_dim}, too large to be doubled for each of {len(self.depths)} stages"
             return
         for stage, (width, heads) in enumerate(zip(self.widths, self.num_heads, strict=True), start=1):
             if width % heads:

@@ -4,7 +4,6 @@ Source: Liu et al., "Swin Transformer: Hierarchical Vision Transformer using Shi
 section 3. Names of modules and parameters are those of the published MaskFormers.
 """
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -232,13 +231,20 @@ class PatchMerging(nn.Module):
 class Stage(nn.Module):
     """Blocks at one scale, every second one with shifted windows; and the way to the next scale."""
 
-    def __init__(self, config: MaskFormerSwinConfig, stage: int, drop_paths: Sequence[float]) -> None:
+    def __init__(self, config: MaskFormerSwinConfig, stage: int) -> None:
         super().__init__()
         self.window = config.window_size
         width, heads = config.widths[stage], config.num_heads[stage]
+        first, last = sum(config.depths[:stage]), max(1, sum(config.depths) - 1)  # of all blocks
         self.blocks = Stack(
-            Block(config, width=width, heads=heads, is_shifted=bool(place % 2), drop_path=drop_path)
-            for place, drop_path in enumerate(drop_paths)
+            Block(
+                config,
+                width=width,
+                heads=heads,
+                is_shifted=bool(place % 2),
+                drop_path=config.drop_path_rate * (first + place) / last,
+            )
+            for place in range(config.depths[stage])
         )
         self.downsample = PatchMerging(width) if stage + 1 < len(config.depths) else None
 
@@ -263,12 +269,7 @@ class Encoder(nn.Module):
 
     def __init__(self, config: MaskFormerSwinConfig) -> None:
         super().__init__()
-        blocks = sum(config.depths)
-        drop_paths = [config.drop_path_rate * block / max(1, blocks - 1) for block in range(blocks)]
-        starts = [sum(config.depths[:stage]) for stage in range(len(config.depths))]
-        self.layers = nn.ModuleList(
-            Stage(config, stage, drop_paths[start : start + config.depths[stage]]) for stage, start in enumerate(starts)
-        )
+        self.layers = nn.ModuleList(Stage(config, stage) for stage in range(len(config.depths)))
 
     def forward(self, hidden: Tensor, shape: Shape, *, eager: bool) -> Encoded:
         """Encode embedded patches, ``(batch, places, width)``, of the given rows and columns."""

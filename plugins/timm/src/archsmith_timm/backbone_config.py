@@ -1,0 +1,65 @@
+"""The configuration of a model of timm as a backbone. Free of timm and of torch."""
+
+import copy
+from collections.abc import Iterator, Sequence
+from typing import Any, Self
+
+from archsmith.backbone_config import BackboneConfig
+from archsmith.config import Size, field
+
+__all__ = ["TimmBackboneConfig"]
+
+
+class TimmBackboneConfig(BackboneConfig):
+    """The configuration of a backbone that timm builds.
+
+    Its stages are those of timm's ``feature_info``. They are known once a model is built: the configuration that the
+    model holds then names them, and has both ``out_features`` and ``out_indices``.
+
+    Example:
+        >>> from archsmith import TimmBackboneConfig
+        >>> config = TimmBackboneConfig("resnet18", out_indices=[1, -1])
+        >>> config.stage_names, config.out_features
+        (None, None)
+    """
+
+    model_type = "timm_backbone"
+    positional = ("backbone",)
+
+    backbone: str | None = field(None, doc="Name of timm's model, as resnet50, with or without the tag of its weights.")
+    num_channels: Size = field(3, doc="Channels of a picture.")
+    features_only: bool = field(default=True, doc="As other programs write it: a backbone gives features only.")
+    use_pretrained_backbone: bool = field(default=False, doc="Start a new model from timm's weights.")
+    freeze_batch_norm_2d: bool = field(default=False, doc="Batch normalisation is fixed: statistics and parameters.")
+    output_stride: Size | None = field(None, doc="Pixels that a place of the last map stands for; none: the model's.")
+
+    @property
+    def stage_names(self) -> list[str] | None:
+        """The names of all stages, finest first; None before a model is built."""
+        backbone, names = self.__dict__.get("_stages", (None, ()))
+        return list(names) if names and backbone == self.backbone else None
+
+    def with_stages(self, names: Sequence[str]) -> Self:
+        """Return a copy, for a model to hold, that knows the stages, and has ``out_features`` and ``out_indices``.
+
+        Raises:
+            ConfigError: There are no such stages.
+        """
+        known = copy.deepcopy(self)
+        known.__dict__["_stages"] = (self.backbone, tuple(names))
+        known.update()
+        return known
+
+    def derived(self) -> dict[str, Any]:
+        """Return ``out_indices``: the last stage where none is chosen."""
+        if self.out_indices is None and self.out_features is None:
+            self.__dict__["out_indices"] = [-1]
+        return {"out_indices": self.out_indices} | super().derived()
+
+    def rules(self) -> Iterator[str]:
+        """Yield the broken rules between fields."""
+        yield from super().rules()
+        if not self.features_only:
+            yield "features_only must be true. For scores use TimmWrapperForImageClassification"
+        if [] in (self.out_indices, self.out_features):
+            yield "out_indices and out_features must name at least one stage, but one is empty"
