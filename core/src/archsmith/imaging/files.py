@@ -5,7 +5,7 @@ import stat
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from archsmith.checkpoint import Checkpoint, local_path, mode_of, read_json
+from archsmith.checkpoint import CONFIG_FILE, Checkpoint, local_path, mode_of, read_json
 from archsmith.configuration.fields import shown
 from archsmith.errors import CheckpointCorrupt
 
@@ -43,13 +43,30 @@ def load_image_processor_file(id_or_path: str | os.PathLike[str], **hub_options:
 
 
 def find_image_processor(checkpoint: Checkpoint) -> tuple[dict[str, Any], str] | None:
-    """Return what a checkpoint says about its image processor, and in which file; None if it says nothing."""
+    """Return what a checkpoint says about its image processor, and in which file; None if it says nothing.
+
+    Where there is no file for it, that is config.json for architectures whose image processor reads it.
+    """
     for name in (PROCESSOR_FILE, IMAGE_PROCESSOR_FILE):
         path = checkpoint.find(name)
         values = {} if path is None else checkpoint.read_json(name)
         if path is not None and (name == IMAGE_PROCESSOR_FILE or _PART in values):
             return _part(values, str(path)), str(path)
-    return None
+    path = checkpoint.find(CONFIG_FILE)
+    values = {} if path is None else checkpoint.read_json(CONFIG_FILE)
+    return (values, str(path)) if _tells_all(values) else None
+
+
+def _tells_all(config: Mapping[str, Any]) -> bool:
+    """Return whether an architecture's image processor takes its settings from config.json, as timm's does."""
+    from archsmith.registry import registry
+
+    model_type = config.get("model_type")
+    if not isinstance(model_type, str) or model_type not in registry.names():
+        model_type = registry.identify(config) if config else None
+    if model_type is None or registry.get(model_type).image_processor is None:
+        return False
+    return not registry.load(model_type, _PART).needs_file
 
 
 def _part(values: dict[str, Any], source: str) -> dict[str, Any]:

@@ -26,6 +26,8 @@ class SavedImageProcessor:  # noqa: PLW1641  # no hash: settings can be changed
 
     Settings: ClassVar[type] = ImageSettings
     model_input_names: ClassVar[tuple[str, ...]] = ("pixel_values",)
+    #: Whether its settings are in a file of their own. One that also reads config.json says no; see its `from_dict`.
+    needs_file: ClassVar[bool] = True
 
     do_convert_rgb: bool = True
     do_resize: bool = False

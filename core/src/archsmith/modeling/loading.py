@@ -78,6 +78,7 @@ def load_tensors(
     _assign(model, state)
     if match.report.new:
         initialise(model, set(match.report.new), dtype=dtype or of_files, device=device)
+    _convert_others(model, state, dtype or of_files)
     model.tie_weights()
     _rebuild_buffers(model, device)
     if device.type != "cpu":
@@ -100,6 +101,19 @@ def _assign(model: "PreTrainedModel", state: dict[str, Tensor]) -> None:
             setattr(module, attribute, nn.Parameter(tensor, requires_grad=present.requires_grad))
         else:
             setattr(module, attribute, tensor)
+
+
+def _convert_others(model: "PreTrainedModel", state: dict[str, Tensor], dtype: torch.dtype) -> None:
+    """Give what another library has computed, and no file holds, the type of the weights that it goes with."""
+    for path, module in model.named_modules():
+        dot = f"{path}." if path else ""
+        parameters = dict(module.named_parameters(recurse=False))
+        for name, tensor in (parameters | dict(module.named_buffers(recurse=False))).items():
+            if dot + name in state or tensor.is_meta or not tensor.is_floating_point() or tensor.dtype == dtype:
+                continue
+            converted = tensor.detach().to(dtype)
+            is_parameter = name in parameters
+            setattr(module, name, nn.Parameter(converted, tensor.requires_grad) if is_parameter else converted)
 
 
 def initialise(

@@ -73,7 +73,7 @@ class TimmBackbone(Backbone):
         pixel_values: Tensor,
         *,
         output_hidden_states: bool | None = None,
-        output_attentions: bool | None = None,
+        output_attentions: bool | None = None,  # noqa: ARG002  # as every backbone takes it
         return_dict: bool | None = None,
     ) -> Any:
         """Return the feature maps of a batch of pictures.
@@ -81,18 +81,16 @@ class TimmBackbone(Backbone):
         Args:
             pixel_values: ``(batch, channels, height, width)`` float, of a size that timm's model takes.
             output_hidden_states: Return the output of every stage up to the deepest one that is chosen.
-            output_attentions: Must not be true: timm's models return no attention maps.
+            output_attentions: Without effect: timm's models return no attention maps.
             return_dict: Return an output object (True) or a tuple.
 
         Returns:
             `BackboneOutput`.
 
         Raises:
-            InputError: A shape or a type does not fit, or attention maps are asked for.
+            InputError: A shape or a type does not fit.
         """
         pixels = check_pixels(pixel_values, channels=self.config.num_channels).to(self.dtype)
-        if self.wants_attentions(output_attentions):
-            raise InputError("output_attentions must be false: timm's models return no attention maps.")
         try:
             stages = self._backbone(pixels)
         except torch.OutOfMemoryError:

@@ -25,6 +25,8 @@ class TimmBackboneConfig(BackboneConfig):
 
     model_type = "timm_backbone"
     positional = ("backbone",)
+    supersedes = {**BackboneConfig.supersedes, "backbone": ("stage_names",)}
+    computed = ()
 
     backbone: str | None = field(None, doc="Name of timm's model, as resnet50, with or without the tag of its weights.")
     num_channels: Size = field(3, doc="Channels of a picture.")
@@ -32,12 +34,7 @@ class TimmBackboneConfig(BackboneConfig):
     use_pretrained_backbone: bool = field(default=False, doc="Start a new model from timm's weights.")
     freeze_batch_norm_2d: bool = field(default=False, doc="Batch normalisation is fixed: statistics and parameters.")
     output_stride: Size | None = field(None, doc="Pixels that a place of the last map stands for; none: the model's.")
-
-    @property
-    def stage_names(self) -> list[str] | None:
-        """The names of all stages, finest first; None before a model is built."""
-        backbone, names = self.__dict__.get("_stages", (None, ()))
-        return list(names) if names and backbone == self.backbone else None
+    stage_names: list[str] | None = field(None, doc="Stages, as timm names them; none: no model was built yet.")  # type: ignore[assignment]
 
     def with_stages(self, names: Sequence[str]) -> Self:
         """Return a copy, for a model to hold, that knows the stages, and has ``out_features`` and ``out_indices``.
@@ -46,15 +43,18 @@ class TimmBackboneConfig(BackboneConfig):
             ConfigError: There are no such stages.
         """
         known = copy.deepcopy(self)
-        known.__dict__["_stages"] = (self.backbone, tuple(names))
-        known.update()
+        known.update(stage_names=list(names))
         return known
 
     def derived(self) -> dict[str, Any]:
-        """Return ``out_indices``: the last stage where none is chosen."""
-        if self.out_indices is None and self.out_features is None:
-            self.__dict__["out_indices"] = [-1]
-        return {"out_indices": self.out_indices} | super().derived()
+        """Return ``out_features`` and ``out_indices``, counted from the start where the stages are known."""
+        if not self.stage_names:
+            return {} if self.out_indices or self.out_features else {"out_indices": [-1]}
+        found, count = super().derived(), len(self.stage_names)
+        indices = found.get("out_indices", self.out_indices) or []
+        if all(-count <= index < count for index in indices):
+            found["out_indices"] = [index % count for index in indices]
+        return found
 
     def rules(self) -> Iterator[str]:
         """Yield the broken rules between fields."""

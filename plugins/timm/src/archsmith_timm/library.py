@@ -10,7 +10,7 @@ from torch import nn
 
 from archsmith.errors import ConfigError, MissingDependency, did_you_mean
 
-__all__ = ["create_model", "import_timm", "reason"]
+__all__ = ["create_model", "import_timm", "pretrained_cfg", "reason"]
 
 _lock = threading.Lock()
 _declared: list[torch.library.Library] = []  # torch forgets the operators with it
@@ -72,6 +72,14 @@ def create_model(name: str | None, *, owner: str, **arguments: Any) -> nn.Module
         asked = ", ".join(f"{key}={value!r}" for key, value in arguments.items() if value is not None)
         raise ConfigError(f"timm {timm.__version__} can not build {name!r} with {asked}: {reason(error)}.") from error
     return model
+
+
+def pretrained_cfg(name: str) -> dict[str, Any] | None:
+    """Return what timm knows of the weights of a model, or None if it knows no such model."""
+    timm = import_timm()
+    known = timm.models.get_pretrained_cfg(name) if timm.is_model(name) else None
+    found: dict[str, Any] | None = None if known is None else known.to_dict()
+    return found
 
 
 def reason(error: Exception) -> str:

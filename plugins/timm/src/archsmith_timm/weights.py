@@ -85,12 +85,8 @@ def _for_features(wanted: Iterable[str], state: dict[str, Tensor]) -> dict[str, 
     joined = {key.replace(".", "_", 1): tensor for key, tensor in state.items()}
     found = {}
     for name in wanted:
-        inner = name.partition(".")[2]
-        tensor = next(
-            (names[key] for names, key in ((state, name), (joined, name), (state, inner)) if key in names), None
-        )
-        if tensor is not None:
-            found[name] = tensor
+        places = ((state, name), (joined, name), (state, name.partition(".")[2]))
+        found |= next(({name: tensors[key]} for tensors, key in places if key in tensors), {})
     return found
 
 

@@ -53,35 +53,36 @@ class TimmWrapperPreTrainedModel(PreTrainedModel):
         """Return a key of timm's own files as this model has it."""
         return key if key.startswith(_PREFIX) else _PREFIX + key
 
-    def _features(
-        self, pixel_values: Tensor, output_hidden_states: bool | list[int] | None, output_attentions: bool | None
-    ) -> tuple[Tensor, tuple[Tensor, ...] | None]:
-        """Return timm's features before pooling, and those of its stages if they are asked for."""
-        pixels = check_pixels(pixel_values, channels=self._channels).to(self.dtype)
+    def _wanted(self, output_hidden_states: bool | list[int] | None) -> bool | list[int]:
+        """Return whether features of stages are asked for, or of which."""
+        return self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
+
+    def _checked(self, pixel_values: Tensor, output_attentions: bool | None) -> Tensor:
+        """Return the pixels that timm's model takes."""
         if self.wants_attentions(output_attentions):
             raise InputError("output_attentions must be false: timm's models return no attention maps.")
-        wanted = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
-        model: Any = self.timm_model
-        if wanted is False or wanted is None:
-            features: Tensor = self._called(model.forward_features, pixels)
-            return features, None
-        if not hasattr(model, "forward_intermediates"):
+        return check_pixels(pixel_values, channels=self._channels).to(self.dtype)
+
+    def _with_states(self, pixels: Tensor, wanted: bool | list[int]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Return timm's features before pooling, and those of its stages."""
+        if not hasattr(self.timm_model, "forward_intermediates"):
             raise InputError(f"output_hidden_states must be false: timm's {self.config.architecture} returns none.")
-        indices = {} if wanted is True else {"indices": list(wanted)}
-        features, states = self._called(model.forward_intermediates, pixels, **indices)
+        chosen: dict[str, Any] = {} if isinstance(wanted, bool) else {"indices": list(wanted)}
+        features, states = self._called("forward_intermediates", pixels, **chosen)
         return features, tuple(states)
 
-    def _called(self, compute: Any, pixels: Tensor, **options: Any) -> Any:
-        """Let timm compute, and say whose pictures it can not take."""
+    def _called(self, method: str, values: Tensor, **options: Any) -> Any:
+        """Let timm's model compute, and say which pictures it can not take."""
         try:
-            return compute(pixels, **options)
+            return getattr(self.timm_model, method)(values, **options)
         except torch.OutOfMemoryError:
             raise
         except (AssertionError, RuntimeError, ValueError) as error:
             asked = f" with {options}" if options else ""
+            of_shape = f" of the shape {tuple(values.shape)}" if isinstance(values, Tensor) else ""
             raise InputError(
-                f"timm's {self.config.architecture} can not take pixel_values of the shape {tuple(pixels.shape)}"
-                f"{asked}: {reason(error)}."
+                f"timm's {self.config.architecture} can not compute {method.strip('_')} of values{of_shape}{asked}: "
+                f"{reason(error)}."
             ) from error
 
 
@@ -121,10 +122,13 @@ class TimmWrapperModel(TimmWrapperPreTrainedModel):
         Raises:
             InputError: A shape or a type does not fit, or what is asked for does not exist.
         """
-        features, states = self._features(pixel_values, output_hidden_states, output_attentions)
-        model: Any = self.timm_model
+        pixels, states = self._checked(pixel_values, output_attentions), None
+        if wanted := self._wanted(output_hidden_states):
+            features, states = self._with_states(pixels, wanted)
+        else:
+            features = self._called("forward_features", pixels)
         pools = self.config.do_pooling if do_pooling is None else do_pooling
-        pooled = model.forward_head(features) if pools else None
+        pooled = self._called("forward_head", features) if pools else None
         return self.returned(BaseModelOutputWithPooling(features, pooled, states), return_dict)
 
 
@@ -166,9 +170,12 @@ class TimmWrapperForImageClassification(TimmWrapperPreTrainedModel):
         Raises:
             InputError: A shape, a type or a value does not fit, or what is asked for does not exist.
         """
-        features, states = self._features(pixel_values, output_hidden_states, output_attentions)
-        model: Any = self.timm_model
-        logits = model.forward_head(features)
+        pixels, states = self._checked(pixel_values, output_attentions), None
+        if wanted := self._wanted(output_hidden_states):
+            features, states = self._with_states(pixels, wanted)
+            logits = self._called("forward_head", features)
+        else:
+            logits = self._called("__call__", pixels)
         output = ImageClassifierOutput(
             loss=None if labels is None else classification_loss(logits, labels, self.config.problem_type),
             logits=logits,
