@@ -50,7 +50,7 @@ def blocks(page):
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
-    """A folder as the pages assume it: a masked-language model, a backbone under a published name, a vocabulary."""
+    """A folder as the pages assume it: a model of masked words and a backbone under published names, a vocabulary."""
     from archsmith import DistilBertConfig, DistilBertForMaskedLM, ResNetBackbone, ResNetConfig
 
     folder = tmp_path_factory.mktemp("docs")
