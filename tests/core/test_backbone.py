@@ -33,7 +33,7 @@ BACKBONE = """
 
     class StepsConfig(BackboneConfig):
         model_type = "steps"
-        widths: list[Size] = field([4, 6, 8], doc="Channels of each stage.")
+        widths: list[Size] = field(default=[4, 6, 8], doc="Channels of each stage.")
 
         @property
         def stage_names(self):
@@ -81,7 +81,7 @@ HOST = """
 
     class HostConfig(BackboneHostConfig):
         model_type = "host"
-        width: Size = field(5, doc="Channels.")
+        width: Size = field(default=5, doc="Channels.")
 
 
     class HostModel(PreTrainedModel):
@@ -172,7 +172,7 @@ def same_weights(backbone, folder):
 
 class Stages(BackboneConfig):
     model_type = "stages"
-    count: Size = field(4)
+    count: Size = field(default=4)
 
     @property
     def stage_names(self):
@@ -301,13 +301,13 @@ def test_auto_backbone_finds_the_class(plugins, weights):
 
 class Inner(PreTrainedConfig):
     model_type = "inner"
-    size: Size = field(3, doc="A size.")
+    size: Size = field(default=3, doc="A size.")
 
 
 class Outer(PreTrainedConfig):
     model_type = "outer"
-    own: Inner | None = field(None, doc="Of one class.")
-    any_kind: Inner | PreTrainedConfig | None = field(None, doc="Of any class.")
+    own: Inner | None = field(default=None, doc="Of one class.")
+    any_kind: Inner | PreTrainedConfig | None = field(default=None, doc="Of any class.")
 
 
 def test_a_mapping_becomes_a_configuration(plugins):

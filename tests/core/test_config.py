@@ -133,7 +133,7 @@ def test_arguments_have_names():
 
     class Named(PreTrainedConfig):
         positional = ("name",)
-        name: str = field("x")
+        name: str = field(default="x")
 
     assert Named("y").name == "y"
     with pytest.raises(OptionError, match="got name twice"):

@@ -40,8 +40,8 @@ class BackboneConfig(PreTrainedConfig):
     supersedes = {"out_features": ("out_indices",), "out_indices": ("out_features",)}
     computed: ClassVar[tuple[str, ...]] = ("stage_names",)
 
-    out_features: list[str] | None = field(None, doc="Stages that give feature maps, by name; none: the last.")
-    out_indices: list[int] | None = field(None, doc="Stages that give feature maps, by number; none: the last.")
+    out_features: list[str] | None = field(default=None, doc="Stages that give feature maps, by name; none: the last.")
+    out_indices: list[int] | None = field(default=None, doc="Stages that give feature maps, by number; none: the last.")
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], /, *, source: str = "", **overrides: Any) -> Self:
@@ -140,12 +140,12 @@ class BackboneHostConfig(PreTrainedConfig):
         ),
     }
 
-    backbone_config: PreTrainedConfig | None = field(None, doc="Configuration of the backbone.")
-    backbone: str | None = field(None, doc="Name of the backbone: folder, preset, hub id, or timm's name.")
+    backbone_config: PreTrainedConfig | None = field(default=None, doc="Configuration of the backbone.")
+    backbone: str | None = field(default=None, doc="Name of the backbone: folder, preset, hub id, or timm's name.")
     use_pretrained_backbone: bool = field(default=False, doc="Start from the weights under that name.")
     use_timm_backbone: bool = field(default=False, doc="The name is one of the library timm.")
-    backbone_kwargs: dict[str, Any] = field({}, doc="Fields of the named backbone's configuration to change.")
-    backbone_source: dict[str, Any] = field({}, doc="How the backbone was chosen; nothing reads it.")
+    backbone_kwargs: dict[str, Any] = field(default={}, doc="Fields of the named backbone's configuration to change.")
+    backbone_source: dict[str, Any] = field(default={}, doc="How the backbone was chosen; nothing reads it.")
 
     def rules(self) -> Iterator[str]:
         """Yield a sentence for each contradiction in the choice of a backbone."""

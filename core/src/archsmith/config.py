@@ -50,7 +50,7 @@ class PreTrainedConfig(CheckedFields):  # noqa: PLW1641  # no hash: a configurat
         >>> class ToyConfig(PreTrainedConfig):
         ...     model_type = "toy"
         ...     attribute_map = {"hidden_size": "dim"}
-        ...     dim: Size = field(8, doc="Width of the hidden states.")
+        ...     dim: Size = field(default=8, doc="Width of the hidden states.")
         >>> ToyConfig(hidden_size=4).dim
         4
         >>> print(ToyConfig())
@@ -77,20 +77,22 @@ class PreTrainedConfig(CheckedFields):  # noqa: PLW1641  # no hash: a configurat
 
     model_type: ClassVar[str] = ""
 
-    architectures: list[str] | None = field(None, doc="Model classes that the weights were saved from.")
-    dtype: DType | None = field(None, doc="Type of the saved weights.")
+    architectures: list[str] | None = field(default=None, doc="Model classes that the weights were saved from.")
+    dtype: DType | None = field(default=None, doc="Type of the saved weights.")
     id2label: dict[Count, str] = dataclasses.field(
         default_factory=_two_labels, metadata={"doc": "Class index to class name."}
     )
     label2id: dict[str, Count] = dataclasses.field(
         default_factory=lambda: {"LABEL_0": 0, "LABEL_1": 1}, metadata={"doc": "Class name to class index."}
     )
-    problem_type: ProblemType | None = field(None, doc="Loss of a classification head; none: decided by the labels.")
+    problem_type: ProblemType | None = field(
+        default=None, doc="Loss of a classification head; none: decided by the labels."
+    )
     output_hidden_states: bool = field(default=False, doc="Return the hidden states of every layer.")
     output_attentions: bool = field(default=False, doc="Return the attention maps of every layer.")
     return_dict: bool = field(default=True, doc="Return an output object rather than a tuple.")
     tie_word_embeddings: bool = field(default=True, doc="Input and output embeddings are one matrix.")
-    pruned_heads: dict[Count, list[Count]] = field({}, doc="Layer to the attention heads that were removed.")
+    pruned_heads: dict[Count, list[Count]] = field(default={}, doc="Layer to the attention heads that were removed.")
 
     def __init__(self, *args: Any, **values: Any) -> None:
         if len(args) > len(self.positional):

@@ -36,19 +36,19 @@ class DetrConfig(PreTrainedConfig):
         "num_hidden_layers": "encoder_layers",
     }
 
-    num_queries: Size = field(100, doc="Queries: the most segments that can be found in a picture.")
-    d_model: Size = field(256, doc="Width of the queries; must be divisible by 4.")
-    decoder_layers: Size = field(6, doc="Layers of the decoder.")
-    decoder_ffn_dim: Size = field(2048, doc="Width inside the feed-forward blocks.")
-    decoder_attention_heads: Size = field(8, doc="Attention heads in each layer; must divide d_model.")
-    encoder_layers: Size = field(6, doc="Layers of DETR's encoder, which MaskFormer does not have.")
-    encoder_attention_heads: Size = field(8, doc="Attention heads of DETR's encoder, likewise.")
-    encoder_ffn_dim: Size = field(2048, doc="Width inside the feed-forward blocks of DETR's encoder, likewise.")
-    activation_function: Activation = field("relu", doc="Activation function of the feed-forward blocks.")
-    dropout: Probability = field(0.1, doc="Dropout of what each block adds.")
-    attention_dropout: Probability = field(0.0, doc="Dropout of the attention probabilities.")
-    activation_dropout: Probability = field(0.0, doc="Dropout inside the feed-forward blocks.")
-    init_std: NonNegative = field(0.02, doc="Standard deviation of the initial weights.")
+    num_queries: Size = field(default=100, doc="Queries: the most segments that can be found in a picture.")
+    d_model: Size = field(default=256, doc="Width of the queries; must be divisible by 4.")
+    decoder_layers: Size = field(default=6, doc="Layers of the decoder.")
+    decoder_ffn_dim: Size = field(default=2048, doc="Width inside the feed-forward blocks.")
+    decoder_attention_heads: Size = field(default=8, doc="Attention heads in each layer; must divide d_model.")
+    encoder_layers: Size = field(default=6, doc="Layers of DETR's encoder, which MaskFormer does not have.")
+    encoder_attention_heads: Size = field(default=8, doc="Attention heads of DETR's encoder, likewise.")
+    encoder_ffn_dim: Size = field(default=2048, doc="Width inside the feed-forward blocks of DETR's encoder, likewise.")
+    activation_function: Activation = field(default="relu", doc="Activation function of the feed-forward blocks.")
+    dropout: Probability = field(default=0.1, doc="Dropout of what each block adds.")
+    attention_dropout: Probability = field(default=0.0, doc="Dropout of the attention probabilities.")
+    activation_dropout: Probability = field(default=0.0, doc="Dropout inside the feed-forward blocks.")
+    init_std: NonNegative = field(default=0.02, doc="Standard deviation of the initial weights.")
     auxiliary_loss: bool = field(default=False, doc="Normalise the queries after every layer, not the last alone.")
 
     def rules(self) -> Iterator[str]:
@@ -78,18 +78,22 @@ class MaskFormerConfig(BackboneHostConfig):
     attribute_map = {"hidden_size": "mask_feature_size"}
     computed = ("num_attention_heads", "num_hidden_layers")
 
-    backbone_config: SwinConfig | PreTrainedConfig | None = field(None, doc="Configuration of the backbone.")
-    decoder_config: DetrConfig | None = field(None, doc="Configuration of the transformer decoder; none: DETR's.")
-    fpn_feature_size: Size = field(256, doc="Channels of the pixel decoder; must be divisible by 32.")
-    mask_feature_size: Size = field(256, doc="Channels in which masks and pixels are compared.")
-    no_object_weight: NonNegative = field(0.1, doc="Weight of queries that match nothing, in the cross entropy.")
+    backbone_config: SwinConfig | PreTrainedConfig | None = field(default=None, doc="Configuration of the backbone.")
+    decoder_config: DetrConfig | None = field(
+        default=None, doc="Configuration of the transformer decoder; none: DETR's."
+    )
+    fpn_feature_size: Size = field(default=256, doc="Channels of the pixel decoder; must be divisible by 32.")
+    mask_feature_size: Size = field(default=256, doc="Channels in which masks and pixels are compared.")
+    no_object_weight: NonNegative = field(
+        default=0.1, doc="Weight of queries that match nothing, in the cross entropy."
+    )
     use_auxiliary_loss: bool = field(default=False, doc="Predict and learn after every layer, not the last alone.")
-    output_auxiliary_logits: bool | None = field(None, doc="Return the predictions after every layer.")
-    init_std: NonNegative = field(0.02, doc="Standard deviation of the initial weights.")
-    init_xavier_std: NonNegative = field(1.0, doc="Gain of the initial weights of pixel decoder and mask head.")
-    dice_weight: NonNegative = field(1.0, doc="Weight of the dice loss.")
-    cross_entropy_weight: NonNegative = field(1.0, doc="Weight of the cross entropy of the classes.")
-    mask_weight: NonNegative = field(20.0, doc="Weight of the focal loss of the masks.")
+    output_auxiliary_logits: bool | None = field(default=None, doc="Return the predictions after every layer.")
+    init_std: NonNegative = field(default=0.02, doc="Standard deviation of the initial weights.")
+    init_xavier_std: NonNegative = field(default=1.0, doc="Gain of the initial weights of pixel decoder and mask head.")
+    dice_weight: NonNegative = field(default=1.0, doc="Weight of the dice loss.")
+    cross_entropy_weight: NonNegative = field(default=1.0, doc="Weight of the cross entropy of the classes.")
+    mask_weight: NonNegative = field(default=20.0, doc="Weight of the focal loss of the masks.")
 
     @property
     def decoder(self) -> DetrConfig:

@@ -30,22 +30,26 @@ class MaskFormerSwinConfig(BackboneConfig):
     supersedes = {**BackboneConfig.supersedes, "depths": _STAGES_FOLLOW}
     computed = ("stage_names", "hidden_size", "num_layers")
 
-    image_size: Size | list[Size] = field(224, doc="Pixels of a picture: one number, or height and width.")
-    patch_size: Size | list[Size] = field(4, doc="Pixels of a patch: one number, or height and width.")
-    num_channels: Size = field(3, doc="Channels of a picture.")
-    embed_dim: Size = field(96, doc="Width of the first stage; each stage is twice as wide as the one before.")
-    depths: list[Size] = field([2, 2, 6, 2], doc="Blocks in each stage.")
-    num_heads: list[Size] = field([3, 6, 12, 24], doc="Attention heads of each stage; they must divide its width.")
-    window_size: Size = field(7, doc="Places, in each direction, that attend to each other.")
-    mlp_ratio: NonNegative = field(4.0, doc="Width inside the feed-forward blocks, in widths of their stage.")
+    image_size: Size | list[Size] = field(default=224, doc="Pixels of a picture: one number, or height and width.")
+    patch_size: Size | list[Size] = field(default=4, doc="Pixels of a patch: one number, or height and width.")
+    num_channels: Size = field(default=3, doc="Channels of a picture.")
+    embed_dim: Size = field(default=96, doc="Width of the first stage; each stage is twice as wide as the one before.")
+    depths: list[Size] = field(default=[2, 2, 6, 2], doc="Blocks in each stage.")
+    num_heads: list[Size] = field(
+        default=[3, 6, 12, 24], doc="Attention heads of each stage; they must divide its width."
+    )
+    window_size: Size = field(default=7, doc="Places, in each direction, that attend to each other.")
+    mlp_ratio: NonNegative = field(default=4.0, doc="Width inside the feed-forward blocks, in widths of their stage.")
     qkv_bias: bool = field(default=True, doc="Queries, keys and values have a bias.")
-    hidden_dropout_prob: Probability = field(0.0, doc="Dropout of embeddings and feed-forward blocks.")
-    attention_probs_dropout_prob: Probability = field(0.0, doc="Dropout of the attention probabilities.")
-    drop_path_rate: Probability = field(0.1, doc="How often the last block skips its attention; the first never does.")
-    hidden_act: Activation = field("gelu", doc="Activation function of the feed-forward blocks.")
+    hidden_dropout_prob: Probability = field(default=0.0, doc="Dropout of embeddings and feed-forward blocks.")
+    attention_probs_dropout_prob: Probability = field(default=0.0, doc="Dropout of the attention probabilities.")
+    drop_path_rate: Probability = field(
+        default=0.1, doc="How often the last block skips its attention; the first never does."
+    )
+    hidden_act: Activation = field(default="gelu", doc="Activation function of the feed-forward blocks.")
     use_absolute_embeddings: bool = field(default=False, doc="Add learned positions to the embedded patches.")
-    initializer_range: NonNegative = field(0.02, doc="Standard deviation of the initial weights.")
-    layer_norm_eps: NonNegative = field(1e-5, doc="Added to the variance in the normalisations of the blocks.")
+    initializer_range: NonNegative = field(default=0.02, doc="Standard deviation of the initial weights.")
+    layer_norm_eps: NonNegative = field(default=1e-5, doc="Added to the variance in the normalisations of the blocks.")
 
     @property
     def patch_shape(self) -> tuple[int, int]:

@@ -32,10 +32,14 @@ class TimmWrapperConfig(PreTrainedConfig):
     attribute_map = {"num_classes": "num_labels"}
     computed = ("num_classes", "label_names")
 
-    architecture: str = field("resnet50", doc="Name of timm's model.")
+    architecture: str = field(default="resnet50", doc="Name of timm's model.")
     do_pooling: bool = field(default=True, doc="The model without a head returns pooled features too.")
-    model_args: dict[str, Any] | None = field(None, doc="More arguments for timm's constructor, as {'in_chans': 1}.")
-    pretrained_cfg: dict[str, Any] | None = field(None, doc="What timm knows of the weights: input_size, mean, std, …")
+    model_args: dict[str, Any] | None = field(
+        default=None, doc="More arguments for timm's constructor, as {'in_chans': 1}."
+    )
+    pretrained_cfg: dict[str, Any] | None = field(
+        default=None, doc="What timm knows of the weights: input_size, mean, std, …"
+    )
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], /, *, source: str = "", **overrides: Any) -> Self:
