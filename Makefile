@@ -23,6 +23,7 @@ $(READY): constraints.txt pyproject.toml $(MEMBERS:%=%/pyproject.toml)
 demo: $(READY)
 	$(BIN)/archsmith list
 	$(BIN)/python demo/text.py
+	$(BIN)/python demo/vision.py
 	$(BIN)/python demo/audio.py
 
 test: $(READY)

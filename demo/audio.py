@@ -23,6 +23,7 @@ console = Console(highlight=False)
 def main() -> None:
     """Build, train, save, load, transcribe."""
     console.print(Rule("A speech model that learns"))
+    torch.set_num_threads(1)  # tensors this small are not worth the wait for another
     torch.manual_seed(0)
     random = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:

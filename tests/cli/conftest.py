@@ -24,9 +24,9 @@ TOY_CONFIG = """
 
         model_type = "toy"
         attribute_map = {"hidden_size": "dim"}
-        dim: Size = field(4, doc="Width of the hidden states.")
-        dropout: Probability = field(0.1, doc="Share of values that are dropped.")
-        name: str = field("a toy")
+        dim: Size = field(default=4, doc="Width of the hidden states.")
+        dropout: Probability = field(default=0.1, doc="Share of values that are dropped.")
+        name: str = field(default="a toy")
 """
 TOY_MODEL = """
     import torch

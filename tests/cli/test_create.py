@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from textwrap import dedent
 
 import pytest
@@ -178,6 +179,8 @@ def test_signal_leaves_nothing(toy, site, tmp_path, number, code):
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(site.root)},
+        # It may be ignored here, and would be there too.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     ) as creating:
         assert creating.stderr.readline() == "saving\n"
         creating.send_signal(number)

@@ -1,20 +1,24 @@
 """Backbones and hosts: the choice of stages, the ways to name a backbone, and what a host keeps of its choice."""
 
+import copy
 import json
 import socket
 
 import pytest
+import safetensors.torch
 import torch
 
 from archsmith import AutoBackbone, AutoConfig, AutoModel, BackboneConfig, BackboneHostConfig, PreTrainedConfig
 from archsmith.config import Size, field
 from archsmith.errors import (
+    ArchsmithWarning,
     CheckpointNotFound,
     ConfigError,
     OptionError,
     PluginBroken,
     UnknownArchitecture,
     UnknownTask,
+    WeightsMismatch,
 )
 from archsmith.registry import registry
 
@@ -29,7 +33,7 @@ BACKBONE = """
 
     class StepsConfig(BackboneConfig):
         model_type = "steps"
-        widths: list[Size] = field([4, 6, 8], doc="Channels of each stage.")
+        widths: list[Size] = field(default=[4, 6, 8], doc="Channels of each stage.")
 
         @property
         def stage_names(self):
@@ -42,6 +46,8 @@ BACKBONE = """
 
     class StepsBackbone(Backbone):
         config_class = StepsConfig
+        ignored_keys = ("layers.*.old",)
+        optional_keys = ("layers.*.bias",)
 
         def __init__(self, config):
             super().__init__(config)
@@ -75,7 +81,7 @@ HOST = """
 
     class HostConfig(BackboneHostConfig):
         model_type = "host"
-        width: Size = field(5, doc="Channels.")
+        width: Size = field(default=5, doc="Channels.")
 
 
     class HostModel(PreTrainedModel):
@@ -166,7 +172,7 @@ def same_weights(backbone, folder):
 
 class Stages(BackboneConfig):
     model_type = "stages"
-    count: Size = field(4)
+    count: Size = field(default=4)
 
     @property
     def stage_names(self):
@@ -311,13 +317,13 @@ def test_auto_backbone_finds_the_class(plugins, weights):
 
 class Inner(PreTrainedConfig):
     model_type = "inner"
-    size: Size = field(3, doc="A size.")
+    size: Size = field(default=3, doc="A size.")
 
 
 class Outer(PreTrainedConfig):
     model_type = "outer"
-    own: Inner | None = field(None, doc="Of one class.")
-    any_kind: Inner | PreTrainedConfig | None = field(None, doc="Of any class.")
+    own: Inner | None = field(default=None, doc="Of one class.")
+    any_kind: Inner | PreTrainedConfig | None = field(default=None, doc="Of any class.")
 
 
 def test_a_mapping_becomes_a_configuration(plugins):
@@ -410,6 +416,32 @@ def test_a_configuration_that_was_built_apart(plugins, tmp_path, offline):
     pixels = torch.randn(1, 3, 16, 16)
     for one, other in zip(model.eval()(pixels).hidden_states, again(pixels).hidden_states, strict=True):
         assert torch.equal(one, other)
+
+
+def test_a_host_that_is_built_again_keeps_where_its_backbone_came_from(plugins):
+    inner = AutoConfig.for_model("steps")
+    source = {"backbone": "steps/small", "use_pretrained_backbone": True}
+    held = host_config(backbone_config=inner, backbone_source=source).holding(copy.deepcopy(inner))
+    assert held.backbone_source == source
+
+
+def test_keys_that_a_backbone_declares_count_inside_a_host(plugins, tmp_path):
+    model = built(host_config(backbone_config=AutoConfig.for_model("steps", out_indices=[0, 2])))
+    model.save_pretrained(tmp_path)
+    file = tmp_path / "model.safetensors"
+    with safetensors.safe_open(file, "pt") as opened:
+        tensors, metadata = {name: opened.get_tensor(name) for name in opened.keys()}, opened.metadata()  # noqa: SIM118
+    tensors["backbone.layers.1.old"] = torch.zeros(2)
+    del tensors["backbone.layers.1.bias"]
+    safetensors.torch.save_file(tensors, file, metadata)
+    with pytest.warns(ArchsmithWarning, match=r"start from random values: backbone\.layers\.1\.bias\."):
+        report = AutoModel.from_pretrained(tmp_path).load_report
+    assert report.ignored == ("backbone.layers.1.old",)
+    assert report.new == ("backbone.layers.1.bias",)
+    tensors["necks.0.old"] = tensors.pop("backbone.layers.1.old")
+    safetensors.torch.save_file(tensors, file, metadata)
+    with pytest.raises(WeightsMismatch, match=r"'necks\.0\.old' is in the files, but the model has no place for it"):
+        AutoModel.from_pretrained(tmp_path)
 
 
 def test_a_local_folder_with_and_without_its_weights(plugins, weights, offline):

@@ -77,7 +77,7 @@ def test_all_faults_in_one_error():
         Wav2Vec2FeatureExtractor(smpling_rate=1, padding_value="0", padding_side="up", feature_size=2)
     assert str(error.value) == (
         "Wav2Vec2FeatureExtractor:\n"
-        "  - 'smpling_rate' is no setting. Did you mean 'sampling_rate'?\n"
+        "  - 'smpling_rate' is no setting of Wav2Vec2FeatureExtractor. Did you mean 'sampling_rate'?\n"
         "  - padding_value must be a number, but is '0'\n"
         "  - padding_side must be one of 'right', 'left', but is 'up'."
     )
@@ -91,7 +91,7 @@ def test_all_faults_in_one_error():
         ({"sampling_rate": 16000.5}, "sampling_rate must be an integer from 1 to 2147483647, but is 16000.5"),
         ({"padding_value": float("nan")}, "padding_value must be finite, but is nan"),
         ({"do_normalize": 1}, "do_normalize must be true or false, but is 1"),
-        ({"num_labels": 2}, "'num_labels' is no setting"),
+        ({"num_labels": 2}, "'num_labels' is no setting of Wav2Vec2FeatureExtractor"),
     ],
 )
 def test_settings_that_are_refused(wrong, message, tmp_path):
@@ -127,7 +127,7 @@ def test_files(tmp_path):
     assert written["mystery"] == [1]
     assert written["archsmith"]["plugin"] == "archsmith-wav2vec2"
     assert Wav2Vec2FeatureExtractor.from_pretrained(path) == extractor
-    with pytest.raises(OptionError, match=r"'smpling_rate' is no setting\. Did you mean"):
+    with pytest.raises(OptionError, match=r"'smpling_rate' is no setting of Wav2Vec2FeatureExtractor\. Did you mean"):
         Wav2Vec2FeatureExtractor.from_pretrained(path, smpling_rate=1)
     with pytest.raises(OptionError, match="trust_remote_code is refused"):
         AutoFeatureExtractor.from_pretrained(tmp_path, trust_remote_code=True)

@@ -176,6 +176,9 @@ def test_loading_and_what_is_kept(hub, call):
     index = call.cache.joinpath(f"hub/models--toys--small/.no_exist/{FIRST}/model.safetensors.index.json")
     index.unlink()  # a cache that another program filled does not know what the repository lacks
     assert call("options = {}" + textwrap.dedent(load), HF_HUB_OFFLINE="1") == found
+    hub.status = 500
+    assert call("options = {}" + textwrap.dedent(load)) == found  # weights in one file need no index
+    hub.status = None
 
 
 def test_all_files_come_from_one_commit(hub, call):

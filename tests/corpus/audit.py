@@ -26,8 +26,10 @@ COMPILERS = (collections.__file__, dataclasses.__file__)
 #: Modules that checkpoints of the corpus name, and that nothing else needs: Python's own, and one beside the files.
 NAMED = ("antigravity", "this", "turtledemo", "evil_module")
 
+#: Looking at the memory of a tensor (``ctypes.cdata``) is allowed: the check for NaN does it.
 FORBIDDEN = (
-    "ctypes.", "ftplib.", "http.", "pty.", "smtplib.", "socket.", "ssl.", "subprocess.", "telnetlib.", "urllib.",
+    "ctypes.call", "ctypes.dlopen", "ctypes.dlsym", "ctypes.seh", "ctypes.set", "ctypes.string", "ctypes.wstring",
+    "ftplib.", "http.", "pty.", "smtplib.", "socket.", "ssl.", "subprocess.", "telnetlib.", "urllib.",
     "webbrowser.", "os.chmod", "os.exec", "os.fork", "os.forkpty", "os.link", "os.mkdir", "os.posix_spawn", "os.putenv",
     "os.remove", "os.rename", "os.rmdir", "os.spawn", "os.startfile", "os.symlink", "os.system", "os.truncate",
     "pickle.find_class", "shutil.", "code.__new__", "tempfile.",

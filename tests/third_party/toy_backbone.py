@@ -10,7 +10,7 @@ CONFIG = """
     class PyramidConfig(BackboneConfig):
         model_type = "pyramid"
         supersedes = {**BackboneConfig.supersedes, "widths": ()}
-        widths: list[Size] = field([4, 6, 8], doc="Channels of each stage.")
+        widths: list[Size] = field(default=[4, 6, 8], doc="Channels of each stage.")
 
         @property
         def stage_names(self):
@@ -61,7 +61,7 @@ HOST = """
 
     class MosaicConfig(BackboneHostConfig):
         model_type = "mosaic"
-        width: Size = field(5, doc="Channels of every map.")
+        width: Size = field(default=5, doc="Channels of every map.")
 
 
     class MosaicModel(PreTrainedModel):

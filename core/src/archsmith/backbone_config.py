@@ -40,8 +40,8 @@ class BackboneConfig(PreTrainedConfig):
     supersedes = {"out_features": ("out_indices",), "out_indices": ("out_features",)}
     computed: ClassVar[tuple[str, ...]] = ("stage_names",)
 
-    out_features: list[str] | None = field(None, doc="Stages that give feature maps, by name; none: the last.")
-    out_indices: list[int] | None = field(None, doc="Stages that give feature maps, by number; none: the last.")
+    out_features: list[str] | None = field(default=None, doc="Stages that give feature maps, by name; none: the last.")
+    out_indices: list[int] | None = field(default=None, doc="Stages that give feature maps, by number; none: the last.")
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], /, *, source: str = "", **overrides: Any) -> Self:
@@ -125,15 +125,27 @@ class BackboneHostConfig(PreTrainedConfig):
     Either ``backbone_config``, a configuration that was built apart; or ``backbone``, a name: a local folder, the id of
     a preset (random weights alone), a hub id, or with ``use_timm_backbone`` a name of the library timm. A name touches
     no file and no network before a model is built. The model's own configuration then holds the backbone's in full, so
-    a saved model never asks for its backbone again; where it came from is kept in ``backbone_source``.
+    a saved model never asks for its backbone again; where it came from is kept in ``backbone_source``. A new choice
+    takes the place of the old one.
     """
 
-    backbone_config: PreTrainedConfig | None = field(None, doc="Configuration of the backbone.")
-    backbone: str | None = field(None, doc="Name of the backbone: folder, preset, hub id, or timm's name.")
+    supersedes = {
+        "backbone": ("backbone_config", "backbone_source"),
+        "backbone_config": (
+            "backbone",
+            "use_pretrained_backbone",
+            "use_timm_backbone",
+            "backbone_kwargs",
+            "backbone_source",
+        ),
+    }
+
+    backbone_config: PreTrainedConfig | None = field(default=None, doc="Configuration of the backbone.")
+    backbone: str | None = field(default=None, doc="Name of the backbone: folder, preset, hub id, or timm's name.")
     use_pretrained_backbone: bool = field(default=False, doc="Start from the weights under that name.")
     use_timm_backbone: bool = field(default=False, doc="The name is one of the library timm.")
-    backbone_kwargs: dict[str, Any] = field({}, doc="Fields of the named backbone's configuration to change.")
-    backbone_source: dict[str, Any] = field({}, doc="How the backbone was chosen; nothing reads it.")
+    backbone_kwargs: dict[str, Any] = field(default={}, doc="Fields of the named backbone's configuration to change.")
+    backbone_source: dict[str, Any] = field(default={}, doc="How the backbone was chosen; nothing reads it.")
 
     def rules(self) -> Iterator[str]:
         """Yield a sentence for each contradiction in the choice of a backbone."""
@@ -161,7 +173,7 @@ class BackboneHostConfig(PreTrainedConfig):
         inner = copy.deepcopy(backbone_config)
         if fetches:
             inner.update(use_pretrained_backbone=False)
-        source = copy.deepcopy(self.backbone_source)
+        source = self.backbone_source
         if self.backbone is not None or fetches:
             source = {"use_pretrained_backbone": self.use_pretrained_backbone or fetches}
         if self.backbone is not None:

@@ -4,12 +4,12 @@ import copy
 import dataclasses
 import inspect
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Self
 
 from archsmith.checkpoint import CONFIG_FILE, encode_json, load_config_file, local_path, refuse_remote_code
 from archsmith.commit import save_folder, write_file
-from archsmith.configuration.checked import CheckedConfig
+from archsmith.configuration.checked import CheckedFields
 from archsmith.configuration.fields import (
     Activation,
     Count,
@@ -23,6 +23,7 @@ from archsmith.configuration.fields import (
     field,
     to_json,
 )
+from archsmith.configuration.labels import LABEL_FIELDS, labels_in_step
 from archsmith.configuration.names import field_names
 from archsmith.configuration.schema import json_schema
 from archsmith.errors import ConfigError, OptionError
@@ -37,7 +38,7 @@ def _two_labels() -> dict[int, str]:
     return {0: "LABEL_0", 1: "LABEL_1"}
 
 
-class PreTrainedConfig(CheckedConfig):  # noqa: PLW1641  # no hash: a configuration can be changed
+class PreTrainedConfig(CheckedFields):  # noqa: PLW1641  # no hash: a configuration can be changed
     """What every configuration is: fields with types, defaults and rules, read from and written to config.json.
 
     A subclass declares its fields; it becomes a dataclass by itself. Arguments are keyword-only (apart from those that
@@ -49,7 +50,7 @@ class PreTrainedConfig(CheckedConfig):  # noqa: PLW1641  # no hash: a configurat
         >>> class ToyConfig(PreTrainedConfig):
         ...     model_type = "toy"
         ...     attribute_map = {"hidden_size": "dim"}
-        ...     dim: Size = field(8, doc="Width of the hidden states.")
+        ...     dim: Size = field(default=8, doc="Width of the hidden states.")
         >>> ToyConfig(hidden_size=4).dim
         4
         >>> print(ToyConfig())
@@ -76,20 +77,22 @@ class PreTrainedConfig(CheckedConfig):  # noqa: PLW1641  # no hash: a configurat
 
     model_type: ClassVar[str] = ""
 
-    architectures: list[str] | None = field(None, doc="Model classes that the weights were saved from.")
-    dtype: DType | None = field(None, doc="Type of the saved weights.")
+    architectures: list[str] | None = field(default=None, doc="Model classes that the weights were saved from.")
+    dtype: DType | None = field(default=None, doc="Type of the saved weights.")
     id2label: dict[Count, str] = dataclasses.field(
         default_factory=_two_labels, metadata={"doc": "Class index to class name."}
     )
     label2id: dict[str, Count] = dataclasses.field(
         default_factory=lambda: {"LABEL_0": 0, "LABEL_1": 1}, metadata={"doc": "Class name to class index."}
     )
-    problem_type: ProblemType | None = field(None, doc="Loss of a classification head; none: decided by the labels.")
+    problem_type: ProblemType | None = field(
+        default=None, doc="Loss of a classification head; none: decided by the labels."
+    )
     output_hidden_states: bool = field(default=False, doc="Return the hidden states of every layer.")
     output_attentions: bool = field(default=False, doc="Return the attention maps of every layer.")
     return_dict: bool = field(default=True, doc="Return an output object rather than a tuple.")
     tie_word_embeddings: bool = field(default=True, doc="Input and output embeddings are one matrix.")
-    pruned_heads: dict[Count, list[Count]] = field({}, doc="Layer to the attention heads that were removed.")
+    pruned_heads: dict[Count, list[Count]] = field(default={}, doc="Layer to the attention heads that were removed.")
 
     def __init__(self, *args: Any, **values: Any) -> None:
         if len(args) > len(self.positional):
@@ -213,6 +216,28 @@ class PreTrainedConfig(CheckedConfig):  # noqa: PLW1641  # no hash: a configurat
         docs = {name: names.doc(name) for name in names.fields}
         return json_schema(cls.__name__, cls.model_type, hints=names.hints, defaults=defaults, docs=docs)
 
+    # ---- checking -------------------------------------------------------------------------------------------
+
+    def rules(self) -> Iterator[str]:
+        """Yield one sentence for each rule between fields that is broken. Override it and yield from ``super()``."""
+        for label, index in self.label2id.items():
+            if self.id2label.get(index) != label:
+                yield f"label2id says {label!r} is class {index}, but id2label says {self.id2label.get(index)!r}"
+                return
+
+    def in_step(self, known: dict[str, Any], replaced: dict[str, Any], faults: list[str]) -> dict[str, Any]:
+        """Return ``id2label`` and ``label2id`` for what is given of them and of ``num_labels``."""
+        hints = field_names(type(self)).hints
+        labels = labels_in_step({}, _pop_labels(known), hints, faults)
+        return labels | labels_in_step(labels, _pop_labels(replaced), hints, faults)
+
+    @property
+    def num_labels(self) -> int:
+        """The number of classes: the length of ``id2label``. Assigning it gives the classes generic names."""
+        return len(self.id2label)
+
+    # ---- internals ------------------------------------------------------------------------------------------
+
     def _file_dict(self, nested: Callable[["PreTrainedConfig"], Any]) -> dict[str, Any]:
         """Return what config.json holds: the class's own fields, and of the common ones those that differ."""
         common = field_names(PreTrainedConfig).fields.keys() - inspect.get_annotations(type(self)).keys()
@@ -231,6 +256,16 @@ class PreTrainedConfig(CheckedConfig):  # noqa: PLW1641  # no hash: a configurat
         model_type = {"model_type": self.model_type} if self.model_type else {}
         return copy.deepcopy(self.extra) | values | model_type
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        names, faults = field_names(type(self)), list[str]()
+        if names.own(name) not in LABEL_FIELDS:
+            super().__setattr__(name, value)
+        elif value is None:
+            self._raise([f"{name} must be given, but is None"])
+        else:
+            self.__dict__.update(labels_in_step(self.__dict__, {names.own(name): value}, names.hints, faults))
+            self._raise(faults)
+
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and self.to_dict() == other.to_dict()
 
@@ -244,3 +279,7 @@ class PreTrainedConfig(CheckedConfig):  # noqa: PLW1641  # no hash: a configurat
 def _plain_file_dict(config: PreTrainedConfig) -> dict[str, Any]:
     """Return what config.json holds, without who wrote it."""
     return config._file_dict(_plain_file_dict)  # noqa: SLF001  # its own kind
+
+
+def _pop_labels(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: values.pop(name) for name in LABEL_FIELDS if name in values}

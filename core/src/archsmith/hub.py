@@ -79,10 +79,13 @@ def _cache_dir(checkpoint: "Checkpoint") -> str | None:
 def _not_cached(checkpoint: "Checkpoint", name: str, error: Exception) -> None:
     """Say that a file is not in the cache. Return only if it is optional as far as the cache tells.
 
-    That is so if the repository is known not to have it; or if other files of the same state are there and the hub is
-    not to be asked: whoever filled the cache then took what there was.
+    That is so if the repository is known not to have it; if other files of the same state are there and the hub is not
+    to be asked: whoever filled the cache then took what there was; or if it is the index of weights that are there in
+    one file.
     """
     from huggingface_hub import try_to_load_from_cache
+
+    from archsmith.weights import INDEX_FILE, WEIGHTS_FILE
 
     def cached(file: str) -> object:
         path = f"{checkpoint.subfolder}/{file}" if checkpoint.subfolder else file
@@ -93,6 +96,8 @@ def _not_cached(checkpoint: "Checkpoint", name: str, error: Exception) -> None:
     offline = is_offline(checkpoint)
     known_absent = cached(name) is not None
     if known_absent or (offline and name != CONFIG_FILE and isinstance(cached(CONFIG_FILE), str)):
+        return
+    if name == INDEX_FILE and isinstance(cached(WEIGHTS_FILE), str):
         return
     cause = error.__cause__ or error
     why = "local_files_only is set" if checkpoint.local_files_only else "HF_HUB_OFFLINE is set" if offline else ""

@@ -70,7 +70,7 @@ def test_json():
 
 
 def test_a_mutable_default_is_copied():
-    made = field([1], doc="x")
+    made = field(default=[1], doc="x")
     assert made.default_factory() == [1]
     assert made.default_factory() is not made.default_factory()
     assert made.metadata["doc"] == "x"

@@ -259,14 +259,14 @@ def test_a_parameter_that_nothing_initialises(folder):
 
 class InnerConfig(PreTrainedConfig):
     model_type = "inner"
-    width: Size = field(4)
-    initializer_range: float = field(0.5)
+    width: Size = field(default=4)
+    initializer_range: float = field(default=0.5)
 
 
 class OuterConfig(PreTrainedConfig):
     model_type = "outer"
-    width: Size = field(4)
-    inner_width: Size = field(64)
+    width: Size = field(default=4)
+    inner_width: Size = field(default=64)
 
 
 class Positions(nn.Module):

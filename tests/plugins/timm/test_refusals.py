@@ -327,5 +327,5 @@ def test_a_small_file_can_not_take_all_memory_or_time(tmp_path, values):
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config | {"model_args": values}))
     refused = (WeightsMismatch, ConfigError)  # the second one where the system itself has too little memory
-    with pytest.raises(refused, match="a model of far more parameters than the 80 tensors of|allocate memory"):
+    with pytest.raises(refused, match=r"a model of far more parameters than the 80 tensors of|allocate memory"):
         TimmWrapperForImageClassification.from_pretrained(tmp_path)

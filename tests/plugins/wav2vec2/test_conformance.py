@@ -3,8 +3,7 @@ import json
 import pytest
 import torch
 
-from archsmith.preprocessing.testing import FeatureExtractorConformance, ProcessorConformance
-from archsmith.testing import ArchitectureConformance
+from archsmith.testing import ArchitectureConformance, FeatureExtractorConformance, ProcessorConformance
 from archsmith_wav2vec2 import Wav2Vec2CTCTokenizer, Wav2Vec2FeatureExtractor, Wav2Vec2Processor
 
 

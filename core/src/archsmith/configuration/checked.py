@@ -1,4 +1,4 @@
-"""The half of a configuration that checks: every value is held against its type, all faults come in one error."""
+"""Classes of typed fields: every value is held against its type, and all faults come in one error."""
 
 import copy
 import dataclasses
@@ -8,25 +8,28 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, dataclass_transform
 
 from archsmith.configuration.fields import convert_json, field
-from archsmith.configuration.labels import LABEL_FIELDS, labels_in_step
 from archsmith.configuration.names import field_names
-from archsmith.errors import ArchsmithWarning, ConfigError, OptionError
+from archsmith.errors import ArchsmithError, ArchsmithWarning, ConfigError, OptionError
 
-__all__ = ["CheckedConfig"]
+__all__ = ["CheckedFields"]
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(field, dataclasses.field))
 @dataclasses.dataclass(init=False, repr=False, eq=False)
-class CheckedConfig:
-    """Typed fields with defaults and rules, checked when they are set. `archsmith.config.PreTrainedConfig` is for use.
+class CheckedFields:
+    """Fields with types, defaults and rules, checked when they are set; what configurations and settings are made of.
+
+    A subclass declares its fields; it becomes a dataclass by itself.
 
     Attributes:
+        no_field: How a message says that a name is none of the fields, in front of the name of the class.
         attribute_map: Other name → field.
         positional: The fields that arguments without a name are for.
         supersedes: Field → fields that no longer hold when it is given anew, because they follow from it.
         computed: Properties that a file holds too: left out when it is read, because they follow from the fields.
     """
 
+    no_field: ClassVar[str] = "is not a field of"
     attribute_map: ClassVar[Mapping[str, str]] = {}
     positional: ClassVar[tuple[str, ...]] = ()
     supersedes: ClassVar[Mapping[str, tuple[str, ...]]] = {}
@@ -42,7 +45,7 @@ class CheckedConfig:
 
     @property
     def extra(self) -> dict[str, Any]:
-        """Keys of the config.json it came from that this class does not know: never read, but written back."""
+        """Keys of the file it came from that this class does not know: never read, but written back."""
         return self.__dict__.setdefault("_extra", {})  # type: ignore[no-any-return]
 
     # ---- changing -------------------------------------------------------------------------------------------
@@ -62,10 +65,7 @@ class CheckedConfig:
 
     def rules(self) -> Iterator[str]:
         """Yield one sentence for each rule between fields that is broken. Override it and yield from ``super()``."""
-        for label, index in self.label2id.items():
-            if self.id2label.get(index) != label:
-                yield f"label2id says {label!r} is class {index}, but id2label says {self.id2label.get(index)!r}"
-                return
+        yield from ()
 
     def check(self) -> None:
         """Check every field and every rule.
@@ -83,10 +83,19 @@ class CheckedConfig:
         """Return fields that follow from others, with their values. Override it; it is asked before the rules."""
         return {}
 
-    @property
-    def num_labels(self) -> int:
-        """The number of classes: the length of ``id2label``. Assigning it gives the classes generic names."""
-        return len(self.id2label)
+    def in_step(self, known: dict[str, Any], replaced: dict[str, Any], faults: list[str]) -> dict[str, Any]:  # noqa: ARG002
+        """Take out of the given values those that only mean something together, and return what they come to.
+
+        Args:
+            known: The values that were given.
+            replaced: The values that go over them.
+            faults: Gets one sentence for each thing that is wrong.
+        """
+        return {}
+
+    def error_for(self, source: str) -> type[ArchsmithError]:  # noqa: ARG002
+        """Return the class of the error for faults in values that come from a file (``source``), or from the caller."""
+        return ConfigError
 
     # ---- internals ------------------------------------------------------------------------------------------
 
@@ -108,14 +117,13 @@ class CheckedConfig:
         elif unknown := {name: value for name, value in unknown.items() if name not in self.computed}:
             self.extra.update(_checked_extra(unknown, faults))
             for name, hint in names.near_misses(unknown, known):
-                message = f"{source or 'config.json'}: {name!r} is not a field of {type(self).__name__}"
+                message = f"{source or 'config.json'}: {name!r} {self._no_field()}"
                 warnings.warn(f"{message} and has no effect.{hint}", ArchsmithWarning, stacklevel=2)
-        faults += [f"{name!r} is not a field of {type(self).__name__}.{names.hint(name)}" for name in wrong]
-        labels = labels_in_step({}, _pop_labels(known), names.hints, faults)
-        labels |= labels_in_step(labels, _pop_labels(replaced), names.hints, faults)
+        faults += [f"{name!r} {self._no_field()}.{names.hint(name)}" for name in wrong]
+        together = self.in_step(known, replaced, faults)
         for follower in [other for name in replaced for other in self.supersedes.get(name, ())]:
             known.pop(follower, None)
-        known |= replaced | labels
+        known |= replaced | together
         for name in names.fields:
             value = known[name] if name in known else names.default(name)
             if value is dataclasses.MISSING:
@@ -143,7 +151,10 @@ class CheckedConfig:
             where = f"{source}: {type(self).__name__}" if source else type(self).__name__
             text = f" {listed[0]}" if len(listed) == 1 else "".join(f"\n  - {fault}" for fault in listed)
             end = "" if text.endswith("?") else "."
-            raise ConfigError(f"{where}:{text}{end}", faults=listed, source=source)
+            raise self.error_for(source)(f"{where}:{text}{end}", faults=listed, source=source)
+
+    def _no_field(self) -> str:
+        return f"{self.no_field} {type(self).__name__}"
 
     def _differing(self) -> list[str]:
         names = field_names(type(self))
@@ -153,28 +164,19 @@ class CheckedConfig:
         names = field_names(type(self))
         if name in names.others:
             return getattr(self, names.own(name))
-        raise AttributeError(f"{type(self).__name__} has no field {name!r}.{names.hint(name)}", name=name, obj=self)
+        raise AttributeError(f"{name!r} {self._no_field()}.{names.hint(name)}", name=name, obj=self)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        names, faults = field_names(type(self)), list[str]()
+        names = field_names(type(self))
         own = names.own(name)
-        if own in LABEL_FIELDS and value is not None:
-            self.__dict__.update(labels_in_step(self.__dict__, {own: value}, names.hints, faults))
-        elif own in names.fields:
-            converted, faults = names.convert(own, value)
-            if not faults and own in self.supersedes:
-                self.update(**{own: converted})
-            elif not faults:
-                self.__dict__[own] = converted
-        elif own == "num_labels":
-            faults = ["num_labels must be an integer, but is None"]
-        else:
-            faults = [f"{name!r} is not a field of {type(self).__name__}.{names.hint(name)}"]
+        if own not in names.fields:
+            self._raise([f"{name!r} {self._no_field()}.{names.hint(name)}"])
+        converted, faults = names.convert(own, value)
         self._raise(faults)
-
-
-def _pop_labels(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: values.pop(name) for name in LABEL_FIELDS if name in values}
+        if own in self.supersedes:
+            self.update(**{own: converted})
+        else:
+            self.__dict__[own] = converted
 
 
 def _checked_extra(unknown: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:

@@ -51,8 +51,8 @@ Activation = Literal[
 ]  # fmt: skip
 
 
-def field(default: Any = dataclasses.MISSING, *, doc: str = "") -> Any:
-    """Declare a configuration field with its default and what it means.
+def field(*, default: Any = dataclasses.MISSING, doc: str = "") -> Any:
+    """Declare a configuration field with its default and what it means; by keyword, as type checkers read it.
 
     Args:
         default: The default; a list or dictionary is copied for each configuration. Leave it out for a field that

@@ -31,7 +31,9 @@ class FieldNames:
         hints = get_type_hints(cls, include_extras=True)
         self.fields = {declared.name: declared for declared in dataclasses.fields(cls) if declared.init}
         self.hints = {name: hints[name] for name in self.fields}
-        self.others: dict[str, str] = _OLD_NAMES | dict(cls.attribute_map)
+        old = {name: own for name, own in _OLD_NAMES.items() if own in self.fields}
+        self.others: dict[str, str] = old | dict(cls.attribute_map)
+        self._counts = ("num_labels",) if "id2label" in self.fields else ()  # given like a field, but none
         self.nested = frozenset(name for name, hint in self.hints.items() if nested_kinds(hint))
         self._class = cls.__name__
 
@@ -60,7 +62,7 @@ class FieldNames:
         """Return ``" Did you mean 'x'?"`` for a name that is no field, or an empty string."""
         if name.startswith("_"):
             return ""  # no field is called so, and Python itself asks for such names often
-        return did_you_mean(name, [*self.fields, *self.others, "num_labels"])
+        return did_you_mean(name, [*self.fields, *self.others, *self._counts])
 
     def split(self, values: Mapping[str, Any], faults: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the values by field name, and apart from them those that are no fields of this class."""
@@ -72,7 +74,7 @@ class FieldNames:
                 faults.append(f"a field's name must be a string, but is {shown(name)}")
                 continue
             own = self.own(name)
-            if own not in self.fields and own != "num_labels":
+            if own not in self.fields and own not in self._counts:
                 unknown[name] = value
             elif own in known and not _equal(known[own], value):
                 faults.append(

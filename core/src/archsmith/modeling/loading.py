@@ -28,10 +28,21 @@ def expected_tensors(model: "PreTrainedModel") -> Expected:
         has_head=model.base_model is not model,
         head=model.head_keys,
         tied=model.tied_names(),
-        ignored=model.ignored_keys,
-        optional=model.optional_keys,
+        ignored=_with_inner(model, "ignored_keys"),
+        optional=_with_inner(model, "optional_keys"),
         rename=model.rename_key,
     )
+
+
+def _with_inner(model: "PreTrainedModel", declared: str) -> tuple[str, ...]:
+    """Return patterns of keys that a model declares, and below their places those of the models that it holds."""
+    from archsmith.model import PreTrainedModel
+
+    patterns: list[str] = list(getattr(model, declared))
+    for path, module in model.base_model.named_modules():
+        if path and isinstance(module, PreTrainedModel) and module.base_model is module:
+            patterns += [f"{path}.{pattern}" for pattern in getattr(module, declared)]
+    return tuple(patterns)
 
 
 def load_tensors(

@@ -2,25 +2,17 @@
 
 import abc
 import copy
-import dataclasses
-import inspect
 import os
 import stat
-import warnings
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, ClassVar, Self, dataclass_transform
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 from archsmith.checkpoint import Checkpoint, encode_json, local_path, mode_of, read_json, refuse_remote_code
 from archsmith.commit import save_folder, write_file
-from archsmith.configuration.fields import convert, convert_json, field, shown, to_json
+from archsmith.configuration.checked import CheckedFields
+from archsmith.configuration.fields import shown, to_json
 from archsmith.configuration.names import field_names
-from archsmith.errors import (
-    ArchsmithWarning,
-    CheckpointCorrupt,
-    CheckpointNotFound,
-    OptionError,
-    did_you_mean,
-)
+from archsmith.errors import ArchsmithError, CheckpointCorrupt, CheckpointNotFound, OptionError
 
 __all__ = ["PREPROCESSOR_FILE", "PROCESSOR_FILE", "DeclaredSettings"]
 
@@ -28,39 +20,20 @@ PREPROCESSOR_FILE = "preprocessor_config.json"
 PROCESSOR_FILE = "processor_config.json"
 
 
-@dataclass_transform(kw_only_default=True, field_specifiers=(field, dataclasses.field))
-@dataclasses.dataclass(init=False, repr=False, eq=False)
-class DeclaredSettings(abc.ABC):  # noqa: PLW1641  # no hash: settings can be changed
+class DeclaredSettings(CheckedFields, abc.ABC):  # noqa: PLW1641  # no hash: settings can be changed
     """A preprocessing object that is its settings: fields with types, defaults and rules, kept in a JSON file.
-
-    A subclass declares its fields; it becomes a dataclass by itself. Every value is checked, when the object is built
-    and when a setting is assigned, and all faults come in one error.
 
     Attributes:
         type_key: The key under which the file names the class.
         nested_keys: The keys under which processor_config.json may hold the settings; the first one is written.
     """
 
+    no_field = "is no setting of"
     type_key: ClassVar[str]
     nested_keys: ClassVar[tuple[str, ...]]
-    attribute_map: ClassVar[Mapping[str, str]] = {}
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        typed = inspect.get_annotations(cls)
-        for declared in dataclasses.fields(cls):  # those of the classes above
-            if declared.name in vars(cls) and declared.name not in typed:
-                name = f"{cls.__name__}.{declared.name}"
-                raise OptionError(f"{name} has a new default, but no type: it would be ignored.")
-        dataclasses.dataclass(init=False, repr=False, eq=False)(cls)
 
     def __init__(self, **values: Any) -> None:
-        self._fill(values)
-
-    @property
-    def extra(self) -> dict[str, Any]:
-        """Keys of the file it came from that this class does not know: never read, but written back."""
-        return self.__dict__.setdefault("_extra", {})  # type: ignore[no-any-return]
+        self._fill(values, unknown_allowed=False)
 
     # ---- files ----------------------------------------------------------------------------------------------
 
@@ -179,7 +152,9 @@ class DeclaredSettings(abc.ABC):  # noqa: PLW1641  # no hash: settings can be ch
             )
         values.pop("archsmith", None)
         new = cls.__new__(cls)
-        new._fill(values, overrides, source=source, from_file=True)  # noqa: SLF001  # its own kind
+        new._fill(values, unknown_allowed=True, source=source or PREPROCESSOR_FILE)  # noqa: SLF001  # its own kind
+        if overrides:
+            new.update(**overrides)
         return new
 
     def to_dict(self) -> dict[str, Any]:
@@ -213,63 +188,9 @@ class DeclaredSettings(abc.ABC):  # noqa: PLW1641  # no hash: settings can be ch
         write_file(path, content)
         return (str(path),)
 
-    # ---- checking -------------------------------------------------------------------------------------------
-
-    def rules(self) -> Iterator[str]:
-        """Yield one sentence for each rule between settings that is broken. Here: there are none."""
-        yield from ()
-
-    def check(self) -> None:
-        """Check every setting and every rule. Raises `OptionError`, which names every fault."""
-        faults: list[str] = []
-        for name, hint in field_names(type(self)).hints.items():
-            faults += convert(name, getattr(self, name), hint)[1]
-        self._raise(faults or self.rules())
-
-    def _fill(
-        self,
-        values: Mapping[str, Any],
-        overrides: Mapping[str, Any] | None = None,
-        *,
-        source: str = "",
-        from_file: bool = False,
-    ) -> None:
-        """Set every field, or raise one error with all faults."""
-        names, faults = field_names(type(self)), list[str]()
-        known, unknown = names.split(values, faults)
-        replaced = self._checked_overrides(overrides or {})
-        wrong: dict[str, Any] = {}
-        if from_file:
-            for name, value in unknown.items():
-                self.extra[name], fault = convert_json(name, value)
-                faults += fault
-            for name, hint in names.near_misses(unknown, known):
-                message = f"{source or PREPROCESSOR_FILE}: {name!r} is no setting of {type(self).__name__}"
-                warnings.warn(f"{message} and has no effect.{hint}", ArchsmithWarning, stacklevel=2)
-        else:
-            wrong = unknown
-        wrong |= {name: value for name, value in known.items() if name not in names.hints}
-        faults += [f"{name!r} is no setting.{did_you_mean(str(name), names.hints)}" for name in wrong]
-        known |= replaced
-        for name, hint in names.hints.items():
-            value = known[name] if name in known else names.default(name)
-            converted, fault = convert(name, value, hint)
-            faults += fault
-            object.__setattr__(self, name, converted)
-        self._raise(faults or self.rules(), source)
-
-    def _checked_overrides(self, overrides: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what a caller gave in place of the file's values. Raises `OptionError`, with every fault."""
-        names, faults = field_names(type(self)), list[str]()
-        clean: dict[str, Any] = {}
-        for name, value in overrides.items():
-            if name in names.hints:
-                clean[name], fault = convert(name, value, names.hints[name])
-                faults += fault
-            else:
-                faults.append(f"{name!r} is no setting.{did_you_mean(name, names.hints)}")
-        self._raise(faults)
-        return clean
+    def error_for(self, source: str) -> type[ArchsmithError]:
+        """Return the class of the error for faults: a file is damaged, an argument is wrong."""
+        return CheckpointCorrupt if source else OptionError
 
     @classmethod
     def _is_called(cls, name: object) -> bool:
@@ -280,30 +201,6 @@ class DeclaredSettings(abc.ABC):  # noqa: PLW1641  # no hash: settings can be ch
             return True
         owner = registry.provider(cls)
         return owner is not None and registry.get(owner.model_type).aliases.get(str(name)) == cls.__name__
-
-    def _unknown(self, name: str) -> str:
-        hint = did_you_mean(name, field_names(type(self)).hints)
-        return f"{name!r} is no setting of {type(self).__name__}.{hint}"
-
-    def _raise(self, faults: Iterable[str], source: str = "") -> None:
-        listed = tuple(fault.rstrip(".") for fault in faults)
-        if listed:
-            where = f"{source}: {type(self).__name__}" if source else type(self).__name__
-            text = f" {listed[0]}" if len(listed) == 1 else "".join(f"\n  - {fault}" for fault in listed)
-            kind = CheckpointCorrupt if source else OptionError
-            raise kind(f"{where}:{text}{'' if text.endswith('?') else '.'}", faults=listed)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        names = field_names(type(self))
-        if name not in names.hints:
-            raise OptionError(self._unknown(name))
-        converted, faults = convert(name, value, names.hints[name])
-        self._raise(faults)
-        object.__setattr__(self, name, converted)
-
-    def __getattr__(self, name: str) -> Any:
-        hint = "" if name.startswith("_") else did_you_mean(name, field_names(type(self)).hints)
-        raise AttributeError(f"{type(self).__name__} has no setting {name!r}.{hint}", name=name, obj=self)
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and self.to_dict() == other.to_dict()

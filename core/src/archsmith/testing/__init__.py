@@ -10,8 +10,11 @@ A plugin's whole conformance test is::
         tiny = {"hidden_size": 16, "num_hidden_layers": 2}
 
 The methods are plain asserts; any runner that collects ``test_*`` methods runs them. Each says why it is there.
+`FeatureExtractorConformance` and `ProcessorConformance` do the same for these parts, as
+`archsmith.testing.preprocessing` shows.
 """
 
 from archsmith.testing.architecture import ArchitectureConformance
+from archsmith.testing.preprocessing import FeatureExtractorConformance, ProcessorConformance
 
-__all__ = ["ArchitectureConformance"]
+__all__ = ["ArchitectureConformance", "FeatureExtractorConformance", "ProcessorConformance"]

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_leaves
 
 import archsmith
 from archsmith.auto import AutoConfig, AutoImageProcessor
@@ -176,7 +177,7 @@ class ArchitectureConformance(ChangeChecks, CalculationChecks, BackboneChecks):
         for model in self.built():
             cls = type(model)
             output = model(**self.inputs(model))
-            tensors = [each for value in output.values() for each in (value if isinstance(value, tuple) else (value,))]
+            tensors = [each for each in tree_leaves(output) if isinstance(each, Tensor)]
             losses = [tensor.float().square().sum() for tensor in tensors if tensor.requires_grad]
             torch.autograd.backward(losses)
             first = next(model.base_model.parameters())

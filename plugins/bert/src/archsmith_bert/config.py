@@ -20,26 +20,32 @@ class BertConfig(PreTrainedConfig):
 
     model_type = "bert"
 
-    vocab_size: Size = field(30522, doc="Tokens in the vocabulary.")
-    hidden_size: Size = field(768, doc="Width of the hidden states.")
-    num_hidden_layers: Size = field(12, doc="Transformer layers.")
-    num_attention_heads: Size = field(12, doc="Attention heads in each layer; must divide hidden_size.")
-    intermediate_size: Size = field(3072, doc="Width inside the feed-forward blocks.")
-    hidden_act: Activation = field("gelu", doc="Activation function of the feed-forward blocks.")
-    hidden_dropout_prob: Probability = field(0.1, doc="Dropout of embeddings, attention and feed-forward outputs.")
-    attention_probs_dropout_prob: Probability = field(0.1, doc="Dropout of the attention probabilities.")
-    max_position_embeddings: Size = field(512, doc="The most tokens in one sequence.")
-    type_vocab_size: Size = field(2, doc="Token types: the texts of a pair that can be told apart.")
-    initializer_range: NonNegative = field(0.02, doc="Standard deviation of the initial weights.")
-    layer_norm_eps: NonNegative = field(1e-12, doc="Added to the variance in the normalisation layers.")
-    pad_token_id: TokenId | None = field(0, doc="Token that fills up a batch.")
-    position_embedding_type: Literal["absolute"] = field("absolute", doc="Positions are learned, one for each place.")
+    vocab_size: Size = field(default=30522, doc="Tokens in the vocabulary.")
+    hidden_size: Size = field(default=768, doc="Width of the hidden states.")
+    num_hidden_layers: Size = field(default=12, doc="Transformer layers.")
+    num_attention_heads: Size = field(default=12, doc="Attention heads in each layer; must divide hidden_size.")
+    intermediate_size: Size = field(default=3072, doc="Width inside the feed-forward blocks.")
+    hidden_act: Activation = field(default="gelu", doc="Activation function of the feed-forward blocks.")
+    hidden_dropout_prob: Probability = field(
+        default=0.1, doc="Dropout of embeddings, attention and feed-forward outputs."
+    )
+    attention_probs_dropout_prob: Probability = field(default=0.1, doc="Dropout of the attention probabilities.")
+    max_position_embeddings: Size = field(default=512, doc="The most tokens in one sequence.")
+    type_vocab_size: Size = field(default=2, doc="Token types: the texts of a pair that can be told apart.")
+    initializer_range: NonNegative = field(default=0.02, doc="Standard deviation of the initial weights.")
+    layer_norm_eps: NonNegative = field(default=1e-12, doc="Added to the variance in the normalisation layers.")
+    pad_token_id: TokenId | None = field(default=0, doc="Token that fills up a batch.")
+    position_embedding_type: Literal["absolute"] = field(
+        default="absolute", doc="Positions are learned, one for each place."
+    )
     use_cache: bool = field(default=True, doc="Kept for other readers of the file; this model has no cache.")
-    classifier_dropout: Probability | None = field(None, doc="Dropout before a head; none: hidden_dropout_prob.")
+    classifier_dropout: Probability | None = field(
+        default=None, doc="Dropout before a head; none: hidden_dropout_prob."
+    )
     is_decoder: bool = field(default=False, doc="Each token attends to itself and to those before it only.")
     add_cross_attention: bool = field(default=False, doc="Attend to an encoder; not supported, so always false.")
-    bos_token_id: TokenId | None = field(None, doc="Token that begins a sequence.")
-    eos_token_id: TokenId | list[TokenId] | None = field(None, doc="Token that ends a sequence.")
+    bos_token_id: TokenId | None = field(default=None, doc="Token that begins a sequence.")
+    eos_token_id: TokenId | list[TokenId] | None = field(default=None, doc="Token that ends a sequence.")
     tie_word_embeddings: bool = field(default=True, doc="The output layer is the transposed input embedding.")
 
     def rules(self) -> Iterator[str]:

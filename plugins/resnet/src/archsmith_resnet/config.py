@@ -28,14 +28,14 @@ class ResNetConfig(BackboneConfig):
     # From both follow the stages, and one without the other breaks a rule.
     supersedes = {**BackboneConfig.supersedes, "depths": (), "hidden_sizes": ()}
 
-    num_channels: Size = field(3, doc="Channels of a picture.")
-    embedding_size: Size = field(64, doc="Channels of the stem.")
-    hidden_sizes: list[Size] = field([256, 512, 1024, 2048], doc="Channels of each stage.")
-    depths: list[Size] = field([3, 4, 6, 3], doc="Layers of each stage.")
+    num_channels: Size = field(default=3, doc="Channels of a picture.")
+    embedding_size: Size = field(default=64, doc="Channels of the stem.")
+    hidden_sizes: list[Size] = field(default=[256, 512, 1024, 2048], doc="Channels of each stage.")
+    depths: list[Size] = field(default=[3, 4, 6, 3], doc="Layers of each stage.")
     layer_type: Literal["basic", "bottleneck"] = field(
-        "bottleneck", doc="Layers of two 3 x 3 convolutions, or of one between two 1 x 1 ones."
+        default="bottleneck", doc="Layers of two 3 x 3 convolutions, or of one between two 1 x 1 ones."
     )
-    hidden_act: Activation = field("relu", doc="Activation function of the stem, and behind each layer.")
+    hidden_act: Activation = field(default="relu", doc="Activation function of the stem, and behind each layer.")
     downsample_in_first_stage: bool = field(default=False, doc="The first stage halves the picture too.")
     downsample_in_bottleneck: bool = field(
         default=False, doc="A bottleneck layer halves the picture in its first convolution rather than its second."

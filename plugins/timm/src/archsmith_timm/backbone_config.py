@@ -28,13 +28,17 @@ class TimmBackboneConfig(BackboneConfig):
     supersedes = {**BackboneConfig.supersedes, "backbone": ("stage_names",)}
     computed = ()
 
-    backbone: str | None = field(None, doc="Name of timm's model, as resnet50, with or without the tag of its weights.")
-    num_channels: Size = field(3, doc="Channels of a picture.")
+    backbone: str | None = field(
+        default=None, doc="Name of timm's model, as resnet50, with or without the tag of its weights."
+    )
+    num_channels: Size = field(default=3, doc="Channels of a picture.")
     features_only: bool = field(default=True, doc="As other programs write it: a backbone gives features only.")
     use_pretrained_backbone: bool = field(default=False, doc="Start a new model from timm's weights.")
     freeze_batch_norm_2d: bool = field(default=False, doc="Batch normalisation is fixed: statistics and parameters.")
-    output_stride: Size | None = field(None, doc="Pixels that a place of the last map stands for; none: the model's.")
-    stage_names: list[str] | None = field(None, doc="Stages, as timm names them; none: no model was built yet.")
+    output_stride: Size | None = field(
+        default=None, doc="Pixels that a place of the last map stands for; none: the model's."
+    )
+    stage_names: list[str] | None = field(default=None, doc="Stages, as timm names them; none: no model was built yet.")
 
     def with_stages(self, names: Sequence[str]) -> Self:
         """Return a copy, for a model to hold, that knows the stages, and has ``out_features`` and ``out_indices``.

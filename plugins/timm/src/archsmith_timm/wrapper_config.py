@@ -32,10 +32,14 @@ class TimmWrapperConfig(PreTrainedConfig):
     attribute_map = {"num_classes": "num_labels"}
     computed = ("num_classes", "label_names")
 
-    architecture: str = field("resnet50", doc="Name of timm's model.")
+    architecture: str = field(default="resnet50", doc="Name of timm's model.")
     do_pooling: bool = field(default=True, doc="The model without a head returns pooled features too.")
-    model_args: dict[str, Any] | None = field(None, doc="More arguments for timm's constructor, as {'in_chans': 1}.")
-    pretrained_cfg: dict[str, Any] | None = field(None, doc="What timm knows of the weights: input_size, mean, std, …")
+    model_args: dict[str, Any] | None = field(
+        default=None, doc="More arguments for timm's constructor, as {'in_chans': 1}."
+    )
+    pretrained_cfg: dict[str, Any] | None = field(
+        default=None, doc="What timm knows of the weights: input_size, mean, std, …"
+    )
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], /, *, source: str = "", **overrides: Any) -> Self:
@@ -44,7 +48,9 @@ class TimmWrapperConfig(PreTrainedConfig):
         The names of the classes are those of the file; of models for a set of ImageNet that names none, they are
         ImageNet's.
         """
-        if isinstance(values, Mapping) and not values.keys() & {"id2label", "label2id"}:
+        if not isinstance(values, Mapping):
+            return super().from_dict(values, source=source, **overrides)  # which refuses it
+        if not values.keys() & {"id2label", "label2id"}:
             names = values.get("label_names", _of_weights(values, "label_names"))
             count = values.get("num_classes", _of_weights(values, "num_classes"))
             names = imagenet_labels(count) if names is None else names

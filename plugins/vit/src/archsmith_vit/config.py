@@ -23,22 +23,26 @@ class ViTConfig(BackboneConfig):
     model_type = "vit"
     supersedes = {**BackboneConfig.supersedes, "num_hidden_layers": ()}  # from which the stages follow anew
 
-    hidden_size: Size = field(768, doc="Width of the hidden states.")
-    num_hidden_layers: Depth = field(12, doc="Transformer layers.")
-    num_attention_heads: Size = field(12, doc="Attention heads in each layer; must divide hidden_size.")
-    intermediate_size: Size = field(3072, doc="Width inside the feed-forward blocks.")
-    hidden_act: Activation = field("gelu", doc="Activation function of the feed-forward blocks.")
-    hidden_dropout_prob: Probability = field(0.0, doc="Dropout of embeddings, attention and feed-forward blocks.")
-    attention_probs_dropout_prob: Probability = field(0.0, doc="Dropout of the attention probabilities.")
-    initializer_range: NonNegative = field(0.02, doc="Standard deviation of the initial weights.")
-    layer_norm_eps: NonNegative = field(1e-12, doc="Added to the variance in every normalisation.")
-    image_size: Size | list[Size] = field(224, doc="Pixels of a picture: one number, or height and width.")
-    patch_size: Size | list[Size] = field(16, doc="Pixels of a patch: one number, or height and width.")
-    num_channels: Size = field(3, doc="Channels of a picture.")
+    hidden_size: Size = field(default=768, doc="Width of the hidden states.")
+    num_hidden_layers: Depth = field(default=12, doc="Transformer layers.")
+    num_attention_heads: Size = field(default=12, doc="Attention heads in each layer; must divide hidden_size.")
+    intermediate_size: Size = field(default=3072, doc="Width inside the feed-forward blocks.")
+    hidden_act: Activation = field(default="gelu", doc="Activation function of the feed-forward blocks.")
+    hidden_dropout_prob: Probability = field(
+        default=0.0, doc="Dropout of embeddings, attention and feed-forward blocks."
+    )
+    attention_probs_dropout_prob: Probability = field(default=0.0, doc="Dropout of the attention probabilities.")
+    initializer_range: NonNegative = field(default=0.02, doc="Standard deviation of the initial weights.")
+    layer_norm_eps: NonNegative = field(default=1e-12, doc="Added to the variance in every normalisation.")
+    image_size: Size | list[Size] = field(default=224, doc="Pixels of a picture: one number, or height and width.")
+    patch_size: Size | list[Size] = field(default=16, doc="Pixels of a patch: one number, or height and width.")
+    num_channels: Size = field(default=3, doc="Channels of a picture.")
     qkv_bias: bool = field(default=True, doc="Queries, keys and values have a bias.")
-    encoder_stride: Size = field(16, doc="Pixels, in each direction, that a patch becomes when it is filled in.")
-    pooler_output_size: Size | None = field(None, doc="Width of the pooled vector; none: hidden_size.")
-    pooler_act: Activation = field("tanh", doc="Activation function of the pooler.")
+    encoder_stride: Size = field(
+        default=16, doc="Pixels, in each direction, that a patch becomes when it is filled in."
+    )
+    pooler_output_size: Size | None = field(default=None, doc="Width of the pooled vector; none: hidden_size.")
+    pooler_act: Activation = field(default="tanh", doc="Activation function of the pooler.")
 
     @property
     def image_shape(self) -> tuple[int, int]:

@@ -2,7 +2,7 @@
 
 A plugin's whole conformance test of its feature extractor is::
 
-    from archsmith.preprocessing.testing import FeatureExtractorConformance
+    from archsmith.testing import FeatureExtractorConformance
     from archsmith_toy import ToyFeatureExtractor
 
 

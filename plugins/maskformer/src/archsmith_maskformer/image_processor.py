@@ -1,0 +1,330 @@
+"""MaskFormer's image processor: pictures and maps of labels in, maps of segments out."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self, Unpack
+
+import numpy as np
+
+from archsmith.batch import BatchFeature, TensorType, check_tensor_type
+from archsmith.config import Count, Size
+from archsmith.errors import InputError, OptionError
+from archsmith.image_processor import (
+    ImageProcessor,
+    ImageSettings,
+    center_crop,
+    height_and_width,
+    resize,
+    target_size,
+)
+from archsmith_maskformer.label_maps import Array, masks_of, per_picture, read_label_map
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from torch import Tensor
+
+__all__ = ["MaskFormerImageProcessor", "MaskFormerImageSettings"]
+
+_NEAREST = 0
+
+
+class MaskFormerImageSettings(ImageSettings, total=False):
+    """The settings of `MaskFormerImageProcessor`.
+
+    Attributes:
+        size_divisor: Round the height and the width of a resized picture up to a multiple of this.
+        ignore_index: The label, in maps of labels, of pixels that belong to no segment.
+        do_reduce_labels: Take one off every label; what was 0 becomes ``ignore_index``.
+        num_labels: How many classes there are; without it any number may be a class.
+    """
+
+    size_divisor: Size
+    ignore_index: Count
+    do_reduce_labels: bool
+    num_labels: Size
+
+
+class MaskFormerImageProcessor(ImageProcessor):
+    """Pictures for MaskFormer, as large as they come up to a limit; and what the model says, as maps of segments.
+
+    Older spellings still work: ``size`` as a number with ``max_size`` for the longest edge, ``reduce_labels``.
+
+    Example:
+        >>> import numpy
+        >>> from archsmith import MaskFormerImageProcessor
+        >>> processor = MaskFormerImageProcessor(size={"shortest_edge": 64, "longest_edge": 96}, ignore_index=255)
+        >>> pictures = [numpy.zeros((100, 120, 3), numpy.uint8), numpy.zeros((100, 200, 3), numpy.uint8)]
+        >>> batch = processor(pictures, return_tensors="pt")
+        >>> batch.pixel_values.shape, batch.pixel_mask.sum(dim=(1, 2)).tolist()
+        (torch.Size([2, 3, 64, 96]), [6144, 6144])
+    """
+
+    Settings = MaskFormerImageSettings
+    model_input_names = ("pixel_values", "pixel_mask")
+
+    do_resize = True
+    size = {"shortest_edge": 800, "longest_edge": 1333}
+    default_to_square = False
+    do_normalize = True
+    image_mean = [0.485, 0.456, 0.406]
+    image_std = [0.229, 0.224, 0.225]
+    do_pad = True
+    size_divisor: int | None = 32
+    ignore_index: int | None = None
+    do_reduce_labels: bool = False
+    num_labels: int | None = None
+
+    def __init__(self, **settings: Unpack[MaskFormerImageSettings]) -> None:
+        super().__init__(**_modern(settings))
+
+    def changed(self, **settings: Unpack[MaskFormerImageSettings]) -> Self:
+        """Return a copy with other settings. Raises `OptionError` as the constructor."""
+        return super().changed(**_modern(settings))
+
+    def rules(self) -> Iterator[str]:
+        """Yield one sentence for each setting that misses another one."""
+        yield from super().rules()
+        if self.do_reduce_labels and self.ignore_index is None:
+            yield "do_reduce_labels needs ignore_index, the label that takes the place of 0"
+
+    def __call__(
+        self,
+        images: Any,
+        segmentation_maps: Any = None,
+        instance_id_to_semantic_id: Any = None,
+        *,
+        return_tensors: TensorType | None = None,
+        **settings: Unpack[MaskFormerImageSettings],
+    ) -> BatchFeature:
+        """Turn pictures into the input of a model, and maps of labels into what it learns from.
+
+        Args:
+            images: As `archsmith.ImageProcessor` takes them.
+            segmentation_maps: For each picture a map of labels, as large as it: an image of Pillow of one channel, an
+                array or a tensor (height, width), or all of them in one (pictures, height, width).
+            instance_id_to_semantic_id: Label in the maps → class, where labels number segments: one mapping, or one for
+                each picture. Without it labels are classes.
+            return_tensors: ``"pt"``, ``"np"``, or None for lists with one array for each picture.
+            **settings: Settings for this call alone; see `MaskFormerImageSettings`.
+
+        Returns:
+            ``pixel_values``, (pictures, channels, height, width) float32; ``pixel_mask``, (pictures, height, width)
+            int64, 1 on the picture and 0 on what fills the batch up. With maps also ``mask_labels``, a list with
+            (segments, height, width) float32 for each picture, and ``class_labels``, a list with (segments,) int64.
+
+        Raises:
+            InputError: A picture or a map is none, is damaged, or the two do not fit together.
+            OptionError: A setting does not exist, is wrong, or misses another.
+            MissingDependency: Pillow is needed, but not installed.
+        """
+        check_tensor_type(return_tensors)
+        processor = self.changed(**settings)
+        if segmentation_maps is None:
+            return processor._features(images, return_tensors)  # noqa: SLF001  # its own kind
+        pictures = processor.changed(do_resize=False, do_center_crop=False).prepare(images)
+        labels = _read_labels(segmentation_maps, pictures)
+        processor = processor.changed(input_data_format="channels_last")
+        features = processor._features(pictures, return_tensors)  # noqa: SLF001
+        batch_shape = np.shape(features["pixel_mask"])[1:] if "pixel_mask" in features else ()
+        found = processor._segments(labels, instance_id_to_semantic_id, batch_shape)  # noqa: SLF001
+        for name, entries in zip(("mask_labels", "class_labels"), zip(*found, strict=True), strict=True):
+            features[name] = _as_tensors(entries) if return_tensors == "pt" else list(entries)
+        return features
+
+    def resized(self, picture: "Image | Array") -> Array:
+        """Return one picture in the size that ``size`` and ``size_divisor`` make of it. Arguments as `reshape`."""
+        return resize(picture, *self._target(picture), resample=self.resample or 0)
+
+    def _target(self, picture: "Image | Array") -> tuple[int, int]:
+        return target_size(*height_and_width(picture), self.size or {}, divisor=self.size_divisor or 1)
+
+    def _features(self, images: Any, return_tensors: TensorType | None) -> BatchFeature:
+        values, masks = self.batch(self.prepare(images), stack=return_tensors is not None)
+        data = {"pixel_values": values} | ({} if masks is None else {"pixel_mask": masks})
+        return BatchFeature(data, tensor_type=return_tensors)
+
+    def _segments(
+        self, maps: Sequence[Array], classes: Any, batch_shape: tuple[int, ...]
+    ) -> Iterator[tuple[Array, Array]]:
+        """Yield masks and classes of each picture, the masks as large as the batch, if that is padded."""
+        of_pictures = per_picture("instance_id_to_semantic_id", classes, len(maps)) if _is_list(classes) else None
+        for index, labels in enumerate(maps):
+            planes = labels[:, :, None]
+            if self.do_resize:
+                planes = resize(planes, *self._target(planes), resample=_NEAREST)
+            if self.do_center_crop and self.crop_size is not None:
+                planes = center_crop(planes, self.crop_size["height"], self.crop_size["width"])
+            masks, kinds = masks_of(
+                planes[:, :, 0],
+                index,
+                classes=of_pictures[index] if of_pictures else classes,
+                ignore=self.ignore_index,
+                reduce=self.do_reduce_labels,
+            )
+            self._check_classes(kinds, index)
+            beyond = [(0, most - size) for most, size in zip(batch_shape, masks.shape[1:], strict=False)]
+            yield np.pad(masks, ((0, 0), *(beyond or ((0, 0), (0, 0))))), kinds
+
+    def _check_classes(self, kinds: Array, index: int) -> None:
+        wrong = kinds[(kinds < 0) | (kinds >= (self.num_labels or np.inf))]
+        if wrong.size:
+            limit = f"0 to {self.num_labels - 1} (num_labels)" if self.num_labels else "0"
+            raise InputError(
+                f"segmentation map {index} has the class {wrong[0]}; expected classes from {limit}. Pixels of no class "
+                "need a label of their own: ignore_index."
+            )
+
+    # ---- what the model says --------------------------------------------------------------------------------
+
+    def post_process_semantic_segmentation(
+        self, outputs: Any, target_sizes: Sequence[tuple[int, int]] | None = None
+    ) -> "list[Tensor]":
+        """Say to which class each pixel belongs.
+
+        Args:
+            outputs: What `MaskFormerForInstanceSegmentation` returns.
+            target_sizes: Height and width of the result, for each picture; None: those of the predicted masks.
+
+        Returns:
+            For each picture the classes, ``(height, width)`` int64.
+
+        Raises:
+            InputError: There are more or fewer sizes than pictures, or the outputs are none of a MaskFormer.
+        """
+        from archsmith_maskformer.postprocessing import semantic_maps
+
+        return semantic_maps(outputs, target_sizes)
+
+    def post_process_instance_segmentation(
+        self,
+        outputs: Any,
+        threshold: float = 0.5,
+        mask_threshold: float = 0.5,
+        overlap_mask_area_threshold: float = 0.8,
+        target_sizes: Sequence[tuple[int, int]] | None = None,
+        *,
+        return_coco_annotation: bool = False,
+        return_binary_maps: bool = False,
+    ) -> list[dict[str, Any]]:
+        """Say which things there are, and which pixels belong to each; where two overlap the later one is seen.
+
+        Args:
+            outputs: What `MaskFormerForInstanceSegmentation` returns.
+            threshold: The least score of a segment: probability of its class times mean probability of its mask.
+            mask_threshold: Has no effect: a mask is where it is more likely than not.
+            overlap_mask_area_threshold: Has no effect: segments may overlap.
+            target_sizes: Height and width of the result, for each picture; None: those of the predicted masks.
+            return_coco_annotation: Return the map as COCO's run lengths, a list for each number in it.
+            return_binary_maps: Return one map for each segment, ``(segments, height, width)`` of 0 and 1.
+
+        Returns:
+            For each picture ``segmentation``, ``(height, width)`` with the id of a segment or -1; and
+            ``segments_info``: for each segment ``id``, ``label_id``, ``was_fused`` and ``score``.
+
+        Raises:
+            InputError: There are more or fewer sizes than pictures, or the outputs are none of a MaskFormer.
+            OptionError: A threshold is not from 0 to 1, or both kinds of results are asked for.
+        """
+        from archsmith_maskformer.postprocessing import instance_maps
+
+        _check_thresholds(
+            threshold=threshold,
+            mask_threshold=mask_threshold,
+            overlap_mask_area_threshold=overlap_mask_area_threshold,
+        )
+        if return_coco_annotation and return_binary_maps:
+            raise OptionError("return_coco_annotation and return_binary_maps are two results; ask for one of them.")
+        return instance_maps(
+            outputs, target_sizes, threshold=threshold, as_runs=return_coco_annotation, as_masks=return_binary_maps
+        )
+
+    def post_process_panoptic_segmentation(
+        self,
+        outputs: Any,
+        threshold: float = 0.5,
+        mask_threshold: float = 0.5,
+        overlap_mask_area_threshold: float = 0.8,
+        label_ids_to_fuse: Any = None,
+        target_sizes: Sequence[tuple[int, int]] | None = None,
+    ) -> list[dict[str, Any]]:
+        """Say to which segment each pixel belongs: things one by one, and what is no thing in one for each class.
+
+        Args:
+            outputs: What `MaskFormerForInstanceSegmentation` returns.
+            threshold: The probability that the class of a query must exceed.
+            mask_threshold: The least probability of a pixel that counts for the area of a query.
+            overlap_mask_area_threshold: The share of that area that must be left after others took their pixels.
+            label_ids_to_fuse: A set of classes whose segments become one, as the sky.
+            target_sizes: Height and width of the result, for each picture; None: those of the predicted masks.
+
+        Returns:
+            For each picture ``segmentation``, ``(height, width)`` with the id of a segment from 1, or 0; -1 everywhere
+            where no query exceeds the threshold; and ``segments_info`` as `post_process_instance_segmentation`.
+
+        Raises:
+            InputError: There are more or fewer sizes than pictures, or the outputs are none of a MaskFormer.
+            OptionError: A threshold is not from 0 to 1.
+        """
+        from archsmith_maskformer.postprocessing import panoptic_maps
+
+        if isinstance(label_ids_to_fuse, str) or not isinstance(label_ids_to_fuse or (), Collection):
+            raise OptionError(f"label_ids_to_fuse must be a set of classes, but is {label_ids_to_fuse!r}.")
+        _check_thresholds(
+            threshold=threshold,
+            mask_threshold=mask_threshold,
+            overlap_mask_area_threshold=overlap_mask_area_threshold,
+        )
+        return panoptic_maps(
+            outputs,
+            target_sizes,
+            threshold=threshold,
+            mask_threshold=mask_threshold,
+            overlap=overlap_mask_area_threshold,
+            fused=frozenset(label_ids_to_fuse or ()),
+        )
+
+
+def _modern(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings in today's spelling. Raises `OptionError` if both spellings are given."""
+    current = dict(settings)
+    for old, new in (("reduce_labels", "do_reduce_labels"), ("size_divisibility", "size_divisor")):
+        if (value := current.pop(old, None)) is not None and current.setdefault(new, value) != value:
+            raise OptionError(f"{old} is {value!r} and {new} is {current[new]!r}, but they are one setting.")
+    if (longest := current.pop("max_size", None)) is not None:
+        size = current.get("size", MaskFormerImageProcessor.size)
+        if isinstance(size, Mapping) and size.keys() <= {"shortest_edge", "longest_edge"}:
+            size = size.get("shortest_edge")
+        if not isinstance(size, int):
+            raise OptionError(f"max_size is the longest edge beside a size of one number, but size is {size!r}.")
+        current["size"] = {"shortest_edge": size, "longest_edge": longest}
+    return current
+
+
+def _check_thresholds(**thresholds: Any) -> None:
+    for name, value in thresholds.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+            raise OptionError(f"{name} must be a number from 0 to 1, but is {value!r}.")
+
+
+def _is_list(classes: Any) -> bool:
+    return isinstance(classes, list | tuple)
+
+
+def _read_labels(maps: Any, pictures: Sequence[Array]) -> list[Array]:
+    """Return the maps of labels, after checking that each is as large as its picture."""
+    found = []
+    for index, source in enumerate(per_picture("segmentation_maps", maps, len(pictures))):
+        labels = read_label_map(source, index)
+        height, width = pictures[index].shape[:2]
+        if labels.shape != (height, width):
+            raise InputError(
+                f"segmentation map {index} has {labels.shape[1]} x {labels.shape[0]} pixels, but its picture has "
+                f"{width} x {height}, upright."
+            )
+        found.append(labels)
+    return found
+
+
+def _as_tensors(arrays: Sequence[Array]) -> "list[Tensor]":
+    import torch
+
+    return [torch.from_numpy(array) for array in arrays]

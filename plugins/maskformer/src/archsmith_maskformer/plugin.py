@@ -1,0 +1,65 @@
+"""What this distribution provides, by name."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from archsmith.plugin import Architecture, hookimpl
+
+_TINY = {"embed_dim": 96, "depths": [2, 2, 6, 2], "num_heads": [3, 6, 12, 24], "window_size": 7, "image_size": 224}
+_SWINS: dict[str, dict[str, Any]] = {
+    "tiny": _TINY,
+    "small": {**_TINY, "depths": [2, 2, 18, 2]},
+    "base": {},
+    "large": {"embed_dim": 192, "num_heads": [6, 12, 24, 48]},
+}
+_BASE = {"embed_dim": 128, "depths": [2, 2, 18, 2], "num_heads": [4, 8, 16, 32], "window_size": 12, "image_size": 384}
+_CLASSES = {"ade": 150, "coco": 133}
+_RESNET = {"model_type": "resnet", "out_features": ["stage1", "stage2", "stage3", "stage4"]}
+
+
+def _presets() -> dict[str, dict[str, Any]]:
+    """Return the published checkpoints: each Swin, trained on each set of pictures; and two around a ResNet."""
+    swins = {
+        f"facebook/maskformer-swin-{size}-{pictures}": {
+            "backbone_config": {"model_type": "swin", "drop_path_rate": 0.3, **_BASE, **swin},
+            "num_labels": classes,
+        }
+        for size, swin in _SWINS.items()
+        for pictures, classes in _CLASSES.items()
+    }
+    return swins | {
+        "facebook/maskformer-resnet50-ade": {"backbone_config": _RESNET, "num_labels": 150},
+        "facebook/maskformer-resnet101-ade": {
+            "backbone_config": {**_RESNET, "depths": [3, 4, 23, 3]},
+            "num_labels": 150,
+        },
+    }
+
+
+@hookimpl
+def architectures() -> Iterator[Architecture]:
+    """Yield MaskFormer, and the Swin that is its backbone."""
+    yield Architecture(
+        model_type="maskformer",
+        config="archsmith_maskformer.config:MaskFormerConfig",
+        models={
+            "base": "archsmith_maskformer.model:MaskFormerModel",
+            "instance-segmentation": "archsmith_maskformer.segmentation:MaskFormerForInstanceSegmentation",
+        },
+        image_processor="archsmith_maskformer.image_processor:MaskFormerImageProcessor",
+        aliases={
+            "MaskFormerFeatureExtractor": "MaskFormerImageProcessor",
+            "MaskFormerImageProcessorFast": "MaskFormerImageProcessor",
+            "MaskFormerImageProcessorPil": "MaskFormerImageProcessor",
+        },
+        private_configs=("archsmith_maskformer.config:DetrConfig", "archsmith_maskformer.swin_config:SwinConfig"),
+        presets=_presets(),
+    )
+    yield Architecture(
+        model_type="maskformer-swin",
+        config="archsmith_maskformer.swin_config:MaskFormerSwinConfig",
+        models={
+            "base": "archsmith_maskformer.swin:MaskFormerSwinModel",
+            "backbone": "archsmith_maskformer.swin:MaskFormerSwinBackbone",
+        },
+    )
