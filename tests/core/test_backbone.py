@@ -283,6 +283,22 @@ def test_a_backbone_says_what_it_gives(plugins):
     assert [tuple(each.shape) for each in maps] == [(2, 4, 17, 32), (2, 8, 5, 8)]
 
 
+def test_stages_can_be_chosen_on_a_backbone(plugins):
+    from toy_steps.all import StepsBackbone, StepsConfig
+
+    config = StepsConfig(out_indices=[0, -1])
+    backbone = StepsBackbone(config)
+    backbone.out_features = ["stage2"]
+    assert (backbone.out_indices, backbone.channels) == ([1], [6])
+    backbone.out_indices = [-1]
+    assert (backbone.out_features, backbone.config.out_features) == (["stage3"], ["stage3"])
+    assert len(backbone(torch.zeros(1, 3, 16, 16)).feature_maps) == 1
+    assert config.out_features == ["stage1", "stage3"]  # another model may have it too
+    with pytest.raises(ConfigError, match=r"but holds 'stage4'. Did you mean"):
+        backbone.out_features = ["stage4"]
+    assert backbone.out_features == ["stage3"]
+
+
 def test_auto_backbone_finds_the_class(plugins, weights):
     backbone = AutoBackbone.from_pretrained(weights, out_indices=[1])
     assert type(backbone).__name__ == "StepsBackbone"

@@ -38,7 +38,7 @@ class TimmBackboneConfig(BackboneConfig):
     output_stride: Size | None = field(
         default=None, doc="Pixels that a place of the last map stands for; none: the model's."
     )
-    stage_names: list[str] | None = field(default=None, doc="Stages, as timm names them; none: no model was built yet.")  # type: ignore[assignment]
+    stage_names: list[str] | None = field(default=None, doc="Stages, as timm names them; none: no model was built yet.")
 
     def with_stages(self, names: Sequence[str]) -> Self:
         """Return a copy, for a model to hold, that knows the stages, and has ``out_features`` and ``out_indices``.
@@ -53,11 +53,12 @@ class TimmBackboneConfig(BackboneConfig):
     def derived(self) -> dict[str, Any]:
         """Return ``out_features`` and ``out_indices``, counted from the start where the stages are known."""
         if not self.stage_names:
-            return {} if self.out_indices or self.out_features else {"out_indices": [-1]}
+            is_chosen = self.out_indices is not None or self.out_features is not None
+            return {} if is_chosen else {"out_indices": [-1]}
         found, count = super().derived(), len(self.stage_names)
-        indices = found.get("out_indices", self.out_indices) or []
-        if all(-count <= index < count for index in indices):
-            found["out_indices"] = [index % count for index in indices]
+        places = [index % count for index in found.get("out_indices", self.out_indices) or ()]
+        if places and not any(super().rules()):
+            found["out_indices"] = places
         return found
 
     def rules(self) -> Iterator[str]:

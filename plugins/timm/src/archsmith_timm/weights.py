@@ -83,7 +83,7 @@ def _for_features(wanted: Iterable[str], state: dict[str, Tensor]) -> dict[str, 
     timm holds the whole model in ``model`` or ``body`` there, or joins the first two parts of a name.
     """
     joined = {key.replace(".", "_", 1): tensor for key, tensor in state.items()}
-    found = {}
+    found: dict[str, Tensor] = {}
     for name in wanted:
         places = ((state, name), (joined, name), (state, name.partition(".")[2]))
         found |= next(({name: tensors[key]} for tensors, key in places if key in tensors), {})

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from archsmith.configuration.fields import shown
 from archsmith.errors import ConfigError, InputError
 from archsmith.layers.losses import classification_loss
 from archsmith.layers.pictures import check_pixels
@@ -55,7 +56,13 @@ class TimmWrapperPreTrainedModel(PreTrainedModel):
 
     def _wanted(self, output_hidden_states: bool | list[int] | None) -> bool | list[int]:
         """Return whether features of stages are asked for, or of which."""
-        return self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
+        if output_hidden_states is None:
+            return self.config.output_hidden_states
+        wanted: Any = output_hidden_states
+        numbers = wanted if isinstance(wanted, list) else [None]
+        if not isinstance(wanted, bool) and not all(type(number) is int for number in numbers):
+            raise InputError(f"output_hidden_states must be true, false or a list of integers, but is {shown(wanted)}.")
+        return output_hidden_states
 
     def _checked(self, pixel_values: Tensor, output_attentions: bool | None) -> Tensor:
         """Return the pixels that timm's model takes."""
@@ -71,7 +78,7 @@ class TimmWrapperPreTrainedModel(PreTrainedModel):
         features, states = self._called("forward_intermediates", pixels, **chosen)
         return features, tuple(states)
 
-    def _called(self, method: str, values: Tensor, **options: Any) -> Any:
+    def _called(self, method: str, values: Any, **options: Any) -> Any:
         """Let timm's model compute, and say which pictures it can not take."""
         try:
             return getattr(self.timm_model, method)(values, **options)

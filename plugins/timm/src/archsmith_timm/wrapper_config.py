@@ -53,8 +53,8 @@ class TimmWrapperConfig(PreTrainedConfig):
             count = values.get("num_classes", _of_weights(values, "num_classes"))
             names = imagenet_labels(count) if names is None else names
             values = {key: value for key, value in values.items() if key not in cls.computed}
-            if isinstance(names, list):
-                values["id2label"] = dict(enumerate(names))
+            if names is not None:
+                values["id2label"] = dict(enumerate(names)) if isinstance(names, list) else names
             values |= {} if count is None else {"num_labels": count}
         return super().from_dict(values, source=source, **overrides)
 
