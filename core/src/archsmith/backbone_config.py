@@ -173,7 +173,7 @@ class BackboneHostConfig(PreTrainedConfig):
         inner = copy.deepcopy(backbone_config)
         if fetches:
             inner.update(use_pretrained_backbone=False)
-        source = self.backbone_source
+        source = copy.deepcopy(self.backbone_source)
         if self.backbone is not None or fetches:
             source = {"use_pretrained_backbone": self.use_pretrained_backbone or fetches}
         if self.backbone is not None:
