@@ -217,6 +217,7 @@ def test_the_processor_of_timms_own_files(repository):
     theirs = transformers.AutoImageProcessor.from_pretrained(repository)
     assert_close(ours(picture, return_tensors="pt").pixel_values, theirs(picture)["pixel_values"], "pixels")
     assert archsmith.TimmWrapperImageProcessor.from_pretrained(repository) == ours
+    assert archsmith.AutoProcessor.from_pretrained(repository) == ours
     assert archsmith.AutoImageProcessor.from_pretrained(repository / "config.json") == ours
     ours.save_pretrained(repository)
     assert archsmith.AutoImageProcessor.from_pretrained(repository) == ours

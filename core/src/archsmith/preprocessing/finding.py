@@ -90,6 +90,8 @@ def held_parts(checkpoint: Checkpoint, model_type: str | None) -> list[str]:
     if not kinds and checkpoint.find(PREPROCESSOR_FILE):
         values = checkpoint.read_json(PREPROCESSOR_FILE)
         kinds = [_kind_of(values, model_type)]
+    elif not kinds and find_image_processor(checkpoint) is not None:
+        kinds = ["image_processor"]  # config.json tells all of it
     if any(checkpoint.find(file) for file in TOKENIZER_FILES):
         kinds.append("tokenizer")
     return kinds
