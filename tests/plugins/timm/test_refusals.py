@@ -248,6 +248,17 @@ def test_heads_come_and_go(tmp_path):
     assert torch.equal(head.timm_model.layer4[0].conv1.weight, base.timm_model.layer4[0].conv1.weight)
 
 
+@pytest.mark.parametrize("name", ["levit_128s", "deit_tiny_distilled_patch16_224", "efficientvit_m0", "test_convnext"])
+def test_heads_of_several_layers_fall_away_whole(tmp_path, name):
+    whole = TimmWrapperForImageClassification(TimmWrapperConfig(architecture=name, num_labels=3))
+    whole.save_pretrained(tmp_path)
+    base = quietly(TimmWrapperModel, tmp_path)
+    assert set(base.load_report.unused) == whole.state_dict().keys() - base.state_dict().keys()
+    base.save_pretrained(tmp_path)
+    again = quietly(TimmWrapperForImageClassification, tmp_path)
+    assert set(again.load_report.new) == set(base.state_dict().keys() ^ whole.state_dict().keys())
+
+
 def test_a_file_that_lacks_a_weight(tmp_path):
     """A head, or anything else, is there or is not: a file that was cut is none."""
     model = TimmWrapperForImageClassification(TimmWrapperConfig(**TINY))

@@ -1,5 +1,6 @@
 """Models of timm: without a head, and as classifiers of pictures."""
 
+import re
 from typing import Any
 
 import torch
@@ -17,6 +18,8 @@ from archsmith_timm.wrapper_config import TimmWrapperConfig
 __all__ = ["TimmWrapperForImageClassification", "TimmWrapperModel", "TimmWrapperPreTrainedModel"]
 
 _PREFIX = "timm_model."
+#: What the last layer is called in heads of several.
+_INSIDE_HEAD = re.compile(r"\.(linear|l|fc2)$")
 
 
 class TimmWrapperPreTrainedModel(PreTrainedModel):
@@ -34,9 +37,7 @@ class TimmWrapperPreTrainedModel(PreTrainedModel):
         super().__init__(config)
         self.timm_model = self._built(self._classes())
         known: dict[str, Any] = getattr(self.timm_model, "pretrained_cfg", {})
-        heads = known.get("classifier") or ()
-        names = [heads] if isinstance(heads, str) else heads
-        self.head_keys = tuple(f"{prefix}{name}.*" for name in names for prefix in ("", _PREFIX))
+        self.head_keys = tuple(f"{prefix}{head}.*" for head in _heads(known) for prefix in ("", _PREFIX))
         self._channels = int((config.model_args or {}).get("in_chans", known.get("input_size", (3,))[0]))
 
     def _classes(self) -> int:
@@ -91,6 +92,12 @@ class TimmWrapperPreTrainedModel(PreTrainedModel):
                 f"timm's {self.config.architecture} can not compute {method.strip('_')} of values{of_shape}{asked}: "
                 f"{reason(error)}."
             ) from error
+
+
+def _heads(known: dict[str, Any]) -> list[str]:
+    """Return the modules of timm's model that fall away with the head: timm names the last layer of each."""
+    last = known.get("classifier") or ()
+    return [_INSIDE_HEAD.sub("", name) for name in ([last] if isinstance(last, str) else last)]
 
 
 class TimmWrapperModel(TimmWrapperPreTrainedModel):
