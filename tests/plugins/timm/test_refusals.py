@@ -35,6 +35,13 @@ from archsmith.errors import (
 PIXELS = torch.zeros(2, 3, 64, 64)
 TINY = {"architecture": "test_resnet", "num_labels": 3}
 
+
+def quietly(model_class, folder, **options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ArchsmithWarning)
+        return model_class.from_pretrained(folder, **options)
+
+
 BAD_BACKBONES = {
     "no name": ({}, "TimmBackboneConfig.backbone names no model of timm: give one, as 'resnet50'."),
     "misspelt": (
@@ -148,6 +155,25 @@ def test_stages_are_chosen_anew():
         backbone(PIXELS)
 
 
+@pytest.mark.parametrize("name", ["test_resnet", "test_vit", "test_convnext", "test_efficientnet", "test_mambaout"])
+def test_a_file_with_more_stages_gives_fewer(tmp_path, name):
+    whole = TimmBackbone(TimmBackboneConfig(name, out_indices=[1, -1])).eval()
+    whole.save_pretrained(tmp_path)
+    part = quietly(AutoBackbone, tmp_path, out_indices=[1])
+    pixels = torch.randn(1, 3, 160, 160)
+    torch.testing.assert_close(part(pixels).feature_maps[0], whole(pixels).feature_maps[0])
+    left = whole.state_dict().keys() - part.state_dict().keys()
+    assert set(part.load_report.unused + part.load_report.ignored) == left
+    part.save_pretrained(tmp_path)
+    if name == "test_efficientnet":  # which timm builds whole
+        path = tmp_path / "model.safetensors"
+        save_file({key: value for key, value in load_file(path).items() if ".blocks.4." not in key}, path)
+    else:
+        assert left
+    with pytest.raises(WeightsMismatch, match="is not in the files"):
+        AutoBackbone.from_pretrained(tmp_path, out_indices=[-1])
+
+
 def test_the_values_that_timm_gives_stay():
     """Zeros and ones where timm starts with them: nothing is drawn anew around its modules, alone or in a host."""
     host = BackboneHostConfig(backbone="test_vit", use_timm_backbone=True)
@@ -224,12 +250,6 @@ def test_a_file_can_not_name_other_files(name):
 def test_bad_requests(asked, message):
     with pytest.raises(InputError, match=re.escape(message)):
         TimmWrapperModel(TimmWrapperConfig(**TINY))(PIXELS, **asked)
-
-
-def quietly(model_class, folder, **options):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ArchsmithWarning)
-        return model_class.from_pretrained(folder, **options)
 
 
 def test_heads_come_and_go(tmp_path):

@@ -1,7 +1,7 @@
 """A model of timm as a backbone."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -37,12 +37,15 @@ class TimmBackbone(Backbone):
     config: TimmBackboneConfig
     #: Frozen batch normalisation does not count batches.
     ignored_keys = ("*.num_batches_tracked",)
-    optional_keys = ("*.num_batches_tracked",)
+    optional_keys: ClassVar[tuple[str, ...]] = ("*.num_batches_tracked",)
 
     def __init__(self, config: TimmBackboneConfig) -> None:
         super().__init__(config)
         with foreign_modules(self):
             self.config, self._backbone = _built(config)
+            self._depth = self.out_indices[-1] + 1
+            deeper = _deeper(self._backbone, self._depth)
+            self.optional_keys = (*type(self).optional_keys, *deeper)  # type: ignore[misc]  # of this very model
             if config.use_pretrained_backbone and not values_come_from_files():
                 load_timm_weights(
                     self._backbone, str(config.backbone), channels=config.num_channels, owner=_owner(config)
@@ -91,8 +94,15 @@ class TimmBackbone(Backbone):
             InputError: A shape or a type does not fit.
         """
         pixels = check_pixels(pixel_values, channels=self.config.num_channels).to(self.dtype)
+        if self.out_indices[-1] >= self._depth:
+            raise InputError(
+                f"this backbone was built up to {self.stage_names[self._depth - 1]!r}, but is to give "
+                f"{self.out_features[-1]!r}. Build one with out_features={self.out_features}."
+            )
+        keeps_states = self.wants_hidden_states(output_hidden_states)
+        wanted = list(range(self._depth)) if keeps_states else self.out_indices
         try:
-            stages = self._backbone(pixels)
+            stages = dict(zip(wanted, self._computed(pixels, wanted), strict=True))
         except torch.OutOfMemoryError:
             raise
         except (AssertionError, RuntimeError, ValueError) as error:
@@ -100,15 +110,21 @@ class TimmBackbone(Backbone):
                 f"timm's {self.config.backbone} can not take pixel_values of the shape {tuple(pixels.shape)}: "
                 f"{reason(error)}."
             ) from error
-        if self.out_indices[-1] >= len(stages):
-            raise InputError(
-                f"this backbone was built up to {self.stage_names[len(stages) - 1]!r}, but is to give "
-                f"{self.out_features[-1]!r}. Build one with out_features={self.out_features}."
-            )
-        if getattr(self._backbone, "output_fmt", "NCHW") == "NHWC":
-            stages = [stage.permute(0, 3, 1, 2) for stage in stages]  # (batch, channels, height, width)
-        kept = tuple(stages) if self.wants_hidden_states(output_hidden_states) else None
-        return self.returned(BackboneOutput(self.select(stages), kept), return_dict)
+        maps = tuple(stages[index] for index in self.out_indices)
+        return self.returned(BackboneOutput(maps, tuple(stages.values()) if keeps_states else None), return_dict)
+
+    def _computed(self, pixels: Tensor, wanted: list[int]) -> list[Tensor]:
+        """Return the features of some stages, each ``(batch, channels, height, width)``."""
+        network: Any = self._backbone
+        if hasattr(network, "out_indices"):  # timm asks the model for some of its layers, as this does
+            asked = {"indices": wanted, "norm": network.norm, "output_fmt": network.output_fmt}
+            features: list[Tensor] = network.model.forward_intermediates(pixels, intermediates_only=True, **asked)
+            return features
+        features = network(pixels)
+        features = [features[index] for index in wanted]
+        if getattr(network, "output_fmt", "NCHW") == "NHWC":
+            features = [each.permute(0, 3, 1, 2) for each in features]  # (batch, channels, height, width)
+        return features
 
 
 def _built(config: TimmBackboneConfig) -> tuple[TimmBackboneConfig, nn.Module]:
@@ -151,17 +167,23 @@ def _give_out(network: Any, stages: list[int]) -> bool:
         modules = [stage["module"] for stage in _stages(network)[: len(stages)]]
         found = [name if name in network else name.replace(".", "_") for name in modules]
         network.return_layers = {name: str(stage) for stage, name in zip(stages, found, strict=True)}
-    elif hasattr(network, "out_indices"):  # timm asks the model for some of its layers
-        network.out_indices = stages
-    else:
-        return False
-    return True
+        return True
+    return hasattr(network, "out_indices")
 
 
 def _stages(network: Any) -> list[dict[str, Any]]:
     """Return what timm says of the stages of a model, finest first."""
     stages: list[dict[str, Any]] = network.feature_info.info
     return stages
+
+
+def _deeper(network: Any, depth: int) -> list[str]:
+    """Return patterns of the weights of stages that are not built: a file may have them all the same."""
+    modules = [stage["module"] for stage in _stages(network)[depth:]]
+    places = [f"{holder}{module}." for module in modules for holder in ("", "model.")]
+    places += [place.replace(".", "_", 1) for place in places]
+    built = tuple(network.state_dict())
+    return [f"_backbone.{place}*" for place in places if not any(name.startswith(place) for name in built)]
 
 
 def _names(network: Any) -> list[str]:
