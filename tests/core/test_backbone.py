@@ -206,13 +206,13 @@ def test_names_and_numbers_of_stages_are_in_step(given, features, indices):
         (
             {"out_features": ["stage5"]},
             (
-                "out_features must be stages (this model has stem, stage1, stage2, stage3, stage4), but holds "
+                "out_features must be stages (stage_names are stem, stage1, stage2, stage3, stage4), but holds "
                 "'stage5'. Did you mean"
             ),
         ),
         (
             {"out_indices": [5]},
-            "out_indices must lie from -5 to 4 (this model has stem, stage1, stage2, stage3, stage4), but holds 5.",
+            "out_indices must lie from -5 to 4 (stage_names are stem, stage1, stage2, stage3, stage4), but holds 5.",
         ),
         ({"out_indices": [-6]}, "out_indices must lie from -5 to 4"),
         ({"out_indices": []}, "out_indices must name at least one stage, but is empty."),
@@ -378,7 +378,7 @@ def test_a_missing_plugin_is_named_with_the_field(plugins):
     assert str(caught.value) == (
         "Outer.any_kind needs model_type 'vit', which no installed plugin provides. Run: pip install archsmith-vit"
     )
-    with pytest.raises(UnknownArchitecture, match=r"Outer.any_kind names no model_type"):
+    with pytest.raises(ConfigError, match=r"Outer: any_kind\.model_type must be given: it says which architecture"):
         Outer(any_kind={})
 
 
@@ -512,18 +512,18 @@ def test_a_published_host_that_names_its_backbone_takes_its_own_values(plugins, 
     [
         (
             {"backbone": "a", "backbone_config": {"model_type": "steps"}},
-            "HostConfig: backbone and backbone_config both choose a backbone; give one of them.",
+            "HostConfig: backbone is 'a', but must be null: backbone_config chooses one; give one of them.",
         ),
         (
             {"backbone_config": {"model_type": "steps"}, "use_pretrained_backbone": True},
-            "use_pretrained_backbone is True, but it goes with the name in backbone, and backbone_config says all.",
+            "use_pretrained_backbone is True, but must go with a name in backbone, and backbone_config says all.",
         ),
         (
             {"use_timm_backbone": True},
-            "use_timm_backbone is True, but it goes with the name in backbone, and there is no backbone.",
+            "use_timm_backbone is True, but must go with a name in backbone, and there is no backbone.",
         ),
-        ({"backbone_kwargs": {"a": 1}}, "backbone_kwargs is {'a': 1}, but it goes with the name in backbone"),
-        ({"backbone": ""}, "backbone must be a name, but is empty."),
+        ({"backbone_kwargs": {"a": 1}}, "backbone_kwargs is {'a': 1}, but must go with a name in backbone"),
+        ({"backbone": ""}, "backbone must be a name, but is ''."),
         ({"backbone": 3}, "backbone must be a string or null, but is 3."),
         ({"backbone_config": "resnet50"}, "backbone_config must be a PreTrainedConfig, or its values as a mapping"),
         ({"use_pretrained_backbone": "yes"}, "use_pretrained_backbone must be true or false, but is 'yes'."),

@@ -99,9 +99,11 @@ class Damage:
     def renamed(self) -> tuple:
         name = self.key[:-1] + ("x" if self.key[-1] != "x" else "y")
         entries = self.put({name: self.entry}, without=True)
-        if self.sound.optional(self.key):
+        missing, left = self.sound.optional(self.key), self.sound.optional(name)
+        if missing and left:
             return entries, Right(new=(self.key,), unused=(name,))
-        return entries, self.mismatch(f"{self.key!r} is not in the files", f"{name!r} is in the files")
+        faults = [] if missing else [f"{self.key!r} is not in the files"]
+        return entries, self.mismatch(*faults, *([] if left else [f"{name!r} is in the files"]))
 
     def _old_spelling(self) -> str | None:
         for new, old in ((".weight", ".gamma"), (".bias", ".beta")):

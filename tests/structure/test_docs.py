@@ -66,7 +66,11 @@ def checkpoint(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if page.name != "walk-through.md"],  # test_walk_through.py runs it, in its surroundings
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
 @pytest.mark.filterwarnings("ignore::archsmith.errors.ArchsmithWarning")
 def test_python_blocks(page, checkpoint, monkeypatch):
     monkeypatch.chdir(checkpoint)

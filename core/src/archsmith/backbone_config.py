@@ -91,7 +91,7 @@ class BackboneConfig(PreTrainedConfig):
         """Say what is wrong with the choice of stages."""
         features, indices = self.out_features, self.out_indices
         listed = names if len(names) <= _NAMED else [*names[:_NAMED], "…", names[-1]]
-        said = f"this model has {', '.join(listed)}"
+        said = f"stage_names are {', '.join(listed)}"
         places: list[int] = []
         if indices is not None:
             wrong = [index for index in indices if not -len(names) <= index < len(names)]
@@ -156,14 +156,14 @@ class BackboneHostConfig(PreTrainedConfig):
             "backbone_kwargs": self.backbone_kwargs,
         }
         if self.backbone == "":
-            yield "backbone must be a name, but is empty"
+            yield "backbone must be a name, but is ''"
         if self.backbone_config is not None and self.backbone is not None:
-            yield "backbone and backbone_config both choose a backbone; give one of them"
+            yield f"backbone is {shown(self.backbone)}, but must be null: backbone_config chooses one; give one of them"
         elif self.backbone is None:
             for name, value in given.items():
                 if value:
                     why = "backbone_config says all" if self.backbone_config is not None else "there is no backbone"
-                    yield f"{name} is {value!r}, but it goes with the name in backbone, and {why}"
+                    yield f"{name} is {shown(value)}, but must go with a name in backbone, and {why}"
 
     def holding(self, backbone_config: PreTrainedConfig) -> Self:
         """Return this configuration as a model holds it that was built with a backbone: with that one's in full."""

@@ -188,12 +188,12 @@ class Checkpoint:
         return found
 
     def _changed(self) -> bool:
-        """Return whether a name that was looked up leads to something else by now."""
+        """Return whether a name that was looked up leads to something else by now, or another save goes on."""
         again = Checkpoint(self.source, self.folder, self.subfolder)
         for name in self._seen if self.folder is not None else ():
             with contextlib.suppress(CheckpointCorrupt):
                 again.find(name)
-            if again._seen[name] != self._seen[name]:
+            if again._seen[name] != self._seen[name] or again._journal != self._journal:
                 return True
         return False
 

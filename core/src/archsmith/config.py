@@ -272,7 +272,7 @@ class PreTrainedConfig(CheckedFields):  # noqa: PLW1641  # no hash: a configurat
     def __repr__(self) -> str:
         try:
             return f"{type(self).__name__} {self.to_json_string().rstrip()}"
-        except ConfigError as error:
+        except (ConfigError, UnicodeEncodeError) as error:
             return f"<{error}>"
 
 

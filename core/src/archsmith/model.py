@@ -331,5 +331,5 @@ def _built(
             f"the configuration describes a model of far more parameters than the {len(weights.tensors)} tensors of "
             f"{weights.source!r}. Check that config.json and the weights belong together."
         ) from error
-    except (RuntimeError, OverflowError, MemoryError) as error:
+    except (RuntimeError, OverflowError, MemoryError, ConfigError) as error:
         raise ConfigError(f"{source}: no {cls.__name__} can be built: {error}") from error

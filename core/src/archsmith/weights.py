@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archsmith.checkpoint import CONFIG_FILE, Checkpoint, parse_json, read_json, reason
+from archsmith.configuration.fields import shown
 from archsmith.errors import CheckpointCorrupt, CheckpointNotFound
 
 if TYPE_CHECKING:
@@ -269,9 +270,10 @@ def _tensor(path: Path, name: str, entry: Any, spans: list[tuple[int, int]]) -> 
         raise _corrupt(path, f"{name!r} has the data_offsets {offsets!r}; expected [begin, end]")
     nbytes = reduce(mul, shape, 1) * _BITS[dtype] // 8
     if offsets[1] - offsets[0] != nbytes:
+        needed = f"{nbytes:,} bytes" if nbytes < 2**63 else "more than any file holds"
         raise _corrupt(
             path,
-            f"{name!r} of shape {shape} and dtype {dtype} needs {nbytes:,} bytes, but its data_offsets are {offsets}",
+            f"{name!r} of shape {shown(shape)} and dtype {dtype} needs {needed}, but its data_offsets are {offsets}",
         )
     spans.append((offsets[0], offsets[1]))
     return TensorInfo(name, dtype, tuple(shape), nbytes, path)

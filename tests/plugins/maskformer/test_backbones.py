@@ -230,7 +230,8 @@ def test_a_new_choice_takes_the_place_of_the_old_one(published, tmp_path):
     with pytest.raises(ConfigError) as caught:
         MaskFormerConfig(backbone="microsoft/resnet-50", backbone_config=ResNetConfig())
     assert str(caught.value) == (
-        "MaskFormerConfig: backbone and backbone_config both choose a backbone; give one of them."
+        "MaskFormerConfig: backbone is 'microsoft/resnet-50', but must be null: backbone_config chooses one; "
+        "give one of them."
     )
 
 

@@ -117,15 +117,15 @@ def test_presets_have_the_published_shapes():
         ),
         (
             {"backbone_config": {"model_type": "swin", "mlp_ratio": 0}},
-            "backbone_config.mlp_ratio is 0.0, too small for the width 96 of stage1",
+            "backbone_config.mlp_ratio is 0.0, but must be from 1 / 96 to 22369621 for stage1",
         ),
         (
             {"backbone_config": {"model_type": "swin", "window_size": 2**31 - 1}},
-            ("backbone_config.window_size is 2147483647, too large for a table of how its places lie to each other"),
+            ("backbone_config.window_size is 2147483647, but must leave room for a table of all pairs of its places"),
         ),
         (
             {"backbone_config": {"model_type": "swin", "depths": [1] * 40, "num_heads": [1] * 40}},
-            "backbone_config.embed_dim is 96, too large to be doubled for each of 40 stages",
+            "backbone_config.embed_dim is 96, but must be small enough to be doubled for 40 stages",
         ),
         ({"mask_wieght": 1.0}, "'mask_wieght' is not a field of MaskFormerConfig. Did you mean 'mask_weight'?"),
     ],

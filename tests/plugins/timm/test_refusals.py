@@ -64,14 +64,14 @@ BAD_BACKBONES = {
     "a stage too many": (
         {"backbone": "test_resnet", "out_indices": [5]},
         (
-            "TimmBackboneConfig: out_indices must lie from -5 to 4 (this model has act1, layer1, layer2, layer3, "
+            "TimmBackboneConfig: out_indices must lie from -5 to 4 (stage_names are act1, layer1, layer2, layer3, "
             "layer4), but holds 5."
         ),
     ),
     "no such stage": (
         {"backbone": "test_resnet", "out_features": ["layer5"]},
         (
-            "TimmBackboneConfig: out_features must be stages (this model has act1, layer1, layer2, layer3, layer4), "
+            "TimmBackboneConfig: out_features must be stages (stage_names are act1, layer1, layer2, layer3, layer4), "
             "but holds 'layer5'. Did you mean 'layer4'?"
         ),
     ),
@@ -103,7 +103,10 @@ def test_bad_backbones(values, message):
     ("values", "message"),
     [
         ({"out_indices": []}, "out_indices and out_features must name at least one stage, but one is empty."),
-        ({"features_only": False}, "features_only must be true. For scores use TimmWrapperForImageClassification."),
+        (
+            {"features_only": False},
+            "features_only is False, but must be true. For scores use TimmWrapperForImageClassification.",
+        ),
         ({"num_channels": 0}, "num_channels must be an integer from 1 to 2147483647, but is 0."),
     ],
 )

@@ -117,7 +117,7 @@ def test_masks_where_there_is_no_token_for_them():
         ({"patch_size": 16}, "image_size is 12, but must hold a patch of patch_size 16."),
         ({"image_size": 0}, "image_size must be an integer from 1 to 2147483647 or a list of"),
         ({"hidden_act": "glue"}, "hidden_act must be one of 'gelu'"),
-        ({"out_features": ["stage3"]}, "out_features must be stages (this model has stem, stage1, stage2), but holds"),
+        ({"out_features": ["stage3"]}, "out_features must be stages (stage_names are stem, stage1, stage2), but holds"),
         ({"num_labels": -1}, "num_labels must be an integer from 0 to 1000000, but is -1."),
     ],
 )

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, dataclass_transform
 
-from archsmith.configuration.fields import convert_json, field
+from archsmith.configuration.fields import convert_json, field, shown
 from archsmith.configuration.names import field_names
 from archsmith.errors import ArchsmithError, ArchsmithWarning, ConfigError, OptionError
 
@@ -183,5 +183,5 @@ def _checked_extra(unknown: Mapping[str, Any], faults: list[str]) -> dict[str, A
     checked = {}
     for name, value in unknown.items():
         checked[name], fault = convert_json(name, value)
-        faults += fault
+        faults += fault or convert_json(f"the key {shown(name)}", name)[1]
     return checked

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, get_args
 
 from archsmith.configuration.fields import shown
-from archsmith.errors import ConfigError
+from archsmith.errors import ConfigError, UnknownArchitecture
 
 if TYPE_CHECKING:
     from archsmith.config import PreTrainedConfig
@@ -65,7 +65,12 @@ def _built(
             expected = " or ".join(repr(name) for name in own)
             raise ConfigError(source, faults=(f"model_type must be {expected}, but is {given!r}",))
         return kinds[0].from_dict(values, source=source)
-    found = AutoConfig.from_dict(values, source=source)
+    try:
+        found = AutoConfig.from_dict(values, source=source)
+    except UnknownArchitecture as error:
+        if given is not None:
+            raise
+        raise ConfigError(source, faults=("model_type must be given: it says which architecture this is",)) from error
     if isinstance(found, kinds):
         return found
     expected = " or ".join(kind.__name__ for kind in kinds)

@@ -108,15 +108,16 @@ class MaskFormerSwinConfig(BackboneConfig):
     def _size_faults(self) -> Iterator[str]:
         """Say which sizes do not fit together, or are more than a tensor can have."""
         if (2 * self.window_size - 1) ** 2 > _MOST:
-            yield f"window_size is {self.window_size}, too large for a table of how its places lie to each other"
+            yield f"window_size is {self.window_size}, but must leave room for a table of all pairs of its places"
         if self.hidden_size > _MOST:
-            yield f"embed_dim is {self.embed_dim}, too large to be doubled for each of {len(self.depths)} stages"
+            yield f"embed_dim is {self.embed_dim}, but must be small enough to be doubled for {len(self.depths)} stages"
             return
         for stage, (width, heads) in enumerate(zip(self.widths, self.num_heads, strict=True), start=1):
             if width % heads:
                 yield f"num_heads of stage{stage} is {heads}, but must divide its width {width}"
-            if int(self.mlp_ratio * width) < 1:
-                yield f"mlp_ratio is {self.mlp_ratio}, too small for the width {width} of stage{stage}"
+            if not 1 <= self.mlp_ratio * width <= _MOST:
+                most = _MOST // width
+                yield f"mlp_ratio is {self.mlp_ratio}, but must be from 1 / {width} to {most} for stage{stage}"
 
 
 class SwinConfig(MaskFormerSwinConfig):

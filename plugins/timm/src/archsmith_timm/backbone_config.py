@@ -65,6 +65,8 @@ class TimmBackboneConfig(BackboneConfig):
         """Yield the broken rules between fields."""
         yield from super().rules()
         if not self.features_only:
-            yield "features_only must be true. For scores use TimmWrapperForImageClassification"
+            yield "features_only is False, but must be true. For scores use TimmWrapperForImageClassification"
+        if self.stage_names == []:
+            yield "stage_names must name at least one stage, but is empty"
         if [] in (self.out_indices, self.out_features):
             yield "out_indices and out_features must name at least one stage, but one is empty"

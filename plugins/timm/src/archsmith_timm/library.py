@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from archsmith.configuration.fields import shown
 from archsmith.errors import ConfigError, MissingDependency, did_you_mean
 from archsmith.modeling.blank import TooLarge
 
@@ -96,9 +97,9 @@ def _check_name(timm: Any, name: str | None, owner: str) -> None:
         raise ConfigError(f"{owner} names no model of timm: give one, as 'resnet50'.")
     if not timm.is_model(name):
         hint = did_you_mean(name, timm.list_models()) or " timm.list_models() has all names."
-        raise ConfigError(f"{owner} is {name!r}, but timm {timm.__version__} has no such model.{hint}")
+        raise ConfigError(f"{owner} is {shown(name)}, but timm {timm.__version__} has no such model.{hint}")
     architecture, _, tag = name.partition(".")
     known = timm.list_models(f"{architecture}.*", pretrained=True) if tag else []
     if tag and name not in known and timm.models.get_arch_pretrained_cfgs(architecture).get(name) is None:
         hint = did_you_mean(name, known) or f" It has {', '.join(known) or 'none'}."
-        raise ConfigError(f"{owner} is {name!r}, but timm {timm.__version__} has no such weights.{hint}")
+        raise ConfigError(f"{owner} is {shown(name)}, but timm {timm.__version__} has no such weights.{hint}")

@@ -50,7 +50,7 @@ class TimmWrapperConfig(PreTrainedConfig):
         """
         if not isinstance(values, Mapping):
             return super().from_dict(values, source=source, **overrides)  # which refuses it
-        if not values.keys() & {"id2label", "label2id"}:
+        if not values.keys() & {"id2label", "label2id", "num_labels"}:
             names = values.get("label_names", _of_weights(values, "label_names"))
             count = values.get("num_classes", _of_weights(values, "num_classes"))
             names = imagenet_labels(count) if names is None else names

@@ -141,9 +141,12 @@ class Wav2Vec2Config(PreTrainedConfig):
         if self.pad_token_id is not None and self.pad_token_id >= self.vocab_size:
             yield f"pad_token_id is {self.pad_token_id}, but must be below vocab_size {self.vocab_size}"
         if self.adapter_attn_dim is not None and not self.do_stable_layer_norm:
-            yield "adapter_attn_dim is given, but only layers with do_stable_layer_norm=True have language adapters"
+            yield (
+                f"adapter_attn_dim is {self.adapter_attn_dim}, but must be null: only layers with "
+                "do_stable_layer_norm=True have language adapters"
+            )
         if not self.contrastive_logits_temperature:
-            yield "contrastive_logits_temperature is 0, but it divides"
+            yield "contrastive_logits_temperature is 0, but must be above it, because it divides"
 
     @property
     def num_feat_extract_layers(self) -> int:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Self, Unpack
 
 from archsmith.batch import BatchFeature
 from archsmith.checkpoint import Checkpoint, encode_json, read_json
+from archsmith.configuration.fields import shown
 from archsmith.errors import CheckpointCorrupt, OptionError, did_you_mean
 from archsmith.tokenization.base import EncodedRows
 from archsmith.tokenization.settings import TOKENIZER_CONFIG_FILE, TokenizerSettings, read_settings
@@ -309,11 +310,13 @@ def _load_vocabulary(path: Path, language: str | None) -> tuple[dict[str, int], 
 
 def _choose(languages: dict[str, dict[str, int]] | None, language: Any, where: str) -> dict[str, int]:
     if languages is None:
-        raise OptionError(f"target_lang is {language!r}, but {where} holds one vocabulary, not one for each language.")
+        raise OptionError(
+            f"target_lang is {shown(language)}, but {where} holds one vocabulary, not one for each language."
+        )
     if not isinstance(language, str) or language not in languages:
         names = ", ".join(list(languages)[:20]) + (", …" if len(languages) > 20 else "")  # noqa: PLR2004
         hint = did_you_mean(language, languages) if isinstance(language, str) else ""
-        raise OptionError(f"target_lang must be a language of {where}, {names}; but is {language!r}.{hint}")
+        raise OptionError(f"target_lang must be a language of {where}, {names}; but is {shown(language)}.{hint}")
     return languages[language]
 
 
