@@ -183,6 +183,38 @@ def bench_forward() -> Iterator[Row]:
             yield forward_row(f"{model_type} {batch}×{tokens}", ours, theirs, inputs, (batch, tokens))
 
 
+def bench_vision() -> Iterator[Row]:
+    """One forward pass of ResNet, of a model of timm and of MaskFormer around Swin, beside the oracle."""
+    import torch
+    from support import transformers
+
+    import archsmith
+
+    resnet = {"hidden_sizes": [64, 128, 256, 512], "depths": [2, 2, 2, 2], "layer_type": "basic"}
+    swin = {"model_type": "swin", "depths": [2, 2, 6, 2], "embed_dim": 96, "num_heads": [3, 6, 12, 24]}
+    swin |= {"window_size": 7, "image_size": 224, "out_features": [f"stage{i}" for i in range(1, 5)]}
+    timm = {"backbone": "resnet18", "out_indices": [1, 2, 3, 4]}
+    for name, kind, values, batch in (
+        ("resnet-18", "ResNetModel", resnet, 4),
+        ("timm resnet18", "TimmBackbone", timm, 4),
+        ("maskformer, swin-tiny", "MaskFormerForInstanceSegmentation", {"backbone_config": swin}, 1),
+    ):
+        models = []
+        for library in (archsmith, transformers):
+            model_class = getattr(library, kind)
+            models.append(model_class(model_class.config_class(**values)).eval())
+        pixels = torch.randn(batch, 3, 224, 224)
+        ways = {
+            way: lambda model=model, pixels=pixels: model(pixels)
+            for way, model in zip(("ours", "oracle"), models, strict=True)
+        }
+        with torch.inference_mode():
+            found = functions_in_turn(ways, rounds=9)
+        mine = found["ours"]
+        label = f"forward {name} {batch}×224×224"
+        yield label, milliseconds(mine), "–", ratio(mine, found["oracle"]), "≤ 1 × oracle"
+
+
 def forward_row(name, ours, theirs, inputs, shape) -> Row:
     """Time six layers over ``shape``, (batch, tokens), beside the matrix products that they need at least."""
     import torch
@@ -347,6 +379,7 @@ BENCHES = {
     "warm": bench_warm,
     "save": bench_save,
     "forward": bench_forward,
+    "vision": bench_vision,
     "tokenise": bench_tokenise,
     "sound": bench_sound,
     "speech": bench_speech,

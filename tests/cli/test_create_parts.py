@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+import archsmith
+
 TINY_VIT = ("--set", "hidden_size=8", "--set", "num_attention_heads=2", "--set", "num_hidden_layers=1")
 TINY_VIT += ("--set", "intermediate_size=8", "--set", "image_size=48")
 
@@ -63,6 +65,35 @@ def test_a_tokenizer_alone(installed, tmp_path):
     assert "tokenizer.json" in result.data["files"]
 
 
+TINY_SPEECH = ("--set", "hidden_size=16", "--set", "num_attention_heads=2", "--set", "num_hidden_layers=1")
+TINY_SPEECH += ("--set", "intermediate_size=8", "--set", "conv_dim=[8, 8, 8, 8, 8, 8, 8]")
+
+
+@pytest.mark.parametrize(("norm", "masks"), [("group", False), ("layer", True)])
+def test_a_model_of_sound_comes_with_its_feature_extractor(installed, tmp_path, norm, masks):
+    out = tmp_path / "speech"
+    result = installed("create", "wav2vec2", out, *TINY_SPEECH, "--set", f"feat_extract_norm={norm}", "--task", "ctc")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.endswith("with its Wav2Vec2FeatureExtractor\n")
+    assert json.loads((out / "preprocessor_config.json").read_text())["return_attention_mask"] is masks
+
+
+def test_a_feature_extractor_and_a_processor_alone(installed, tmp_path):
+    args = ("--kind", "feature-extractor", "--set", "sampling_rate=8000", "--json")
+    result = installed("create", "wav2vec2", tmp_path / "extractor", *args)
+    assert (result.code, result.data["class"]) == (0, "Wav2Vec2FeatureExtractor")
+    assert json.loads((tmp_path / "extractor" / "preprocessor_config.json").read_text())["sampling_rate"] == 8000
+    vocabulary = tmp_path / "letters.json"
+    vocabulary.write_text(json.dumps({"<pad>": 0, "<s>": 1, "</s>": 2, "<unk>": 3, "|": 4, "A": 5}))
+    args = ("--kind", "processor", "--vocab", vocabulary, "--set", "sampling_rate=8000", "--json")
+    result = installed("create", "wav2vec2", tmp_path / "processor", *args)
+    assert (result.code, result.data["class"]) == (0, "Wav2Vec2Processor")
+    assert result.data["files"] == everything_below(tmp_path / "processor")
+    processor = archsmith.AutoProcessor.from_pretrained(tmp_path / "processor")
+    assert processor.feature_extractor.sampling_rate == 8000
+    assert processor.tokenizer("AA").input_ids == [5, 5]
+
+
 @pytest.mark.parametrize(
     ("args", "code", "message"),
     [
@@ -71,6 +102,7 @@ def test_a_tokenizer_alone(installed, tmp_path):
             2,
             "'image-procesor' is none of model, backbone, tokenizer, image-processor, feature-extractor, processor.",
         ),
+        (("wav2vec2", "--kind", "processor"), 1, "Wav2Vec2CTCTokenizer needs a vocabulary. Pass --vocab FILE."),
         (("vit", "--kind", "tokenizer"), 1, "'vit' has no tokenizer. Its preprocessing: image-processor."),
         (("distilbert", "--kind", "image-processor"), 1, "'distilbert' has no image processor. Its preprocessing: "),
         (("distilbert", "--kind", "tokenizer"), 1, "DistilBertTokenizerFast needs a vocabulary. Pass --vocab FILE."),

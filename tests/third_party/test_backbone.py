@@ -28,7 +28,11 @@ def strangers(tmp_path_factory) -> Environment:
     """An environment with the core and both strangers from wheels, beside the libraries that this one has."""
     folder = tmp_path_factory.mktemp("backbone")
     wheels, libraries = folder / "wheels", folder / "libraries"
-    sources = [ROOT / "core", *(toy.write(folder / "sources") for toy in (PYRAMID, MOSAIC))]
+    sources = [
+        ROOT / "core",
+        ROOT / "plugins/maskformer",
+        *(toy.write(folder / "sources") for toy in (PYRAMID, MOSAIC)),
+    ]
     for place in (wheels, libraries):
         place.mkdir()
     subprocess.run([sys.executable, "-c", BUILD, wheels, *sources], check=True, timeout=300, capture_output=True)
@@ -113,6 +117,41 @@ def test_a_host_takes_its_weights_once(run, tmp_path):
     assert run.python(program) == built
 
 
+def test_maskformer_holds_it_too(run, tmp_path):
+    """The project's own host, from its wheel, around the stranger's backbone; saved, and loaded in another process."""
+    host = tmp_path / "host"
+    answer = """
+        import torch
+        torch.manual_seed(5)
+        pixels = torch.randn(2, 3, 64, 96)
+        def numbers(model):
+            with torch.no_grad():
+                output = model.eval()(pixels)
+            scores = (output.class_queries_logits, output.masks_queries_logits)
+            return [[*each.shape, each.double().sum().item()] for each in scores]
+        """
+    built = run.python(f"""
+        {answer}
+        from archsmith import MaskFormerConfig, MaskFormerForInstanceSegmentation
+        decoder = {{"d_model": 16, "decoder_layers": 1, "decoder_attention_heads": 2, "num_queries": 3}}
+        small = {{"decoder_config": decoder, "fpn_feature_size": 32, "mask_feature_size": 32, "num_labels": 4}}
+        kwargs = {{"out_features": ["floor1", "floor2"]}}
+        config = MaskFormerConfig(backbone="acme/pyramid-small", backbone_kwargs=kwargs, **small)
+        model = MaskFormerForInstanceSegmentation(config)
+        backbone = model.model.pixel_level_module.encoder
+        answer = [numbers(model), type(backbone).__module__, backbone.channels]
+        model.save_pretrained({str(host)!r})
+        """)
+    assert built[1:] == ["acme_pyramid.model", [4, 6]]
+    assert [shape[:-1] for shape in built[0]] == [[2, 3, 5], [2, 3, 32, 48]]
+    program = f"""
+        {answer}
+        from archsmith import AutoModelForInstanceSegmentation
+        answer = numbers(AutoModelForInstanceSegmentation.from_pretrained({str(host)!r}, mmap=False))
+        """
+    assert run.python(program) == built[0]
+
+
 def test_a_host_without_its_backbone_names_the_plugin(run, tmp_path):
     run.python(f"""
         from archsmith import MosaicConfig, MosaicModel
@@ -132,7 +171,7 @@ def test_a_host_without_its_backbone_names_the_plugin(run, tmp_path):
         run.environment.pip("install", "--no-deps", "--no-index", run.environment.late)
     assert answer == (
         "MosaicConfig.backbone_config needs model_type 'pyramid', which no installed plugin provides. "
-        "The checkpoint says it was written by acme-pyramid 1.0. Installed: mosaic."
+        "The checkpoint says it was written by acme-pyramid 1.0. Installed: maskformer, maskformer-swin, mosaic."
     )
 
 

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, get_args
 
 import msgspec
 
@@ -18,6 +18,8 @@ from archsmith.tokenization.truncation import Side, choice, read_count, read_fla
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from archsmith.config import PreTrainedConfig
 
 __all__ = ["SamplingRate", "SequenceFeatureExtractor"]
 
@@ -48,6 +50,11 @@ class SequenceFeatureExtractor(DeclaredSettings):
     padding_value: float = field(default=0.0, doc="What fills up a batch.")
     padding_side: Literal["right", "left"] = field(default="right", doc="Where the filling goes.")
     return_attention_mask: bool = field(default=True, doc="Return 1 for sound and 0 for filling.")
+
+    @classmethod
+    def for_model(cls, config: "PreTrainedConfig") -> Self:  # noqa: ARG003
+        """Return the feature extractor for a model of this configuration. Here: with the usual settings."""
+        return cls()
 
     # ---- what a subclass says -------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """wav2vec 2.0's feature extractor: the samples themselves, normalised clip by clip."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from archsmith.config import field
 from archsmith.feature_extractor import SequenceFeatureExtractor
@@ -9,6 +9,8 @@ from archsmith.feature_extractor import SequenceFeatureExtractor
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from archsmith.config import PreTrainedConfig
 
 __all__ = ["Wav2Vec2FeatureExtractor"]
 
@@ -32,6 +34,11 @@ class Wav2Vec2FeatureExtractor(SequenceFeatureExtractor):
 
     return_attention_mask: bool = field(default=False, doc="Return 1 for sound and 0 for filling.")
     do_normalize: bool = field(default=True, doc="Bring every clip to zero mean and unit variance.")
+
+    @classmethod
+    def for_model(cls, config: "PreTrainedConfig") -> Self:
+        """Return the feature extractor for a model: those that normalise by layers were trained with masks."""
+        return cls(return_attention_mask=getattr(config, "feat_extract_norm", "group") == "layer")
 
     def rules(self) -> Iterator[str]:
         """Yield the broken rules between settings."""
