@@ -507,6 +507,29 @@ def test_loads_that_race_with_saves(tmp_path):
     assert set(seen) == {1.0, 2.0}
 
 
+def test_a_file_that_comes_back_after_both_looks(tmp_path, monkeypatch):
+    """A reader that finds a name leading nowhere, twice, can not tell whether saves went on meanwhile: it reads again."""
+    OLD.save_pretrained(tmp_path)
+    config, away = tmp_path / "config.json", tmp_path / "away"
+    config.rename(away)
+    config.symlink_to(tmp_path / "nowhere")
+    pauses = []
+
+    def back(seconds):
+        pauses.append(seconds)
+        away.replace(config)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("archsmith.checkpoint.time.sleep", back)
+        assert value_in(tmp_path) == 1.0
+    config.unlink()
+    config.symlink_to(tmp_path / "nowhere")
+    with monkeypatch.context() as patch, pytest.raises(CheckpointCorrupt, match="leads nowhere"):
+        patch.setattr("archsmith.checkpoint.time.sleep", pauses.append)
+        value_in(tmp_path)
+    assert len(pauses) == 2  # once each: an error that comes twice is one
+
+
 def test_two_writers_at_once(tmp_path):
     children = []
     for model, size in ((OLD, WHOLE), (NEW, HALVES), (NEXT, PIECES)):

@@ -27,9 +27,11 @@ __all__ = [
 
 CONFIG_FILE = "config.json"
 
-#: How often a folder is read that is saved anew each time meanwhile, and the seconds between two attempts.
+#: How often a folder is read that is saved anew each time meanwhile, and by how many seconds each pause is longer.
 _ATTEMPTS = 50
 _PAUSE = 0.002
+#: What a name led to that could not be looked up, or whose file was gone before it could be looked at.
+_REFUSED = "refused"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)
 
 _Result = TypeVar("_Result")
@@ -108,7 +110,7 @@ class Checkpoint:
             HubError: The hub could not be asked.
         """
         if name not in self._files:
-            self._seen[name] = "refused"  # unless it is found
+            self._seen[name] = _REFUSED  # unless it is found
             found = self._find(name)
             self._seen[name] = None if found is None or self.folder is None else _identity(found)
             self._files[name] = found
@@ -117,7 +119,8 @@ class Checkpoint:
     def read_whole(self, read: Callable[[], _Result], *, proves: Callable[[Any], bool] | None = None) -> _Result:
         """Return what a function reads from several files, all of them from one state of the folder.
 
-        If the files were saved anew while it read, what it read or raised does not count, and it reads again.
+        If the files were saved anew while it read, what it read or raised does not count, and it reads again. Of a file
+        that could not be looked at nobody can tell whether it changed, so an error about it has to come twice.
 
         Args:
             read: It finds every file by this checkpoint.
@@ -127,15 +130,18 @@ class Checkpoint:
             CheckpointCorrupt: The folder changes faster than it can be read.
             ArchsmithError: As ``read``.
         """
+        said = None
         for attempt in range(1, _ATTEMPTS + 1):
             self._files.clear()
             self._seen.clear()
             try:
                 result = read()
-            except ArchsmithError:
-                if attempt == _ATTEMPTS or not self._changed():
+            except ArchsmithError as error:
+                unsure = self.folder is not None and _REFUSED in self._seen.values() and said != str(error)
+                if not self._changed() and not unsure:
                     raise
-                time.sleep(_PAUSE)
+                said = str(error)
+                time.sleep(_PAUSE * attempt)
             else:
                 if (proves is not None and proves(result)) or not self._changed():
                     return result
@@ -282,7 +288,7 @@ def _identity(path: Path) -> object:
     try:
         status = path.stat()
     except OSError:
-        return "refused"  # it is gone again
+        return _REFUSED  # it is gone again
     return path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 

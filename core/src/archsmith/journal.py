@@ -64,7 +64,12 @@ class Journal:
             raise CheckpointCorrupt(f"{str(path)[:500]!r} can not be read: {reason(error)}.") from error
         if not stat.S_ISREG(mode):
             raise _damaged(path, "it is not a regular file")
-        values = read_json(path)
+        try:
+            values = read_json(path)
+        except CheckpointCorrupt as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return None  # the save has just ended
+            raise
         staging, parts = values.get("staging"), [values.get(part) for part in ("new", "old", "superseded")]
         if values.get("format") != _FORMAT:
             raise _damaged(path, f"its format is {values.get('format')!r}, but must be {_FORMAT}")
