@@ -508,7 +508,7 @@ def test_loads_that_race_with_saves(tmp_path):
 
 
 def test_a_file_that_comes_back_after_both_looks(tmp_path, monkeypatch):
-    """A reader that finds a name leading nowhere, twice, can not tell whether saves went on meanwhile: it reads again."""
+    """Nobody can tell whether saves went on while a name led nowhere, so the reader looks once more."""
     OLD.save_pretrained(tmp_path)
     config, away = tmp_path / "config.json", tmp_path / "away"
     config.rename(away)
