@@ -18,6 +18,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LIGHT = ("importlib-metadata", "msgspec", "packaging", "pluggy", "rich", "typer")
+TOOLS = ("build", "hatchling", "mypy", "pytest", "ruff")
 SEEN = "import os, pathlib\n(pathlib.Path(os.environ['TOYS_SEEN']) / __name__).touch()\n"
 BUILD = """
 import os, sys
@@ -152,7 +153,7 @@ class Environment:
     """A virtual environment with everything installed, but the late toy, which lies beside it as a wheel."""
 
     root: Path
-    late: Path
+    late: Path | None = None
 
     @property
     def scripts(self) -> Path:
@@ -163,7 +164,7 @@ class Environment:
         return self.scripts / "python"
 
     def pip(self, *arguments: object) -> None:
-        """Run this session's pip on the environment."""
+        """Run the pip of the tests on the environment."""
         pip = [sys.executable, "-m", "pip", "--python", self.python, "--disable-pip-version-check", "-q"]
         subprocess.run([*map(str, pip), *map(str, arguments)], check=True, timeout=300)
 
@@ -219,6 +220,64 @@ def environment(tmp_path_factory) -> Environment:
     environment.pip("install", *(["-c", constraints] if constraints.exists() else []), *LIGHT)
     environment.pip("install", "--no-deps", "--no-index", *wheels.glob("*.whl"))
     return environment
+
+
+@dataclass
+class Workshop:
+    """A virtual environment as a plugin's author has one, its tools included, and wheels of everything in the project.
+
+    Nothing in it is editable. The wheels of the plugins lie beside it, where its own pip finds them by name.
+    """
+
+    environment: Environment
+    wheels: Path
+
+    def variables(self, **more: str) -> dict[str, str]:
+        """Return what a program in the environment finds in its environment variables."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ARCHSMITH", "PYTHON"))}
+        path = f"{self.environment.scripts}{os.pathsep}{inherited.get('PATH', '')}"
+        pip = {
+            "PIP_FIND_LINKS": str(self.wheels),
+            "PIP_CONSTRAINT": str(ROOT / "constraints.txt"),
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "VIRTUAL_ENV": str(self.environment.root),
+        }
+        return inherited | {"PATH": path, "COLUMNS": "120"} | pip | more
+
+    def run(self, *command: object, cwd: Path, code: int = 0, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run a program of the environment; fail, with all that it said, unless it ends with ``code``."""
+        program, *arguments = map(str, command)
+        done = subprocess.run(
+            [str(self.environment.scripts / program), *arguments],
+            cwd=cwd,
+            env=self.variables(**more),
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        assert done.returncode == code, f"{command} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def freeze(self) -> list[str]:
+        """Return what is installed, as pip lists it."""
+        return self.run("python", "-m", "pip", "freeze", "--all", cwd=self.wheels).stdout.splitlines()
+
+
+@pytest.fixture(scope="session")
+def workshop(tmp_path_factory) -> Workshop:
+    """Build all wheels, make a virtual environment, install the core, the command line and an author's tools."""
+    folder = tmp_path_factory.mktemp("workshop")
+    wheels = folder / "wheels"
+    wheels.mkdir()
+    projects = [ROOT / "core", ROOT / "cli", *sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))]
+    subprocess.run([sys.executable, "-c", BUILD, wheels, *projects], check=True, timeout=300, capture_output=True)
+    found = Workshop(Environment(folder / "environment"), wheels)
+    venv.create(found.environment.root, with_pip=True, symlinks=os.name != "nt")
+    # Torch first, from wherever this machine's own pip takes it: beside the wheels it would be looked for elsewhere.
+    found.environment.pip("install", "-c", ROOT / "constraints.txt", "torch", *TOOLS)
+    found.run("python", "-m", "pip", "install", "-q", "archsmith[text,vision,audio]", "archsmith-cli", cwd=folder)
+    return found
 
 
 @pytest.fixture

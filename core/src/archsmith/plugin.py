@@ -44,6 +44,8 @@ _TASK = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _DOTTED = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
 _REFERENCE = re.compile(rf"{_DOTTED}:[A-Za-z_]\w*", re.ASCII)
 _CLASS = re.compile(r"[A-Z]\w*", re.ASCII)
+#: A reason has at least as many words; "n/a" and "todo" are none.
+_REASON_WORDS = 4
 
 
 class ManifestError(PluginError, ValueError):
@@ -66,6 +68,9 @@ class Architecture:
         presets: Well-known checkpoint ids → configuration values (random weights, no network).
         aliases: Older class names → the names of this plugin's own classes.
         private_configs: References to sub-configurations that only this plugin reads.
+        tiny: Configuration values that make a model small enough to be checked in a moment (`archsmith.testing`).
+        waivers: Names of conformance checks that this architecture does not pass → the reason, which every report
+            shows.
 
     Raises:
         ManifestError: A field is malformed; the message lists every fault.
@@ -82,6 +87,8 @@ class Architecture:
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
     private_configs: tuple[str, ...] = ()
+    tiny: Mapping[str, Any] = field(default_factory=dict)
+    waivers: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         faults = list(_model_type_faults(self.model_type))
@@ -93,9 +100,11 @@ class Architecture:
         faults += _presets_faults(self.presets)
         faults += _aliases_faults(self.aliases)
         faults += _private_faults(self.private_configs)
+        faults += _tiny_faults(self.tiny)
+        faults += _waiver_faults(self.waivers)
         _raise_faults(f"Architecture({self.model_type!r})", faults)
         object.__setattr__(self, "private_configs", tuple(self.private_configs))
-        for name in ("models", "presets", "aliases"):
+        for name in ("models", "presets", "aliases", "tiny", "waivers"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
         _raise_faults(f"Architecture({self.model_type!r})", _exports_faults(self))
 
@@ -206,6 +215,20 @@ def _private_faults(references: object) -> Iterator[str]:
     for reference in references:
         if not isinstance(reference, str) or not _REFERENCE.fullmatch(reference):
             yield f"private_configs must hold references 'module:Class', but holds {reference!r}"
+
+
+def _tiny_faults(values: object) -> Iterator[str]:
+    if not isinstance(values, Mapping) or not all(isinstance(name, str) for name in values):
+        yield f"tiny must map configuration fields to values, but is {values!r}"
+
+
+def _waiver_faults(waivers: object) -> Iterator[str]:
+    if not isinstance(waivers, Mapping):
+        yield f"waivers must map names of checks to reasons, but is {waivers!r}"
+        return
+    for name, reason in waivers.items():
+        if not isinstance(name, str) or not isinstance(reason, str) or len(reason.split()) < _REASON_WORDS:
+            yield f"waivers[{name!r}] must say in {_REASON_WORDS} words or more why, but is {reason!r}"
 
 
 def _public(record: Architecture) -> dict[str, str]:

@@ -10,6 +10,7 @@ from torch import nn
 from archsmith.config import PreTrainedConfig
 from archsmith.errors import OptionError
 from archsmith.layers.stack import Stack
+from archsmith.modeling.dummies import INPUTS, dummy_inputs
 from archsmith.modeling.embeddings import input_path, output_path, replace_module, resize_rows, rows_for
 from archsmith.modeling.freezing import set_trainable
 from archsmith.modeling.options import attention_name
@@ -48,6 +49,25 @@ class SharedWork(nn.Module):
     def dtype(self) -> torch.dtype:
         """The type of the first floating-point parameter; float32 if there is none."""
         return next((p.dtype for p in self.parameters() if p.is_floating_point()), torch.float32)
+
+    @property
+    def dummy_inputs(self) -> dict[str, torch.Tensor]:
+        """Small arguments for one forward pass, to trace, export or check the model with.
+
+        By default as ``main_input_name`` says: ``input_ids`` (2, 7) with an ``attention_mask``, ``pixel_values``
+        (2, channels, height, width), or ``input_values`` (2, 1600) with an ``attention_mask``. A model that takes
+        anything else overrides it.
+
+        Raises:
+            NotImplementedError: The main input is another, and the class does not override this.
+        """
+        inputs = dummy_inputs(self.main_input_name, self.config)
+        if inputs is None:
+            raise NotImplementedError(
+                f"{type(self).__name__} takes {self.main_input_name!r}, so it must define dummy_inputs, "
+                f"as only {', '.join(INPUTS)} are known."
+            )
+        return dict(inputs)
 
     def num_parameters(self, *, only_trainable: bool = False, exclude_embeddings: bool = False) -> int:
         """Return how many numbers the parameters hold; a tied one counts once.

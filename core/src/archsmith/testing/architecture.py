@@ -1,6 +1,7 @@
 """The checks of a whole architecture: its manifest, its configuration, and its models on their way through files."""
 
 import contextlib
+import copy
 import dataclasses
 import json
 import subprocess
@@ -38,34 +39,20 @@ class ArchitectureConformance(ChangeChecks, CalculationChecks, BackboneChecks):
 
     Attributes:
         model_type: The architecture.
-        tiny: Configuration values that make a model small enough for a test.
+        tiny: Configuration values that make a model small enough for a test; None: those that the manifest names.
     """
 
     model_type: ClassVar[str]
-    tiny: ClassVar[Mapping[str, Any]] = {}
+    tiny: ClassVar[Mapping[str, Any] | None] = None
 
     # ---- what a subclass may change -------------------------------------------------------------------------
 
     def inputs(self, model: PreTrainedModel) -> dict[str, Tensor]:
-        """Return arguments for one forward pass. Override it for a model that takes neither token ids nor pixels.
-
-        By default: ``input_ids`` of two texts of seven tokens (of two by three texts for the task multiple-choice), and
-        an ``attention_mask`` that pads the second; or ``pixel_values`` of two pictures, of the configuration's
-        ``num_channels`` (3) and ``image_size`` (32) if it has them.
-        """
-        if model.main_input_name == "pixel_values":
-            return {"pixel_values": _pixels(model.config)}
-        if model.main_input_name != "input_ids":
-            raise NotImplementedError(
-                f"{type(self).__name__} must override inputs(): {type(model).__name__} takes {model.main_input_name!r}."
-            )
-        generator = torch.Generator().manual_seed(0)
-        choosing = self._models().get("multiple-choice") is type(model)
-        shape = (2, 3, 7) if choosing else (2, 7)  # (batch, choices, tokens) or (batch, tokens)
-        input_ids = torch.randint(model.config.vocab_size, shape, generator=generator)
-        attention_mask = torch.ones_like(input_ids)
-        attention_mask[1, ..., 4:] = 0
-        return {"input_ids": input_ids, "attention_mask": attention_mask}
+        """Return arguments for one forward pass: the model's ``dummy_inputs``, three of each text for multiple choice."""
+        inputs = model.dummy_inputs
+        if self._models().get("multiple-choice") is type(model):
+            return {name: torch.stack([each] * 3, dim=1) for name, each in inputs.items()}  # (batch, choices, tokens)
+        return inputs
 
     def built(self) -> list[PreTrainedModel]:
         """Return a small model of each class, in evaluation mode; the one without a head first, if there is one."""
@@ -215,18 +202,12 @@ class ArchitectureConformance(ChangeChecks, CalculationChecks, BackboneChecks):
         return found
 
     def _config(self) -> PreTrainedConfig:
-        return self._config_class()(**self.tiny)
+        tiny = registry.get(self.model_type).tiny if self.tiny is None else self.tiny
+        return self._config_class()(**copy.deepcopy(dict(tiny)))
 
     def _models(self) -> dict[str, type[PreTrainedModel]]:
         tasks = registry.get(self.model_type).models
         return {task: registry.load(self.model_type, f"models.{task}") for task in tasks}
-
-
-def _pixels(config: PreTrainedConfig) -> Tensor:
-    size = getattr(config, "image_size", 32)
-    height, width = (size, size) if isinstance(size, int) else size
-    shape = (2, getattr(config, "num_channels", 3), height, width)
-    return torch.randn(shape, generator=torch.Generator().manual_seed(0))
 
 
 def _auto_class(task: str) -> Any:

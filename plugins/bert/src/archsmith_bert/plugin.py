@@ -25,6 +25,14 @@ def architectures() -> Iterator[Architecture]:
         },
         tokenizer="archsmith_bert.tokenizer:BertTokenizer",
         tokenizer_fast="archsmith_bert.tokenizer:BertTokenizerFast",
+        tiny={
+            "hidden_size": 16,
+            "num_attention_heads": 2,
+            "num_hidden_layers": 2,
+            "intermediate_size": 24,
+            "vocab_size": 40,
+            "max_position_embeddings": 12,
+        },
         presets={
             "google-bert/bert-base-uncased": {},
             "google-bert/bert-base-cased": {"vocab_size": 28996},

@@ -21,6 +21,14 @@ def architectures() -> Iterator[Architecture]:
         },
         tokenizer="archsmith_distilbert.tokenizer:DistilBertTokenizer",
         tokenizer_fast="archsmith_distilbert.tokenizer:DistilBertTokenizerFast",
+        tiny={
+            "dim": 16,
+            "n_heads": 2,
+            "n_layers": 2,
+            "hidden_dim": 24,
+            "vocab_size": 40,
+            "max_position_embeddings": 12,
+        },
         presets={
             "distilbert/distilbert-base-uncased": {},
             "distilbert/distilbert-base-cased": {"vocab_size": 28996},

@@ -13,6 +13,7 @@ _SWINS: dict[str, dict[str, Any]] = {
     "large": {"embed_dim": 192, "num_heads": [6, 12, 24, 48]},
 }
 _BASE = {"embed_dim": 128, "depths": [2, 2, 18, 2], "num_heads": [4, 8, 16, 32], "window_size": 12, "image_size": 384}
+_TOY_SWIN = {"embed_dim": 8, "depths": [1, 2], "num_heads": [1, 2], "window_size": 4, "image_size": 32}
 _CLASSES = {"ade": 150, "coco": 133}
 _RESNET = {"model_type": "resnet", "out_features": ["stage1", "stage2", "stage3", "stage4"]}
 
@@ -47,6 +48,12 @@ def architectures() -> Iterator[Architecture]:
             "instance-segmentation": "archsmith_maskformer.segmentation:MaskFormerForInstanceSegmentation",
         },
         image_processor="archsmith_maskformer.image_processor:MaskFormerImageProcessor",
+        tiny={
+            "backbone_config": {"model_type": "swin", **_TOY_SWIN},
+            "decoder_config": {"d_model": 16, "decoder_layers": 2, "decoder_attention_heads": 2, "num_queries": 5},
+            "fpn_feature_size": 32,
+            "mask_feature_size": 16,
+        },
         aliases={
             "MaskFormerFeatureExtractor": "MaskFormerImageProcessor",
             "MaskFormerImageProcessorFast": "MaskFormerImageProcessor",
@@ -58,6 +65,7 @@ def architectures() -> Iterator[Architecture]:
     yield Architecture(
         model_type="maskformer-swin",
         config="archsmith_maskformer.swin_config:MaskFormerSwinConfig",
+        tiny={**_TOY_SWIN, "out_features": ["stage1", "stage2"]},
         models={
             "base": "archsmith_maskformer.swin:MaskFormerSwinModel",
             "backbone": "archsmith_maskformer.swin:MaskFormerSwinBackbone",

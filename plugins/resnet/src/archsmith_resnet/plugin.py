@@ -20,6 +20,7 @@ def architectures() -> Iterator[Architecture]:
             "image-classification": "archsmith_resnet.model:ResNetForImageClassification",
         },
         image_processor="archsmith_resnet.image_processor:ConvNextImageProcessor",
+        tiny={"embedding_size": 4, "hidden_sizes": [8, 12, 20], "depths": [1, 2, 1]},
         aliases={
             "ConvNextFeatureExtractor": "ConvNextImageProcessor",
             "ConvNextImageProcessorFast": "ConvNextImageProcessor",

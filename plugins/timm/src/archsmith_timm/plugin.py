@@ -13,6 +13,7 @@ def architectures() -> Iterator[Architecture]:
         model_type="timm_backbone",
         config="archsmith_timm.backbone_config:TimmBackboneConfig",
         models={"backbone": "archsmith_timm.backbone:TimmBackbone"},
+        tiny={"backbone": "test_resnet", "out_indices": [1, -1]},
     )
     yield Architecture(
         model_type="timm_wrapper",
@@ -22,6 +23,7 @@ def architectures() -> Iterator[Architecture]:
             "image-classification": "archsmith_timm.wrapper:TimmWrapperForImageClassification",
         },
         image_processor="archsmith_timm.image_processor:TimmWrapperImageProcessor",
+        tiny={"architecture": "test_resnet", "num_labels": 3},
     )
 
 

@@ -26,6 +26,15 @@ def architectures() -> Iterator[Architecture]:
             "masked-image-modeling": "archsmith_vit.heads:ViTForMaskedImageModeling",
         },
         image_processor="archsmith_vit.image_processor:ViTImageProcessor",
+        tiny={
+            "hidden_size": 16,
+            "num_attention_heads": 2,
+            "num_hidden_layers": 2,
+            "intermediate_size": 24,
+            "image_size": 12,
+            "patch_size": 4,
+            "encoder_stride": 4,
+        },
         aliases={"ViTFeatureExtractor": "ViTImageProcessor", "ViTImageProcessorFast": "ViTImageProcessor"},
         presets={
             "google/vit-base-patch16-224": _IMAGENET,
