@@ -48,7 +48,7 @@ class ArchitectureConformance(ChangeChecks, CalculationChecks, BackboneChecks):
     # ---- what a subclass may change -------------------------------------------------------------------------
 
     def inputs(self, model: PreTrainedModel) -> dict[str, Tensor]:
-        """Return arguments for one forward pass: the model's ``dummy_inputs``, three of each text for multiple choice."""
+        """Return arguments for one forward pass: the ``dummy_inputs``; for multiple choice three of each text."""
         inputs = model.dummy_inputs
         if self._models().get("multiple-choice") is type(model):
             return {name: torch.stack([each] * 3, dim=1) for name, each in inputs.items()}  # (batch, choices, tokens)
