@@ -126,5 +126,6 @@ def test_a_model_with_another_main_input_must_say_what_it_takes():
     with pytest.raises(NotImplementedError) as caught:
         Strange(BertConfig(**SMALL)).dummy_inputs  # noqa: B018
     assert str(caught.value) == (
-        "Strange takes 'signs', so it must define dummy_inputs, as only input_ids, pixel_values, input_values are known."
+        "Strange takes 'signs', so it must define dummy_inputs, "
+        "as only input_ids, pixel_values, input_values are known."
     )
