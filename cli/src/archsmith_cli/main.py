@@ -24,6 +24,7 @@ BUILT_IN: Mapping[str, str] = {
     "show": "Explain an architecture or a preset.",
     "create": "Write a model with random weights, or its preprocessing.",
     "inspect": "Say what a checkpoint holds, and if it loads.",
+    "check": "Hold plugins against what each must do.",
     "doctor": "Name every problem and its remedy.",
     "version": "Show versions: archsmith, Python, torch, plugins.",
 }
