@@ -28,7 +28,7 @@ def test_states_stand_in_the_table_and_reasons_below(archsmith, site, monkeypatc
         "old           toy-old       1.0      incompatible\n"
         "\n"
         "conflicting  model_type 'both' is claimed by 2 distributions: other-both 2.0, toy-both 1.0.\n"
-        "             Uninstall all but one, or pin one: ARCHSMITH_PIN=both=other-both\n"
+        "             Uninstall all but one, or pin one: archsmith pin both other-both\n"
         "\n"
         "disabled  toy-off 1.0 is switched off by ARCHSMITH_DISABLE. Remove toy-off from ARCHSMITH_DISABLE\n"
         "\n"
