@@ -110,7 +110,7 @@ def _parts(values: Mapping[str, Any], place: str) -> Iterator[tuple[str, Mapping
 
 
 def _collect(stamp: Mapping[str, Any], place: str, said: dict[str, dict[Version, list[str]]]) -> Iterator[Line]:
-    pairs = [("archsmith", stamp.get("version"))]
+    pairs: list[tuple[Any, Any]] = [("archsmith", stamp.get("version"))]
     if "plugin" in stamp:
         pairs.append((stamp["plugin"], stamp.get("plugin_version")))
     for name, version in pairs:

@@ -81,13 +81,13 @@ class Settings:
         said, faults = _file_values(path, named=bool(environ.get(CONFIG_VARIABLE)))
         pins = {name: Pin(name, distribution, repr(str(path))) for name, distribution in said.get("pin", ())}
         own, wrong = _pins_in(environ.get(KEYS["pin"]))
-        switches = [
-            Switch(names, KEYS[key])
-            if (names := _items(environ.get(KEYS[key])))
-            else Switch(said.get(key, ()), repr(str(path)) if said.get(key) else "")
-            for key in ("plugins", "disable")
-        ]
-        return cls(*switches, pins=tuple((pins | own).values()), faults=(*wrong, *faults), file=path)
+
+        def switch(key: str) -> Switch:
+            if names := _items(environ.get(KEYS[key])):
+                return Switch(names, KEYS[key])
+            return Switch(said[key], repr(str(path))) if said.get(key) else Switch()
+
+        return cls(switch("plugins"), switch("disable"), tuple((pins | own).values()), (*wrong, *faults), path)
 
     def pin_of(self, name: str) -> Pin | None:
         """Return the pin of a name, if there is one."""
