@@ -23,6 +23,7 @@ BUILT_IN: Mapping[str, str] = {
     "plugins": "List the installed plugins and what they bring.",
     "show": "Explain an architecture or a preset.",
     "create": "Write a model with random weights, or its preprocessing.",
+    "new": "Write a plugin of your own, ready to install.",
     "inspect": "Say what a checkpoint holds, and if it loads.",
     "doctor": "Name every problem and its remedy.",
     "version": "Show versions: archsmith, Python, torch, plugins.",

@@ -1,0 +1,21 @@
+"""The head learns to label the places of one batch, on top of a model with random weights."""
+
+import torch
+from archsmith import AutoConfig, AutoModelForSampleNet
+from archsmith.registry import registry
+
+
+def test_loss_falls() -> None:
+    torch.manual_seed(0)
+    config = AutoConfig.for_model("distilbert", **registry.get("distilbert").tiny)
+    model = AutoModelForSampleNet.from_config(config)
+    labels = torch.randint(2, model(**model.dummy_inputs).logits.shape[:-1])
+    optimiser = torch.optim.AdamW(model.parameters(), lr=0.01)
+    losses = []
+    for _ in range(60):
+        loss = model(**model.dummy_inputs, labels=labels).loss
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0] / 2
