@@ -41,6 +41,7 @@ Commands:
   show     Explain an architecture or a preset.
   create   Write a model with random weights, or its preprocessing.
   inspect  Say what a checkpoint holds, and if it loads.
+  check    Hold plugins against what each must do.
   doctor   Name every problem and its remedy.
   version  Show versions: archsmith, Python, torch, plugins.
 """
@@ -132,7 +133,7 @@ def test_unknown_verb(archsmith, train):
     result = archsmith("lsit")
     assert (result.code, result.out) == (2, "")
     assert result.err == (
-        "error: There is no command 'lsit'; there are: list, plugins, show, create, inspect, doctor, version, train. "
+        "error: There is no command 'lsit'; there are: list, plugins, show, create, inspect, check, doctor, version, train. "
         "Did you mean 'list'? Try: archsmith --help\n"
     )
 

@@ -25,6 +25,7 @@ BUILT_IN: Mapping[str, str] = {
     "create": "Write a model with random weights, or its preprocessing.",
     "new": "Write a plugin of your own, ready to install.",
     "inspect": "Say what a checkpoint holds, and if it loads.",
+    "check": "Hold plugins against what each must do.",
     "doctor": "Name every problem and its remedy.",
     "version": "Show versions: archsmith, Python, torch, plugins.",
 }

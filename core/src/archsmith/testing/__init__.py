@@ -1,20 +1,48 @@
-"""Conformance: what every architecture must do, as test classes that a plugin's own tests subclass.
+"""Conformance: what everything that a plugin brings must do.
 
 A plugin's whole conformance test is::
 
-    from archsmith.testing import ArchitectureConformance
+    from archsmith.testing import assert_conforms
 
+
+    def test_conformance():
+        assert_conforms("archsmith-toy")
+
+It runs every check on every part of the installed distribution, and says of each that fails what was found, why it is
+checked, and how to mend it. ``archsmith check archsmith-toy`` does the same from the shell.
+
+Whoever wants one test for each check parametrises over `checks_of`, or subclasses a conformance class, whose methods
+are plain asserts that any runner collects::
 
     class TestToy(ArchitectureConformance):
         model_type = "toy"
-        tiny = {"hidden_size": 16, "num_hidden_layers": 2}
-
-The methods are plain asserts; any runner that collects ``test_*`` methods runs them. Each says why it is there.
-`FeatureExtractorConformance` and `ProcessorConformance` do the same for these parts, as
-`archsmith.testing.preprocessing` shows.
 """
 
-from archsmith.testing.architecture import ArchitectureConformance
-from archsmith.testing.preprocessing import FeatureExtractorConformance, ProcessorConformance
+from archsmith.testing.architecture import ArchitectureConformance, CommandConformance, ExtensionConformance
+from archsmith.testing.conformance import assert_conforms, check_plugin, checks_of, plugins
+from archsmith.testing.preprocessing import (
+    FeatureExtractorConformance,
+    ImageProcessorConformance,
+    ProcessorConformance,
+)
+from archsmith.testing.report import Check, Outcome, Report, State
+from archsmith.testing.tokenizers import TokenizerConformance, sample_tokenizer
 
-__all__ = ["ArchitectureConformance", "FeatureExtractorConformance", "ProcessorConformance"]
+__all__ = [
+    "ArchitectureConformance",
+    "Check",
+    "CommandConformance",
+    "ExtensionConformance",
+    "FeatureExtractorConformance",
+    "ImageProcessorConformance",
+    "Outcome",
+    "ProcessorConformance",
+    "Report",
+    "State",
+    "TokenizerConformance",
+    "assert_conforms",
+    "check_plugin",
+    "checks_of",
+    "plugins",
+    "sample_tokenizer",
+]

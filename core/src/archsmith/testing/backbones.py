@@ -35,7 +35,11 @@ class BackboneChecks(Subject):
                 yield _choosing(model, out_features=model.stage_names)
 
     def test_backbone_knows_its_stages(self) -> None:
-        """A host builds its layers from channels and strides before it sees a picture."""
+        """A host builds its layers from channels and strides before it sees a picture.
+
+        Mend: return one number for each stage from stage_channels and stage_strides, computed from the
+        configuration.
+        """
         for backbone in self.backbones():
             name, count = type(backbone).__name__, len(backbone.stage_names)
             assert count, f"{name} must name its stages in stage_names of its configuration"
@@ -47,7 +51,10 @@ class BackboneChecks(Subject):
             assert backbone.out_indices == list(range(count))
 
     def test_backbone_feature_maps_have_their_shapes(self) -> None:
-        """A feature map must have the size that its stride promises, for odd pictures too: a lost edge shows here."""
+        """A feature map must have the size that its stride promises, for odd pictures too: a lost edge shows here.
+
+        Mend: round sizes up as the stride says: pad a picture that does not divide, rather than cut it.
+        """
         for backbone in self.backbones():
             for height, width in self.picture_sizes:
                 maps = _maps(backbone, self._pictures(backbone, height, width))
@@ -61,7 +68,10 @@ class BackboneChecks(Subject):
                     )
 
     def test_backbone_gives_the_chosen_stages(self) -> None:
-        """Whichever stages are chosen, each must give what it gives among all of them, by name and by number."""
+        """Whichever stages are chosen, each must give what it gives among all of them, by name and by number.
+
+        Mend: compute all stages in their order, and return those that out_features names.
+        """
         for backbone in self.backbones():
             name, pixels = type(backbone).__name__, self._pictures(backbone)
             names = backbone.stage_names
@@ -77,7 +87,10 @@ class BackboneChecks(Subject):
                     assert_near(f"{name} with {choice}", dict(zip(chosen, maps, strict=True)), expected)
 
     def test_backbone_configuration_keeps_the_choice(self) -> None:
-        """The choice must survive files and later changes, and a stage that is not there must be refused."""
+        """The choice must survive files and later changes, and a stage that is not there must be refused.
+
+        Mend: derive the configuration from BackboneConfig, and name the stages in stage_names.
+        """
         for backbone in self.backbones():
             names = backbone.stage_names
             config = _choosing(backbone, out_features=names[:1]).config
@@ -92,7 +105,10 @@ class BackboneChecks(Subject):
             raise AssertionError(f"{type(config).__name__} takes a stage that does not exist")
 
     def test_backbone_returns_what_is_asked_for(self) -> None:
-        """Hidden states must come when they are asked for and only then, and outputs as tuples too."""
+        """Hidden states must come when they are asked for and only then, and outputs as tuples too.
+
+        Mend: hand output_hidden_states and return_dict through, and end with self.returned(...).
+        """
         for backbone in self.backbones():
             name, pixels = type(backbone).__name__, self._pictures(backbone)
             with torch.no_grad():
@@ -105,14 +121,21 @@ class BackboneChecks(Subject):
                 assert_near(f"{name}, asked in another way", _named(found), _named(plain.feature_maps), tolerance=1e-3)
 
     def test_backbone_keeps_to_its_type(self) -> None:
-        """Pictures come in float32 whatever the model is: feature maps must be of the model's type."""
+        """Pictures come in float32 whatever the model is: feature maps must be of the model's type.
+
+        Mend: convert the picture to the model's dtype first, and make new tensors with dtype= and device= of
+        another.
+        """
         for backbone in self.backbones():
             for dtype in (torch.float32, torch.bfloat16):
                 types = {features.dtype for features in _maps(backbone.to(dtype), self._pictures(backbone).float())}
                 assert types == {dtype}, f"{type(backbone).__name__} in {dtype} gives feature maps of {types}"
 
     def test_backbone_learns_from_each_feature_map(self) -> None:
-        """A loss on any feature map must reach the picture and the parameters: a detached stage shows here."""
+        """A loss on any feature map must reach the picture and the parameters: a detached stage shows here.
+
+        Mend: compute feature maps without detach() or no_grad().
+        """
         for backbone in self.backbones():
             for index, stage in enumerate(backbone.out_features):
                 pixels = self._pictures(backbone).requires_grad_()
@@ -124,7 +147,10 @@ class BackboneChecks(Subject):
                 assert pixels.grad is not None, f"{type(backbone).__name__}: no gradient of {stage!r} reaches pixels"
 
     def test_backbone_comes_back_from_files(self) -> None:
-        """A saved backbone must come back through its Auto class with its choice, or with another one."""
+        """A saved backbone must come back through its Auto class with its choice, or with another one.
+
+        Mend: let parameters be named the same whichever stages are chosen.
+        """
         for backbone in self.backbones():
             name, pixels, stages = type(backbone).__name__, self._pictures(backbone), backbone.stage_names
             with tempfile.TemporaryDirectory() as folder:
@@ -136,7 +162,10 @@ class BackboneChecks(Subject):
             assert_near(f"{name} from files", _named(_maps(loaded, pixels)), _named(_maps(backbone, pixels)))
 
     def test_backbone_fits_into_a_host(self) -> None:
-        """A host gets it from a configuration that knows nothing of it, and must write that configuration in full."""
+        """A host gets it from a configuration that knows nothing of it, and must write that configuration in full.
+
+        Mend: make the configuration whole by itself, and set no eval() in the constructor.
+        """
         for backbone in self.backbones():
             host = BackboneHostConfig.from_dict({"backbone_config": backbone.config.to_dict()})
             held = load_backbone(host)
@@ -149,7 +178,10 @@ class BackboneChecks(Subject):
             )
 
     def test_backbone_refuses_what_is_no_picture(self) -> None:
-        """Pixels that a model can not take must be an error that says so, not one from deep inside a library."""
+        """Pixels that a model can not take must be an error that says so, not one from deep inside a library.
+
+        Mend: check pixel_values with archsmith.layers.inputs before anything else.
+        """
         for backbone in self.backbones():
             pixels = self._pictures(backbone)
             wrong = {

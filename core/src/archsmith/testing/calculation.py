@@ -15,7 +15,10 @@ class CalculationChecks(Subject):
     """What a model computes must not depend on the circumstances."""
 
     def test_rows_of_a_batch_are_independent(self) -> None:
-        """A user who fills a batch must get for each row what it gets alone: a mixed-up dimension shows here."""
+        """A user who fills a batch must get for each row what it gets alone: a mixed-up dimension shows here.
+
+        Mend: look for a reduction, a reshape or a normalisation over the batch dimension.
+        """
         for model in self.built():
             inputs = self.inputs(model)
             whole, batch = _outputs(model, inputs), len(next(iter(inputs.values())))
@@ -30,7 +33,11 @@ class CalculationChecks(Subject):
                 )
 
     def test_padding_does_not_count(self) -> None:
-        """A text must get the same output however long the others in its batch are: an unmasked place shows here."""
+        """A text must get the same output however long the others in its batch are: an unmasked place shows here.
+
+        Mend: hand attention_mask to every place where tokens meet: attention, pooling, mean, normalisation over
+        tokens.
+        """
         for model in self.built():
             inputs = self.inputs(model)
             mask = inputs.get("attention_mask")
@@ -47,7 +54,11 @@ class CalculationChecks(Subject):
                 assert_near(f"{type(model).__name__}, row {row} without its padding", found, expected)
 
     def test_bfloat16(self) -> None:
-        """Half the memory must be had for the asking: a tensor made in float32 inside a model shows here."""
+        """Half the memory must be had for the asking: a tensor made in float32 inside a model shows here.
+
+        Mend: make new tensors with dtype= and device= of another, and convert masks to the dtype of what they
+        are added to.
+        """
         for model in self.built():
             inputs = self.inputs(model)
             expected = _outputs(model, inputs)
@@ -58,7 +69,10 @@ class CalculationChecks(Subject):
                 assert apart <= limit, f"{type(model).__name__}: {name} in bfloat16 is off by {apart:.3g}"
 
     def test_exports(self) -> None:
-        """A model must become a graph for other runtimes, for any size of batch: a branch on values shows here."""
+        """A model must become a graph for other runtimes, for any size of batch: a branch on values shows here.
+
+        Mend: do not branch on values of tensors (.item(), if tensor), and take sizes from shapes.
+        """
         model = self.built()[0]
         inputs = self.inputs(model)
         dynamic = {name: {0: torch.export.Dim.DYNAMIC} for name in inputs}
@@ -70,7 +84,10 @@ class CalculationChecks(Subject):
             assert_near(f"{type(model).__name__}, exported", found, _outputs(model, given))
 
     def test_compiles(self) -> None:
-        """A model must compile to one graph: a break costs the speed that its user compiles it for."""
+        """A model must compile to one graph: a break costs the speed that its user compiles it for.
+
+        Mend: as for torch.export; and keep Python objects and lists of the model unchanged in forward.
+        """
         model = self.built()[0]
         inputs = self.inputs(model)
         torch.compiler.reset()

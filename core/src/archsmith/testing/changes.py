@@ -19,7 +19,10 @@ class ChangeChecks(Subject):
     """A model must stay whole whatever is changed in it."""
 
     def test_vocabulary_resizes(self) -> None:
-        """New tokens need rows in every place that has one for each: a head that is forgotten shows here."""
+        """New tokens need rows in every place that has one for each: a head that is forgotten shows here.
+
+        Mend: name the token embeddings in input_embeddings, and the layer that scores tokens in tied_weights.
+        """
         for model in self.built():
             name = type(model).__name__
             if model.main_input_name != "input_ids":
@@ -37,7 +40,11 @@ class ChangeChecks(Subject):
             _assert_comes_back(self, model, f"{name}, resized")
 
     def test_heads_prune(self) -> None:
-        """A model that says where its heads are must compute without them as if they put out zero."""
+        """A model that says where its heads are must compute without them as if they put out zero.
+
+        Mend: name the projections of attention in their order, output last, and take the number of heads from
+        the tensor.
+        """
         for model in self.built():
             name = type(model).__name__
             if not model.attention_projections:
@@ -54,7 +61,10 @@ class ChangeChecks(Subject):
             _assert_comes_back(self, model, f"{name}, pruned")
 
     def test_gradient_checkpointing(self) -> None:
-        """Less memory must not change what is learned, dropout included; and every layer must take part."""
+        """Less memory must not change what is learned, dropout included; and every layer must take part.
+
+        Mend: put the layers into an archsmith.layers.stack.Stack and call them as steps() gives them.
+        """
         for model in self.built():
             name, inputs = type(model).__name__, self.inputs(model)
             layers = [layer for stack in model.modules() if isinstance(stack, Stack) for layer in stack]
@@ -69,7 +79,10 @@ class ChangeChecks(Subject):
             assert set(calls) == {2}, f"{name}: layers of a Stack must be called as its steps() gives them: {calls}"
 
     def test_freezing(self) -> None:
-        """What is frozen must get no gradient, and what is not must get one."""
+        """What is frozen must get no gradient, and what is not must get one.
+
+        Mend: override neither freeze nor requires_grad_.
+        """
         for model in self.built():
             expected = set(gradients_of(model, self.inputs(model)))
             last = [name for name, _ in model.named_parameters() if name in expected][-1]
@@ -82,7 +95,10 @@ class ChangeChecks(Subject):
             )
 
     def test_deep_copy(self) -> None:
-        """A copy must compute the same, and share nothing: training it must leave the first model alone."""
+        """A copy must compute the same, and share nothing: training it must leave the first model alone.
+
+        Mend: keep modules and tensors as attributes, not in closures or class attributes.
+        """
         for model in self.built():
             name, inputs = type(model).__name__, self.inputs(model)
             expected = tensors_of(model(**inputs))

@@ -1,26 +1,93 @@
 """What the groups of checks know of the architecture that they are held against, and how they compare tensors."""
 
-from abc import ABC, abstractmethod
-from typing import Any
+import copy
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from archsmith.config import PreTrainedConfig
+from archsmith.discovery.installed import Entry, Kind
+from archsmith.errors import ArchsmithWarning
 from archsmith.model import PreTrainedModel
+from archsmith.registry import registry
 
-__all__ = ["Subject", "assert_near", "gradients_of", "tensors_of"]
+__all__ = ["Subject", "assert_near", "gradients_of", "load_silently", "run_python", "tensors_of"]
 
 
-class Subject(ABC):
-    """Where the checks get models and inputs from."""
+class Subject:
+    """Where the checks get models and inputs from. Subclass a conformance class, and change here what does not fit.
 
-    @abstractmethod
+    Attributes:
+        model_type: The architecture.
+        tiny: Configuration values that make a model small enough for a test; None: those that the manifest names.
+    """
+
+    model_type: ClassVar[str]
+    tiny: ClassVar[Mapping[str, Any] | None] = None
+
     def inputs(self, model: PreTrainedModel) -> dict[str, Tensor]:
-        """Return arguments for one forward pass, each with the batch as its first dimension."""
+        """Return arguments for one forward pass: the ``dummy_inputs``; for multiple choice three of each text."""
+        inputs = model.dummy_inputs
+        if self.models().get("multiple-choice") is type(model):
+            return {name: torch.stack([each] * 3, dim=1) for name, each in inputs.items()}  # (batch, choices, tokens)
+        return inputs
 
-    @abstractmethod
+    def models(self) -> dict[str, type[PreTrainedModel]]:
+        """Return the model classes that are checked, by task."""
+        tasks = registry.get(self.model_type).models
+        return {task: registry.load(self.model_type, f"models.{task}") for task in tasks}
+
+    def base_class(self) -> type[PreTrainedModel] | None:
+        """Return the class of the model without a head, if there is one."""
+        has_base = "base" in registry.get(self.model_type).models
+        return registry.load(self.model_type, "models.base") if has_base else None
+
+    def config_class(self) -> type[PreTrainedConfig]:
+        """Return the configuration class of the architecture."""
+        found: type[PreTrainedConfig] = registry.load(self.model_type, "config")
+        return found
+
+    def config(self, **changes: Any) -> PreTrainedConfig:
+        """Return the small configuration, with some values changed."""
+        return self.config_class()(**self.values(), **changes)
+
+    def values(self) -> dict[str, Any]:
+        """Return the values of the small configuration."""
+        tiny = registry.get(self.model_type).tiny if self.tiny is None else self.tiny
+        return copy.deepcopy(dict(tiny))
+
     def built(self) -> list[PreTrainedModel]:
         """Return a small model of each class, in evaluation mode; the one without a head first, if there is one."""
+        classes = self.models()
+        tasks = sorted(classes, key=lambda task: task != "base")
+        return [classes[task](self.config()).eval() for task in tasks]
+
+    def entry(self) -> Entry:
+        """Return the entry point that declares what is checked."""
+        return next(entry for entry in registry.entries(Kind.ARCHITECTURE) if entry.name == self.model_type)
+
+
+def load_silently(cls: Any, folder: str | Path, **options: Any) -> Any:
+    """Load with announcements silenced: ``load_report`` says the same."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ArchsmithWarning)
+        return cls.from_pretrained(folder, **options)
+
+
+def run_python(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run this interpreter anew, with everything importable that is importable here."""
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    variables = os.environ | {"PYTHONPATH": path}
+    return subprocess.run(  # noqa: S603
+        [sys.executable, *arguments], capture_output=True, text=True, check=False, env=variables
+    )
 
 
 def tensors_of(output: Any) -> dict[str, Tensor]:

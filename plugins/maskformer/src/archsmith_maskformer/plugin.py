@@ -14,6 +14,10 @@ _SWINS: dict[str, dict[str, Any]] = {
 }
 _BASE = {"embed_dim": 128, "depths": [2, 2, 18, 2], "num_heads": [4, 8, 16, 32], "window_size": 12, "image_size": 384}
 _TOY_SWIN = {"embed_dim": 8, "depths": [1, 2], "num_heads": [1, 2], "window_size": 4, "image_size": 32}
+_WAIVERS = {
+    "gradients_reach_every_parameter": "The last normalisation of Swin lies in the published checkpoints, behind the "
+    "feature maps that are used.",
+}
 _CLASSES = {"ade": 150, "coco": 133}
 _RESNET = {"model_type": "resnet", "out_features": ["stage1", "stage2", "stage3", "stage4"]}
 
@@ -54,6 +58,7 @@ def architectures() -> Iterator[Architecture]:
             "fpn_feature_size": 32,
             "mask_feature_size": 16,
         },
+        waivers=_WAIVERS,
         aliases={
             "MaskFormerFeatureExtractor": "MaskFormerImageProcessor",
             "MaskFormerImageProcessorFast": "MaskFormerImageProcessor",
@@ -66,6 +71,7 @@ def architectures() -> Iterator[Architecture]:
         model_type="maskformer-swin",
         config="archsmith_maskformer.swin_config:MaskFormerSwinConfig",
         tiny={**_TOY_SWIN, "out_features": ["stage1", "stage2"]},
+        waivers=_WAIVERS,
         models={
             "base": "archsmith_maskformer.swin:MaskFormerSwinModel",
             "backbone": "archsmith_maskformer.swin:MaskFormerSwinBackbone",

@@ -200,7 +200,10 @@ class ViTPreTrainedModel(PreTrainedModel):
         super().init_weights(module)
         if isinstance(module, Embeddings):
             for parameter in (module.cls_token, module.position_embeddings):
-                nn.init.trunc_normal_(parameter, std=self.config.initializer_range)
+                if std := self.config.initializer_range:
+                    nn.init.trunc_normal_(parameter, std=std)
+                else:
+                    nn.init.zeros_(parameter)  # which torch does not take for a width
             if module.mask_token is not None:
                 nn.init.zeros_(module.mask_token)
 
