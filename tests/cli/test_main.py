@@ -133,7 +133,7 @@ def test_unknown_verb(archsmith, train):
     result = archsmith("lsit")
     assert (result.code, result.out) == (2, "")
     assert result.err == (
-        "error: There is no command 'lsit'; there are: list, plugins, show, create, inspect, check, doctor, version, train. "
+        f"error: There is no command 'lsit'; there are: {', '.join(BUILT_IN)}, train. "
         "Did you mean 'list'? Try: archsmith --help\n"
     )
 

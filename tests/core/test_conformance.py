@@ -231,8 +231,8 @@ def test_a_waiver_needs_a_reason_and_a_check(install):
     outcomes = check_plugin(NAME, waivers={"head_shapes": reason}).of(State.WAIVED)
     assert [str(outcome) for outcome in outcomes] == [
         (
-            "archsmith-bag 1.0, architecture bag: head_shapes waived: BagForSequenceClassification: logits is (2, 6), not "
-            f"(2, 5)\n  waived: {reason}"
+            "archsmith-bag 1.0, architecture bag: head_shapes waived: BagForSequenceClassification: logits is (2, 6), "
+            f"not (2, 5)\n  waived: {reason}"
         )
     ]
     with pytest.raises(PluginError, match=r"waivers\['head_shapes'\] must say in 4 words or more why, but is 'todo'"):
