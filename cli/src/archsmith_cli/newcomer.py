@@ -21,7 +21,7 @@ __all__ = ["Newcomer", "refuse_taken_classes", "resolve_newcomer"]
 _NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 _DISTRIBUTION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 #: A longer name makes lines that the settings of the new project refuse.
-_LONGEST = 32
+_LONGEST = 29
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,21 @@
 
 import torch
 
-from archsmith_sample_net import SampleNetConfig, SampleNetForAudioClassification
+from archsmith_sample_net import (
+    SampleNetConfig,
+    SampleNetForAudioClassification,
+)
 
 
 def test_loss_falls() -> None:
     torch.manual_seed(0)
-    config = SampleNetConfig(window=64, hop=32, hidden_size=32, num_hidden_layers=1, kernel_size=3)
+    config = SampleNetConfig(
+        window=64,
+        hop=32,
+        hidden_size=32,
+        num_hidden_layers=1,
+        kernel_size=3,
+    )
     model = SampleNetForAudioClassification(config)
     optimiser = torch.optim.AdamW(model.parameters(), lr=0.01)
     places = torch.arange(800) / 16000  # (samples,), in seconds

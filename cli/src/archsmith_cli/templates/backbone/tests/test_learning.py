@@ -2,12 +2,19 @@
 
 import torch
 
-from archsmith_sample_net import SampleNetBackbone, SampleNetConfig
+from archsmith_sample_net import (
+    SampleNetBackbone,
+    SampleNetConfig,
+)
 
 
 def test_loss_falls() -> None:
     torch.manual_seed(0)
-    config = SampleNetConfig(hidden_sizes=[8, 16], depths=[1, 1], out_features=["stage1", "stage2"])
+    config = SampleNetConfig(
+        hidden_sizes=[8, 16],
+        depths=[1, 1],
+        out_features=["stage1", "stage2"],
+    )
     backbone = SampleNetBackbone(config)
     head = torch.nn.Linear(sum(backbone.channels), 2)
     optimiser = torch.optim.AdamW([*backbone.parameters(), *head.parameters()], lr=0.01)
@@ -20,7 +27,7 @@ def test_loss_falls() -> None:
         pooled = torch.cat([each.mean((2, 3)) for each in maps], dim=1)  # (batch, channels of all maps)
         loss = torch.nn.functional.cross_entropy(head(pooled), labels)
         optimiser.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         optimiser.step()
         losses.append(loss.item())
     assert losses[-1] < losses[0] / 4

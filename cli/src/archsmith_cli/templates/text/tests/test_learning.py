@@ -2,12 +2,21 @@
 
 import torch
 
-from archsmith_sample_net import SampleNetConfig, SampleNetForSequenceClassification
+from archsmith_sample_net import (
+    SampleNetConfig,
+    SampleNetForSequenceClassification,
+)
 
 
 def test_loss_falls() -> None:
     torch.manual_seed(0)
-    config = SampleNetConfig(vocab_size=20, hidden_size=32, num_hidden_layers=1, intermediate_size=32, dropout=0.0)
+    config = SampleNetConfig(
+        vocab_size=20,
+        hidden_size=32,
+        num_hidden_layers=1,
+        intermediate_size=32,
+        dropout=0.0,
+    )
     model = SampleNetForSequenceClassification(config)
     optimiser = torch.optim.AdamW(model.parameters(), lr=0.01)
     losses = []

@@ -2,12 +2,20 @@
 
 import torch
 
-from archsmith_sample_net import SampleNetConfig, SampleNetForImageClassification
+from archsmith_sample_net import (
+    SampleNetConfig,
+    SampleNetForImageClassification,
+)
 
 
 def test_loss_falls() -> None:
     torch.manual_seed(0)
-    config = SampleNetConfig(patch_size=4, hidden_size=16, num_hidden_layers=2, kernel_size=3)
+    config = SampleNetConfig(
+        patch_size=4,
+        hidden_size=16,
+        num_hidden_layers=2,
+        kernel_size=3,
+    )
     model = SampleNetForImageClassification(config)
     optimiser = torch.optim.AdamW(model.parameters(), lr=0.01)
     stripes = (torch.arange(16) % 4 < 2).float().expand(3, 16, 16)  # (channels, height, width)

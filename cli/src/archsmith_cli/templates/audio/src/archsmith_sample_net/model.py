@@ -39,7 +39,8 @@ class Block(nn.Module):
         """Return the next hidden states, ``(batch, frames, width)``; what the mask hides is silent to the others."""
         silenced = self.frames_norm(hidden) * mask
         hidden = hidden + self.frames(silenced.mT).mT  # (batch, frames, width)
-        return hidden + self.numbers(self.numbers_norm(hidden))
+        hidden = hidden + self.numbers(self.numbers_norm(hidden))
+        return hidden
 
 
 class SampleNetPreTrainedModel(PreTrainedModel):

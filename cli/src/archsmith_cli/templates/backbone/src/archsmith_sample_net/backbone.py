@@ -8,7 +8,10 @@ from archsmith.outputs import BackboneOutput
 from torch import Tensor
 
 from archsmith_sample_net.config import SampleNetConfig
-from archsmith_sample_net.model import SampleNetPreTrainedModel, Stages
+from archsmith_sample_net.model import (
+    SampleNetPreTrainedModel,
+    SampleNetStages,
+)
 
 __all__ = ["SampleNetBackbone"]
 
@@ -20,7 +23,7 @@ class SampleNetBackbone(SampleNetPreTrainedModel, Backbone):
 
     def __init__(self, config: SampleNetConfig) -> None:
         super().__init__(config)
-        self.stages = Stages(config)
+        self.stages = SampleNetStages(config)
 
     @property
     def stage_channels(self) -> Sequence[int]:

@@ -13,7 +13,11 @@ from torch import Tensor, nn
 
 from archsmith_sample_net.config import SampleNetConfig
 
-__all__ = ["SampleNetModel", "SampleNetPreTrainedModel", "Stages"]
+__all__ = [
+    "SampleNetModel",
+    "SampleNetPreTrainedModel",
+    "SampleNetStages",
+]
 
 
 class Block(nn.Module):
@@ -32,14 +36,16 @@ class Block(nn.Module):
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Return the next hidden states, ``(batch, width, height, width)``."""
-        return hidden + self.layers(hidden)
+        hidden = hidden + self.layers(hidden)
+        return hidden
 
 
-class Stages(nn.ModuleList):
+class SampleNetStages(nn.ModuleList):
     """The stages: each makes the grid coarser, the first by 4 and the others by 2, and has blocks of its own."""
 
     def __init__(self, config: SampleNetConfig) -> None:
         super().__init__()
+        self.num_channels = config.num_channels
         inputs, kernel, stride = config.num_channels, 7, 4
         for width, depth in zip(config.hidden_sizes, config.depths, strict=True):
             coarser = nn.Conv2d(inputs, width, kernel, stride=stride, padding=kernel // 2)
@@ -48,8 +54,8 @@ class Stages(nn.ModuleList):
 
     def forward(self, pixel_values: Tensor) -> list[Tensor]:
         """Return what each stage makes of pictures: ``(batch, channels, ⌈height / stride⌉, ⌈width / stride⌉)``."""
-        first: nn.Conv2d = self[0][0]
-        states = [check_pixels(pixel_values, channels=first.in_channels).to(first.weight.dtype)]
+        pixels = check_pixels(pixel_values, channels=self.num_channels)
+        states = [pixels.to(next(self.parameters()).dtype)]
         for stage in self:
             states.append(stage(states[-1]))
         return states[1:]
@@ -69,7 +75,7 @@ class SampleNetModel(SampleNetPreTrainedModel):
 
     def __init__(self, config: SampleNetConfig) -> None:
         super().__init__(config)
-        self.stages = Stages(config)
+        self.stages = SampleNetStages(config)
 
     def forward(
         self, pixel_values: Tensor, *, output_hidden_states: bool | None = None, return_dict: bool | None = None

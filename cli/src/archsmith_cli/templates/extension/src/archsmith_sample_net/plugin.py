@@ -10,5 +10,7 @@ def extensions() -> Iterator[Extension]:
     """Yield the task for DistilBert."""
     yield Extension(
         model_type="distilbert",
-        models={"sample-net": "archsmith_sample_net.model:DistilBertForSampleNet"},
+        models={
+            "sample-net": "archsmith_sample_net.model:DistilBertForSampleNet",
+        },
     )

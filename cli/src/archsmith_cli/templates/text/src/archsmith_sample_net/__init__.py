@@ -11,7 +11,10 @@ if TYPE_CHECKING:
         SampleNetModel,
         SampleNetPreTrainedModel,
     )
-    from archsmith_sample_net.tokenizer import SampleNetTokenizer, SampleNetTokenizerFast
+    from archsmith_sample_net.tokenizer import (
+        SampleNetTokenizer,
+        SampleNetTokenizerFast,
+    )
 
 __all__ = [
     "SampleNetConfig",

@@ -17,7 +17,11 @@ from torch import Tensor, nn
 
 from archsmith_sample_net.config import SampleNetConfig
 
-__all__ = ["SampleNetForSequenceClassification", "SampleNetModel", "SampleNetPreTrainedModel"]
+__all__ = [
+    "SampleNetForSequenceClassification",
+    "SampleNetModel",
+    "SampleNetPreTrainedModel",
+]
 
 
 class Block(nn.Module):

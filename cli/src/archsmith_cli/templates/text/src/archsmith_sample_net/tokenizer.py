@@ -2,7 +2,10 @@
 
 from archsmith.wordpiece import WordPieceTokenizer, WordPieceTokenizerFast
 
-__all__ = ["SampleNetTokenizer", "SampleNetTokenizerFast"]
+__all__ = [
+    "SampleNetTokenizer",
+    "SampleNetTokenizerFast",
+]
 
 
 class SampleNetTokenizer(WordPieceTokenizer):

@@ -36,7 +36,8 @@ class Block(nn.Module):
     def forward(self, hidden: Tensor) -> Tensor:
         """Return the next hidden states, ``(batch, width, rows, columns)``."""
         hidden = hidden + self.places_norm(self.places(hidden).relu())
-        return hidden + self.channels_norm(self.channels(hidden).relu())
+        hidden = hidden + self.channels_norm(self.channels(hidden).relu())
+        return hidden
 
 
 class SampleNetPreTrainedModel(PreTrainedModel):
