@@ -40,6 +40,7 @@ Commands:
   plugins  List the installed plugins and what they bring.
   show     Explain an architecture or a preset.
   create   Write a model with random weights, or its preprocessing.
+  new      Write a plugin of your own, ready to install.
   inspect  Say what a checkpoint holds, and if it loads.
   check    Hold plugins against what each must do.
   doctor   Name every problem and its remedy.

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import importlib_metadata
 import typer
@@ -62,10 +63,10 @@ def resolve_newcomer(name: str, distribution: str | None) -> Newcomer:
     Raises:
         BadParameter: One of them is impossible or taken; the message says by whom, and what to do.
     """
-    for fault in (*_spelling_faults(name), *_taken_faults(name)):
-        raise typer.BadParameter(fault, param_hint="NAME")
     newcomer = Newcomer(name, f"archsmith-{name}" if distribution is None else distribution)
-    for fault in _distribution_faults(newcomer):
+    for fault in chain(_spelling_faults(name), _taken_faults(newcomer)):
+        raise typer.BadParameter(fault, param_hint="NAME")
+    for fault in _distribution_faults(newcomer.distribution):
         raise typer.BadParameter(fault, param_hint="NAME" if distribution is None else "--distribution")
     return newcomer
 
@@ -101,7 +102,7 @@ def _spelling_faults(name: str) -> Iterator[str]:
         yield (
             f"{name!r} must be lower-case letters and digits, beginning with a letter, with single '-' or '_' between "
             f"them, because it becomes the name of a package and of classes."
-            + (f" Did you mean {near!r}?" if _NAME.fullmatch(near) else "")
+            + (f" Did you mean {near!r}?" if len(near) > 1 and _NAME.fullmatch(near) else "")
         )
     elif len(name) > _LONGEST:
         yield f"{name!r} has {len(name)} characters, but must have {_LONGEST} at most. Choose a shorter one."
@@ -111,28 +112,26 @@ def _spelling_faults(name: str) -> Iterator[str]:
         yield f"{name!r} is a module of Python's standard library. {_other(name)}"
 
 
-def _taken_faults(name: str) -> Iterator[str]:
+def _taken_faults(newcomer: Newcomer) -> Iterator[str]:
+    name = newcomer.name
     owners = dict(KNOWN_PLUGINS)
     owners.update((entry.name, str(entry)) for entry in registry.entries(Kind.ARCHITECTURE))
     for model_type, owner in owners.items():
         if _squashed(model_type) == _squashed(name):
             whose = "" if model_type == name else f", whose model_type {model_type!r} differs in '-' and '_' alone"
             yield f"{name!r} is taken by {owner}{whose}. {_other(name)}"
-    identifier = name.replace("-", "_")
-    if _is_importable(identifier):
-        yield f"{name!r} is the name of an installed package, {identifier}. {_other(name)}"
+    for package in (name.replace("-", "_"), newcomer.package):
+        if _is_importable(package):
+            yield f"{name!r} is taken by the installed package {package}. {_other(name)}"
 
 
-def _distribution_faults(newcomer: Newcomer) -> Iterator[str]:
-    distribution = newcomer.distribution
+def _distribution_faults(distribution: str) -> Iterator[str]:
     if not _DISTRIBUTION.fullmatch(distribution):
         yield f"{distribution!r} must be letters and digits, with '-', '_' and '.' between them, as pip takes them."
         return
     installed = {normal_name(each.metadata["Name"] or "") for each in importlib_metadata.distributions()}
     if normal_name(distribution) in {*installed, *KNOWN_PLUGINS.values(), "archsmith", "archsmith-cli"}:
-        yield f"there is a distribution {distribution!r} already. Choose another name, or pass --distribution."
-    elif _is_importable(newcomer.package):
-        yield f"there is a package {newcomer.package} already. {_other(newcomer.name)}"
+        yield f"{distribution!r} is a distribution already. Choose another name for it with --distribution."
 
 
 def _is_importable(package: str) -> bool:

@@ -36,7 +36,7 @@ def run(
     ] = "text",
     out: Annotated[
         str | None,
-        typer.Option("--out", metavar="DIR", help="The folder to write; DISTRIBUTION if left out."),
+        typer.Option("--out", metavar="OUT", help="The folder to write; DISTRIBUTION if left out."),
     ] = None,
     distribution: Annotated[
         str | None,
@@ -99,7 +99,7 @@ def _refuse_taken_verb(name: str) -> None:
     owners |= dict.fromkeys(BUILT_IN, "archsmith itself")
     if name in owners:
         raise typer.BadParameter(
-            f"there is a command {name!r} already, from {owners[name]}. Choose another name, such as 'my-{name}'.",
+            f"{name!r} is a command of {owners[name]} already. Choose another name, such as 'my-{name}'.",
             param_hint="NAME",
         )
 
