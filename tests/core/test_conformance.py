@@ -163,6 +163,30 @@ WRONG = {
         "usable",
         "it must not print while it is loaded, but printed 'welcome\\n'",
     ),
+    "a manifest that takes its time": (
+        "plugin",
+        "from archsmith.plugin import",
+        "import time; time.sleep(0.3)\nfrom archsmith.plugin import",
+        "import_cost",
+        " s; at most 0.1 s are fair",
+    ),
+    "a manifest that asks the network": (
+        "plugin",
+        "from archsmith.plugin import",
+        (
+            "import contextlib, socket\nwith contextlib.suppress(OSError):\n"
+            "    socket.create_connection(('127.0.0.1', 9))\nfrom archsmith.plugin import"
+        ),
+        "manifest_is_light",
+        " asks the network for (",
+    ),
+    "one parameter under two names": (
+        "model",
+        "self.mix = nn",
+        "self.again = self.embeddings\n        self.mix = nn",
+        "tied_weights",
+        "BagModel, built: 'again.weight' is 'embeddings.weight', and tied_weights does not say so",
+    ),
     "a waiver that is not needed": (
         "plugin",
         "tiny={",
@@ -239,6 +263,13 @@ def test_a_waiver_needs_a_reason_and_a_check(install):
         checks_of(NAME, waivers={"head_shapes": "todo"})
     with pytest.raises(PluginError, match="a waiver names the check 'head_shape', which there is not"):
         checks_of(NAME, waivers={"head_shape": reason})
+
+
+def test_a_manifest_without_a_tiny_configuration(install):
+    """The defaults make a model of four million parameters; a smaller one is found."""
+    install("large_bag", "plugin", 'tiny={"vocab_size": 50, "hidden_size": 8},', "")
+    report = assert_conforms(NAME)
+    assert sum(outcome.seconds for outcome in report.outcomes) < 120
 
 
 def test_an_unknown_plugin(install):
