@@ -6,6 +6,8 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from textwrap import dedent
+from types import ModuleType
 
 import pytest
 import torch
@@ -227,6 +229,100 @@ def test_an_extension_of_any_architecture_computes(installed, tmp_path, base):
     assert model.classifier.weight.grad.abs().sum() > 0
     with pytest.raises(InputError):
         model(**inputs, labels=labels[:, :1])
+
+
+CONFIG = """
+    from archsmith.config import PreTrainedConfig, Size, field
+
+    class BagConfig(PreTrainedConfig):
+        model_type = "bag"
+        attribute_map = {"hidden_size": "width"}
+        vocab_size: Size = field(default=9)
+        width: Size = field(default=4)
+    """
+MODEL = """
+    from torch import nn
+    from archsmith.model import PreTrainedModel
+    from archsmith.outputs import BaseModelOutput
+    from acme_bag.config import BagConfig
+
+    class BagPreTrainedModel(PreTrainedModel):
+        config_class = BagConfig
+        base_model_prefix = "bag"
+
+    class BagModel(BagPreTrainedModel):
+        def __init__(self, config):
+            super().__init__(config)
+            self.words = nn.Embedding(config.vocab_size, config.width)
+
+        def forward(self, input_ids, *, return_dict=None, {argument}):
+            return self.returned(BaseModelOutput({output}), return_dict)
+
+    class BagForMaskedLM(BagModel):
+        pass
+    """
+
+
+@pytest.fixture
+def bag(site):
+    """Return a function that installs a stranger's architecture, whose base model takes and returns the least."""
+
+    def install(*, argument="attention_mask=None", output="self.words(input_ids)", shared="BagPreTrainedModel"):
+        site.install("bag", distribution="acme-bag")
+        site.write("acme_bag/config.py", CONFIG)
+        source = dedent(MODEL).replace("{argument}", argument).replace("{output}", output)
+        site.write(
+            "acme_bag/model.py", source.replace("class BagModel(BagPreTrainedModel)", f"class BagModel({shared})")
+        )
+
+    return install
+
+
+def test_an_extension_of_a_strangers_architecture(archsmith, bag, tmp_path):
+    """Arguments that the base lacks are left out, and its package comes where its name belongs among the imports."""
+    bag()
+    out = tmp_path / "out"
+    result = archsmith("new", "scoring", "--kind", "extension", "--base", "bag", "--out", out)
+    assert (result.code, result.err) == (0, "")
+    source = (out / "src/archsmith_scoring/model.py").read_text()
+    imports = "from acme_bag.config import (\n    BagConfig,\n)\nfrom acme_bag.model import (\n    BagModel,\n"
+    assert f"from typing import Any\n\n{imports}    BagPreTrainedModel,\n)\nfrom archsmith.layers" in source
+    assert "input_ids: Tensor,\n        attention_mask: Tensor | None = None,\n        labels" in source
+    assert "output_attentions" not in source
+    assert "hidden_states" not in source
+    assert "nn.Linear(config.width, config.num_labels)" in source
+    module = ModuleType("acme_scoring")
+    exec(source, module.__dict__)
+    model = module.BagForScoring(module.BagConfig())
+    assert model(**model.dummy_inputs, labels=torch.ones(2, 7, dtype=torch.long)).loss > 0
+    ruff = [sys.executable, "-m", "ruff", "check", "--no-cache", "-q", str(out)]
+    assert subprocess.run(ruff, capture_output=True, text=True).stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "reason"),
+    [
+        (
+            {"shared": "PreTrainedModel"},
+            "BagModel has no class above it that all its models share, with a prefix",
+        ),
+        ({"output": "None"}, "BagModel returns no last_hidden_state of 3 or 4 axes"),
+        (
+            {"output": "self.words(input_ids)[..., :2]"},
+            "no hidden_size of BagConfig tells how wide its hidden states are",
+        ),
+        ({"output": "1 / 0"}, "a small BagModel does not run: ZeroDivisionError: division by zero"),
+    ],
+)
+def test_bases_that_can_not_be_extended(archsmith, bag, tmp_path, spoilt, reason):
+    bag(**spoilt)
+    result = archsmith("new", "scoring", "--kind", "extension", "--base", "bag", "--out", tmp_path / "out")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
+        f"error: no extension can be written for 'bag': {reason}. Choose another --base; archsmith list shows which "
+        "there are.\n"
+    )
+    assert not (tmp_path / "out").exists()
 
 
 def test_nothing_is_overwritten(archsmith, tmp_path):
