@@ -265,6 +265,99 @@ def test_a_waiver_needs_a_reason_and_a_check(install):
         checks_of(NAME, waivers={"head_shape": reason})
 
 
+EXTENSION = """
+    from archsmith.plugin import Extension, hookimpl
+
+
+    @hookimpl
+    def extensions():
+        yield Extension(model_type="bag", models={"token-classification": "acme_tags.model:BagForTokenClassification"})
+    """
+TAGS = """
+    from archsmith.layers.losses import classification_loss
+    from archsmith.model import PreTrainedModel
+    from archsmith.outputs import TokenClassifierOutput
+    from torch import nn
+
+    from host_bag.config import BagConfig
+    from host_bag.model import BagModel
+
+
+    class BagForTokenClassification(PreTrainedModel):
+        config_class = BagConfig
+        base_model_prefix = "bag"
+        input_embeddings = "embeddings"
+
+        def __init__(self, config):
+            super().__init__(config)
+            self.bag = BagModel(config)
+            self.classifier = nn.Linear(config.hidden_size, config.num_labels)
+
+        def forward(self, input_ids, attention_mask=None, labels=None, *, return_dict=None):
+            base = self.bag(input_ids, attention_mask, return_dict=True)
+            logits = self.classifier(base.last_hidden_state)
+            loss = None if labels is None else nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten())
+            return self.returned(TokenClassifierOutput(loss=loss, logits=logits), return_dict)
+    """
+
+
+@pytest.fixture
+def tags(install, site):
+    """Return a function that installs an extension of the sound plugin."""
+
+    def write(old="", new=""):
+        install("host_bag")
+        site.declare("acme-tags", extensions={"bag.tags": "acme_tags.plugin"}, commands={"tag": "acme_tags.verb:app"})
+        site.write("acme_tags/plugin.py", EXTENSION)
+        site.write("acme_tags/verb.py", "app = print\n")
+        assert old in TAGS
+        site.write("acme_tags/model.py", TAGS.replace(old, new) if old else TAGS)
+
+    return write
+
+
+def test_an_extension_and_a_command(tags):
+    tags()
+    report = assert_conforms("acme-tags")
+    subjects = [outcome.check.subject for outcome in report.outcomes]
+    assert subjects.count("extension bag.tags") > 20
+    assert subjects.count("command tag") == 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "check", "said"),
+    [
+        ("config.num_labels)", "3)", "head_shapes", "BagForTokenClassification: logits is (2, 7, 3), not (2, 7, 5)"),
+        (
+            "logits = self.classifier(base",
+            "logits = self.clasifier(base",
+            "save_and_load",
+            "has no attribute 'clasifier'",
+        ),
+        (
+            'base_model_prefix = "bag"',
+            'base_model_prefix = "sack"',
+            "head_takes_base_weights",
+            "BagForTokenClassification holds a BagModel as 'bag', but its base_model_prefix is 'sack'",
+        ),
+    ],
+)
+def test_a_wrong_extension_is_caught(tags, old, new, check, said):
+    tags(old, new)
+    outcomes = [each.run() for each in checks_of("acme-tags") if each.name not in SLOW]
+    found = {outcome.check.name: outcome.found for outcome in outcomes if outcome.state is State.FAILED}
+    assert said in found[check], found
+
+
+def test_a_verb_that_is_no_command(tags, site):
+    tags()
+    site.write("acme_tags/verb.py", "app = 3\n")
+    outcomes = [each.run() for each in checks_of("acme-tags") if each.subject == "command tag"]
+    assert [outcome.found for outcome in outcomes if outcome.found] == [
+        "the command 'tag' is int, which can not be called"
+    ]
+
+
 def test_a_manifest_without_a_tiny_configuration(install):
     """The defaults make a model of four million parameters; a smaller one is found."""
     install("large_bag", "plugin", 'tiny={"vocab_size": 50, "hidden_size": 8},', "")

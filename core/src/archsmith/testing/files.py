@@ -121,7 +121,14 @@ class FileChecks(Subject):
         base_class = self.base_class()
         for model in self.built():
             cls = type(model)
-            if base_class is None or cls is base_class or model.base_model is model:
+            if base_class is None or cls is base_class:
+                continue
+            held = [name for name, module in model.named_children() if type(module) is base_class]
+            assert not held or model.base_model_prefix in held, (
+                f"{cls.__name__} holds a {base_class.__name__} as {held[0]!r}, but its base_model_prefix is "
+                f"{model.base_model_prefix!r}"
+            )
+            if model.base_model is model:
                 continue
             base = base_class(self.config()).eval()
             with tempfile.TemporaryDirectory() as folder:

@@ -64,7 +64,7 @@ class Subject:
         """Return the values of the small configuration: ``tiny``, the manifest's, or else some that are found."""
         tiny = registry.get(self.model_type).tiny if self.tiny is None else self.tiny
         if not tiny and self.tiny is None and (base := next(iter(self.models().values()), None)):
-            tiny = _found_small(self.config_class(), self.base_class() or base)
+            tiny = _found_small(self.base_class() or base)
         return copy.deepcopy(dict(tiny))
 
     def built(self) -> list[PreTrainedModel]:
@@ -79,8 +79,8 @@ class Subject:
 
 
 @functools.lru_cache
-def _found_small(config_class: type[PreTrainedConfig], model_class: type[PreTrainedModel]) -> Mapping[str, Any]:
-    return shrunk(config_class, model_class)
+def _found_small(model_class: type[PreTrainedModel]) -> Mapping[str, Any]:
+    return shrunk(model_class.config_class, model_class)
 
 
 def load_silently(cls: Any, folder: str | Path, **options: Any) -> Any:
