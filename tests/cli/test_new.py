@@ -133,6 +133,10 @@ REFUSALS = {
         "NAME: 'backbone' would bring a class BackboneConfig, which archsmith itself has already. "
         + MY.format("backbone")
     ),
+    "word-piece": (
+        "NAME: 'word-piece' would bring a class WordPieceTokenizer, which archsmith.wordpiece has already. "
+        + MY.format("word-piece")
+    ),
     "conv-next --kind vision": (
         "NAME: 'conv-next' would bring a class ConvNextImageProcessor, which archsmith-resnet 0.1.0 has already. "
         + MY.format("conv-next")

@@ -1,10 +1,11 @@
 """The names of a new distribution, and what speaks against them: others have them, or Python can not take them."""
 
+import ast
 import importlib.util
 import keyword
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
@@ -71,27 +72,31 @@ def resolve_newcomer(name: str, distribution: str | None) -> Newcomer:
     return newcomer
 
 
-def refuse_taken_classes(newcomer: Newcomer, sources: Iterable[str]) -> None:
+def refuse_taken_classes(newcomer: Newcomer, files: Mapping[str, str]) -> None:
     """Refuse a name whose classes would have the names of others: ``from archsmith import X`` must mean one class.
 
     Raises:
-        BadParameter: There is such a class.
+        BadParameter: There is such a class, or one that the new modules themselves import.
     """
-    taken = dict.fromkeys(archsmith.__all__, "archsmith itself")
+    nodes = [node for path, text in files.items() if path.endswith(".py") for node in ast.parse(text).body]
+    taken = {
+        alias.name: str(node.module)
+        for node in nodes
+        if isinstance(node, ast.ImportFrom) and node.module and not node.module.startswith(newcomer.package)
+        for alias in node.names
+    }
+    taken |= dict.fromkeys(archsmith.__all__, "archsmith itself")
     for entry in registry.entries():
         if entry.kind is not Kind.COMMAND and entry.state is State.OK:
             try:
                 taken |= dict.fromkeys(registry.exports(entry), str(entry))
             except PluginError:
                 continue
-    for source in sources:
-        for name in re.findall(r"^class (\w+)", source, re.MULTILINE):
-            if name in taken:
-                raise typer.BadParameter(
-                    f"{newcomer.name!r} would bring a class {name}, which {taken[name]} has already. "
-                    f"{_other(newcomer.name)}",
-                    param_hint="NAME",
-                )
+    for node in nodes:
+        if isinstance(node, ast.ClassDef) and node.name in taken:
+            owner = taken[node.name]
+            fault = f"{newcomer.name!r} would bring a class {node.name}, which {owner} has already"
+            raise typer.BadParameter(f"{fault}. {_other(newcomer.name)}", param_hint="NAME")
 
 
 def _spelling_faults(name: str) -> Iterator[str]:

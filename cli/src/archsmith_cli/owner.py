@@ -55,11 +55,12 @@ class Owner:
     def words(self) -> dict[str, str]:
         """Return the words of the template that this architecture replaces."""
         entry = find_entry(self.model_type)
+        version = entry.version.partition("+")[0]  # a range names no local version
         main = next(iter(self._arguments()))
         optional = self._arguments()[main].default is None
         hidden = "encoded.last_hidden_state"
         return {
-            "archsmith-distilbert>=0.1": f"{entry.distribution}>={entry.version}",
+            "archsmith-distilbert>=0.1": f"{entry.distribution}>={version}",
             "archsmith-distilbert": entry.distribution,
             "self.distilbert": f"self.{self.base.base_model_prefix}",
             "distilbert": self.model_type,

@@ -34,8 +34,9 @@ def project_files(kind: str, words: Mapping[str, str]) -> dict[str, str]:
     files: dict[str, str] = {}
     for root in (_TEMPLATES / kind, _TEMPLATES / "common"):
         for path in sorted(root.rglob("*")):
-            if path.is_file() and not _CACHES.intersection(path.parts):
-                place = _filled(path.relative_to(root).as_posix(), words)
+            relative = path.relative_to(root)
+            if path.is_file() and not _CACHES.intersection(relative.parts):
+                place = _filled(relative.as_posix(), words)
                 files[place] = files.get(place, "") + _filled(path.read_text(encoding="utf-8"), words)
     return files
 

@@ -60,7 +60,7 @@ def run(
     if kind == "tool":
         _refuse_taken_verb(name)
     files = _extension_files(newcomer, base or _BASE) if kind == "extension" else project_files(kind, newcomer.words())
-    refuse_taken_classes(newcomer, files.values())
+    refuse_taken_classes(newcomer, files)
     where = newcomer.distribution if out is None else out
     with target_folder(where, force=False, remedy="Choose another with --out.") as folder:
         _write(files, folder)

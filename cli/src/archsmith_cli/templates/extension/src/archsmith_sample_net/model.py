@@ -15,7 +15,7 @@ __all__ = ["DistilBertForSampleNet"]
 
 
 class DistilBertForSampleNet(DistilBertPreTrainedModel):
-    """DistilBert that scores every label at each of its places. Its own weights are those of any checkpoint of it."""
+    """DistilBert that scores every label at each of its places; it takes the weights of any DistilBert checkpoint."""
 
     def __init__(self, config: DistilBertConfig) -> None:
         super().__init__(config)
