@@ -63,7 +63,7 @@ class BackboneConfig(PreTrainedConfig):
     def derived(self) -> dict[str, Any]:
         """Return ``out_features`` and ``out_indices``, each from the other if it was not given."""
         names = self.stage_names
-        if names is None or any(self._stage_faults(names)):
+        if not names or any(self._stage_faults(names)):
             return {}
         features, indices = self.out_features, self.out_indices
         if features is None and indices is None:
