@@ -13,6 +13,10 @@ PIP = [sys.executable, "-m", "pip"]
         ("vit", "archsmith-vit"),
         ("timm", "archsmith-timm"),
         ("maskformer_swin", "archsmith-maskformer"),
+        ("ViTForImageClassification", "archsmith-vit"),
+        ("MaskFormerSwinConfig", "archsmith-maskformer"),
+        ("BertModel==0.1.0", "archsmith-bert==0.1.0"),
+        ("DistilBert", "archsmith-distilbert"),
         ("bert>=0.1,<2", "archsmith-bert<2,>=0.1"),
         ("archsmith-bert==0.1.0", "archsmith-bert==0.1.0"),
         ("archsmith", "archsmith"),
@@ -20,6 +24,8 @@ PIP = [sys.executable, "-m", "pip"]
         ("acme-good[extra]~=1.0", "acme-good[extra]~=1.0"),
         ("wheels/acme_good-1.0-py3-none-any.whl", "wheels/acme_good-1.0-py3-none-any.whl"),
         ("git+https://example.org/acme.git", "git+https://example.org/acme.git"),
+        (".", "."),
+        ("./acme[more]", "./acme[more]"),
     ],
 )
 def test_what_a_name_means(archsmith, given, handed):
@@ -39,6 +45,7 @@ def test_the_command_is_shown_for_a_shell(archsmith):
     [
         ("vitt", "'vitt' is no plugin that archsmith knows. Did you mean 'vit'? If not: pip install vitt"),
         ("not a name", "'not a name' is no requirement: "),
+        ("", "'' is no requirement: "),
     ],
 )
 def test_what_is_probably_a_mistake(archsmith, given, said):
@@ -63,6 +70,9 @@ def test_an_interpreter_without_pip(archsmith, monkeypatch):
         ("archsmith", "archsmith is no plugin; it runs just now. If you mean it: pip uninstall archsmith"),
         ("torch", " is no plugin, so it stays. If you mean it: pip uninstall torch"),
         ("acme-bad", "no installed plugin is called 'acme-bad'. Installed: toy-toy."),
+        ("vit", "no installed plugin is called 'archsmith-vit'. Installed: toy-toy."),
+        ("toy-toy==1.0", "no installed plugin is called 'toy-toy==1.0'. Installed: toy-toy. Did you mean 'toy-toy'?"),
+        ("", "no installed plugin is called ''. Installed: toy-toy."),
     ],
 )
 def test_what_is_not_uninstalled(archsmith, toy, name, said):
@@ -72,5 +82,25 @@ def test_what_is_not_uninstalled(archsmith, toy, name, said):
 
 
 def test_what_is_uninstalled(archsmith, toy):
-    data = archsmith("uninstall", "--dry-run", "--json", "Toy_Toy").data
+    data = archsmith("uninstall", "--dry-run", "--json", "Toy_Toy", "toy.toy").data
     assert data["command"] == [*PIP, "uninstall", "--disable-pip-version-check", "--yes", "toy-toy"]
+
+
+def test_a_stranger_whose_name_is_like_a_known_one(archsmith, site):
+    site.install("vits", distribution="vits")
+    assert archsmith("uninstall", "--dry-run", "--json", "vits").data["command"][-1] == "vits"
+
+
+def test_what_pip_leaves_in_place(process, toy, site):
+    """Pip does not touch what is outside its environment, and calls that a success."""
+    done = process("uninstall", "toy-toy")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Not uninstalling toy-toy" in done.stderr
+    assert done.stderr.endswith("error: pip left toy-toy in place, for the reason that it gives above.\n")
+
+
+def test_archsmith_itself_has_changed(process, toy):
+    """Then what runs can not tell how the plugins stand with what is installed."""
+    code = "import archsmith; archsmith.__version__ = '0.0.1'; from archsmith_cli.main import main; main()"
+    done = process("install", "archsmith", code=code, PIP_NO_INDEX="1")
+    assert (done.returncode, done.stdout) == (0, "archsmith itself is 0.1.0 now. What it finds: archsmith plugins\n")

@@ -7,7 +7,8 @@ def test_nothing_installed(archsmith):
     assert result.out == (
         "No architecture is installed. Each comes in a package of its own: pip install archsmith-distilbert\n"
     )
-    assert archsmith("list", "--json").data == {"architectures": [], "problems": []}
+    data = archsmith("list", "--json").data
+    assert (data["architectures"], data["problems"]) == ([], [])
 
 
 def test_states_stand_in_the_table_and_reasons_below(archsmith, site, monkeypatch):
@@ -39,8 +40,8 @@ def test_states_stand_in_the_table_and_reasons_below(archsmith, site, monkeypatc
     )
 
 
-def test_json(archsmith, site, monkeypatch):
-    monkeypatch.setenv("ARCHSMITH_PIN", "nonsense")
+def test_json(archsmith, site, tmp_path, monkeypatch):
+    monkeypatch.setenv("ARCHSMITH_PIN", "nonsense,fine=toy-fine")
     site.install("fine")
     assert archsmith("list", "--json").data == {
         "architectures": [
@@ -53,6 +54,13 @@ def test_json(archsmith, site, monkeypatch):
                 "remedy": None,
             }
         ],
+        "settings": {
+            "file": str(tmp_path / "settings" / "archsmith" / "config.toml"),
+            "exists": False,
+            "plugins": None,
+            "disable": None,
+            "pin": {"fine": {"distribution": "toy-fine", "source": "ARCHSMITH_PIN"}},
+        },
         "problems": ["ARCHSMITH_PIN holds 'nonsense'; expected model_type=distribution, comma-separated."],
     }
 

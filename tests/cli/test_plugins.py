@@ -27,6 +27,8 @@ def test_table(archsmith, site, monkeypatch):
         "toy-b    1.0      ok            architecture b\n"
         "toy-old  1.0      incompatible  architecture old\n"
         "\n"
+        "settings  pin b = toy-b  (ARCHSMITH_PIN)\n"
+        "\n"
         "disabled  ARCHSMITH_PIN gives 'b' to toy-b, not to toy-all 1.0. Pin it instead: ARCHSMITH_PIN=b=toy-all\n"
         "\n"
         "incompatible  toy-old 1.0 asks for archsmith>=9, but archsmith 0.1.0 is installed.\n"

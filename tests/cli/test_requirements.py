@@ -16,6 +16,60 @@ def test_what_is_installed(archsmith, toy, site):
     assert "archsmith-cli==0.1.0" in pins
 
 
+@pytest.mark.parametrize(
+    ("origin", "line"),
+    [
+        (
+            {"url": "file:///home/me/acme", "dir_info": {"editable": True}},
+            "toy-toy==1.0  # editable: toy-toy @ file:///home/me/acme",
+        ),
+        (
+            {"url": "file:///wheels/toy_toy-1.0.whl", "archive_info": {"hashes": {"sha256": "ab"}}},
+            "toy-toy==1.0  # toy-toy @ file:///wheels/toy_toy-1.0.whl",
+        ),
+        (
+            {"url": "https://example.org/toy_toy-1.0.whl", "archive_info": {"hashes": {"sha256": "ab"}}},
+            "toy-toy @ https://example.org/toy_toy-1.0.whl#sha256=ab",
+        ),
+        (
+            {
+                "url": "https://example.org/toys.git",
+                "subdirectory": "toy",
+                "vcs_info": {"vcs": "git", "commit_id": "0a1b"},
+            },
+            "toy-toy @ git+https://example.org/toys.git@0a1b#subdirectory=toy",
+        ),
+        (
+            {"url": "ssh://example.org/toys", "vcs_info": {"vcs": "hg", "commit_id": "0a1b\n--pre"}},
+            r"toy-toy==1.0  # installed from 'hg+ssh://example.org/toys@0a1b\n--pre'",
+        ),
+        ({"url": "https://example.org/a b"}, "toy-toy==1.0  # installed from 'https://example.org/a b'"),
+        ({"url": "https://e\n--index-url evil"}, "toy-toy==1.0  # installed from 'https://e\\n--index-url evil'"),
+        ({"url": 3}, "toy-toy==1.0"),
+        ([], "toy-toy==1.0"),
+        ("not JSON", "toy-toy==1.0"),
+    ],
+)
+def test_where_an_installation_is_from(process, toy, site, origin, line):
+    """As PEP 610 records it. What lies on this machine is pinned; anything else is named as it was installed."""
+    text = origin if isinstance(origin, str) else json.dumps(origin)
+    (site.root / "toy_toy-1.0.dist-info" / "direct_url.json").write_text(text)
+    done = process("plugins", "--requirements")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [each for each in done.stdout.splitlines() if "toy-toy" in each] == [line]
+    assert Requirement(line.partition("  #")[0])
+
+
+def test_what_pip_could_not_install(archsmith, toy, site):
+    site.declare("toy-odd", version="of today", architectures={"odd": "toy_odd.plugin"}, folder="toy_odd.dist-info")
+    result = archsmith("plugins", "--requirements")
+    assert result.code == 1
+    assert result.out.splitlines()[-2:] == [
+        "toy-toy==1.0",
+        "# 'toy-odd' 'of today' is installed, but that is no name and version for pip",
+    ]
+
+
 def test_each_line_is_for_pip(installed):
     result = installed("plugins", "--requirements")
     assert (result.code, result.err) == (0, "")
@@ -74,6 +128,22 @@ def test_a_checkpoint_of_another_library(installed, tmp_path):
         0,
         "archsmith-wav2vec2  # 'config.json' has the model_type 'wav2vec2' and does not say who wrote it\n",
     )
+    maskformer = {"model_type": "maskformer", "decoder_config": {"model_type": "detr"}}
+    write(tmp_path, config={**maskformer, "backbone_config": {"model_type": "maskformer-swin"}})
+    result = installed("inspect", tmp_path, "--requirements")
+    assert (result.code, result.out) == (
+        0,
+        "archsmith-maskformer  # 'config.json' has the model_type 'maskformer' and does not say who wrote it\n",
+    )
+    write(tmp_path, config={**maskformer, "backbone_config": {"model_type": "resnet"}, "also": [{"model_type": "vit"}]})
+    out = installed("inspect", tmp_path, "--requirements").out
+    assert [line.partition("  #")[0] for line in out.splitlines()] == [
+        "archsmith-maskformer",
+        "archsmith-resnet",
+        "archsmith-vit",
+    ]
+    write(tmp_path, config={"architecture": "resnet50", "pretrained_cfg": {}, "num_classes": 10})
+    assert installed("inspect", tmp_path, "--requirements").out.startswith("archsmith-timm  # 'config.json' has the ")
     write(tmp_path, config={"model_type": "unheard-of"})
     result = installed("inspect", tmp_path, "--requirements")
     assert (result.code, result.out) == (
@@ -101,7 +171,31 @@ def test_no_line_is_smuggled_in(installed, tmp_path, plugin, version):
     assert result.code == 1
     first, second = result.out.splitlines()
     assert first == "archsmith==0.1.0"
-    assert second.startswith("# config.json names a plugin ")
+    assert second.startswith("# 'config.json' names a plugin ")
+
+
+@pytest.mark.parametrize("key", ["a\n--index-url evil #", "a\r--index-url evil", "a\u2028b", "a\x85b", "a\x0bb"])
+@pytest.mark.parametrize("part", [stamp("-", "1"), stamp("acme", "1"), {"model_type": "unheard-of"}])
+def test_no_key_smuggles_a_line_in(installed, tmp_path, key, part):
+    write(tmp_path, config={"model_type": "bert", **stamp("acme", "2"), "inner": [{key: part}]})
+    out = installed("inspect", tmp_path, "--requirements").out
+    assert all(line.startswith(("#", "acme==2", "archsmith==0.1.0")) for line in out.splitlines())
+    assert len(out.splitlines()) == out.count("\n") == (2 if part == stamp("acme", "1") else 3)
+
+
+def test_a_checkpoint_that_says_nothing(installed, tmp_path):
+    write(tmp_path, preprocessor_config={"image_processor_type": "ViTImageProcessor"})
+    result = installed("inspect", tmp_path, "--requirements")
+    assert (result.code, result.out) == (1, "# preprocessor_config.json says neither who wrote it nor a model_type\n")
+
+
+def test_a_known_plugin_that_is_not_installed(archsmith, tmp_path):
+    write(tmp_path, config={"model_type": "vit"})
+    result = archsmith("inspect", tmp_path, "--requirements")
+    assert (result.code, result.out) == (
+        0,
+        "archsmith-vit  # 'config.json' has the model_type 'vit' and does not say who wrote it\n",
+    )
 
 
 def test_a_folder_without_a_checkpoint(installed, tmp_path):

@@ -4,7 +4,8 @@ import platform
 from importlib.metadata import version
 
 
-def test_version(archsmith, toy):
+def test_version(archsmith, toy, tmp_path):
+    file = tmp_path / "settings" / "archsmith" / "config.toml"
     result = archsmith("version")
     assert (result.code, result.err) == (0, "")
     assert result.out == (
@@ -13,10 +14,16 @@ def test_version(archsmith, toy):
         f"python         {platform.python_version()}\n"
         f"torch          {version('torch')}\n"
         "toy-toy        1.0\n"
+        f"settings       {file} (not there)\n"
     )
+    archsmith("disable", "toy-toy")
+    assert archsmith("version").out.endswith(f"{file}\n\nsettings  disable = toy-toy  ({str(file)!r})\n")
 
 
-def test_json(archsmith, toy, tmp_path):
+def test_json(archsmith, toy, tmp_path, monkeypatch):
+    file = tmp_path / "settings" / "archsmith" / "config.toml"
+    archsmith("disable", "toy-toy")
+    monkeypatch.setenv("ARCHSMITH_PLUGINS", "toy-toy")
     assert archsmith("version", "--json").data == {
         "archsmith": "0.1.0",
         "archsmith-cli": "0.1.0",
@@ -24,5 +31,11 @@ def test_json(archsmith, toy, tmp_path):
         "torch": version("torch"),
         "platform": platform.platform(),
         "plugins": {"toy-toy": "1.0"},
-        "settings": {"file": str(tmp_path / "settings/archsmith/config.toml"), "exists": False},
+        "settings": {
+            "file": str(file),
+            "exists": True,
+            "plugins": {"names": ["toy-toy"], "source": "ARCHSMITH_PLUGINS"},
+            "disable": {"names": ["toy-toy"], "source": str(file)},
+            "pin": {},
+        },
     }

@@ -39,7 +39,7 @@ class Problem:
 
 
 def settings() -> Iterator[Problem]:
-    """Yield what is wrong with the ``ARCHSMITH_*`` variables."""
+    """Yield what is wrong with the ``ARCHSMITH_*`` variables and the user's file."""
     for problem in survey.index().problems:
         yield Problem("settings", problem)
 
@@ -90,7 +90,8 @@ def notes(problems: Iterable[Problem]) -> list[str]:
     """Return what is unusual but allowed, without what is a problem already."""
     said = {problem.problem for problem in problems}
     found = [note for note in survey.index().notes if note not in said]
-    found += [entry.reason for entry in survey.entries(*Kind) if entry.state is State.DISABLED]
+    off = [entry for entry in survey.entries(*Kind) if entry.state is State.DISABLED]
+    found += [f"{entry.reason} {entry.remedy}" for entry in off]
     audio = [
         entry.name
         for entry in survey.entries(Kind.ARCHITECTURE)

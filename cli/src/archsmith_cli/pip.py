@@ -1,19 +1,22 @@
-"""pip of the interpreter that runs, and what its arguments mean here: short names of plugins."""
+"""pip of the interpreter that runs, what its arguments mean here, and what a run of it has changed."""
 
 import importlib.util
+import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from archsmith.discovery.installed import Entry, Kind
 from archsmith.errors import OptionError, PluginError, did_you_mean
-from archsmith.registry import KNOWN_PLUGINS
+from archsmith.registry import KNOWN_PLUGINS, known_model_type, registry
+from archsmith_cli import survey
 
-__all__ = ["OWN", "command", "requirement", "run_pip"]
+__all__ = ["OWN", "Change", "command", "known_distribution", "requirement", "run_pip"]
 
 #: What runs the commands, and so is never uninstalled by them.
 OWN = ("archsmith", "archsmith-cli")
@@ -21,11 +24,41 @@ OWN = ("archsmith", "archsmith-cli")
 _ARCHIVE = re.compile(r".+\.(whl|tar\.gz|zip)", re.IGNORECASE)
 
 
+@dataclass(frozen=True)
+class Change:
+    """What a run of pip has changed among the plugins.
+
+    Attributes:
+        gone: Entries that were there before.
+        new: Entries that were not.
+        others: Entries that were there before and have another state now.
+    """
+
+    gone: tuple[Entry, ...]
+    new: tuple[Entry, ...]
+    others: tuple[Entry, ...]
+
+    def __str__(self) -> str:
+        parts = {"gone": self.gone, "new": self.new}
+        return "; ".join(f"{what}: {', '.join(sorted(set(map(str, each))))}" for what, each in parts.items() if each)
+
+
+def known_distribution(name: str) -> str | None:
+    """Return the known plugin that is meant by its own name, a short one, a model_type, or the name of a class.
+
+    Example:
+        >>> known_distribution("vit"), known_distribution("ViTModel"), known_distribution("acme-vit")
+        ('archsmith-vit', 'archsmith-vit', None)
+    """
+    model_type = known_model_type(name) if name[:1].isupper() else None
+    return KNOWN_PLUGINS[model_type] if model_type else _short_names().get(canonicalize_name(name))
+
+
 def requirement(text: str) -> str:
-    """Return what pip is to install: a short name becomes its distribution, anything else stays.
+    """Return what pip is to install: the short name of a known plugin becomes its distribution, anything else stays.
 
     Args:
-        text: A short name of a known plugin (``"vit"``, ``"vit>=0.1"``), a requirement, the path of a wheel or of a
+        text: A known plugin (``"vit"``, ``"vit>=0.1"``, ``"ViTModel"``), a requirement, the path of a wheel or of a
             source folder, or a URL.
 
     Raises:
@@ -33,17 +66,17 @@ def requirement(text: str) -> str:
     """
     if text.startswith("-"):
         raise OptionError(f"{text!r} is an option of pip's; expected names of plugins. For more, call pip itself.")
-    if "://" in text or _ARCHIVE.fullmatch(text) or (Path(text).exists() and Path(text).name != text):
+    if text.startswith(".") or "/" in text or os.sep in text or _ARCHIVE.fullmatch(text):
         return text
     try:
         asked = Requirement(text)
     except InvalidRequirement as error:
         raise OptionError(f"{text!r} is no requirement: {str(error).splitlines()[0]}.") from error
-    short = _short_names()
-    name = canonicalize_name(asked.name)
-    if name in short:
-        asked.name = short[name]
-    elif name not in (*OWN, *short.values()) and (hint := did_you_mean(name, [*short, *short.values()])):
+    known = known_distribution(asked.name)
+    names = _short_names()
+    if known:
+        asked.name = known
+    elif canonicalize_name(asked.name) not in OWN and (hint := did_you_mean(asked.name, names)):
         raise OptionError(f"{asked.name!r} is no plugin that archsmith knows.{hint} If not: pip install {text}")
     return str(asked)
 
@@ -62,22 +95,43 @@ def command(verb: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", "pip", verb, "--disable-pip-version-check", *arguments]
 
 
-def run_pip(arguments: Sequence[str]) -> None:
-    """Run pip; what it says goes to standard error.
+def run_pip(arguments: Sequence[str]) -> Change:
+    """Run pip, and look again at what is installed; what pip says goes to standard error.
 
     Raises:
-        PluginError: It did not succeed.
+        PluginError: It did not succeed; the message says what it changed nevertheless.
     """
+    before = survey.entries(*Kind)
     sys.stderr.flush()
     done = subprocess.run(arguments, stdout=sys.stderr.fileno(), check=False)  # noqa: S603
+    registry.refresh()
+    change = _compare(before, survey.entries(*Kind))
     if done.returncode:
         raise PluginError(
-            f"pip ended with code {done.returncode}, for the reason that it gives above. Nothing changed."
+            f"pip ended with code {done.returncode}, for the reason that it gives above. "
+            f"{f'Changed nevertheless: {change}' if str(change) else 'Nothing changed'}."
         )
+    return change
+
+
+def _compare(before: Sequence[Entry], after: Sequence[Entry]) -> Change:
+    old, left = {_identity(entry): entry for entry in before}, {_identity(entry) for entry in after}
+    return Change(
+        gone=tuple(entry for entry in before if _identity(entry) not in left),
+        new=tuple(entry for entry in after if _identity(entry) not in old),
+        others=tuple(
+            entry for entry in after if _identity(entry) in old and old[_identity(entry)].state is not entry.state
+        ),
+    )
+
+
+def _identity(entry: Entry) -> tuple[str, ...]:
+    return entry.kind, entry.name, entry.key, entry.version
 
 
 def _short_names() -> dict[str, str]:
-    """Return short name → distribution: by model_type, and by the distribution's own last word."""
-    distributions: Iterable[str] = set(KNOWN_PLUGINS.values())
-    own = {name.removeprefix("archsmith-"): name for name in distributions}
-    return own | {canonicalize_name(model_type): name for model_type, name in KNOWN_PLUGINS.items()}
+    """Return name → distribution: by its own name, that name's last word, and its model_types."""
+    names: dict[str, str] = {canonicalize_name(model_type): name for model_type, name in KNOWN_PLUGINS.items()}
+    for name in set(KNOWN_PLUGINS.values()):
+        names |= {name: name, name.removeprefix("archsmith-"): name}
+    return names

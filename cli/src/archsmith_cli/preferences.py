@@ -1,27 +1,29 @@
 """The user's file of settings: changed under its lock, written whole, with the user's own comments kept."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from archsmith.commit import do, replacing, save_folder
 from archsmith.discovery.installed import Entry, Kind, State
 from archsmith.discovery.metadata import normal_name
-from archsmith.discovery.settings import settings_file
+from archsmith.discovery.settings import CONFIG_VARIABLE, find_faults, settings_file
 from archsmith.errors import OptionError, PluginError, did_you_mean
 from archsmith.registry import registry
 from archsmith_cli import survey
+from archsmith_cli.pip import known_distribution
 from archsmith_cli.render import Cell, Page, Report
 
-__all__ = ["change", "outcome", "plugin_named", "without"]
+__all__ = ["change", "find_plugin", "outcome", "plugin_named", "take_out"]
 
 
 def change(edit: Callable[[Any], list[str]]) -> tuple[Path, list[str]]:
-    """Change the file, or make it.
+    """Change the file, or make it. If there is nothing to change, nothing is written.
 
     Args:
-        edit: Changes the document (a mapping that knows its comments), and returns a sentence for each change.
+        edit: Changes the document (a mapping that knows its comments), and returns a sentence for each change. It is
+            called once more when the lock is held.
 
     Returns:
         The file, and the sentences.
@@ -30,53 +32,84 @@ def change(edit: Callable[[Any], list[str]]) -> tuple[Path, list[str]]:
         OptionError: There is no place for a file, or it holds something else.
         SaveFailed: It can not be written.
     """
-    import tomlkit
-    from tomlkit.exceptions import TOMLKitError
-
     named = settings_file()
     if named is None:
-        raise OptionError("this user has no home to keep settings in. Set ARCHSMITH_CONFIG to the path of a file.")
+        why = f"{CONFIG_VARIABLE} is {os.devnull}" if os.environ.get(CONFIG_VARIABLE) else "this user has no home"
+        raise OptionError(f"there is no file to keep settings in: {why}. Set {CONFIG_VARIABLE} to the path of a file.")
     path = Path(os.path.realpath(named))  # a link stays one, and what it leads to is replaced
-    save_folder(path.parent)
-    with replacing(path.parent, (path.name,)) as staging:
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
-        try:
-            document = tomlkit.parse(text)
-            said = edit(document)
-        except (TOMLKitError, TypeError, AttributeError, ValueError) as error:
-            raise OptionError(f"{str(path)!r} is not a file of settings: {error}. Mend or delete it.") from error
-        do((staging / path.name).write_text, tomlkit.dumps(document), encoding="utf-8")
-    registry.refresh()
+    said = _edited(path, edit)[1]
+    if said:
+        save_folder(path.parent)
+        with replacing(path.parent, (path.name,)) as staging:
+            content, said = _edited(path, edit)
+            do((staging / path.name).write_bytes, content)
+        registry.refresh()
     return named, said
 
 
+def _edited(path: Path, edit: Callable[[Any], list[str]]) -> tuple[bytes, list[str]]:
+    """Return what is to be in the file, and the sentences."""
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    try:
+        if path.exists() and not path.is_file():
+            raise OptionError(f"{str(path)!r} is no regular file. Set {CONFIG_VARIABLE} to the path of one.")
+        document = tomlkit.parse(path.read_bytes().decode("utf-8") if path.exists() else "")
+    except OSError as error:
+        raise OptionError(
+            f"{str(path)!r} can not be read: {error.strerror or error}. Set {CONFIG_VARIABLE} to another file."
+        ) from error
+    except (TOMLKitError, ValueError, RecursionError) as error:
+        raise OptionError(f"{str(path)!r} is not TOML: {error}. Mend or delete it.") from error
+    for fault in find_faults(document.unwrap()):
+        raise OptionError(f"{str(path)!r}: {fault} Mend or delete it.")
+    said = edit(document)
+    return tomlkit.dumps(document).encode("utf-8"), said
+
+
 def plugin_named(name: str) -> Entry:
-    """Return an entry of the installed plugin of that name. Raises `PluginError` if there is none."""
-    found = survey.entries(*Kind)
-    for entry in found:
-        if entry.key == normal_name(name):
-            return entry
-    names = sorted({entry.distribution for entry in found})
-    raise PluginError(
-        f"no installed plugin is called {name!r}. Installed: {', '.join(names) or 'none'}.{did_you_mean(name, names)}"
-    )
+    """Return an entry of the installed plugin of that name, or short name. Raises `PluginError` if there is none."""
+    found = find_plugin(name)
+    if found is None:
+        names = sorted({entry.distribution for entry in survey.entries(*Kind)})
+        raise PluginError(
+            f"no installed plugin is called {name!r}. Installed: {', '.join(names) or 'none'}."
+            f"{did_you_mean(name, names)}"
+        )
+    return found
 
 
-def without(names: Sequence[Any], gone: str) -> list[str]:
-    """Return names without one, however it is spelt."""
-    return [str(name) for name in names if normal_name(str(name)) != normal_name(gone)]
+def find_plugin(name: str) -> Entry | None:
+    """Return an entry of the installed plugin of that name, or short name; None if there is none."""
+    found = {entry.key: entry for entry in survey.entries(*Kind)}
+    return found.get(known_distribution(name) or "") or found.get(normal_name(name))
 
 
-def outcome(path: Path, said: Sequence[str], entries: Sequence[Entry]) -> Report:
-    """Report what was changed in the file, what became of the entries, and what has the last word nevertheless."""
+def take_out(names: Any, gone: Iterable[str]) -> bool:
+    """Take distributions out of a list, however they are spelt there; return whether one was in it."""
+    keys = set(map(normal_name, gone))
+    places = [place for place, name in enumerate(names) if normal_name(name) in keys]
+    for place in reversed(places):
+        del names[place]  # one by one, for the comments beside the others
+    return bool(places)
+
+
+def outcome(path: Path, said: Sequence[str], entries: Sequence[Entry], *, overridden: Sequence[str]) -> Report:
+    """Report what was changed in the file, and what became of the entries.
+
+    Args:
+        path: The file.
+        said: A sentence for each change.
+        entries: The entries that it was about, as they are now.
+        overridden: The variables that go over what the file says of it.
+    """
     problems = survey.index().problems
     data = {
         "file": str(path),
         "changes": list(said),
-        "entries": [
-            {"kind": entry.kind.value, "name": entry.name, "plugin": str(entry)} | survey.trouble_data(entry)
-            for entry in entries
-        ],
+        "overridden_by": list(overridden),
+        "entries": [survey.entry_data(entry) for entry in entries],
         "problems": list(problems),
     }
 
@@ -84,12 +117,15 @@ def outcome(path: Path, said: Sequence[str], entries: Sequence[Entry]) -> Report
         for sentence in said or ["Nothing to change."]:
             page.prose(sentence)
         page.line(Cell(str(path), "dim"))
+        for variable in overridden:
+            page.blank()
+            page.prose(
+                f"{variable} is set, and goes over what the file says of it. Unset it, and the file counts.",
+                label=Cell("settings", "yellow"),
+            )
         if entries:
             page.blank()
-            page.table(
-                ("NAME", "PLUGIN", "STATE"),
-                [(f"{entry.kind} {entry.name}", str(entry), survey.state_cell(entry.state)) for entry in entries],
-            )
+            page.table(("NAME", "PLUGIN", "STATE"), [survey.entry_cells(entry) for entry in entries])
         survey.draw_troubles(page, [entry for entry in entries if entry.state is not State.OK], problems)
 
     return Report(data, draw)

@@ -4,16 +4,19 @@ import contextlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, distribution
 from typing import Any
 
 from packaging.utils import InvalidName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+import archsmith
+import archsmith_cli
 from archsmith.checkpoint import CONFIG_FILE, Checkpoint
 from archsmith.discovery.installed import Entry, Kind, State
-from archsmith.registry import KNOWN_PLUGINS
+from archsmith.errors import ArchsmithError
+from archsmith.registry import KNOWN_PLUGINS, registry
 from archsmith_cli import survey
 from archsmith_cli.render import Page, Report
 
@@ -28,7 +31,7 @@ class Line:
     """A line for pip, or a comment alone.
 
     Attributes:
-        requirement: As ``"archsmith-vit==0.1.0"``; empty for a comment alone.
+        requirement: As ``"archsmith-vit==0.1.0"``; empty for a comment alone, which means that something is missing.
         comment: What pip need not know; empty for none.
     """
 
@@ -40,36 +43,106 @@ class Line:
         return "  ".join(part for part in (self.requirement, comment) if part)
 
 
+def _report(lines: Iterable[Line]) -> Report:
+    """Report lines, and then what is missing, which ends with code 1."""
+    ordered = sorted(lines, key=lambda line: not line.requirement)
+
+    def draw(page: Page) -> None:
+        for line in ordered:
+            page.verbatim(str(line))
+
+    data = [{"requirement": line.requirement or None, "comment": line.comment or None} for line in ordered]
+    return Report({"requirements": data}, draw, exit_code=int(not all(line.requirement for line in ordered)))
+
+
+def _name_and_version(name: object, version: object) -> tuple[str, Version] | None:
+    """Return what pip takes for a name and a version, in normal form; None for anything else."""
+    try:
+        return canonicalize_name(name, validate=True), Version(version)  # type: ignore[arg-type]
+    except (InvalidName, InvalidVersion, TypeError, AttributeError):
+        return None
+
+
+def _quoted(value: object) -> str:
+    """Return data of a file on one line, so that no second one can be smuggled into a list of requirements."""
+    return repr(value)[:80]
+
+
 # ---- what is installed --------------------------------------------------------------------------------------------
 
 
 def of_installed(entries: Iterable[Entry]) -> Report:
-    """Report the core, the command line and the plugins, each pinned to its version."""
-    names = {"archsmith", "archsmith-cli", *(entry.key for entry in entries)}
-    return _report([_pinned(name) for name in sorted(names)])
+    """Report the core, the command line and the plugins, each as it is installed."""
+    versions = {"archsmith": archsmith.__version__, "archsmith-cli": archsmith_cli.__version__}
+    versions |= {entry.key: entry.version for entry in entries}
+    return _report([_pinned(name, version) for name, version in sorted(versions.items())])
 
 
-def _pinned(name: str) -> Line:
-    try:
-        found = distribution(name)
-    except PackageNotFoundError:
-        return Line("", f"{name} has no metadata that pip could read")
-    return _origin(found, f"{canonicalize_name(found.name)}=={found.version}")
-
-
-def _origin(found: Distribution, pinned: str) -> Line:
-    """Return the line of a distribution that may be from elsewhere than an index (PEP 610)."""
-    with contextlib.suppress(ValueError, TypeError, AttributeError):
-        origin = json.loads(found.read_text("direct_url.json") or "null")
-        if origin and (commit := origin.get("vcs_info", {}).get("commit_id")):
-            return Line(f"{pinned.partition('==')[0]} @ {origin['vcs_info']['vcs']}+{origin['url']}@{commit}")
+def _pinned(name: str, version: str) -> Line:
+    sound = _name_and_version(name, version)
+    if sound is None:
+        return Line("", f"{_quoted(name)} {_quoted(version)} is installed, but that is no name and version for pip")
+    pinned = f"{sound[0]}=={sound[1]}"
+    with contextlib.suppress(PackageNotFoundError, OSError, ValueError, TypeError, AttributeError, LookupError):
+        origin = json.loads(distribution(name).read_text("direct_url.json") or "null")
         if origin:
-            how = "an editable install of" if origin.get("dir_info", {}).get("editable") else "from"
-            return Line(pinned, f"{how} {origin['url']}")
+            return _from_url(sound[0], pinned, origin)
     return Line(pinned)
 
 
+def _from_url(name: str, pinned: str, origin: Mapping[str, Any]) -> Line:
+    """Return the line of what was installed from a URL (PEP 610): that one, unless it leads nowhere elsewhere."""
+    url = origin["url"]
+    if "vcs_info" in origin:
+        url = f"{origin['vcs_info']['vcs']}+{url}@{origin['vcs_info']['commit_id']}"
+    parts = [f"subdirectory={origin['subdirectory']}"] if "subdirectory" in origin else []
+    parts += [f"{kind}={digest}" for kind, digest in origin.get("archive_info", {}).get("hashes", {}).items()]
+    whole = "#".join([url, *(["&".join(parts)] if parts else [])])
+    if not whole.isprintable() or " " in whole:
+        return Line(pinned, f"installed from {_quoted(whole)}")
+    if origin["url"].startswith("file:"):
+        editable = "editable: " if origin.get("dir_info", {}).get("editable") else ""
+        return Line(pinned, f"{editable}{name} @ {url}")
+    return Line(f"{name} @ {whole}")
+
+
 # ---- what a checkpoint says ---------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Said:
+    """What the files of a checkpoint say about the plugins that they need.
+
+    Attributes:
+        written: Plugin → version → the places that say so.
+        silent: model_type → the first place that has it and does not say who wrote it.
+        model_types: All that are named.
+        faults: Places that name something that can not be a plugin.
+    """
+
+    written: dict[str, dict[Version, list[str]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
+    silent: dict[str, str] = field(default_factory=dict)
+    model_types: set[str] = field(default_factory=set)
+    faults: list[Line] = field(default_factory=list)
+
+    def hear(self, part: Mapping[str, Any], place: str) -> None:
+        """Take in one object of a file."""
+        stamp, model_type = part.get("archsmith"), part.get("model_type")
+        if isinstance(model_type, str):
+            self.model_types.add(model_type)
+        if not isinstance(stamp, Mapping):
+            if isinstance(model_type, str):
+                self.silent.setdefault(model_type, place)
+            return
+        pairs = [("archsmith", stamp.get("version"))]
+        if "plugin" in stamp:
+            pairs.append((stamp["plugin"], stamp.get("plugin_version")))
+        for name, version in pairs:
+            if sound := _name_and_version(name, version):
+                self.written[sound[0]][sound[1]].append(place)
+            else:
+                who = f"{_quoted(name)} {_quoted(version)}"
+                self.faults.append(Line("", f"{_quoted(place)} names a plugin {who}, which is no name and version"))
 
 
 def of_checkpoint(opened: Checkpoint) -> Report:
@@ -78,48 +151,41 @@ def of_checkpoint(opened: Checkpoint) -> Report:
     Names and versions are taken from files, so that only what is a name and a version is let through.
 
     Raises:
-        CheckpointNotFound: There is no config.json, or another of its files.
+        CheckpointNotFound: It has none of the files that say who wrote them.
         CheckpointCorrupt: A file can not be read.
     """
     read = {name: opened.read_json(name) for name in _FILES if opened.find(name)}
     if not read:
         opened.path(CONFIG_FILE)
-    said: dict[str, dict[Version, list[str]]] = defaultdict(lambda: defaultdict(list))
-    silent: dict[str, str] = {}
-    faults: list[Line] = []
+    said = _Said()
     for name, values in read.items():
         for place, part in _parts(values, name):
-            stamp = part.get("archsmith")
-            if isinstance(stamp, Mapping):
-                faults += _collect(stamp, place, said)
-            elif isinstance(model_type := part.get("model_type"), str):
-                silent.setdefault(model_type, place)
-    lines = [_highest(name, versions) for name, versions in sorted(said.items())]
-    known = {line.requirement.partition("==")[0] for line in lines}
-    lines += [line for model_type, place in silent.items() if (line := _guess(model_type, place, known))]
-    missing = [line for line in (*lines, *faults) if not line.requirement]
-    return _report([*[line for line in lines if line.requirement], *missing], failed=bool(missing))
+            said.hear(part, place)
+    nameless = CONFIG_FILE in read and not said.written and not said.model_types
+    if nameless and (answer := registry.identify(read[CONFIG_FILE])):
+        said.silent[answer] = CONFIG_FILE
+    lines = {name: _highest(name, versions) for name, versions in said.written.items()}
+    private = _private(said.model_types)
+    for model_type, place in said.silent.items():
+        if model_type not in private:
+            line = _guess(model_type, place)
+            if line.requirement:
+                lines.setdefault(line.requirement, line)
+            else:
+                said.faults.append(line)
+    if not lines and not said.faults:
+        said.faults.append(Line("", f"{', '.join(read)} says neither who wrote it nor a model_type"))
+    return _report([*(lines[name] for name in sorted(lines)), *said.faults])
 
 
-def _parts(values: Mapping[str, Any], place: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _parts(values: Any, place: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield every object of a file with its place; a file's depth is limited when it is read."""
-    yield place, values
-    for name, value in values.items():
-        if isinstance(value, Mapping) and name != "archsmith":
-            yield from _parts(value, f"{place}: {name}" if place.endswith(".json") else f"{place}.{name}")
-
-
-def _collect(stamp: Mapping[str, Any], place: str, said: dict[str, dict[Version, list[str]]]) -> Iterator[Line]:
-    pairs: list[tuple[Any, Any]] = [("archsmith", stamp.get("version"))]
-    if "plugin" in stamp:
-        pairs.append((stamp["plugin"], stamp.get("plugin_version")))
-    for name, version in pairs:
-        try:
-            known, number = canonicalize_name(name, validate=True), Version(version)
-        except (InvalidName, InvalidVersion, TypeError, AttributeError):
-            yield Line("", f"{place} names a plugin {_quoted(name)} {_quoted(version)}, which is no name and version")
-        else:
-            said[known][number].append(place)
+    if isinstance(values, Mapping):
+        yield place, values
+    inner = values.items() if isinstance(values, Mapping) else enumerate(values) if isinstance(values, list) else ()
+    for name, value in inner:
+        if name != "archsmith":
+            yield from _parts(value, f"{place}: {name}" if place in _FILES else f"{place}.{name}")
 
 
 def _highest(name: str, versions: Mapping[Version, list[str]]) -> Line:
@@ -128,28 +194,23 @@ def _highest(name: str, versions: Mapping[Version, list[str]]) -> Line:
     return Line(f"{name}=={first}", also)
 
 
-def _guess(model_type: str, place: str, known: set[str]) -> Line | None:
-    """Return the plugin that would read a part which does not say who wrote it; None if it is listed already."""
+def _private(model_types: Iterable[str]) -> set[str]:
+    """Return the model_types of parts that the installed plugins of the others read by themselves."""
+    private: set[str] = set()
+    for entry in survey.entries(Kind.ARCHITECTURE):
+        if entry.name in model_types and entry.state is State.OK:
+            with contextlib.suppress(ArchsmithError):
+                roles = [role for role in registry.get(entry.name).references() if role.startswith("private_configs.")]
+                private |= {registry.load(entry.name, role).model_type for role in roles}
+    return private
+
+
+def _guess(model_type: str, place: str) -> Line:
+    """Return the plugin that would read a part which does not say who wrote it, without a version."""
     claims = [entry for entry in survey.entries(Kind.ARCHITECTURE) if entry.name == model_type]
     installed = [entry.key for entry in sorted(claims, key=lambda entry: entry.state is not State.OK)]
     name = next(iter(installed), KNOWN_PLUGINS.get(model_type))
-    if name in known:
-        return None
     where = f"{_quoted(place)} has the model_type {_quoted(model_type)}"
     if name is None:
         return Line("", f"{where}, which no plugin that is installed or known provides")
     return Line(name, f"{where} and does not say who wrote it")
-
-
-def _quoted(value: object) -> str:
-    """Return data of a file on one line, so that no second one can be smuggled into a list of requirements."""
-    return repr(value)[:80]
-
-
-def _report(lines: list[Line], *, failed: bool = False) -> Report:
-    def draw(page: Page) -> None:
-        for line in lines:
-            page.verbatim(str(line))
-
-    data = [{"requirement": line.requirement or None, "comment": line.comment or None} for line in lines]
-    return Report({"requirements": data}, draw, exit_code=int(failed))

@@ -2,14 +2,30 @@
 
 import warnings
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from archsmith.discovery.installed import Entry, Index, Kind, State
+from archsmith.discovery.settings import KEYS, Pin, Settings, Switch
 from archsmith.errors import ArchsmithWarning
 from archsmith.registry import registry
 from archsmith_cli.render import STATE_STYLES, Cell, Page
 
-__all__ = ["NOTHING_INSTALLED", "draw_troubles", "entries", "index", "state_cell", "trouble_data"]
+__all__ = [
+    "NOTHING_INSTALLED",
+    "draw_settings",
+    "draw_troubles",
+    "entries",
+    "entry_cells",
+    "entry_data",
+    "index",
+    "overriding",
+    "overriding_pin",
+    "pin_data",
+    "settings_data",
+    "state_cell",
+    "trouble_data",
+]
 
 NOTHING_INSTALLED = "No architecture is installed. Each comes in a package of its own: pip install archsmith-distilbert"
 
@@ -35,6 +51,83 @@ def state_cell(state: State) -> Cell:
 def trouble_data(entry: Entry) -> dict[str, Any]:
     """Return state, reason and remedy as JSON; the last two are null when nothing is known against the entry."""
     return {"state": entry.state.value, "reason": entry.reason or None, "remedy": entry.remedy or None}
+
+
+def entry_cells(entry: Entry) -> tuple[str, str, Cell]:
+    """Return what an entry is, whose it is and its state, as cells of a table."""
+    return f"{entry.kind} {entry.name}", str(entry), state_cell(entry.state)
+
+
+def entry_data(entry: Entry) -> dict[str, Any]:
+    """Return an entry of any kind as JSON."""
+    return {"kind": entry.kind.value, "name": entry.name, "plugin": str(entry)} | trouble_data(entry)
+
+
+# ---- settings -----------------------------------------------------------------------------------------------------
+
+
+def settings_data() -> dict[str, Any]:
+    """Return the settings in force as JSON: the file, and for each what it is and where it stands."""
+    found = Settings.read()
+
+    def switch(said: Switch) -> dict[str, Any] | None:
+        return {"names": list(said.names), "source": _source(said, found)} if said.names else None
+
+    return {
+        "file": str(found.file) if found.file else None,
+        "exists": found.file is not None and _is_there(found.file),
+        "plugins": switch(found.only),
+        "disable": switch(found.disable),
+        "pin": {pin.name: pin_data(pin) for pin in found.pins},
+    }
+
+
+def pin_data(pin: Pin) -> dict[str, str]:
+    """Return a pin as JSON."""
+    return {"distribution": pin.distribution, "source": _source(pin, Settings.read())}
+
+
+def draw_settings(page: Page) -> None:
+    """Write the settings in force, and where each stands; nothing if there is none."""
+    found = Settings.read()
+    lines = [
+        (f"{key} = {', '.join(said.names)}", said.source)
+        for key, said in (("plugins", found.only), ("disable", found.disable))
+        if said.names
+    ]
+    lines += [(f"pin {pin.name} = {pin.distribution}", pin.source) for pin in found.pins]
+    if lines:
+        page.blank()
+    for said, source in lines:
+        page.prose(f"{said}  ({source})", label=Cell("settings", "dim"))
+
+
+def overriding(*keys: str) -> list[str]:
+    """Return the variables that go over lists in the file."""
+    found = Settings.read()
+    lists = {"plugins": found.only, "disable": found.disable}
+    return [KEYS[key] for key in keys if lists[key].source == KEYS[key]]
+
+
+def overriding_pin(name: str) -> list[str]:
+    """Return the variable that goes over the pin of a name in the file, if one does."""
+    pin = Settings.read().pin_of(name)
+    return [pin.source] if pin and not pin.in_file else []
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def _source(said: Switch | Pin, found: Settings) -> str:
+    """Return the variable, or the path as it is."""
+    return str(found.file) if said.in_file else said.source
+
+
+# ---- what is wrong ------------------------------------------------------------------------------------------------
 
 
 def draw_troubles(page: Page, found: Iterable[Entry], problems: Iterable[str] = ()) -> None:

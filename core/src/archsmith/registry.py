@@ -28,7 +28,7 @@ from archsmith.errors import (
 )
 from archsmith.plugin import Architecture
 
-__all__ = ["KNOWN_PLUGINS", "Export", "Registry", "registry"]
+__all__ = ["KNOWN_PLUGINS", "Export", "Registry", "known_model_type", "registry"]
 
 #: Architectures whose plugin the core can name when it is not installed.
 KNOWN_PLUGINS: Mapping[str, str] = {
@@ -295,10 +295,10 @@ class Registry:
         for entry in sorted(unusable, key=lambda entry: -len(entry.model_type)):
             if _names_class_of(name, entry.model_type):
                 return ClassNotAvailable(f"{name} can not be imported: {entry.reason} {entry.remedy}", name=name)
-        for model_type in sorted(KNOWN_PLUGINS.keys() - set(self.names()), key=len, reverse=True):
-            if _names_class_of(name, model_type):
-                missing = f"{name} belongs to {model_type!r}, which no installed plugin provides."
-                return ClassNotAvailable(f"{missing} Run: pip install {KNOWN_PLUGINS[model_type]}", name=name)
+        model_type = known_model_type(name)
+        if model_type and model_type not in self.names():
+            missing = f"{name} belongs to {model_type!r}, which no installed plugin provides."
+            return ClassNotAvailable(f"{missing} Run: pip install {KNOWN_PLUGINS[model_type]}", name=name)
         message = f"module 'archsmith' has no attribute {name!r}, and no installed plugin exports it."
         if unusable:
             message += f" Not asked: {_shorten(sorted({f'{entry} ({entry.state})' for entry in unusable}))}."
@@ -321,6 +321,17 @@ class Registry:
         except AttributeError as error:
             raise break_plugin(entry, f"it refers to {reference!r}, which no installed plugin exports") from error
         return load_class(foreign.entry, foreign.reference)
+
+
+def known_model_type(class_name: str) -> str | None:
+    """Return the architecture of a known plugin that a class belongs to, judged by its name alone.
+
+    Example:
+        >>> known_model_type("ViTForImageClassification")
+        'vit'
+    """
+    named = [model_type for model_type in KNOWN_PLUGINS if _names_class_of(class_name, model_type)]
+    return max(named, key=len, default=None)
 
 
 def _identify(entry: Entry, manifest: Manifest, config: Mapping[str, Any]) -> str | None:

@@ -1,10 +1,13 @@
 """The user's settings: variables, the file, and which of them has the last word."""
 
+import os
 import sys
 
 import pytest
 
 from archsmith.discovery.settings import Pin, Settings, Switch, settings_file
+from archsmith.errors import ArchsmithWarning
+from archsmith.registry import Registry
 
 
 @pytest.fixture
@@ -55,21 +58,35 @@ def test_a_variable_goes_over_the_file_thing_by_thing(read):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("plugins = [", "is not TOML: "),
         ('disabel = ["a"]', ": 'disabel' is no setting; there are plugins, disable, pin. Did you mean 'disable'?"),
         ('disable = "a"', ": disable must be a list of distributions, but is 'a'."),
         ("plugins = [1]", ": plugins must be a list of distributions, but is [1]."),
         ('plugins = [" "]', ": plugins must be a list of distributions, but is [' ']."),
         ('pin = ["a"]', ": pin must be a table of model_type = \"distribution\", but is ['a']."),
-        ("[pin]\na = 1", ": pin must be a table of model_type = \"distribution\", but is {'a': 1}."),
+        ("[pin]\na = 1", ": the pin of 'a' must be a distribution, but is 1."),
     ],
 )
-def test_a_file_that_can_not_be_understood(read, text, said):
-    found = read(text, DISABLE="d")
+def test_what_can_not_be_understood_does_not_count(read, text, said):
+    found = read(text)
+    assert (found.only, found.disable, found.pins) == (Switch(), Switch(), ())
+    assert found.faults == (f"{read.source}{said} It does not count.",)
+
+
+def test_the_rest_counts(read):
+    found = read('plugins = "a"\ndisable = ["c"]\nnew = 1\n[pin]\na = 1\ntwin = "acme-twin"\n')
     assert found.only == Switch()
+    assert found.disable == Switch(("c",), read.source)
+    assert found.pins == (Pin("twin", "acme-twin", read.source),)
+    assert len(found.faults) == 3
+
+
+@pytest.mark.parametrize("text", ["plugins = [", "a" * 10, "a = " + "[" * 5000, "\x00", "x = 1\nx = 2"])
+def test_a_file_that_is_not_toml(read, text):
+    found = read(text, DISABLE="d")
     assert found.disable == Switch(("d",), "ARCHSMITH_DISABLE")
-    assert any(f"{read.source}{said}" in fault or f"{read.source} {said}" in fault for fault in found.faults)
-    assert "no setting in it counts" in found.faults[-1].lower()
+    (fault,) = found.faults
+    assert fault.startswith(f"{read.source} is not TOML: ")
+    assert fault.endswith(". No setting in it counts.")
 
 
 def test_a_file_that_is_not_there_or_not_readable(tmp_path):
@@ -77,7 +94,7 @@ def test_a_file_that_is_not_there_or_not_readable(tmp_path):
     found = Settings.read({"ARCHSMITH_CONFIG": str(path)})
     assert found.faults == (f"ARCHSMITH_CONFIG names {str(path)!r}, but there is no such file.",)
     folder = Settings.read({"ARCHSMITH_CONFIG": str(tmp_path)})
-    assert folder.faults == (f"{str(tmp_path)!r} can not be read: Is a directory. No setting in it counts.",)
+    assert folder.faults == (f"{str(tmp_path)!r} is no regular file. No setting in it counts.",)
     (tmp_path / "bytes").write_bytes(b"\xff\xfe")
     assert "is not TOML" in Settings.read({"ARCHSMITH_CONFIG": str(tmp_path / "bytes")}).faults[0]
 
@@ -87,5 +104,36 @@ def test_a_change_of_the_file_is_seen(read):
     assert read('disable = ["b"]').disable.names == ("b",)
 
 
+def test_what_would_never_end_is_not_read(tmp_path):
+    path = tmp_path / "pipe"
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(path)
+    else:
+        path.mkdir()
+    found = Settings.read({"ARCHSMITH_CONFIG": str(path)})
+    assert found.faults == (f"{str(path)!r} is no regular file. No setting in it counts.",)
+
+
 def test_where_it_is(tmp_path):
     assert settings_file({"ARCHSMITH_CONFIG": str(tmp_path / "x")}) == tmp_path / "x"
+    assert settings_file({"ARCHSMITH_CONFIG": os.devnull}) is None
+    assert Settings.read({"ARCHSMITH_CONFIG": os.devnull}) == Settings()
+
+
+def test_the_registry_notices_a_change_of_the_file(site, tmp_path):
+    site.install("toy")
+    registry = Registry()
+    file = tmp_path / "settings" / "archsmith" / "config.toml"
+    assert [entry.state for entry in registry.entries()] == ["ok"]
+    file.parent.mkdir(parents=True)
+    file.write_text('disable = ["toy-toy"]')
+    assert [entry.state for entry in registry.entries()] == ["disabled"]
+    file.write_text('disable = ["toy-tox"]')
+    with pytest.warns(ArchsmithWarning) as warned:
+        assert [entry.state for entry in registry.entries()] == ["ok"]
+    assert str(warned[0].message) == (
+        f"{str(file)!r} names 'toy-tox', which is not an installed plugin. Did you mean 'toy-toy'? "
+        "To take it off the list: archsmith enable toy-tox"
+    )
+    file.unlink()
+    assert registry.index.problems == ()

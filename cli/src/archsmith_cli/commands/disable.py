@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from archsmith.discovery.installed import Kind
+from archsmith.discovery.metadata import normal_name
 from archsmith_cli import preferences, survey
 from archsmith_cli.render import Report
 
@@ -19,14 +20,15 @@ def run(
     named = [preferences.plugin_named(name) for name in distributions]
 
     def edit(document: Any) -> list[str]:
+        listed = document.setdefault("disable", [])
         said = []
         for entry in named:
-            listed = document.setdefault("disable", [])
-            if preferences.without(listed, entry.distribution) == list(listed):
+            if entry.key not in map(normal_name, listed):
                 listed.append(entry.distribution)
                 said.append(f"{entry} is switched off.")
         return said
 
     path, said = preferences.change(edit)
     keys = {entry.key for entry in named}
-    return preferences.outcome(path, said, [entry for entry in survey.entries(*Kind) if entry.key in keys])
+    off = [entry for entry in survey.entries(*Kind) if entry.key in keys]
+    return preferences.outcome(path, said, off, overridden=survey.overriding("disable"))

@@ -36,6 +36,7 @@ def run() -> Report:
             page.blank()
             rows = [_cells(plugin) for plugin in plugins]
             page.table(("PLUGIN", "VERSION", "STATE"), rows)
+        survey.draw_settings(page)
         _draw_findings(page, problems, notes)
 
     return Report(data, draw, exit_code=int(bool(problems)))

@@ -7,6 +7,7 @@ import typer
 from archsmith.discovery.installed import Kind
 from archsmith.discovery.metadata import normal_name
 from archsmith_cli import preferences, survey
+from archsmith_cli.pip import known_distribution
 from archsmith_cli.render import Report
 
 
@@ -18,25 +19,25 @@ def run(
     Takes them from the list of those that are off; and puts them on the list of those that alone are on, if there is
     one.
     """
-    installed = {entry.key for entry in survey.entries(*Kind)}
 
     def edit(document: Any) -> list[str]:
+        off, alone = document.get("disable", []), document.get("plugins", [])
         said = []
         for name in distributions:
-            off, alone = document.get("disable", []), document.get("plugins", [])
-            kept = preferences.without(off, name)
-            if len(kept) < len(off):
-                document["disable"] = kept
-                if not kept:
-                    document.pop("disable")
-                said.append(f"{name} is no longer switched off.")
-            elif normal_name(name) not in installed:
+            found = preferences.find_plugin(name)
+            spellings = {name, known_distribution(name) or name, found.key if found else name}
+            if preferences.take_out(off, spellings):
+                said.append(f"{found or name} is no longer switched off.")
+            elif found is None:
                 preferences.plugin_named(name)  # refuses
-            if alone and len(preferences.without(alone, name)) == len(alone):
-                alone.append(name)
-                said.append(f"{name} is on the list of the plugins that are on.")
+            if found and alone and found.key not in map(normal_name, alone):
+                alone.append(found.distribution)
+                said.append(f"{found} is on the list of the plugins that are on.")
+        if said and not off:
+            document.pop("disable", None)
         return said
 
     path, said = preferences.change(edit)
-    keys = set(map(normal_name, distributions))
-    return preferences.outcome(path, said, [entry for entry in survey.entries(*Kind) if entry.key in keys])
+    named = {found.key for found in map(preferences.find_plugin, distributions) if found}
+    on = [entry for entry in survey.entries(*Kind) if entry.key in named]
+    return preferences.outcome(path, said, on, overridden=survey.overriding("disable", "plugins"))

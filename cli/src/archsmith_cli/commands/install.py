@@ -1,12 +1,13 @@
 """``archsmith install``: pip install, by short names, and what became available by it."""
 
 import shlex
+from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
-from archsmith.discovery.installed import Entry, Kind, State
-from archsmith.registry import registry
+import archsmith
+from archsmith.discovery.installed import State
 from archsmith_cli import pip, survey
 from archsmith_cli.render import Page, Report
 
@@ -25,28 +26,25 @@ def run(
     line = pip.command("install", *options, *map(pip.requirement, names))
     if dry_run:
         return Report({"command": line}, lambda page: page.verbatim(shlex.join(line)))
-    before = {_identity(entry) for entry in survey.entries(*Kind)}
-    pip.run_pip(line)
-    registry.refresh()
-    found = [entry for entry in survey.entries(*Kind) if _identity(entry) not in before]
+    change = pip.run_pip(line)
+    core = version("archsmith")
+    if core != archsmith.__version__:  # the states below would be about the one that runs
+        said = f"archsmith itself is {core} now. What it finds: archsmith plugins"
+        return Report({"command": line, "archsmith": core}, lambda page: page.prose(said))
+    found = [*change.new, *change.others]
 
     def draw(page: Page) -> None:
         if not found:
             page.line("Nothing is new: it was there already, or is no plugin.")
-            return
-        page.table(
-            ("NEW", "PLUGIN", "STATE"),
-            [(f"{entry.kind} {entry.name}", str(entry), survey.state_cell(entry.state)) for entry in found],
-        )
+        for header, entries in (("NEW", change.new), ("CHANGED", change.others)):
+            if entries:
+                page.table((header, "PLUGIN", "STATE"), [survey.entry_cells(entry) for entry in entries])
         survey.draw_troubles(page, found)
 
-    data = [
-        {"kind": entry.kind.value, "name": entry.name, "plugin": str(entry)} | survey.trouble_data(entry)
-        for entry in found
-    ]
+    data = {
+        "command": line,
+        "new": [survey.entry_data(entry) for entry in change.new],
+        "changed": [survey.entry_data(entry) for entry in change.others],
+    }
     troubled = any(entry.state not in (State.OK, State.DISABLED) for entry in found)
-    return Report({"command": line, "new": data}, draw, exit_code=int(troubled))
-
-
-def _identity(entry: Entry) -> tuple[str, ...]:
-    return entry.kind, entry.name, entry.key, entry.version
+    return Report(data, draw, exit_code=int(troubled))

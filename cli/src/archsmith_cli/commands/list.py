@@ -40,7 +40,8 @@ def run(
             )
         survey.draw_troubles(page, [*found, *(survey.entries(Kind.EXTENSION) if tasks else ())], problems)
 
-    return Report({"architectures": rows, "problems": list(problems)}, draw)
+    data = {"architectures": rows, "settings": survey.settings_data(), "problems": list(problems)}
+    return Report(data, draw)
 
 
 def _row(entry: Entry) -> dict[str, Any]:

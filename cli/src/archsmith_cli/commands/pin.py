@@ -8,6 +8,7 @@ from archsmith.discovery.installed import Kind
 from archsmith.discovery.metadata import normal_name
 from archsmith.errors import PluginError, did_you_mean
 from archsmith_cli import preferences, survey
+from archsmith_cli.pip import known_distribution
 from archsmith_cli.render import Report
 
 
@@ -24,7 +25,7 @@ def run(
     if not claims:
         names = sorted({entry.name for entry in found})
         raise PluginError(f"no installed plugin claims {name!r}.{did_you_mean(name, names)}")
-    owner = claims.get(normal_name(distribution))
+    owner = claims.get(normal_name(distribution)) or claims.get(known_distribution(distribution) or "")
     if owner is None:
         claimants = [entry.distribution for entry in claims.values()]
         raise PluginError(
@@ -40,4 +41,5 @@ def run(
         return [f"{name!r} is pinned to {owner}."]
 
     path, said = preferences.change(edit)
-    return preferences.outcome(path, said, [entry for entry in survey.entries(*Kind) if entry.name == name])
+    claimed = [entry for entry in survey.entries(*Kind) if entry.name == name]
+    return preferences.outcome(path, said, claimed, overridden=survey.overriding_pin(name))

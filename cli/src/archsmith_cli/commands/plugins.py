@@ -41,9 +41,15 @@ def run(
                 [tuple(_cells(brought)) for brought in plugins],
                 wrap="BRINGS",
             )
+        survey.draw_settings(page)
         survey.draw_troubles(page, found, problems)
 
-    return Report({"plugins": [_data(brought) for brought in plugins], "problems": list(problems)}, draw)
+    data = {
+        "plugins": [_data(brought) for brought in plugins],
+        "settings": survey.settings_data(),
+        "problems": list(problems),
+    }
+    return Report(data, draw)
 
 
 def _by_distribution(found: list[Entry]) -> list[list[Entry]]:

@@ -8,9 +8,11 @@ import typer
 
 from archsmith.config import PreTrainedConfig
 from archsmith.configuration.fields import expected, to_json
+from archsmith.discovery.settings import Settings
 from archsmith.plugin import COMPONENTS
 from archsmith.registry import registry
 from archsmith.tasks import auto_class_name
+from archsmith_cli import survey
 from archsmith_cli.naming import Named, find_entry, resolve_name
 from archsmith_cli.render import Cell, Page, Report, Span, encode, shorten
 
@@ -41,11 +43,13 @@ def run(
 
 def _data(named: Named, config_class: type[PreTrainedConfig]) -> dict[str, Any]:
     record, entry = registry.get(named.model_type), find_entry(named.model_type)
+    pin = Settings.read().pin_of(named.model_type)
     return {
         "model_type": named.model_type,
         "preset": named.preset,
         "distribution": entry.distribution,
         "version": entry.version,
+        "pin": survey.pin_data(pin) if pin else None,
         "summary": _summary(config_class),
         "config_class": config_class.__name__,
         "config_module": config_class.__module__,
@@ -107,6 +111,8 @@ def _draw(page: Page, data: dict[str, Any]) -> None:
         page.line(Cell(data["preset"], "bold"), "  preset of ", Cell(data["model_type"], "bold"), "  ", origin)
     else:
         page.line(Cell(data["model_type"], "bold"), "  ", origin)
+    if data["pin"]:
+        page.prose(f"pinned to {data['pin']['distribution']} by {data['pin']['source']}")
     if data["summary"]:
         page.prose(data["summary"])
     for title, common in ((f"Fields of {data['config_class']}", False), ("Fields of every configuration", True)):

@@ -9,7 +9,6 @@ from packaging.utils import canonicalize_name
 
 from archsmith.discovery.installed import Kind
 from archsmith.errors import PluginError
-from archsmith.registry import registry
 from archsmith_cli import pip, preferences, survey
 from archsmith_cli.render import Page, Report
 
@@ -23,38 +22,42 @@ def run(
 
     Runs pip of the Python that archsmith runs on. Only plugins are uninstalled, not what they needed.
     """
-    distributions = [_plugin(name) for name in names]
+    distributions = list(dict.fromkeys(map(_plugin, names)))
     line = pip.command("uninstall", "--yes", *distributions)
     if dry_run:
         return Report({"command": line}, lambda page: page.verbatim(shlex.join(line)))
-    before = survey.entries(*Kind)
-    pip.run_pip(line)
-    registry.refresh()
-    left = {(entry.kind, entry.name, entry.key) for entry in survey.entries(*Kind)}
-    gone = [entry for entry in before if (entry.kind, entry.name, entry.key) not in left]
+    change = pip.run_pip(line)
+    left = {entry.distribution for entry in survey.entries(*Kind)}.intersection(distributions)
+    if left:  # of another environment that this one sees, which pip does not count as a failure
+        went = f"; {change}" if str(change) else ""
+        raise PluginError(f"pip left {', '.join(sorted(left))} in place, for the reason that it gives above{went}.")
     problems = survey.index().problems
 
     def draw(page: Page) -> None:
-        page.table(("GONE", "PLUGIN"), [(f"{entry.kind} {entry.name}", str(entry)) for entry in gone])
-        survey.draw_troubles(page, (), problems)
+        page.table(("GONE", "PLUGIN"), [survey.entry_cells(entry)[:2] for entry in change.gone])
+        if change.others:
+            page.table(("CHANGED", "PLUGIN", "STATE"), [survey.entry_cells(entry) for entry in change.others])
+        survey.draw_troubles(page, change.others, problems)
 
-    data = [{"kind": entry.kind.value, "name": entry.name, "plugin": str(entry)} for entry in gone]
-    return Report({"command": line, "gone": data, "problems": list(problems)}, draw)
+    data = {
+        "command": line,
+        "gone": [{"kind": entry.kind.value, "name": entry.name, "plugin": str(entry)} for entry in change.gone],
+        "changed": [survey.entry_data(entry) for entry in change.others],
+        "problems": list(problems),
+    }
+    return Report(data, draw)
 
 
 def _plugin(name: str) -> str:
     """Return the distribution that a name means, if it is an installed plugin. Raises `PluginError` if not."""
-    distribution = pip.requirement(name)
-    own = canonicalize_name(distribution)
+    own = canonicalize_name(name)
     if own in pip.OWN:
         raise PluginError(f"{own} is no plugin; it runs just now. If you mean it: pip uninstall {own}")
+    found = preferences.find_plugin(name)
+    if found is not None:
+        return found.distribution
     try:
-        return preferences.plugin_named(distribution).distribution
-    except PluginError as error:
-        try:
-            installed = version(distribution)
-        except (PackageNotFoundError, ValueError):
-            raise error from None
-        raise PluginError(
-            f"{distribution} {installed} is no plugin, so it stays. If you mean it: pip uninstall {distribution}"
-        ) from None
+        installed = version(name)
+    except (PackageNotFoundError, ValueError):
+        return preferences.plugin_named(pip.known_distribution(name) or name).distribution  # refuses
+    raise PluginError(f"{name} {installed} is no plugin, so it stays. If you mean it: pip uninstall {name}")

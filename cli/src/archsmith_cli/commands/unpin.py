@@ -5,16 +5,20 @@ from typing import Annotated, Any
 import typer
 
 from archsmith.discovery.installed import Kind
+from archsmith.errors import PluginError, did_you_mean
 from archsmith_cli import preferences, survey
 from archsmith_cli.render import Report
 
 
 def run(name: Annotated[str, typer.Argument(metavar="NAME", help="The name that was pinned.")]) -> Report:
     """Take a pin back."""
+    claimed = [entry for entry in survey.entries(*Kind) if entry.name == name]
 
     def edit(document: Any) -> list[str]:
         pins = document.get("pin", {})
         if name not in pins:
+            if not claimed:
+                raise PluginError(f"{name!r} is not pinned, and no installed plugin claims it.{_hint(name, pins)}")
             return []
         gone = pins.pop(name)
         if not pins:
@@ -22,4 +26,9 @@ def run(name: Annotated[str, typer.Argument(metavar="NAME", help="The name that 
         return [f"{name!r} is no longer pinned to {gone}."]
 
     path, said = preferences.change(edit)
-    return preferences.outcome(path, said, [entry for entry in survey.entries(*Kind) if entry.name == name])
+    claimed = [entry for entry in survey.entries(*Kind) if entry.name == name]
+    return preferences.outcome(path, said, claimed, overridden=survey.overriding_pin(name))
+
+
+def _hint(name: str, pins: Any) -> str:
+    return did_you_mean(name, [*pins, *(entry.name for entry in survey.entries(*Kind))])

@@ -2,12 +2,10 @@
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
 import archsmith
 import archsmith_cli
 from archsmith.discovery.installed import Kind
-from archsmith.discovery.settings import settings_file
 from archsmith_cli import survey
 from archsmith_cli.render import Cell, Page, Report
 
@@ -23,22 +21,16 @@ def run() -> Report:
     plugins = {entry.distribution: entry.version for entry in survey.entries(*Kind)}
     plugins = dict(sorted(plugins.items()))
 
-    settings = settings_file()
-    there = settings is not None and settings.exists()
+    settings = survey.settings_data()
 
     def draw(page: Page) -> None:
         rows = [*parts.items(), *plugins.items()]
-        if there:
-            rows.append(("settings", str(settings)))
+        if settings["file"]:
+            rows.append(("settings", settings["file"] + ("" if settings["exists"] else " (not there)")))
         page.table(("", ""), [(Cell(name, "bold"), number or "not installed") for name, number in rows])
+        survey.draw_settings(page)
 
-    data: dict[str, Any] = {
-        **parts,
-        "platform": platform.platform(),
-        "plugins": plugins,
-        "settings": {"file": str(settings) if settings else None, "exists": there},
-    }
-    return Report(data, draw)
+    return Report({**parts, "platform": platform.platform(), "plugins": plugins, "settings": settings}, draw)
 
 
 def _installed(distribution: str) -> str | None:

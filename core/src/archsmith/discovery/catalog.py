@@ -85,7 +85,8 @@ class Catalog:
 
     def entries(self) -> list[Entry]:
         """Return all entries, with the states that loading has shown so far."""
-        return [_seen(entry, self._known(entry)) for entry in self.index.entries]
+        index = self.index
+        return [_seen(entry, self._known(entry, index)) for entry in index.entries]
 
     def usable(self) -> list[Entry]:
         """Return the architectures and extensions that metadata has nothing against."""
@@ -97,7 +98,7 @@ class Catalog:
         Unless that one is usable, the scan is made anew first: the remedy may have been applied by now.
         """
         entry = self._decisive(kind, name)
-        if entry is None or _seen(entry, self._known(entry)).state is not State.OK:
+        if entry is None or _seen(entry, self._known(entry, self.index)).state is not State.OK:
             self.look_again()
             entry = self._decisive(kind, name)
         return entry
@@ -153,9 +154,9 @@ class Catalog:
     def _decisive(self, kind: Kind, name: str) -> Entry | None:
         return min(self.index.of(kind, name), key=lambda entry: _ORDER.index(entry.state), default=None)
 
-    def _known(self, entry: Entry) -> Any:
+    def _known(self, entry: Entry, index: Index) -> Any:
         """Return what loading an entry has led to; None if it was not loaded."""
-        return self._results.get(_key(_loaded_with(entry, self.index)))
+        return self._results.get(_key(_loaded_with(entry, index)))
 
     def _forget_failures(self, kept: set[_Key]) -> None:
         """Forget the plugins that did not load, and the modules that they left behind, apart from some."""

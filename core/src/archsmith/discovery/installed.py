@@ -216,8 +216,10 @@ def _unknown_names(settings: Settings, entries: list[Entry]) -> list[str]:
     known = {entry.key: entry.distribution for entry in entries}
     problems = []
     for switch in (settings.only, settings.disable):
+        can_go = switch.in_file and switch is settings.disable
         problems += [
             f"{switch.source} names {name!r}, which is not an installed plugin.{did_you_mean(name, known.values())}"
+            + (f" To take it off the list: archsmith enable {name}" if can_go else "")
             for name in switch.names
             if normal_name(name) not in known
         ]
@@ -227,6 +229,7 @@ def _unknown_names(settings: Settings, entries: list[Entry]) -> list[str]:
             problems.append(
                 f"{pin.source} gives {pin.name!r} to {pin.distribution!r}, which is not installed or does not claim it."
                 + did_you_mean(pin.distribution, claimants.values())
+                + (f" To take the pin back: archsmith unpin {pin.name}" if pin.in_file else "")
             )
     return problems
 

@@ -3,10 +3,11 @@
 The file is ``ARCHSMITH_CONFIG``, else ``config.toml`` in the platform's folder for configuration files. It holds what
 the variables hold: ``plugins`` and ``disable``, lists of distributions, and ``[pin]``, a table of model_type =
 distribution. A variable goes over what the file says of the same thing: a list over the list, a pin over the pin of
-that name.
+that name. What can not be understood is reported and does not count; the rest does.
 """
 
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,7 +17,7 @@ from typing import Any
 from archsmith.discovery.metadata import normal_name
 from archsmith.errors import did_you_mean
 
-__all__ = ["CONFIG_VARIABLE", "Pin", "Settings", "Switch", "settings_file"]
+__all__ = ["CONFIG_VARIABLE", "KEYS", "Pin", "Settings", "Switch", "find_faults", "settings_file"]
 
 CONFIG_VARIABLE = "ARCHSMITH_CONFIG"
 #: What a file may hold → the variable that goes over it.
@@ -55,6 +56,11 @@ class Pin:
     distribution: str
     source: str
 
+    @property
+    def in_file(self) -> bool:
+        """Whether it stands in the file, where the command line can change it."""
+        return self.source not in KEYS.values()
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -65,7 +71,7 @@ class Settings:
         disable: Not these distributions.
         pins: One for each name.
         faults: What could not be understood, as full sentences.
-        file: Where the user's file is or would be; None if there is no place for one.
+        file: Where the user's file is or would be; None if there is to be none.
     """
 
     only: Switch = Switch()
@@ -95,10 +101,26 @@ class Settings:
 
 
 def settings_file(environ: Mapping[str, str] = os.environ) -> Path | None:
-    """Return where the user's file is or would be; None if the user has no home."""
+    """Return where the user's file is or would be; None if the user has no home, or named the null device."""
     named = environ.get(CONFIG_VARIABLE)
-    places = tuple(environ.get(name) for name in ("HOME", "XDG_CONFIG_HOME", "APPDATA", "USERPROFILE"))
-    return Path(named).absolute() if named else _platform_file(places)
+    if named:
+        return None if named == os.devnull else Path(named).absolute()
+    return _platform_file(tuple(environ.get(name) for name in ("HOME", "XDG_CONFIG_HOME", "APPDATA", "USERPROFILE")))
+
+
+def find_faults(values: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with the content of a file, as full sentences."""
+    for key, value in values.items():
+        if key not in KEYS:
+            yield f"{key!r} is no setting; there are {', '.join(KEYS)}.{did_you_mean(key, KEYS)}"
+        elif key == "pin" and isinstance(value, dict):
+            for name, distribution in value.items():
+                if not _is_name(distribution):
+                    yield f"the pin of {name!r} must be a distribution, but is {distribution!r}."
+        elif key == "pin":
+            yield f'pin must be a table of model_type = "distribution", but is {value!r}.'
+        elif not _is_list(value):
+            yield f"{key} must be a list of distributions, but is {value!r}."
 
 
 @lru_cache(maxsize=8)
@@ -136,15 +158,17 @@ def _pins_in(value: str | None) -> tuple[dict[str, Pin], list[str]]:
 
 def _file_values(path: Path | None, *, named: bool) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return what a file says, and what is wrong with it; nothing if there is none."""
+    if path is None:
+        return {}, ()
     try:
-        status = path.stat() if path else None
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        status = None
-    except OSError as error:
-        return {}, (f"{str(path)!r} can not be read: {error.strerror or error}. No setting in it counts.",)
-    if path is None or status is None:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
         return {}, (f"{CONFIG_VARIABLE} names {str(path)!r}, but there is no such file.",) if named else ()
-    return _parse(path, (status.st_ino, status.st_size, status.st_mtime_ns))
+    except OSError as error:
+        return {}, _unreadable(path, error)
+    if not stat.S_ISREG(status.st_mode):  # to read from a pipe or a device might never end
+        return {}, (f"{str(path)!r} is no regular file. No setting in it counts.",)
+    return _parse(path, (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
 
 
 @lru_cache(maxsize=8)
@@ -155,26 +179,21 @@ def _parse(path: Path, stamp: tuple[int, ...]) -> tuple[dict[str, Any], tuple[st
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        return {}, (f"{str(path)!r} can not be read: {error.strerror or error}. No setting in it counts.",)
+        return {}, _unreadable(path, error)
     except (ValueError, RecursionError) as error:
         return {}, (f"{str(path)!r} is not TOML: {error}. No setting in it counts.",)
-    faults = tuple(f"{str(path)!r}: {fault}." for fault in _faults(values))
-    if faults:
-        return {}, (*faults, f"{str(path)!r}: no setting in it counts until that is mended.")
-    lists = {key: tuple(values.get(key, ())) for key in ("plugins", "disable")}
-    return lists | {"pin": tuple(values.get("pin", {}).items())}, ()
+    said: dict[str, Any] = {key: tuple(values[key]) for key in ("plugins", "disable") if _is_list(values.get(key))}
+    if isinstance(pins := values.get("pin"), dict):
+        said["pin"] = tuple((name, distribution) for name, distribution in pins.items() if _is_name(distribution))
+    return said, tuple(f"{str(path)!r}: {fault} It does not count." for fault in find_faults(values))
 
 
-def _faults(values: Mapping[str, Any]) -> Iterator[str]:
-    for key, value in values.items():
-        if key not in KEYS:
-            yield f"{key!r} is no setting; there are {', '.join(KEYS)}.{did_you_mean(key, KEYS)}".rstrip(".")
-        elif key == "pin":
-            sound = isinstance(value, dict) and all(_is_name(each) for each in value.values())
-            if not sound:
-                yield f'pin must be a table of model_type = "distribution", but is {value!r}'
-        elif not isinstance(value, list) or not all(map(_is_name, value)):
-            yield f"{key} must be a list of distributions, but is {value!r}"
+def _unreadable(path: Path, error: OSError) -> tuple[str]:
+    return (f"{str(path)!r} can not be read: {error.strerror or error}. No setting in it counts.",)
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_name, value))
 
 
 def _is_name(value: object) -> bool:
