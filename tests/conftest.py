@@ -1,6 +1,7 @@
 """Fixtures for all tests: a folder of pretended installations, seen by the registry instead of what is installed."""
 
 import importlib
+import os
 import sys
 from pathlib import Path
 from textwrap import dedent
@@ -9,6 +10,9 @@ import importlib_metadata
 import pytest
 
 VARIABLES = ("ARCHSMITH_PLUGINS", "ARCHSMITH_DISABLE", "ARCHSMITH_PIN", "ARCHSMITH_CONFIG")
+for variable in VARIABLES:
+    os.environ.pop(variable, None)
+os.environ["ARCHSMITH_CONFIG"] = os.devnull  # what a developer has set for good is no part of the tests
 
 
 class Site:

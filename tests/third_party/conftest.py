@@ -18,6 +18,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LIGHT = ("importlib-metadata", "msgspec", "packaging", "platformdirs", "pluggy", "rich", "tomlkit", "typer")
+NO_SETTINGS = {"ARCHSMITH_CONFIG": os.devnull}
 TOOLS = ("build", "hatchling", "mypy", "pytest", "ruff")
 SEEN = "import os, pathlib\n(pathlib.Path(os.environ['TOYS_SEEN']) / __name__).touch()\n"
 BUILD = """
@@ -148,6 +149,12 @@ TOYS = (
 LATE = architecture("late")
 
 
+def build(place: Path, *projects: Path) -> None:
+    """Build the wheel of each project into a folder."""
+    place.mkdir()
+    subprocess.run([sys.executable, "-c", BUILD, place, *projects], check=True, timeout=300, capture_output=True)
+
+
 @dataclass
 class Environment:
     """A virtual environment with everything installed, but the late toy, which lies beside it as a wheel."""
@@ -179,7 +186,7 @@ class Runner:
     def variables(self, settings: dict[str, str]) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ARCHSMITH", "PYTHON"))}
         self.folder.mkdir(exist_ok=True)
-        return inherited | {"TOYS_SEEN": str(self.folder), "COLUMNS": "500"} | settings
+        return inherited | NO_SETTINGS | {"TOYS_SEEN": str(self.folder), "COLUMNS": "500"} | settings
 
     def python(self, program: str, **settings: str):
         """Run a program that puts its answer into ``answer``; warnings are errors."""
@@ -208,12 +215,8 @@ def environment(tmp_path_factory) -> Environment:
     """Build all wheels, make a virtual environment, install."""
     folder = tmp_path_factory.mktemp("third-party")
     wheels, late = folder / "wheels", folder / "late"
-    for place, projects in (
-        (wheels, [ROOT / "core", ROOT / "cli", *(toy.write(folder / "sources") for toy in TOYS)]),
-        (late, [LATE.write(folder / "sources")]),
-    ):
-        place.mkdir()
-        subprocess.run([sys.executable, "-c", BUILD, place, *projects], check=True, timeout=300, capture_output=True)
+    build(wheels, ROOT / "core", ROOT / "cli", *(toy.write(folder / "sources") for toy in TOYS))
+    build(late, LATE.write(folder / "sources"))
     environment = Environment(folder / "environment", next(late.glob("*.whl")))
     venv.create(environment.root, symlinks=os.name != "nt")
     constraints = ROOT / "constraints.txt"
@@ -242,7 +245,7 @@ class Workshop:
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             "VIRTUAL_ENV": str(self.environment.root),
         }
-        return inherited | {"PATH": path, "COLUMNS": "120"} | pip | more
+        return inherited | NO_SETTINGS | {"PATH": path, "COLUMNS": "120"} | pip | more
 
     def run(self, *command: object, cwd: Path, code: int = 0, **more: str) -> subprocess.CompletedProcess[str]:
         """Run a program of the environment; fail, with all that it said, unless it ends with ``code``."""
@@ -269,9 +272,8 @@ def workshop(tmp_path_factory) -> Workshop:
     """Build all wheels, make a virtual environment, install the core, the command line and an author's tools."""
     folder = tmp_path_factory.mktemp("workshop")
     wheels = folder / "wheels"
-    wheels.mkdir()
-    projects = [ROOT / "core", ROOT / "cli", *sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))]
-    subprocess.run([sys.executable, "-c", BUILD, wheels, *projects], check=True, timeout=300, capture_output=True)
+    plugins = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
+    build(wheels, ROOT / "core", ROOT / "cli", *plugins)
     found = Workshop(Environment(folder / "environment"), wheels)
     venv.create(found.environment.root, with_pip=True, symlinks=os.name != "nt")
     # Torch first, from wherever this machine's own pip takes it: beside the wheels it would be looked for elsewhere.

@@ -2,6 +2,10 @@
 
 import json
 
+import pytest
+
+from .conftest import architecture, build
+
 
 def test_install_use_restore_uninstall(workshop, tmp_path):
     """By short names, from wheels; what is installed is restored elsewhere, and in the end all is as before."""
@@ -38,6 +42,58 @@ def test_what_pip_refuses(workshop, tmp_path):
     assert "No matching distribution found for archsmith-vit==99" in done.stderr
     assert done.stderr.rstrip().endswith("pip ended with code 1, for the reason that it gives above. Nothing changed.")
     assert done.stdout == ""
+    assert workshop.freeze() == before
+
+
+@pytest.fixture(scope="module")
+def twins(tmp_path_factory):
+    """Return the wheels of two plugins that claim one model_type."""
+    folder = tmp_path_factory.mktemp("twins")
+    toys = [architecture("twin", distribution=f"acme-twin-{letter}") for letter in "ab"]
+    build(folder / "wheels", *(toy.write(folder) for toy in toys))
+    return sorted((folder / "wheels").iterdir())
+
+
+def test_a_second_plugin_for_one_name(workshop, twins, tmp_path):
+    """What was there comes into conflict; a pin ends that; a pin that points at nothing is named with its remedy."""
+    before = workshop.freeze()
+    first, second = twins
+    file = tmp_path / "config" / "archsmith" / "config.toml"
+    places = {
+        "ARCHSMITH_CONFIG": "",
+        "XDG_CONFIG_HOME": str(tmp_path / "config"),
+        "TOYS_SEEN": str(tmp_path),
+        "PIP_NO_INDEX": "1",
+        "COLUMNS": "500",
+    }
+
+    def archsmith(*arguments, code=0):
+        return workshop.run("archsmith", *arguments, cwd=tmp_path, code=code, **places).stdout
+
+    assert archsmith("install", first) == (
+        "NEW                PLUGIN           STATE\narchitecture twin  acme-twin-a 1.0  ok\n"
+    )
+    assert archsmith("install", second, code=1) == (
+        "NEW                PLUGIN           STATE\n"
+        "architecture twin  acme-twin-b 1.0  conflicting\n"
+        "CHANGED            PLUGIN           STATE\n"
+        "architecture twin  acme-twin-a 1.0  conflicting\n\n"
+        "conflicting  model_type 'twin' is claimed by 2 distributions: acme-twin-a 1.0, acme-twin-b 1.0.\n"
+        "             Uninstall all but one, or pin one: archsmith pin twin acme-twin-a\n"
+    )
+    assert archsmith("pin", "twin", "acme-twin-b").startswith(f"'twin' is pinned to acme-twin-b 1.0.\n{file}\n")
+    lines = archsmith("plugins", "--requirements").splitlines()
+    assert f"acme-twin-a==1.0  # acme-twin-a @ {first.as_uri()}" in lines
+    program = "import archsmith; print(archsmith.TwinConfig.__module__)"
+    assert workshop.run("python", "-c", program, cwd=tmp_path, **places).stdout == "acme_twin_b.config\n"
+    assert archsmith("uninstall", "acme-twin-b") == (
+        "GONE               PLUGIN\n"
+        "architecture twin  acme-twin-b 1.0\n\n"
+        f"settings  {str(file)!r} gives 'twin' to 'acme-twin-b', which is not installed or does not claim it. "
+        "Did you mean 'acme-twin-a'? To take the pin back: archsmith unpin twin\n"
+    )
+    assert "architecture twin  acme-twin-a 1.0  ok\n" in archsmith("unpin", "twin")
+    archsmith("uninstall", "acme-twin-a")
     assert workshop.freeze() == before
 
 
