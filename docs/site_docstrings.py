@@ -1,0 +1,36 @@
+"""How the site reads docstrings, which are written to be read in the sources: in the words that its parser knows."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import griffe
+
+_EXAMPLE = re.compile(r"^Example:$", re.MULTILINE)
+_BEFORE_CODE = re.compile(r"::$", re.MULTILINE)
+_SEVERAL_ERRORS = re.compile(r"^ +([A-Z]\w+, )+[A-Z]\w+: ", re.MULTILINE)
+_COMMENT = re.compile(r"(?:^ *#: .*\n)+\Z", re.MULTILINE)
+
+
+class Docstrings(griffe.Extension):
+    """Turns examples into sections, ``::`` before a block of code into a colon, and a list of errors into a type.
+
+    A comment that begins with ``#:`` is the docstring of the attribute below it.
+    """
+
+    def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
+        """Change the docstring of a module, class, function or attribute before it is parsed."""
+        if obj.is_attribute and not obj.docstring and (comment := _comment_above(obj)):
+            obj.docstring = griffe.Docstring(comment, parent=obj)
+        if obj.docstring:
+            text = _EXAMPLE.sub("Examples:", obj.docstring.value)
+            text = _BEFORE_CODE.sub(":", text)
+            obj.docstring.value = _SEVERAL_ERRORS.sub(lambda errors: errors[0].replace(",", " |"), text)
+
+
+def _comment_above(attribute: griffe.Object) -> str:
+    if not isinstance(attribute.filepath, Path) or attribute.lineno is None:
+        return ""
+    lines = attribute.lines_collection[attribute.filepath][: attribute.lineno - 1]
+    comment = _COMMENT.search("".join(f"{line}\n" for line in lines[-9:]))
+    return re.sub(r"^ *#: ", "", comment[0], flags=re.MULTILINE) if comment else ""
