@@ -63,7 +63,7 @@ class BackboneConfig(PreTrainedConfig):
     def derived(self) -> dict[str, Any]:
         """Return ``out_features`` and ``out_indices``, each from the other if it was not given."""
         names = self.stage_names
-        if names is None or any(self._stage_faults(names)):
+        if not names or any(self._stage_faults(names)):
             return {}
         features, indices = self.out_features, self.out_indices
         if features is None and indices is None:
@@ -78,7 +78,7 @@ class BackboneConfig(PreTrainedConfig):
         """Yield a sentence for each rule about stages that is broken."""
         yield from super().rules()
         if (names := self.stage_names) is not None:
-            yield from self._stage_faults(names)
+            yield from self._stage_faults(names) if names else ["stage_names must name at least one stage, but is empty"]
 
     def _differing(self) -> list[str]:
         """Leave the stages out as long as they are those of a configuration that names none."""
