@@ -12,6 +12,7 @@ from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 _ROOT = Path(__file__).parents[1]
 _COMMAND_LINE = "reference/command-line.md"
@@ -26,10 +27,14 @@ def on_config(config: MkDocsConfig) -> None:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> None:
-    """Add the pages that are made."""
+    """Add the pages of the plugins."""
     for readme in _readmes():
         files.append(File.generated(config, _page_of(readme), content=_plugin_page(readme)))
-    files.append(File.generated(config, _COMMAND_LINE, content=_command_line_page()))
+
+
+def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
+    """Describe every verb below the page of the command line."""
+    return f"{markdown}\n{_verbs()}" if page.file.src_uri == _COMMAND_LINE else markdown
 
 
 def on_page_content(content: str, **_: Any) -> str:
@@ -91,7 +96,7 @@ def _homes() -> dict[str, str]:
 # ---- the command line -----------------------------------------------------------------------------------------
 
 
-def _command_line_page() -> str:
+def _verbs() -> str:
     """Describe every built-in verb as its typer app declares it."""
     import typer
 
@@ -101,8 +106,7 @@ def _command_line_page() -> str:
     verbs = {verb: group.resolve_command(typer.Context(group), [verb])[1] for verb in BUILT_IN}
     options = {verb: _options(verb, command) for verb, command in verbs.items()}
     common = set.intersection(*(set(each) for each in options.values()))
-    lines = ["# Command line", "", "`pip install archsmith-cli` brings the command `archsmith`.", ""]
-    lines += ["Every verb has these options:", "", *_table(sorted(common))]
+    lines = ["Every verb has these options:", "", *_table(sorted(common))]
     for verb, command in verbs.items():
         usage = command.get_usage(typer.Context(command, info_name=f"archsmith {verb}"))
         lines += [
