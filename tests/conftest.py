@@ -92,6 +92,7 @@ def make_site(tmp_path, monkeypatch):
     """Return a function that adds a folder to the end of the pretended sys.path; nothing else counts as installed."""
     for variable in VARIABLES:
         monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
     folders, before = [], set(sys.modules)
     distributions = importlib_metadata.distributions
     monkeypatch.setattr(

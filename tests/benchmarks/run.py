@@ -46,7 +46,7 @@ def bench_import() -> Iterator[Row]:
 
 def bench_list() -> Iterator[Row]:
     """`archsmith list`, with the plugins installed here and with 500 generated ones."""
-    archsmith = [PYTHON, "-m", "archsmith_cli.main", "list"]
+    archsmith = [PYTHON, "-m", "archsmith_cli", "list"]
     scan = [PYTHON, "-c", fleet.BARE_LOOP]
     found = processes_in_turn({"floor": scan, "ours": archsmith}, rounds=7)
     ours, floor = found["ours"], found["floor"]

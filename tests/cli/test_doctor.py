@@ -67,7 +67,7 @@ def test_every_state_has_its_remedy(archsmith, toy, site, monkeypatch):
         "1.  ARCHSMITH_PLUGINS names 'toy-gone', which is not an installed plugin. Did you mean 'toy-wrong'?\n"
         "\n"
         "2.  model_type 'both' is claimed by 2 distributions: other-both 1.0, toy-both 1.0.\n"
-        "    Uninstall all but one, or pin one: ARCHSMITH_PIN=both=other-both\n"
+        "    Uninstall all but one, or pin one: archsmith pin both other-both\n"
         "\n"
         "3.  toy-old 1.0 asks for archsmith>=9, but archsmith 0.1.0 is installed.\n"
         "    Run: pip install --upgrade archsmith toy-old\n"

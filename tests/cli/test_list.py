@@ -28,7 +28,7 @@ def test_states_stand_in_the_table_and_reasons_below(archsmith, site, monkeypatc
         "old           toy-old       1.0      incompatible\n"
         "\n"
         "conflicting  model_type 'both' is claimed by 2 distributions: other-both 2.0, toy-both 1.0.\n"
-        "             Uninstall all but one, or pin one: ARCHSMITH_PIN=both=other-both\n"
+        "             Uninstall all but one, or pin one: archsmith pin both other-both\n"
         "\n"
         "disabled  toy-off 1.0 is switched off by ARCHSMITH_DISABLE. Remove toy-off from ARCHSMITH_DISABLE\n"
         "\n"
@@ -80,3 +80,24 @@ def test_tasks_loads_the_manifests(archsmith, site, manifest_of):
 def test_without_tasks_a_plugin_that_does_not_load_is_not_known_to_be_broken(archsmith, site):
     site.install("wrong", manifest="import nowhere")
     assert archsmith("list", "--json").data["architectures"][0]["state"] == "ok"
+
+
+def test_five_hundred_plugins_of_which_some_are_not_well(archsmith, site):
+    """One damaged, one in conflict, one broken when it is loaded: each is named, and the others are listed."""
+    for number in range(500):
+        site.declare(f"fleet-{number}", architectures={f"fleet{number}": f"fleet_{number}.plugin"})
+    (site.root / "fleet_77-1.0.dist-info" / "METADATA").write_text("nothing")
+    site.declare("acme-rival", architectures={"fleet123": "acme_rival.plugin"})
+    result = archsmith("list")
+    assert (result.code, result.err) == (0, "")
+    lines = result.out.splitlines()
+    assert sum(line.split()[-1:] == ["ok"] for line in lines) == 498
+    assert "fleet77" in next(line for line in lines if line.endswith("broken"))
+    assert any("fleet-77 (unknown version) is broken: its METADATA is missing or damaged." in line for line in lines)
+    assert any(
+        "model_type 'fleet123' is claimed by 2 distributions: acme-rival 1.0, fleet-123 1.0." in line for line in lines
+    )
+    for number in range(0, 500, 50):
+        site.write(f"fleet_{number}/plugin.py", "import not_there" if number == 250 else "")
+    states = {row["model_type"]: row["state"] for row in archsmith("list", "--tasks", "--json").data["architectures"]}
+    assert states["fleet250"] == "broken"

@@ -36,14 +36,7 @@ Options:
                         customize the installation.
 
 Commands:
-  list     List the installed architectures.
-  plugins  List the installed plugins and what they bring.
-  show     Explain an architecture or a preset.
-  create   Write a model with random weights, or its preprocessing.
-  inspect  Say what a checkpoint holds, and if it loads.
-  doctor   Name every problem and its remedy.
-  version  Show versions: archsmith, Python, torch, plugins.
-"""
+""" + "".join(f"  {verb:11}{summary}\n" for verb, summary in BUILT_IN.items())
 VERB = """
     import typer
 
@@ -91,7 +84,7 @@ def test_help_names_the_verbs_of_plugins_without_importing_them(archsmith, train
     site.write("toy_verbs.py", "raise RuntimeError('imported')")
     result = archsmith("--help")
     assert result.code == 0
-    assert "  train    From toy-verbs 1.0.\n" in result.out
+    assert "  train      From toy-verbs 1.0.\n" in result.out
 
 
 def test_verb_of_a_plugin(archsmith, train):
@@ -132,7 +125,7 @@ def test_unknown_verb(archsmith, train):
     result = archsmith("lsit")
     assert (result.code, result.out) == (2, "")
     assert result.err == (
-        "error: There is no command 'lsit'; there are: list, plugins, show, create, inspect, doctor, version, train. "
+        f"error: There is no command 'lsit'; there are: {', '.join(BUILT_IN)}, train. "
         "Did you mean 'list'? Try: archsmith --help\n"
     )
 

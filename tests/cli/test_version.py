@@ -16,7 +16,7 @@ def test_version(archsmith, toy):
     )
 
 
-def test_json(archsmith, toy):
+def test_json(archsmith, toy, tmp_path):
     assert archsmith("version", "--json").data == {
         "archsmith": "0.1.0",
         "archsmith-cli": "0.1.0",
@@ -24,4 +24,5 @@ def test_json(archsmith, toy):
         "torch": version("torch"),
         "platform": platform.platform(),
         "plugins": {"toy-toy": "1.0"},
+        "settings": {"file": str(tmp_path / "settings/archsmith/config.toml"), "exists": False},
     }

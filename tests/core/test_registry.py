@@ -167,7 +167,7 @@ def test_each_state_has_its_own_wording(site, registry, monkeypatch, source):
     )
     assert wording(PluginConflict, "two") == (
         "model_type 'two' is claimed by 2 distributions: acme-a 1.0, acme-b 1.0. "
-        "Uninstall all but one, or pin one: ARCHSMITH_PIN=two=acme-a"
+        "Uninstall all but one, or pin one: archsmith pin two acme-a"
     )
     assert [(entry.name, entry.state) for entry in registry.entries()] == [
         ("bad", State.BROKEN),
@@ -323,7 +323,7 @@ def test_an_extension_does_not_override(site, registry):
     assert registry.load("toy", "models.masked-lm").__module__ == "toy_toy.model"
     assert message_of(PluginConflict, registry.load, "toy", "models.base") == (
         "task 'base' of 'toy' is provided by toy-toy 1.0 and by the extension toy-more 1.0. "
-        "Uninstall one, or switch it off: ARCHSMITH_DISABLE=toy-more"
+        "Uninstall one, or switch it off: archsmith disable toy-more"
     )
 
 
@@ -333,7 +333,7 @@ def test_two_extensions_with_one_task(site, registry):
     extend(site, "toy-most")
     assert message_of(PluginConflict, registry.load, "toy", "models.more") == (
         "task 'more' of 'toy' is provided by toy-more 1.0 and by the extension toy-most 1.0. "
-        "Uninstall one, or switch it off: ARCHSMITH_DISABLE=toy-most"
+        "Uninstall one, or switch it off: archsmith disable toy-most"
     )
 
 
@@ -380,7 +380,7 @@ def test_refused_commands(site, registry, monkeypatch):
     )
     assert message_of(PluginConflict, registry.command, "play") == (
         "command 'play' is claimed by 2 distributions: toy-a 1.0, toy-b 1.0. "
-        "Uninstall all but one, or pin one: ARCHSMITH_PIN=play=toy-a"
+        "Uninstall all but one, or pin one: archsmith pin play toy-a"
     )
     assert message_of(PluginIncompatible, registry.command, "old") == (
         f"toy-old 1.0 asks for archsmith>=9, but archsmith {archsmith.__version__} is installed. "
@@ -524,7 +524,7 @@ def test_two_owners(site, registry, manifest_of):
         site.install(name, manifest=manifest_of(f"toy_{name}", name).replace(f"{name.capitalize()}Model", "Shared"))
     assert message_of(ClassNotAvailable, registry.find_class, "Shared") == (
         "Shared is exported by toy-xa 1.0 (toy_xa.model:Shared) and toy-xb 1.0 (toy_xb.model:Shared). "
-        "Import it from the package that you mean, or switch one off with ARCHSMITH_DISABLE"
+        "Import it from the package that you mean, or switch one off: archsmith disable"
     )
     with pytest.raises(ImportError, match=r"toy-xa 1\.0 .* and toy-xb 1\.0"):
         from archsmith import Shared  # noqa: F401
@@ -582,7 +582,7 @@ def test_a_class_that_two_distributions_claim(site, registry):
     site.install("toy", distribution="acme-b")
     assert message_of(ClassNotAvailable, registry.find_class, "ToyModel") == (
         "ToyModel can not be imported: model_type 'toy' is claimed by 2 distributions: acme-a 1.0, acme-b 1.0. "
-        "Uninstall all but one, or pin one: ARCHSMITH_PIN=toy=acme-a"
+        "Uninstall all but one, or pin one: archsmith pin toy acme-a"
     )
 
 

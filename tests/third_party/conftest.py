@@ -17,7 +17,7 @@ from textwrap import dedent
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LIGHT = ("importlib-metadata", "msgspec", "packaging", "pluggy", "rich", "typer")
+LIGHT = ("importlib-metadata", "msgspec", "packaging", "platformdirs", "pluggy", "rich", "tomlkit", "typer")
 TOOLS = ("build", "hatchling", "mypy", "pytest", "ruff")
 SEEN = "import os, pathlib\n(pathlib.Path(os.environ['TOYS_SEEN']) / __name__).touch()\n"
 BUILD = """

@@ -53,7 +53,7 @@ REFUSALS = {
         "PluginConflict",
         (
             "model_type 'twin' is claimed by 2 distributions: acme-twin-a 1.0, acme-twin-b 1.0. "
-            "Uninstall all but one, or pin one: ARCHSMITH_PIN=twin=acme-twin-a"
+            "Uninstall all but one, or pin one: archsmith pin twin acme-twin-a"
         ),
     ),
     "typo": broken("acme-typo", "acme_typo.model: it has no 'TypoModle'. Did you mean 'TypoModel'?"),

@@ -24,6 +24,13 @@ BUILT_IN: Mapping[str, str] = {
     "show": "Explain an architecture or a preset.",
     "create": "Write a model with random weights, or its preprocessing.",
     "inspect": "Say what a checkpoint holds, and if it loads.",
+    "install": "Install plugins, and say what they bring.",
+    "uninstall": "Uninstall plugins, and say what went.",
+    "pin": "Give a name that several plugins claim to one.",
+    "unpin": "Take a pin back.",
+    "disable": "Switch plugins off, and leave them installed.",
+    "enable": "Switch plugins on again.",
+    "check": "Hold plugins against what each must do.",
     "doctor": "Name every problem and its remedy.",
     "version": "Show versions: archsmith, Python, torch, plugins.",
 }

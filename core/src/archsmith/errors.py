@@ -6,7 +6,7 @@ Each leaf also inherits the builtin that it resembles, so ``except ImportError``
     ├── PluginError                 something about an installed (or missing) plugin
     │   ├── UnknownArchitecture     (LookupError)  no installed plugin provides this model_type
     │   ├── UnknownTask             (LookupError)  the architecture has no class for this task
-    │   ├── PluginDisabled          (LookupError)  switched off by ARCHSMITH_PLUGINS or ARCHSMITH_DISABLE
+    │   ├── PluginDisabled          (LookupError)  switched off, or its name pinned to another
     │   ├── PluginConflict          (LookupError)  two distributions claim one name
     │   ├── PluginIncompatible      (ImportError)  it asks for another version of archsmith
     │   ├── PluginBroken            (ImportError)  its manifest or one of its references does not load

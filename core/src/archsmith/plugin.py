@@ -102,7 +102,7 @@ class Architecture:
         faults += _aliases_faults(self.aliases)
         faults += _private_faults(self.private_configs)
         faults += _tiny_faults(self.tiny)
-        faults += _waiver_faults(self.waivers)
+        faults += waiver_faults(self.waivers)
         _raise_faults(f"Architecture({self.model_type!r})", faults)
         object.__setattr__(self, "private_configs", tuple(self.private_configs))
         for name in ("models", "presets", "aliases", "tiny", "waivers"):
@@ -223,7 +223,8 @@ def _tiny_faults(values: object) -> Iterator[str]:
         yield f"tiny must map configuration fields to values, but is {values!r}"
 
 
-def _waiver_faults(waivers: object) -> Iterator[str]:
+def waiver_faults(waivers: object) -> Iterator[str]:
+    """Yield one sentence for each waiver without a name or a reason."""
     if not isinstance(waivers, Mapping):
         yield f"waivers must map names of checks to reasons, but is {waivers!r}"
         return

@@ -47,6 +47,6 @@ def find_preset(name: str) -> Preset | None:
     if len(owners) > 1:
         raise PluginConflict(
             f"preset {name!r} belongs to {' and '.join(sorted(owner.model_type for owner in owners))}. "
-            "Switch one off with ARCHSMITH_DISABLE, or name the architecture and its values."
+            "Switch one off (archsmith disable), or name the architecture and its values."
         )
     return owners[0] if owners else None

@@ -254,7 +254,7 @@ class Registry:
             first, second, *_ = claims[task]
             raise PluginConflict(
                 f"task {task!r} of {model_type!r} is provided by {first.entry} and by the extension {second.entry}. "
-                f"Uninstall one, or switch it off: ARCHSMITH_DISABLE={second.entry.distribution}",
+                f"Uninstall one, or switch it off: archsmith disable {second.entry.distribution}",
                 model_type=model_type,
                 task=task,
                 distributions=tuple(str(claim.entry) for claim in claims[task]),
@@ -282,7 +282,7 @@ class Registry:
                     owners.setdefault(reference, Export(entry, reference))
             if len(owners) > 1:
                 claims = " and ".join(sorted(f"{owner.entry} ({owner.reference})" for owner in owners.values()))
-                remedy = "Import it from the package that you mean, or switch one off with ARCHSMITH_DISABLE"
+                remedy = "Import it from the package that you mean, or switch one off: archsmith disable"
                 raise ClassNotAvailable(f"{name} is exported by {claims}. {remedy}", name=name)
             if owners:
                 return next(iter(owners.values()))

@@ -51,7 +51,7 @@ def test_a_refused_command_names_its_kind(site, catalog):
         catalog.use(catalog.find(Kind.COMMAND, "play"), source="the shell")
     assert str(caught.value) == (
         "the shell needs command 'play', but command 'play' is claimed by 2 distributions: a 1.0, b 1.0. "
-        "Uninstall all but one, or pin one: ARCHSMITH_PIN=play=a"
+        "Uninstall all but one, or pin one: archsmith pin play a"
     )
 
 

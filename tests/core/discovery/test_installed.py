@@ -1,11 +1,12 @@
 import pytest
 
 import archsmith
-from archsmith.discovery.installed import Entry, Kind, Settings, State, scan
+from archsmith.discovery.installed import Entry, Kind, State, scan
+from archsmith.discovery.settings import Settings
 
 
 def scan_with(**environ):
-    return scan(Settings.from_environment({f"ARCHSMITH_{name}": value for name, value in environ.items()}))
+    return scan(Settings.read({f"ARCHSMITH_{name}": value for name, value in environ.items()}))
 
 
 def states(index):
@@ -176,7 +177,7 @@ def test_conflict(site):
     for entry in index.entries:
         assert entry.state is State.CONFLICTING
         assert entry.reason == "model_type 'toy' is claimed by 2 distributions: acme-a 2.0, acme-b 1.0."
-        assert entry.remedy == "Uninstall all but one, or pin one: ARCHSMITH_PIN=toy=acme-a"
+        assert entry.remedy == "Uninstall all but one, or pin one: archsmith pin toy acme-a"
 
 
 def test_a_conflict_is_about_one_name(site):

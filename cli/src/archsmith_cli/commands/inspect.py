@@ -23,6 +23,9 @@ def run(
     task: Annotated[
         str | None, typer.Option("--task", metavar="TASK", help="Try the model for this task instead of the saved one.")
     ] = None,
+    requirements: Annotated[
+        bool, typer.Option("--requirements", help="Print lines for pip that bring what the checkpoint needs.")
+    ] = False,
     tensors: Annotated[bool, typer.Option("--tensors", help="List every tensor.")] = False,
     subfolder: Annotated[str, typer.Option("--subfolder", help="A folder inside the checkpoint.")] = "",
     revision: Annotated[str | None, typer.Option("--revision", help="Branch, tag or commit on the hub.")] = None,
@@ -35,6 +38,10 @@ def run(
     """
     options: dict[str, Any] = {"subfolder": subfolder, "revision": revision, "local_files_only": offline}
     opened = Checkpoint.open(checkpoint, **options)
+    if requirements:
+        from archsmith_cli.requirements import of_checkpoint
+
+        return of_checkpoint(opened)
     config, weights, faults = _read(opened)
     loading = verdict.judge(opened, config, task) if config is not None and weights is not None else None
     found = weights.tensors.values() if weights else ()

@@ -1,7 +1,9 @@
 """``archsmith plugins``: the distributions that bring architectures, extensions and commands."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from archsmith.discovery.installed import Entry, Kind, State
 from archsmith_cli import survey
@@ -12,13 +14,22 @@ _GRAVEST = (State.BROKEN, State.INCOMPATIBLE, State.CONFLICTING, State.OK, State
 _KEYS = {Kind.ARCHITECTURE: "architectures", Kind.EXTENSION: "extensions", Kind.COMMAND: "commands"}
 
 
-def run() -> Report:
+def run(
+    *,
+    requirements: Annotated[
+        bool, typer.Option("--requirements", help="Print lines for pip that bring the same plugins elsewhere.")
+    ] = False,
+) -> Report:
     """List the installed plugins and what they bring.
 
     Reads package metadata alone: no code of a plugin runs. `archsmith doctor` loads and checks each of them.
     """
     problems = survey.index().problems
     found = survey.entries(*Kind)
+    if requirements:
+        from archsmith_cli.requirements import of_installed
+
+        return of_installed(found)
     plugins = _by_distribution(found)
 
     def draw(page: Page) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import archsmith
 import archsmith_cli
 from archsmith.discovery.installed import Kind
+from archsmith.discovery.settings import settings_file
 from archsmith_cli import survey
 from archsmith_cli.render import Cell, Page, Report
 
@@ -22,11 +23,21 @@ def run() -> Report:
     plugins = {entry.distribution: entry.version for entry in survey.entries(*Kind)}
     plugins = dict(sorted(plugins.items()))
 
+    settings = settings_file()
+    there = settings is not None and settings.exists()
+
     def draw(page: Page) -> None:
         rows = [*parts.items(), *plugins.items()]
+        if there:
+            rows.append(("settings", str(settings)))
         page.table(("", ""), [(Cell(name, "bold"), number or "not installed") for name, number in rows])
 
-    data: dict[str, Any] = {**parts, "platform": platform.platform(), "plugins": plugins}
+    data: dict[str, Any] = {
+        **parts,
+        "platform": platform.platform(),
+        "plugins": plugins,
+        "settings": {"file": str(settings) if settings else None, "exists": there},
+    }
     return Report(data, draw)
 
 

@@ -8,8 +8,9 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from archsmith.discovery.installed import Entry, Index, Kind, Settings, State, mark, scan
+from archsmith.discovery.installed import Entry, Index, Kind, State, mark, scan
 from archsmith.discovery.manifest import break_plugin, load_app, load_manifest
+from archsmith.discovery.settings import Settings
 from archsmith.errors import (
     ArchsmithWarning,
     PluginBroken,
@@ -57,8 +58,8 @@ class Catalog:
 
     @property
     def index(self) -> Index:
-        """The latest scan; made anew when one of the ``ARCHSMITH_*`` variables has changed."""
-        settings = Settings.from_environment()
+        """The latest scan; made anew when an ``ARCHSMITH_*`` variable or the user's file has changed."""
+        settings = Settings.read()
         with self._lock:
             if self._index is None or settings != self._settings:
                 self._index, self._settings = scan(settings), settings

@@ -5,7 +5,6 @@ entry points, which of them the user switched off, which ask for another archsmi
 """
 
 import dataclasses
-import os
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,12 +14,13 @@ from typing import TYPE_CHECKING
 
 import archsmith
 from archsmith.discovery.metadata import Declared, Kind, find_declared, normal_name
+from archsmith.discovery.settings import KEYS, Pin, Settings
 from archsmith.errors import did_you_mean
 
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
 
-__all__ = ["Entry", "Index", "Kind", "Settings", "State", "scan"]
+__all__ = ["Entry", "Index", "Kind", "State", "scan"]
 
 
 class State(StrEnum):
@@ -72,41 +72,6 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Which plugins the user allows, switches off and prefers.
-
-    Attributes:
-        only: ``ARCHSMITH_PLUGINS``: these distributions alone; empty means all.
-        disable: ``ARCHSMITH_DISABLE``: not these distributions.
-        pins: ``ARCHSMITH_PIN``: pairs of an entry's name and the one distribution that may have it.
-        faults: What could not be understood in these variables.
-    """
-
-    only: tuple[str, ...] = ()
-    disable: tuple[str, ...] = ()
-    pins: tuple[tuple[str, str], ...] = ()
-    faults: tuple[str, ...] = ()
-
-    @classmethod
-    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
-        """Read the three variables; an empty one counts as unset."""
-        pins: dict[str, str] = {}
-        faults = []
-        for item in _items(environ.get("ARCHSMITH_PIN")):
-            name, _, distribution = (part.strip() for part in item.partition("="))
-            if not name or not distribution:
-                faults.append(f"ARCHSMITH_PIN holds {item!r}; expected model_type=distribution, comma-separated.")
-            elif normal_name(pins.setdefault(name, distribution)) != normal_name(distribution):
-                faults.append(f"ARCHSMITH_PIN gives {name!r} to {pins[name]!r} and to {distribution!r}.")
-        return cls(
-            only=_items(environ.get("ARCHSMITH_PLUGINS")),
-            disable=_items(environ.get("ARCHSMITH_DISABLE")),
-            pins=tuple(pins.items()),
-            faults=tuple(faults),
-        )
-
-
-@dataclass(frozen=True)
 class Index:
     """The result of one scan.
 
@@ -151,7 +116,7 @@ def scan(settings: Settings) -> Index:
         if not plugin.asked and not plugin.fault and any(kind is not Kind.COMMAND for kind, _, _ in plugin.points):
             notes.append(f"{plugin} does not say which archsmith it needs (no Requires-Dist: archsmith).")
     entries = [_switched(entry, settings) for entry in entries]
-    entries = _settle_conflicts(entries, dict(settings.pins))
+    entries = _settle_conflicts(entries, {pin.name: pin for pin in settings.pins})
     problems = (*settings.faults, *_unknown_names(settings, entries))
     return Index(tuple(entries), problems, tuple(sorted([*notes, *_orphans(entries)])))
 
@@ -164,10 +129,6 @@ def mark(entry: Entry, state: State, reason: str, remedy: str) -> Entry:
 def repair(distribution: str) -> str:
     """Return the remedy for a broken distribution."""
     return f"Run: pip install --upgrade {distribution} (or: pip uninstall {distribution})"
-
-
-def _items(value: str | None) -> tuple[str, ...]:
-    return tuple(item.strip() for item in (value or "").split(",") if item.strip())
 
 
 def _verdict(plugin: Declared) -> tuple[State, str, str]:
@@ -189,16 +150,21 @@ def _contains(specifier: "SpecifierSet", version: str) -> bool:
 
 def _switched(entry: Entry, settings: Settings) -> Entry:
     """Apply the list of allowed and the list of disabled distributions; they go before any other state."""
-    if settings.only and entry.key not in map(normal_name, settings.only):
-        reason = f"{entry} is not listed in ARCHSMITH_PLUGINS."
-        return mark(entry, State.DISABLED, reason, f"Add {entry.distribution} to ARCHSMITH_PLUGINS")
-    if entry.key in map(normal_name, settings.disable):
-        reason = f"{entry} is switched off by ARCHSMITH_DISABLE."
-        return mark(entry, State.DISABLED, reason, f"Remove {entry.distribution} from ARCHSMITH_DISABLE")
+    only, disable = settings.only, settings.disable
+    if only.names and entry.key not in map(normal_name, only.names):
+        remedy = f"Run: archsmith enable {entry.distribution}"
+        if not only.in_file:
+            remedy = f"Add {entry.distribution} to {only.source}"
+        return mark(entry, State.DISABLED, f"{entry} is not listed in {only.source}.", remedy)
+    if entry.key in map(normal_name, disable.names):
+        remedy = f"Run: archsmith enable {entry.distribution}"
+        if not disable.in_file:
+            remedy = f"Remove {entry.distribution} from {disable.source}"
+        return mark(entry, State.DISABLED, f"{entry} is switched off by {disable.source}.", remedy)
     return entry
 
 
-def _settle_conflicts(entries: list[Entry], pins: Mapping[str, str]) -> list[Entry]:
+def _settle_conflicts(entries: list[Entry], pins: Mapping[str, Pin]) -> list[Entry]:
     """Apply the pins, mark the entries that still claim one name, and sort."""
     owners = {(entry.kind, entry.name) for entry in entries if _is_pinned(entry, pins)}
     entries = [_yielding(entry, pins, owners) for entry in entries]
@@ -210,11 +176,11 @@ def _settle_conflicts(entries: list[Entry], pins: Mapping[str, str]) -> list[Ent
     return sorted(settled, key=lambda entry: (entry.kind, entry.name, not _is_pinned(entry, pins), entry.key))
 
 
-def _is_pinned(entry: Entry, pins: Mapping[str, str]) -> bool:
-    return entry.name in pins and normal_name(pins[entry.name]) == entry.key
+def _is_pinned(entry: Entry, pins: Mapping[str, Pin]) -> bool:
+    return entry.name in pins and normal_name(pins[entry.name].distribution) == entry.key
 
 
-def _yielding(entry: Entry, pins: Mapping[str, str], owners: set[tuple[Kind, str]]) -> Entry:
+def _yielding(entry: Entry, pins: Mapping[str, Pin], owners: set[tuple[Kind, str]]) -> Entry:
     """Switch off an entry whose name is pinned to another distribution, be that one installed or not.
 
     A pin is about a name; if its distribution claims the name as an architecture, a command of that name is safe.
@@ -224,8 +190,8 @@ def _yielding(entry: Entry, pins: Mapping[str, str], owners: set[tuple[Kind, str
         return entry
     if (entry.kind, entry.name) not in owners and any(name == entry.name for _, name in owners):
         return entry
-    reason = f"ARCHSMITH_PIN gives {entry.name!r} to {pin}, not to {entry}."
-    return mark(entry, State.DISABLED, reason, f"Pin it instead: ARCHSMITH_PIN={entry.name}={entry.distribution}")
+    reason = f"{pin.source} gives {entry.name!r} to {pin.distribution}, not to {entry}."
+    return mark(entry, State.DISABLED, reason, f"Pin it instead: {_how_to_pin(entry, pin.source)}")
 
 
 def _rivalled(entry: Entry, rivals: list[Entry]) -> Entry:
@@ -234,26 +200,33 @@ def _rivalled(entry: Entry, rivals: list[Entry]) -> Entry:
     what = "model_type" if entry.kind is Kind.ARCHITECTURE else entry.kind
     names = ", ".join(map(str, rivals))
     reason = f"{what} {entry.name!r} is claimed by {len(rivals)} distributions: {names}."
-    remedy = f"Uninstall all but one, or pin one: ARCHSMITH_PIN={entry.name}={rivals[0].distribution}"
+    remedy = f"Uninstall all but one, or pin one: {_how_to_pin(rivals[0])}"
     return mark(entry, State.CONFLICTING, reason, remedy)
+
+
+def _how_to_pin(entry: Entry, source: str = "") -> str:
+    """Return the command, or where a variable has the last word the variable."""
+    if source == KEYS["pin"]:
+        return f"{source}={entry.name}={entry.distribution}"
+    return f"archsmith pin {entry.name} {entry.distribution}"
 
 
 def _unknown_names(settings: Settings, entries: list[Entry]) -> list[str]:
     """Report names in the settings that no installed plugin bears."""
     known = {entry.key: entry.distribution for entry in entries}
     problems = []
-    for variable, names in (("ARCHSMITH_PLUGINS", settings.only), ("ARCHSMITH_DISABLE", settings.disable)):
+    for switch in (settings.only, settings.disable):
         problems += [
-            f"{variable} names {name!r}, which is not an installed plugin.{did_you_mean(name, known.values())}"
-            for name in names
+            f"{switch.source} names {name!r}, which is not an installed plugin.{did_you_mean(name, known.values())}"
+            for name in switch.names
             if normal_name(name) not in known
         ]
-    for name, distribution in settings.pins:
-        claimants = {entry.key: entry.distribution for entry in entries if entry.name == name}
-        if normal_name(distribution) not in claimants:
+    for pin in settings.pins:
+        claimants = {entry.key: entry.distribution for entry in entries if entry.name == pin.name}
+        if normal_name(pin.distribution) not in claimants:
             problems.append(
-                f"ARCHSMITH_PIN gives {name!r} to {distribution!r}, which is not installed or does not claim it."
-                + did_you_mean(distribution, claimants.values())
+                f"{pin.source} gives {pin.name!r} to {pin.distribution!r}, which is not installed or does not claim it."
+                + did_you_mean(pin.distribution, claimants.values())
             )
     return problems
 

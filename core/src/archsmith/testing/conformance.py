@@ -1,12 +1,13 @@
 """Everything that an installed plugin brings, held against the checks for its kind."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from archsmith.discovery.installed import Entry, Kind
 from archsmith.discovery.metadata import normal_name
 from archsmith.errors import PluginError, did_you_mean
-from archsmith.plugin import Architecture
+from archsmith.plugin import waiver_faults
 from archsmith.registry import registry
 from archsmith.testing.architecture import (
     ArchitectureConformance,
@@ -43,7 +44,8 @@ def checks_of(distribution: str, *, waivers: Mapping[str, str] | None = None) ->
     """
     entries = _entries(distribution)
     given = dict(waivers or {})
-    Architecture(model_type="any", config="any:Any", waivers=given)  # says what is wrong with a reason
+    if faults := list(waiver_faults(given)):
+        raise PluginError("; ".join(faults) + ".")
     found = [check for subject in _subjects(entries) for check in subject.checks(given)]
     names = {check.name for check in found}
     if unknown := sorted(given.keys() - names):
@@ -78,16 +80,21 @@ def assert_conforms(distribution: str, *, waivers: Mapping[str, str] | None = No
     return report
 
 
+@dataclass(frozen=True)
 class _Part:
-    """One part of a plugin with the checks for it."""
+    """One part of a plugin with the checks for it; a name that begins with ``without`` is left out."""
 
-    def __init__(self, entry: Entry, label: str, subject: Any, waivers: Mapping[str, str]) -> None:
-        self.entry, self.label, self.subject, self.waivers = entry, label, subject, waivers
+    entry: Entry
+    label: str
+    subject: Any
+    waivers: Mapping[str, str] = field(default_factory=dict)
+    without: str = " "
 
     def checks(self, given: Mapping[str, str]) -> Iterator[Check]:
         waivers = {**self.waivers, **given}
         for name, why, mend, action in checks_in(self.subject):
-            yield Check(str(self.entry), self.label, name, why, mend, action, waivers.get(name, ""))
+            if not name.startswith(self.without):
+                yield Check(str(self.entry), self.label, name, why, mend, action, waivers.get(name, ""))
 
 
 def _entries(distribution: str) -> list[Entry]:
@@ -104,7 +111,7 @@ def _entries(distribution: str) -> list[Entry]:
 def _subjects(entries: Iterable[Entry]) -> Iterator[_Part]:
     for entry in entries:
         label = f"{entry.kind} {entry.name}"
-        yield _Part(entry, label, EntryChecks(entry), {})
+        yield _Part(entry, label, EntryChecks(entry))
         try:
             use(entry)
         except PluginError:
@@ -113,15 +120,16 @@ def _subjects(entries: Iterable[Entry]) -> Iterator[_Part]:
             yield from _architecture(entry, label)
         elif entry.kind is Kind.EXTENSION:
             names = {"model_type": entry.model_type, "extension": entry.name.partition(".")[2]}
-            yield _Part(entry, label, type("Extension", (ExtensionConformance,), names)(), {})
+            yield _Part(entry, label, type("Extension", (ExtensionConformance,), names)())
         else:
-            yield _Part(entry, label, type("Command", (CommandConformance,), {"verb": entry.name})(), {})
+            yield _Part(entry, label, type("Command", (CommandConformance,), {"verb": entry.name})())
 
 
 def _architecture(entry: Entry, label: str) -> Iterator[_Part]:
     record = registry.get(entry.name)
     names = {"model_type": entry.name}
-    yield _Part(entry, label, type("Architecture", (ArchitectureConformance,), names)(), record.waivers)
+    without = " " if "backbone" in record.models else "backbone_"
+    yield _Part(entry, label, type("Architecture", (ArchitectureConformance,), names)(), record.waivers, without)
     for role, conformance in _PARTS.items():
         if any(getattr(record, part) for part in (role, f"{role}_fast") if hasattr(record, part)):
             what = f"{role.replace('_', ' ')} of {entry.name}"

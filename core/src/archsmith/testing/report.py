@@ -11,7 +11,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from archsmith.errors import ArchsmithWarning
 from archsmith.testing.offline import network_refused
 
 __all__ = ["Check", "Outcome", "Report", "State", "checks_in"]
@@ -65,8 +64,8 @@ class Check:
 
     def _found(self) -> str:
         try:
-            with network_refused(), warnings.catch_warnings():
-                warnings.simplefilter("ignore", ArchsmithWarning)
+            with network_refused(), warnings.catch_warnings(record=True):
+                warnings.simplefilter("default")  # whatever the caller makes of warnings
                 self.action()
         except KeyboardInterrupt:
             raise
@@ -128,7 +127,8 @@ def checks_in(subject: Any) -> Iterator[tuple[str, str, str, Callable[[], None]]
     for attribute in sorted(name for name in dir(subject) if name.startswith(PREFIX)):
         method = getattr(subject, attribute)
         why, *mend = _MEND.split(inspect.getdoc(method) or "", maxsplit=1)
-        yield attribute.removeprefix(PREFIX), _line(why), _line(" ".join(mend)), method
+        remedy = _line(" ".join(mend))
+        yield attribute.removeprefix(PREFIX), _line(why), remedy[:1].upper() + remedy[1:], method
 
 
 def _line(text: str) -> str:

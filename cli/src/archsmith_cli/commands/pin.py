@@ -1,0 +1,43 @@
+"""``archsmith pin``: which of several distributions may have a name."""
+
+from typing import Annotated, Any
+
+import typer
+
+from archsmith.discovery.installed import Kind
+from archsmith.discovery.metadata import normal_name
+from archsmith.errors import PluginError, did_you_mean
+from archsmith_cli import preferences, survey
+from archsmith_cli.render import Report
+
+
+def run(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A model_type, or another name that several claim.")],
+    distribution: Annotated[str, typer.Argument(metavar="DISTRIBUTION", help="The one that may have it.")],
+) -> Report:
+    """Give a name that several plugins claim to one.
+
+    The pin is kept in your file of settings. ARCHSMITH_PIN goes over it.
+    """
+    found = survey.entries(*Kind)
+    claims = {entry.key: entry for entry in found if entry.name == name}
+    if not claims:
+        names = sorted({entry.name for entry in found})
+        raise PluginError(f"no installed plugin claims {name!r}.{did_you_mean(name, names)}")
+    owner = claims.get(normal_name(distribution))
+    if owner is None:
+        claimants = [entry.distribution for entry in claims.values()]
+        raise PluginError(
+            f"{distribution!r} does not claim {name!r}; claimed by {', '.join(claimants)}."
+            f"{did_you_mean(distribution, claimants)}"
+        )
+
+    def edit(document: Any) -> list[str]:
+        pins = document.setdefault("pin", {})
+        if pins.get(name) == owner.distribution:
+            return []
+        pins[name] = owner.distribution
+        return [f"{name!r} is pinned to {owner}."]
+
+    path, said = preferences.change(edit)
+    return preferences.outcome(path, said, [entry for entry in survey.entries(*Kind) if entry.name == name])

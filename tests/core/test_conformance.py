@@ -1,0 +1,251 @@
+"""The kit finds what is wrong with a plugin, and says it so that its author can mend it."""
+
+from textwrap import dedent
+
+import pytest
+
+from archsmith.errors import PluginError
+from archsmith.registry import registry
+from archsmith.testing import State, assert_conforms, check_plugin, checks_of, plugins
+
+from .toy_plugin import FILES, NAME
+
+#: Checks that take a second or more; they run where they are meant to fail.
+SLOW = {"compiles", "exports", "other_processes"}
+
+#: What is wrong → file, what is replaced there, by what, the check that fails, what it says.
+WRONG = {
+    "a manifest that imports torch": (
+        "plugin",
+        "from archsmith.plugin import",
+        "import torch\nfrom archsmith.plugin import",
+        "manifest_is_light",
+        "importing wrong_1.plugin imports",
+    ),
+    "a configuration that imports torch": (
+        "config",
+        "class BagConfig",
+        "import torch\n\nclass BagConfig",
+        "configuration_is_light",
+        "importing wrong_2.config imports",
+    ),
+    "a misspelt reference": (
+        "plugin",
+        "model:BagModel",
+        "model:BagModle",
+        "references_resolve",
+        "it has no 'BagModle'. Did you mean 'BagModel'?",
+    ),
+    "a tokenizer that is none": (
+        "plugin",
+        "tokenizer:BagTokenizerFast",
+        "tokenizer:BagTokenizer",
+        "references_resolve",
+        "tokenizer_fast of 'bag' is BagTokenizer, which is no PreTrainedTokenizerFast",
+    ),
+    "a configuration of another architecture": (
+        "config",
+        'model_type = "bag"',
+        'model_type = "sack"',
+        "configuration_round_trip",
+        "BagConfig.model_type is 'sack', not 'bag'",
+    ),
+    "a field that takes anything": (
+        "config",
+        "hidden_size: Size",
+        "hidden_size: int",
+        "what_is_accepted_builds",
+        "BagConfig takes hidden_size = -1, but BagModel fails with it: RuntimeError",
+    ),
+    "a misspelt preset": (
+        "plugin",
+        '"acme/bag-small": {"hidden_size": 64}',
+        '"acme/bag-small": {"hiden_size": 64}',
+        "presets_build",
+        "the preset 'acme/bag-small' is refused: BagConfig: 'hiden_size' is not a field of BagConfig.",
+    ),
+    "a buffer that no file holds": (
+        "model",
+        "self.mix = nn",
+        'self.register_buffer("scale", torch.ones(1), persistent=False)\n        self.mix = nn',
+        "nothing_is_left_on_meta",
+        "BagModel",
+    ),
+    "a parameter that nothing uses": (
+        "model",
+        "self.mix = nn",
+        "self.spare = nn.Linear(2, 2)\n        self.mix = nn",
+        "gradients_reach_every_parameter",
+        "BagModel: no output depends on spare.weight, spare.bias",
+    ),
+    "padding that counts": (
+        "model",
+        "(hidden * mask).sum(1) / mask.sum(1).clamp(min=1)",
+        "hidden.mean(1)",
+        "padding_does_not_count",
+        "row 1 without its padding: pooler_output is off by",
+    ),
+    "rows that know of each other": (
+        "model",
+        "hidden = self.mix(self.embeddings(input_ids))",
+        "hidden = self.mix(self.embeddings(input_ids))\n        hidden = hidden - hidden.mean(0)",
+        "rows_of_a_batch_are_independent",
+        "BagModel, row 0 alone: last_hidden_state is off by",
+    ),
+    "a head of another width": (
+        "model",
+        "nn.Linear(config.hidden_size, config.num_labels)",
+        "nn.Linear(config.hidden_size, config.num_labels + 1)",
+        "head_shapes",
+        "BagForSequenceClassification: logits is (2, 6), not (2, 5)",
+    ),
+    "labels without a loss": (
+        "model",
+        "None if labels is None else classification_loss(logits, labels, self.config.problem_type)",
+        "None",
+        "labels_make_a_loss",
+        "BagForSequenceClassification makes no loss of labels",
+    ),
+    "a tensor made in float32": (
+        "model",
+        "mask[..., None].to(hidden.dtype)",
+        "mask[..., None].float()",
+        "bfloat16",
+        "RuntimeError: mat1 and mat2 must have the same dtype",
+    ),
+    "a branch on values": (
+        "model",
+        "mask = mask[..., None]",
+        "hidden = hidden * 2 if hidden.sum() > 0 else hidden\n        mask = mask[..., None]",
+        "exports",
+        "GuardOnDataDependentSymNode",
+    ),
+    "a number that differs in each process": (
+        "model",
+        "hidden = self.mix(self.embeddings(input_ids))",
+        'hidden = self.mix(self.embeddings(input_ids)) + hash("bag") / 2**62',
+        "other_processes",
+        "BagModel, loaded in a fresh process: last_hidden_state differs",
+    ),
+    "a constructor that asks the network": (
+        "model",
+        "self.mix = nn",
+        (
+            "import contextlib, socket\n        with contextlib.suppress(OSError):\n"
+            '            socket.create_connection(("127.0.0.1", 9))\n        self.mix = nn'
+        ),
+        "no_network",
+        "it asked for '127.0.0.1'",
+    ),
+    "embeddings that nobody finds": (
+        "model",
+        'input_embeddings = "embeddings"',
+        'input_embeddings = ""',
+        "vocabulary_resizes",
+        "BagModel must name its token embeddings in input_embeddings",
+    ),
+    "a slow tokenizer of its own mind": (
+        "tokenizer",
+        'class BagTokenizer(WordPieceTokenizer):\n    model_input_names = ("input_ids", "attention_mask")',
+        (
+            'class BagTokenizer(WordPieceTokenizer):\n    model_input_names = ("input_ids", "attention_mask")\n\n'
+            "    def __call__(self, text, *args, **options):\n"
+            "        text = text.replace('fox', 'dog') if isinstance(text, str) else text\n"
+            "        return super().__call__(text, *args, **options)"
+        ),
+        "slow_is_fast",
+        "'the quick brown fox jumps over the lazy dog' with {}: the slow tokenizer gives",
+    ),
+    "a manifest that prints": (
+        "plugin",
+        "from archsmith.plugin import",
+        "print('welcome')\nfrom archsmith.plugin import",
+        "usable",
+        "it must not print while it is loaded, but printed 'welcome\\n'",
+    ),
+    "a waiver that is not needed": (
+        "plugin",
+        "tiny={",
+        'waivers={"compiles": "It did not compile a year ago."}, tiny={',
+        "compiles",
+        "it passes: delete its waiver.",
+    ),
+}
+
+
+@pytest.fixture
+def install(site):
+    """Return a function that installs the sound plugin, or one with a fault."""
+
+    def write(package, file="", old="", new=""):
+        site.declare(NAME, architectures={"bag": f"{package}.plugin"})
+        for name, source in FILES.items():
+            text = dedent(source)
+            if name == file:
+                assert old in text
+                text = text.replace(old, new)
+            site.write(f"{package}/{name}.py", text.replace("PACKAGE", package))
+
+    registry.__init__()
+    yield write
+    registry.__init__()
+
+
+def test_a_sound_plugin_conforms(install):
+    install("sound_bag")
+    report = assert_conforms("Archsmith_Bag")
+    assert len(report.outcomes) > 35
+    assert {outcome.check.subject for outcome in report.outcomes} == {"architecture bag", "tokenizer of bag"}
+    assert str(report) == f"{len(report.outcomes)} checks: {len(report.outcomes)} passed, 0 failed, 0 waived."
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_wrong_plugin_is_caught(install, what):
+    file, old, new, check, said = WRONG[what]
+    install(f"wrong_{list(WRONG).index(what) + 1}", file, old, new)
+    outcomes = [each.run() for each in checks_of(NAME) if each.name not in SLOW - {check}]
+    failed = {outcome.check.name: outcome for outcome in outcomes if outcome.state is State.FAILED}
+    assert check in failed, sorted(failed)
+    outcome = failed[check]
+    assert said in outcome.found
+    assert str(outcome).startswith(f"archsmith-bag 1.0, {outcome.check.subject}: {check} failed: ")
+    assert f"\n  why:  {outcome.check.why}\n  mend: {outcome.check.mend}" in str(outcome)
+
+
+def test_what_fails_is_raised_with_the_remedy(install):
+    install("wrong_again", *WRONG["a head of another width"][:3])
+    with pytest.raises(AssertionError) as caught:
+        assert_conforms(NAME)
+    assert (
+        "archsmith-bag 1.0, architecture bag: head_shapes failed: BagForSequenceClassification: logits is (2, 6), not "
+        "(2, 5)\n"
+        "  why:  Whoever swaps one model for another relies on the shapes of the task: one score for each label, in "
+        "order.\n"
+        "  mend: Give the last layer num_labels (or vocab_size) outputs, and return them as the field names them."
+    ) in str(caught.value)
+
+
+def test_a_waiver_needs_a_reason_and_a_check(install):
+    install("waived_bag", *WRONG["a head of another width"][:3])
+    reason = "The second score is for texts in no language."
+    outcomes = check_plugin(NAME, waivers={"head_shapes": reason}).of(State.WAIVED)
+    assert [str(outcome) for outcome in outcomes] == [
+        (
+            "archsmith-bag 1.0, architecture bag: head_shapes waived: BagForSequenceClassification: logits is (2, 6), "
+            f"not (2, 5)\n  waived: {reason}"
+        )
+    ]
+    with pytest.raises(PluginError, match=r"waivers\['head_shapes'\] must say in 4 words or more why, but is 'todo'"):
+        checks_of(NAME, waivers={"head_shapes": "todo"})
+    with pytest.raises(PluginError, match="a waiver names the check 'head_shape', which there is not"):
+        checks_of(NAME, waivers={"head_shape": reason})
+
+
+def test_an_unknown_plugin(install):
+    install("known_bag")
+    assert plugins() == [NAME]
+    with pytest.raises(PluginError) as caught:
+        checks_of("archsmith-bog")
+    assert str(caught.value) == (
+        "no installed plugin is called 'archsmith-bog'. Installed: archsmith-bag. Did you mean 'archsmith-bag'?"
+    )
