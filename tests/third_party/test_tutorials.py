@@ -58,8 +58,9 @@ class Reader:
 
 
 def installed(workshop: Workshop) -> dict[str, str]:
-    listed = workshop.run("python", "-m", "pip", "list", "--format", "json", cwd=workshop.wheels).stdout
-    return {each["name"]: each["version"] for each in json.loads(listed)}
+    """Return name → version of what is installed."""
+    program = "import json, importlib.metadata as m; print(json.dumps({d.name: d.version for d in m.distributions()}))"
+    return json.loads(workshop.run("python", "-c", program, cwd=workshop.wheels).stdout)
 
 
 @pytest.mark.parametrize("name", TUTORIALS)
