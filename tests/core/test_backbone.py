@@ -476,7 +476,7 @@ def test_a_preset_needs_no_network(plugins, offline):
 
 
 def test_weights_are_never_taken_from_a_preset(plugins, monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     config = host_config(backbone="steps/none", use_pretrained_backbone=True)
     with pytest.raises((CheckpointNotFound, OSError), match="steps/none"):
         built(config)

@@ -163,6 +163,30 @@ WRONG = {
         "usable",
         "it must not print while it is loaded, but printed 'welcome\\n'",
     ),
+    "a manifest that takes its time": (
+        "plugin",
+        "from archsmith.plugin import",
+        "import time; time.sleep(0.3)\nfrom archsmith.plugin import",
+        "import_cost",
+        " s; at most 0.1 s are fair",
+    ),
+    "a manifest that asks the network": (
+        "plugin",
+        "from archsmith.plugin import",
+        (
+            "import contextlib, socket\nwith contextlib.suppress(OSError):\n"
+            "    socket.create_connection(('127.0.0.1', 9))\nfrom archsmith.plugin import"
+        ),
+        "manifest_is_light",
+        " asks the network for (",
+    ),
+    "one parameter under two names": (
+        "model",
+        "self.mix = nn",
+        "self.again = self.embeddings\n        self.mix = nn",
+        "tied_weights",
+        "BagModel, built: 'again.weight' is 'embeddings.weight', and tied_weights does not say so",
+    ),
     "a waiver that is not needed": (
         "plugin",
         "tiny={",
@@ -239,6 +263,106 @@ def test_a_waiver_needs_a_reason_and_a_check(install):
         checks_of(NAME, waivers={"head_shapes": "todo"})
     with pytest.raises(PluginError, match="a waiver names the check 'head_shape', which there is not"):
         checks_of(NAME, waivers={"head_shape": reason})
+
+
+EXTENSION = """
+    from archsmith.plugin import Extension, hookimpl
+
+
+    @hookimpl
+    def extensions():
+        yield Extension(model_type="bag", models={"token-classification": "acme_tags.model:BagForTokenClassification"})
+    """
+TAGS = """
+    from archsmith.layers.losses import classification_loss
+    from archsmith.model import PreTrainedModel
+    from archsmith.outputs import TokenClassifierOutput
+    from torch import nn
+
+    from host_bag.config import BagConfig
+    from host_bag.model import BagModel
+
+
+    class BagForTokenClassification(PreTrainedModel):
+        config_class = BagConfig
+        base_model_prefix = "bag"
+        input_embeddings = "embeddings"
+
+        def __init__(self, config):
+            super().__init__(config)
+            self.bag = BagModel(config)
+            self.classifier = nn.Linear(config.hidden_size, config.num_labels)
+
+        def forward(self, input_ids, attention_mask=None, labels=None, *, return_dict=None):
+            base = self.bag(input_ids, attention_mask, return_dict=True)
+            logits = self.classifier(base.last_hidden_state)
+            loss = None if labels is None else nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten())
+            return self.returned(TokenClassifierOutput(loss=loss, logits=logits), return_dict)
+    """
+
+
+@pytest.fixture
+def tags(install, site):
+    """Return a function that installs an extension of the sound plugin."""
+
+    def write(old="", new=""):
+        install("host_bag")
+        site.declare("acme-tags", extensions={"bag.tags": "acme_tags.plugin"}, commands={"tag": "acme_tags.verb:app"})
+        site.write("acme_tags/plugin.py", EXTENSION)
+        site.write("acme_tags/verb.py", "app = print\n")
+        assert old in TAGS
+        site.write("acme_tags/model.py", TAGS.replace(old, new) if old else TAGS)
+
+    return write
+
+
+def test_an_extension_and_a_command(tags):
+    tags()
+    report = assert_conforms("acme-tags")
+    subjects = [outcome.check.subject for outcome in report.outcomes]
+    assert subjects.count("extension bag.tags") > 20
+    assert subjects.count("command tag") == 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "check", "said"),
+    [
+        ("config.num_labels)", "3)", "head_shapes", "BagForTokenClassification: logits is (2, 7, 3), not (2, 7, 5)"),
+        (
+            "logits = self.classifier(base",
+            "logits = self.clasifier(base",
+            "save_and_load",
+            "has no attribute 'clasifier'",
+        ),
+        (
+            'base_model_prefix = "bag"',
+            'base_model_prefix = "sack"',
+            "head_takes_base_weights",
+            "BagForTokenClassification holds a BagModel as 'bag', but its base_model_prefix is 'sack'",
+        ),
+    ],
+)
+def test_a_wrong_extension_is_caught(tags, old, new, check, said):
+    tags(old, new)
+    outcomes = [each.run() for each in checks_of("acme-tags") if each.name not in SLOW]
+    found = {outcome.check.name: outcome.found for outcome in outcomes if outcome.state is State.FAILED}
+    assert said in found[check], found
+
+
+def test_a_verb_that_is_no_command(tags, site):
+    tags()
+    site.write("acme_tags/verb.py", "app = 3\n")
+    outcomes = [each.run() for each in checks_of("acme-tags") if each.subject == "command tag"]
+    assert [outcome.found for outcome in outcomes if outcome.found] == [
+        "the command 'tag' is int, which can not be called"
+    ]
+
+
+def test_a_manifest_without_a_tiny_configuration(install):
+    """The defaults make a model of four million parameters; a smaller one is found."""
+    install("large_bag", "plugin", 'tiny={"vocab_size": 50, "hidden_size": 8},', "")
+    report = assert_conforms(NAME)
+    assert sum(outcome.seconds for outcome in report.outcomes) < 120
 
 
 def test_an_unknown_plugin(install):

@@ -39,8 +39,30 @@ class FileChecks(Subject):
                 loaded = load_silently(cls, folder)
             for name, tensor in (*loaded.named_parameters(), *loaded.named_buffers()):
                 assert not tensor.is_meta, f"{cls.__name__}: {name!r} has no values after loading"
-            for name, source in loaded.tied_names().items():
-                assert loaded.get_parameter(name) is loaded.get_parameter(source), f"{name!r} is not tied to {source!r}"
+            assert not loaded.training, f"{cls.__name__} is in training mode after loading"
+
+    def test_tied_weights(self) -> None:
+        """One parameter under two names is stored and trained once; it must be one again after loading.
+
+        Mend: name it in tied_weights, and assign no parameter of one module to another yourself.
+        """
+        for model in self.built():
+            cls = type(model)
+            with tempfile.TemporaryDirectory() as folder:
+                model.save_pretrained(folder)
+                loaded = load_silently(cls, folder)
+            for when, each in (("built", model), ("loaded", loaded)):
+                first: dict[int, str] = {}
+                ties = {frozenset(pair) for pair in each.tied_names().items()}
+                for name, parameter in each.named_parameters(remove_duplicate=False):
+                    other = first.setdefault(id(parameter), name)
+                    assert other == name or frozenset((name, other)) in ties, (
+                        f"{cls.__name__}, {when}: {name!r} is {other!r}, and tied_weights does not say so"
+                    )
+                for name, source in each.tied_names().items():
+                    assert each.get_parameter(name) is each.get_parameter(source), (
+                        f"{cls.__name__}, {when}: {name!r} is not tied to {source!r}"
+                    )
 
     def test_save_and_load(self) -> None:
         """What is saved must come back: every tensor, every output, and the class through its Auto class.
@@ -99,7 +121,14 @@ class FileChecks(Subject):
         base_class = self.base_class()
         for model in self.built():
             cls = type(model)
-            if base_class is None or cls is base_class or model.base_model is model:
+            if base_class is None or cls is base_class:
+                continue
+            held = [name for name, module in model.named_children() if type(module) is base_class]
+            assert not held or model.base_model_prefix in held, (
+                f"{cls.__name__} holds a {base_class.__name__} as {held[0]!r}, but its base_model_prefix is "
+                f"{model.base_model_prefix!r}"
+            )
+            if model.base_model is model:
                 continue
             base = base_class(self.config()).eval()
             with tempfile.TemporaryDirectory() as folder:

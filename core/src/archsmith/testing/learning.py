@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from archsmith.errors import ArchsmithError
 from archsmith.model import PreTrainedModel
 from archsmith.testing.subject import Subject, gradients_of, tensors_of
 
@@ -110,10 +109,10 @@ class LearningChecks(Subject):
         """Return the parameters that an output depends on, or the loss, which may have some of its own."""
         inputs = self.inputs(model)
         reached = set(gradients_of(model, inputs))
+        task = next(task for task, cls in self.models().items() if cls is type(model))
         if "labels" in inspect.signature(model.forward).parameters:
-            with contextlib.suppress(ArchsmithError):  # labels of another kind
-                labels = torch.ones(len(inputs[model.main_input_name]), dtype=torch.long)
-                reached |= set(gradients_of(model, {**inputs, "labels": labels}))
+            with contextlib.suppress(Exception):  # labels of another kind
+                reached |= set(gradients_of(model, {**inputs, **_labels_for(task, model, inputs)}))
         return reached
 
     def _labelled(self, task: str, cls: type[PreTrainedModel]) -> tuple[PreTrainedModel, dict[str, Tensor]]:

@@ -1,5 +1,6 @@
 """Checks of how a plugin declares itself: what looking it up costs, and where its references lead."""
 
+import json
 from typing import Any
 
 import archsmith
@@ -18,6 +19,8 @@ __all__ = ["HEAVY", "DeclarationChecks"]
 
 #: What a manifest, a package's ``__init__`` and a configuration must not bring with them.
 HEAVY = ("torch", "tokenizers", "PIL", "soundfile", "safetensors", "huggingface_hub", "timm", "torchvision", "scipy")
+#: How long looking a plugin up may take.
+_SECONDS = 0.1
 _BASES: dict[str, type[Any]] = {
     "config": PreTrainedConfig,
     "private_configs": PreTrainedConfig,
@@ -41,10 +44,20 @@ class DeclarationChecks(Subject):
         """
         entry = self.entry()
         # A package's __init__ runs before its manifest, so both show here.
-        brought = _brought(entry.module)
+        brought, _, asked = _brought(entry.module)
         own = entry.module.partition(".")[0]
         foreign = sorted(name for name in brought if name.partition(".")[0] not in (own, "archsmith", "pluggy"))
         assert not foreign, f"importing {entry.module} imports {', '.join(foreign[:5])}"
+        assert not asked, f"importing {entry.module} asks the network for {asked[0]}"
+
+    def test_import_cost(self) -> None:
+        """Fifty plugins that take a tenth of a second each make every command wait for five.
+
+        Mend: compute nothing in the manifest and in the package's __init__: no tables, no files, no waiting.
+        """
+        module = self.entry().module
+        seconds = min(_brought(module)[1] for _ in range(3))  # the machine may be busy with something else
+        assert seconds <= _SECONDS, f"importing {module} takes {seconds:.2f} s; at most {_SECONDS} s are fair"
 
     def test_configuration_is_light(self) -> None:
         """A configuration is read to explain or choose a model; torch would make that twenty times slower.
@@ -52,7 +65,7 @@ class DeclarationChecks(Subject):
         Mend: keep the configuration in a module of its own, which imports archsmith.config and no module of a model.
         """
         module = self.config_class().__module__
-        heavy = sorted(_brought(module) & set(HEAVY))
+        heavy = sorted(_brought(module)[0] & set(HEAVY))
         assert not heavy, f"importing {module} imports {', '.join(heavy)}"
 
     def test_references_resolve(self) -> None:
@@ -108,12 +121,31 @@ class DeclarationChecks(Subject):
         assert entry.distribution in said, f"the message does not name {entry.distribution}: {said}"
 
 
-def _brought(module: str) -> set[str]:
-    """Return the modules that a fresh interpreter imports for one, beside the standard library and what is light."""
-    code = (
-        f"import sys, archsmith.plugin, archsmith.config; before = set(sys.modules); import {module}; "
-        "print(*[name for name in set(sys.modules) - before if name.partition('.')[0] not in sys.stdlib_module_names])"
-    )
-    done = run_python("-c", code)
+def _brought(module: str) -> tuple[set[str], float, list[str]]:
+    """Import a module in a fresh interpreter.
+
+    Returns:
+        The modules that come with it, beside the standard library and what is light; the seconds that it takes; and
+        the hosts that it asks for.
+    """
+    done = run_python("-c", _IMPORT, module)
     assert done.returncode == 0, f"{module} does not import by itself:\n{done.stderr}"
-    return set(done.stdout.split())
+    seconds, modules, asked = json.loads(done.stdout.splitlines()[-1])
+    return set(modules), seconds, asked
+
+
+#: Imports a module, and prints how long that took, which modules came with it, and which hosts were asked for.
+_IMPORT = """
+import importlib, json, sys, time
+import archsmith.config, archsmith.plugin
+
+asked = []
+watched = ("socket.connect", "socket.getaddrinfo")
+sys.addaudithook(lambda event, args: asked.append(str(args)) if event in watched else None)
+before, start = set(sys.modules), time.perf_counter()
+importlib.import_module(sys.argv[1])
+seconds = time.perf_counter() - start
+new = [name for name in set(sys.modules) - before if name.partition(".")[0] not in sys.stdlib_module_names]
+print()
+print(json.dumps([seconds, new, asked]))
+"""

@@ -1,6 +1,7 @@
 """What the groups of checks know of the architecture that they are held against, and how they compare tensors."""
 
 import copy
+import functools
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from archsmith.discovery.installed import Entry, Kind
 from archsmith.errors import ArchsmithWarning
 from archsmith.model import PreTrainedModel
 from archsmith.registry import registry
+from archsmith.testing.shrinking import shrunk
 
 __all__ = ["Subject", "assert_near", "gradients_of", "load_silently", "run_python", "tensors_of"]
 
@@ -59,8 +61,10 @@ class Subject:
         return self.config_class()(**self.values(), **changes)
 
     def values(self) -> dict[str, Any]:
-        """Return the values of the small configuration."""
+        """Return the values of the small configuration: ``tiny``, the manifest's, or else some that are found."""
         tiny = registry.get(self.model_type).tiny if self.tiny is None else self.tiny
+        if not tiny and self.tiny is None and (base := next(iter(self.models().values()), None)):
+            tiny = _found_small(self.base_class() or base)
         return copy.deepcopy(dict(tiny))
 
     def built(self) -> list[PreTrainedModel]:
@@ -72,6 +76,11 @@ class Subject:
     def entry(self) -> Entry:
         """Return the entry point that declares what is checked."""
         return next(entry for entry in registry.entries(Kind.ARCHITECTURE) if entry.name == self.model_type)
+
+
+@functools.lru_cache
+def _found_small(model_class: type[PreTrainedModel]) -> Mapping[str, Any]:
+    return shrunk(model_class.config_class, model_class)
 
 
 def load_silently(cls: Any, folder: str | Path, **options: Any) -> Any:
