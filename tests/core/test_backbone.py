@@ -265,6 +265,15 @@ def test_a_default_choice_follows_the_number_of_stages():
     assert Stages.from_dict(values | {"out_features": ["stage1"], "out_indices": [1]}, count=3).out_indices == [1]
 
 
+def test_a_backbone_without_stages_is_refused():
+    class Bare(BackboneConfig):
+        model_type = "bare"
+        stage_names = []
+
+    with pytest.raises(ConfigError, match=r"^Bare: stage_names must name at least one stage, but is empty\.$"):
+        Bare()
+
+
 def test_stage_names_in_a_file_follow_from_the_fields():
     config = Stages.from_dict({"count": 2, "stage_names": ["x", "y"], "other": 1})
     assert config.stage_names == ["stem", "stage1", "stage2"]

@@ -19,7 +19,7 @@ sys.modules["soxr"] = None
 warnings.simplefilter("ignore")
 doctest.ELLIPSIS_MARKER = r"\\u2026"  # as doctest compares it
 text = pathlib.Path(sys.argv[1]).read_text(encoding="utf-8")
-examples = "\\n".join(re.findall(r"^```python\\n(>>>.*?)^```$", text, re.MULTILINE | re.DOTALL))
+examples = "\\n".join(re.findall(r"^```pycon\\n(>>>.*?)^```$", text, re.MULTILINE | re.DOTALL))
 test = doctest.DocTestParser().get_doctest(examples, {}, "errors.md", sys.argv[1], 0)
 runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS)
 runner.run(test)
