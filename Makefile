@@ -47,7 +47,7 @@ bench: $(READY)
 
 # The variable silences an announcement of the theme about another program.
 docs: $(READY)
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 dist: $(READY)
 	rm -rf dist
