@@ -7,6 +7,14 @@ MEMBERS := core cli $(sort $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/py
 READY   := $(VENV)/.ready
 PIP     := $(BIN)/python -m pip --disable-pip-version-check
 
+space   := $(subst ,, )
+SOURCES := $(subst $(space),:,$(MEMBERS:%=$(CURDIR)/%/src))
+
+# What `archsmith new` writes is checked by the settings that it is written with.
+TEMPLATES     := $(patsubst %/src/archsmith_sample_net/__init__.py,%,$(wildcard cli/src/archsmith_cli/templates/*/src/archsmith_sample_net/__init__.py))
+MYPY_TEMPLATE := $(CURDIR)/$(BIN)/mypy --config-file ../common/pyproject.toml --explicit-package-bases \
+                 --cache-dir $(CURDIR)/.mypy_cache/templates
+
 .PHONY: demo test fuzz lint format bench docs dist clean
 
 # torch comes first, at the pinned version, so that nothing below brings another one. The published checkpoint of the
@@ -36,7 +44,8 @@ fuzz: $(READY)
 lint: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	MYPYPATH=$$(echo $(MEMBERS:%=%/src) | tr ' ' ':') $(BIN)/mypy $(MEMBERS:%=%/src)
+	MYPYPATH=$(SOURCES) $(BIN)/mypy $(MEMBERS:%=%/src)
+	for kind in $(TEMPLATES); do (cd $$kind && MYPYPATH=src:tests:$(SOURCES) $(MYPY_TEMPLATE)) || exit 1; done
 
 format: $(READY)
 	$(BIN)/ruff check --fix-only

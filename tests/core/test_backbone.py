@@ -265,13 +265,24 @@ def test_a_default_choice_follows_the_number_of_stages():
     assert Stages.from_dict(values | {"out_features": ["stage1"], "out_indices": [1]}, count=3).out_indices == [1]
 
 
-def test_a_backbone_without_stages_is_refused():
-    class Bare(BackboneConfig):
-        model_type = "bare"
-        stage_names = []
+class Widths(BackboneConfig):
+    model_type = "widths"
+    widths: list[Size] = field(default=[4, 8])
 
-    with pytest.raises(ConfigError, match=r"^Bare: stage_names must name at least one stage, but is empty\.$"):
-        Bare()
+    @property
+    def stage_names(self):
+        return [f"stage{number}" for number, _ in enumerate(self.widths)]
+
+    def rules(self):
+        yield from super().rules()
+        if not self.widths:
+            yield "widths must have a number for each stage, but is empty"
+
+
+def test_no_stage_at_all_is_told_by_the_rules_of_the_configuration():
+    with pytest.raises(ConfigError) as raised:
+        Widths(widths=[])
+    assert str(raised.value) == "Widths: widths must have a number for each stage, but is empty."
 
 
 def test_stage_names_in_a_file_follow_from_the_fields():

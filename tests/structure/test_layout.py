@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[2]
 MEMBERS = [ROOT / "core", ROOT / "cli", *sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))]
 SOURCES = sorted(path for member in MEMBERS for path in (member / "src").rglob("*.py"))
 CORE = [path for path in SOURCES if path.is_relative_to(ROOT / "core")]
-CLI = [path for path in SOURCES if path.is_relative_to(ROOT / "cli")]
+TEMPLATES = [path for path in SOURCES if path.is_relative_to(ROOT / "cli/src/archsmith_cli/templates")]
+CLI = [path for path in SOURCES if path.is_relative_to(ROOT / "cli") and path not in TEMPLATES]
 PLUGINS = [path for path in SOURCES if path.is_relative_to(ROOT / "plugins")]
 #: Core modules that a manifest, a listing or a configuration loads: nothing heavy may come with them.
 LIGHT = {"__init__", "errors", "plugin", "registry", "config"}
@@ -81,6 +82,18 @@ def test_the_cli_imports_no_plugin_and_torch_only_inside_commands(path):
     assert not {name for name in packages(path) if name.startswith("archsmith_")} - {"archsmith_cli"}
     assert not packages(path, top_level=True) & HEAVY
     assert "transformers" not in packages(path)
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=relative)
+def test_a_template_imports_what_a_plugin_may(path):
+    """What strangers start from keeps to the rules: public names, and a manifest and an ``__init__`` that are light."""
+    own = {"archsmith_sample_net"} | ({"archsmith_distilbert"} if "extension" in path.parts else set())
+    assert {name for name in packages(path) if name.startswith("archsmith_")} <= own
+    assert not [name for name in imports(path) if re.match(r"archsmith(\.\w+)*\._", name)], "a private name of the core"
+    if path.name in ("plugin.py", "__init__.py"):
+        known = sys.stdlib_module_names
+        outside = [name for name in imports(path, top_level=True) if name.partition(".")[0] not in known]
+        assert all(name.startswith(("archsmith.plugin.", "archsmith.lazy.")) for name in outside)
 
 
 def test_the_oracle_stays_in_its_place():

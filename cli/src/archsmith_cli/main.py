@@ -23,6 +23,7 @@ BUILT_IN: Mapping[str, str] = {
     "plugins": "List the installed plugins and what they bring.",
     "show": "Explain an architecture or a preset.",
     "create": "Write a model with random weights, or its preprocessing.",
+    "new": "Write a plugin of your own, ready to install.",
     "inspect": "Say what a checkpoint holds, and if it loads.",
     "install": "Install plugins, and say what they bring.",
     "uninstall": "Uninstall plugins, and say what went.",

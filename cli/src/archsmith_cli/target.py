@@ -17,8 +17,15 @@ __all__ = ["target_folder"]
 
 
 @contextlib.contextmanager
-def target_folder(path: str, *, force: bool) -> Iterator[Path]:
+def target_folder(
+    path: str, *, force: bool, remedy: str = "Choose another, or pass --force to replace the model in it."
+) -> Iterator[Path]:
     """Yield the folder to write to: a new one that takes the place of ``path`` at the end, or that if it exists.
+
+    Args:
+        path: The folder that the user names.
+        force: Write into a folder that is not empty, too.
+        remedy: What the user can do about one that is not.
 
     Raises:
         SaveFailed: There is something already, or the folder can not be made.
@@ -26,10 +33,16 @@ def target_folder(path: str, *, force: bool) -> Iterator[Path]:
     if not path:
         raise typer.BadParameter("it is empty; expected the path of a folder", param_hint="OUT")
     out = Path(path)
-    _check_free(out, force=force)
+    was_empty = _check_free(out, force=force, remedy=remedy)
     if out.exists():
-        with _ended_by_signal():
-            yield out
+        done = False
+        try:
+            with _ended_by_signal():
+                yield out
+            done = True
+        finally:
+            if was_empty and not done:
+                _empty(out)
         return
     made = [folder for folder in out.parents if not folder.exists()]
     beside = out.parent / f".{out.name}.{secrets.token_hex(4)}.tmp"
@@ -52,7 +65,8 @@ def target_folder(path: str, *, force: bool) -> Iterator[Path]:
                     folder.rmdir()
 
 
-def _check_free(out: Path, *, force: bool) -> None:
+def _check_free(out: Path, *, force: bool, remedy: str) -> bool:
+    """Refuse what can not be written to; return whether nothing is there yet."""
     try:
         held = sorted(entry.name for entry in out.iterdir()) if out.exists() else []
     except NotADirectoryError:
@@ -61,10 +75,16 @@ def _check_free(out: Path, *, force: bool) -> None:
         raise SaveFailed(f"{str(out)!r} can not be used: {getattr(error, 'strerror', None) or error}.") from error
     if held and not force:
         shown = ", ".join(held[:4]) + (", ..." if len(held) > 4 else "")  # noqa: PLR2004
-        raise SaveFailed(
-            f"{str(out)!r} is not empty (it holds {shown}); expected an empty or a new folder. "
-            "Choose another, or pass --force to replace the model in it."
-        )
+        raise SaveFailed(f"{str(out)!r} is not empty (it holds {shown}); expected an empty or a new folder. {remedy}")
+    return not held
+
+
+def _empty(folder: Path) -> None:
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

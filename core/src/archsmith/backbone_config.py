@@ -78,9 +78,7 @@ class BackboneConfig(PreTrainedConfig):
         """Yield a sentence for each rule about stages that is broken."""
         yield from super().rules()
         if (names := self.stage_names) is not None:
-            yield from (
-                self._stage_faults(names) if names else ["stage_names must name at least one stage, but is empty"]
-            )
+            yield from self._stage_faults(names)
 
     def _differing(self) -> list[str]:
         """Leave the stages out as long as they are those of a configuration that names none."""

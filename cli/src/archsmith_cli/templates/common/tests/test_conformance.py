@@ -1,0 +1,7 @@
+"""What every plugin must do. ``archsmith check archsmith-sample-net`` says the same in the shell."""
+
+from archsmith.testing import assert_conforms
+
+
+def test_conformance() -> None:
+    assert_conforms("archsmith-sample-net")

@@ -1,0 +1,31 @@
+"""SampleNet's configuration."""
+
+from collections.abc import Iterator
+
+from archsmith.config import NonNegative, PreTrainedConfig, Probability, Size, TokenId, field
+
+__all__ = ["SampleNetConfig"]
+
+
+class SampleNetConfig(PreTrainedConfig):
+    """The configuration of a SampleNet."""
+
+    model_type = "sample-net"
+
+    vocab_size: Size = field(default=30522, doc="Tokens in the vocabulary.")
+    max_position_embeddings: Size = field(default=512, doc="The most tokens in one text.")
+    hidden_size: Size = field(default=256, doc="Width of the hidden states.")
+    num_hidden_layers: Size = field(default=4, doc="Transformer blocks.")
+    num_attention_heads: Size = field(default=4, doc="Attention heads in each block; must divide hidden_size.")
+    intermediate_size: Size = field(default=1024, doc="Width inside the feed-forward layers.")
+    dropout: Probability = field(default=0.1, doc="Dropout of embeddings and of what each layer adds.")
+    pad_token_id: TokenId = field(default=0, doc="Token that fills up a batch.")
+    initializer_range: NonNegative = field(default=0.02, doc="Standard deviation of the initial weights.")
+
+    def rules(self) -> Iterator[str]:
+        """Yield the broken rules between fields."""
+        yield from super().rules()
+        if self.hidden_size % self.num_attention_heads:
+            yield f"num_attention_heads is {self.num_attention_heads}, but must divide hidden_size {self.hidden_size}"
+        if self.pad_token_id >= self.vocab_size:
+            yield f"pad_token_id is {self.pad_token_id}, but must be below vocab_size {self.vocab_size}"

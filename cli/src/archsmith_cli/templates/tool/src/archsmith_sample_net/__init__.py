@@ -1,0 +1,1 @@
+"""The command ``archsmith sample-net``."""

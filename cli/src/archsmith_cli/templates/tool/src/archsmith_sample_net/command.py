@@ -1,0 +1,29 @@
+"""``archsmith sample-net``: how many numbers each part of a checkpoint holds."""
+
+import math
+from collections import Counter
+from typing import Annotated
+
+import typer
+
+__all__ = ["app"]
+
+app = typer.Typer()
+
+
+@app.command()
+def count(
+    checkpoint: Annotated[str, typer.Argument(help="A folder with weights, or a hub id.")],
+    depth: Annotated[int, typer.Option(min=1, help="How many parts of a tensor's name make a row.")] = 1,
+) -> None:
+    """Say how many numbers each part of a checkpoint holds."""
+    # What a command needs is imported when it runs: `archsmith --help` does not wait for it.
+    from archsmith.checkpoint import Checkpoint
+    from archsmith.weights import find_weights
+
+    numbers: Counter[str] = Counter()
+    for name, tensor in find_weights(Checkpoint.open(checkpoint)).tensors.items():
+        numbers[".".join(name.split(".")[:depth])] += math.prod(tensor.shape)
+    for part, amount in numbers.most_common():
+        typer.echo(f"{amount:>14,}  {part}")
+    typer.echo(f"{numbers.total():>14,}  in all")
