@@ -7,6 +7,7 @@ import ast
 import html
 import re
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,7 @@ def _public_names(module: Path) -> list[str]:
     return []
 
 
+@cache
 def _homes() -> dict[str, str]:
     """Return the place in the reference of each public name of the core and the plugins."""
     homes: dict[str, str] = {}
