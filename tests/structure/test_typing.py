@@ -1,13 +1,24 @@
-"""What a type checker makes of a user's program: sound code passes, and mistakes are found."""
+"""What type checkers make of a user's program: sound code passes, and mistakes are found."""
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 from textwrap import dedent
 
+import pytest
+
+import archsmith
+from archsmith.tasks import TASKS, auto_class_name
+
 ROOT = Path(__file__).parents[2]
+#: Where the sources lie, as wheels with their py.typed would have them.
+SOURCES = [str(source) for source in [ROOT / "core/src", *ROOT.glob("plugins/*/src")]]
 SOUND = """
-    from archsmith.config import PreTrainedConfig, Size, field
+    from archsmith import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoTokenizer
+    from archsmith import BatchEncoding, PreTrainedModel, PreTrainedConfig
+    from archsmith.config import Size, field
     from archsmith_distilbert import DistilBertConfig, DistilBertModel, DistilBertTokenizerFast
     from archsmith_resnet import ResNetBackbone, ResNetConfig
 
@@ -17,33 +28,70 @@ SOUND = """
 
     config: DistilBertConfig = DistilBertConfig(dim=96, n_heads=6)
     model: DistilBertModel = DistilBertModel.from_pretrained("folder", config=config, n_layers=2)
-    width: int = DistilBertConfig.from_pretrained("folder").dim + ToyConfig(dim=4).dim
+    width: int = DistilBertConfig.from_pretrained("folder").dim + ToyConfig(dim=4).dim + model.config.dim
     backbone: ResNetBackbone = ResNetBackbone(ResNetConfig(out_indices=[1, 2]))
     channels: list[int] = backbone.channels
     tokenizer: DistilBertTokenizerFast = DistilBertTokenizerFast.from_pretrained("folder", padding_side="left")
+
+    any_model: PreTrainedModel = AutoModel.from_pretrained("folder")
+    any_classifier: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained("folder", num_labels=3)
+    any_config: PreTrainedConfig = AutoConfig.from_pretrained("folder")
+    batch: BatchEncoding = AutoTokenizer.from_pretrained("folder")(["a", "b"], padding=True, return_tensors="pt")
 """
-#: A wrong line, and what the checker says of it.
+#: A wrong line → what mypy, and what pyright calls the mistake.
 WRONG = {
-    'DistilBertConfig(dim="wide")': "arg-type",
-    "DistilBertConfig(dmi=3)": "call-arg",
-    'DistilBertModel.from_pretrained("folder", revision=3)': "arg-type",
-    "wrong: str = DistilBertConfig().dim": "assignment",
-    "ResNetBackbone(ResNetConfig(out_indices=3))": "arg-type",
+    'DistilBertConfig(dim="wide")': ("arg-type", "reportArgumentType"),
+    "DistilBertConfig(dmi=3)": ("call-arg", "reportCallIssue"),
+    "DistilBertConfig(96)": ("call-arg", "reportCallIssue"),
+    'DistilBertModel.from_pretrained("folder", revision=3)': ("arg-type", "reportArgumentType"),
+    "wrong: str = DistilBertConfig().dim": ("assignment", "reportAssignmentType"),
+    "ResNetBackbone(ResNetConfig(out_indices=3))": ("arg-type", "reportArgumentType"),
+    "AutoModelForSequenceClassification.from_pretrained(3)": ("arg-type", "reportArgumentType"),
+    'base: DistilBertModel = AutoModel.from_pretrained("folder")': ("assignment", "reportAssignmentType"),
+    'AutoTokenizer.from_pretrained("folder")(["a"], return_tensor="pt")': ("call-arg", "reportCallIssue"),
 }
 
 
-def check(code, tmp_path):
-    program = tmp_path / "program.py"
-    program.write_text(dedent(code))
-    # Where the sources lie, as a wheel with its py.typed would have them.
-    path = ":".join(str(source) for source in [ROOT / "core/src", *ROOT.glob("plugins/*/src")])
+def mypy(program):
+    """Return the lines with mistakes, and what mypy calls each."""
     command = [sys.executable, "-m", "mypy", "--strict", "--config-file", str(ROOT / "pyproject.toml"), str(program)]
-    done = subprocess.run(command, cwd=tmp_path, env={"MYPYPATH": path, "PATH": ""}, capture_output=True, text=True)
-    return done.stdout
+    variables = {"MYPYPATH": os.pathsep.join(SOURCES), "PATH": ""}
+    done = subprocess.run(command, cwd=program.parent, env=variables, capture_output=True, text=True)
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    errors = [line for line in done.stdout.splitlines() if ": error:" in line]
+    return first_of_each_line((int(line.split(":")[1]), line.rpartition("[")[2].rstrip("]")) for line in errors)
 
 
-def test_sound_code_passes_and_mistakes_are_found(tmp_path):
-    assert "Success" in check(SOUND, tmp_path)
-    found = check(dedent(SOUND) + "".join(f"\n{line}" for line in WRONG), tmp_path).splitlines()
-    errors = [line.rpartition("[")[2].rstrip("]") for line in found if ": error:" in line]
-    assert errors == list(WRONG.values()), found
+def pyright(program):
+    """Return the lines with mistakes, and what pyright calls each; it is in its wheel, and asks no network."""
+    settings = {"include": [program.name], "typeCheckingMode": "strict", "extraPaths": SOURCES}
+    (program.parent / "pyrightconfig.json").write_text(json.dumps(settings))
+    command = [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable]
+    done = subprocess.run(command, cwd=program.parent, capture_output=True, text=True)
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    errors = [found for found in json.loads(done.stdout)["generalDiagnostics"] if found["severity"] == "error"]
+    return first_of_each_line((found["range"]["start"]["line"] + 1, found["rule"]) for found in errors)
+
+
+def first_of_each_line(found):
+    mistakes = {}
+    for line, name in found:
+        mistakes.setdefault(line, name)
+    return mistakes
+
+
+@pytest.mark.parametrize("checker", [mypy, pyright])
+def test_sound_code_passes_and_mistakes_are_found(checker, tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(dedent(SOUND))
+    assert checker(program) == {}
+    program.write_text(dedent(SOUND) + "".join(f"{line}\n" for line in WRONG))
+    begin = dedent(SOUND).count("\n") + 1
+    names = [each[checker is pyright] for each in WRONG.values()]
+    assert checker(program) == dict(enumerate(names, begin))
+
+
+def test_every_task_has_an_auto_class_for_type_checkers():
+    source = Path(archsmith.__file__).read_text(encoding="utf-8")
+    declared = [line.strip() for line in source.splitlines() if line.endswith(" = AutoModel")]
+    assert declared == sorted(f"{auto_class_name(task)} = AutoModel" for task in TASKS)

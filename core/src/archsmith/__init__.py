@@ -77,6 +77,21 @@ if TYPE_CHECKING:
     from archsmith.processor import Processor
     from archsmith.tokenizer import PreTrainedTokenizer, PreTrainedTokenizerFast
 
+    # What type checkers see of the classes that `__getattr__` makes for the field's tasks.
+    AutoModelForAudioClassification = AutoModel
+    AutoModelForAudioFrameClassification = AutoModel
+    AutoModelForAudioXVector = AutoModel
+    AutoModelForCTC = AutoModel
+    AutoModelForImageClassification = AutoModel
+    AutoModelForInstanceSegmentation = AutoModel
+    AutoModelForMaskedImageModeling = AutoModel
+    AutoModelForMaskedLM = AutoModel
+    AutoModelForMultipleChoice = AutoModel
+    AutoModelForPreTraining = AutoModel
+    AutoModelForQuestionAnswering = AutoModel
+    AutoModelForSequenceClassification = AutoModel
+    AutoModelForTokenClassification = AutoModel
+
 
 def __getattr__(name: str) -> Any:
     import importlib

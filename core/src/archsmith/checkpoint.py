@@ -25,6 +25,7 @@ __all__ = [
     "refuse_remote_code",
 ]
 
+#: The file of a configuration.
 CONFIG_FILE = "config.json"
 
 #: How often a folder is read that is saved anew each time meanwhile, and by how many seconds each pause is longer.

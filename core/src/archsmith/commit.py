@@ -24,6 +24,7 @@ from archsmith.strictjson import reason
 
 __all__ = ["LOCK_FILE", "do", "replacing", "save_folder", "write_file", "write_files"]
 
+#: The file by which one save at a time has a folder.
 LOCK_FILE = ".archsmith.lock"
 #: How long a save waits for another one of the same folder.
 LOCK_SECONDS = 30.0

@@ -20,6 +20,7 @@ __all__ = ["JOURNAL_FILE", "OWN_PREFIX", "STAGING_PATTERN", "Journal", "Stamp", 
 
 #: How the names of all files begin that a save has for itself.
 OWN_PREFIX = ".archsmith"
+#: The file that says what a save is about to put in place.
 JOURNAL_FILE = ".archsmith-journal.json"
 #: Folders of new files.
 STAGING_PATTERN = re.compile(r"\.archsmith-[0-9a-f]{16}", re.ASCII)

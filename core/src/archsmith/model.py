@@ -247,7 +247,7 @@ class PreTrainedModel(SharedWork, metaclass=ModelType):
         """Say what `from_pretrained` would do, from the headers alone: no weights are read.
 
         Raises:
-            As `from_pretrained`.
+            ArchsmithError: As `from_pretrained`.
         """
         checkpoint = Checkpoint.open(
             id_or_path,

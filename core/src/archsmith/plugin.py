@@ -32,6 +32,7 @@ from archsmith.errors import PluginError
 __all__ = ["COMPONENTS", "Architecture", "Extension", "ManifestError", "PluginSpec", "hookimpl"]
 
 hookspec = pluggy.HookspecMarker("archsmith")
+#: Marks a function of a manifest as one of the hooks of `PluginSpec`.
 hookimpl = pluggy.HookimplMarker("archsmith")
 
 #: The preprocessing parts an architecture may name.

@@ -391,4 +391,5 @@ def _squash(model_type: str) -> str:
     return model_type.replace("_", "").replace("-", "")
 
 
+#: The registry of this process.
 registry = Registry()

@@ -10,6 +10,7 @@ from archsmith.errors import CheckpointCorrupt
 
 __all__ = ["MAX_JSON_BYTES", "encode_json", "looks_like", "parse_json", "read_json", "reason"]
 
+#: The largest JSON file that is read, in bytes.
 MAX_JSON_BYTES = 16 * 2**20
 MAX_JSON_DEPTH = 64
 

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["INDEX_FILE", "WEIGHTS_FILE", "TensorInfo", "Weights", "find_weights", "read_header", "read_weights"]
 
+#: The file of all weights, where there are no shards.
 WEIGHTS_FILE = "model.safetensors"
+#: The file that says which shard holds which tensor.
 INDEX_FILE = "model.safetensors.index.json"
 #: Files that a save may supersede.
 WEIGHTS_PATTERN = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors|model\.safetensors\.index\.json")

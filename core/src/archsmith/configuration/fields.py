@@ -41,7 +41,9 @@ Probability = Annotated[float, msgspec.Meta(ge=0, le=1)]
 #: A standard deviation or an epsilon.
 NonNegative = Annotated[float, msgspec.Meta(ge=0)]
 
+#: The type of saved weights.
 DType = Literal["float16", "bfloat16", "float32", "float64"]
+#: The loss of a classification head.
 ProblemType = Literal["regression", "single_label_classification", "multi_label_classification"]
 #: The names under which `archsmith.layers.activations` knows its functions.
 Activation = Literal[

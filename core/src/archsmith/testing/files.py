@@ -156,10 +156,8 @@ class FileChecks(Subject):
                 inputs = self.inputs(model)
                 with torch.no_grad():
                     outputs = tensors_of(load_silently(cls, folder)(**inputs))
-                save_file(inputs, folder / "inputs.st")
-                save_file(
-                    {name: tensor.contiguous().clone() for name, tensor in outputs.items()}, folder / "outputs.st"
-                )
+                for name, tensors in (("inputs.st", inputs), ("outputs.st", outputs)):
+                    save_file({key: tensor.contiguous().clone() for key, tensor in tensors.items()}, folder / name)
             done = run_python("-m", "archsmith.testing.elsewhere", root)
             assert done.returncode == 0, f"a fresh process ended with:\n{done.stderr[-2000:]}"
             for place, task, name, equal in json.loads(done.stdout):

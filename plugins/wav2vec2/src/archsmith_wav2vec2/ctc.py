@@ -131,7 +131,7 @@ class Wav2Vec2ForCTC(Wav2Vec2PreTrainedModel):
             **options: As `PreTrainedModel.from_pretrained`.
 
         Raises:
-            As `PreTrainedModel.from_pretrained` and `load_adapter`.
+            ArchsmithError: As `PreTrainedModel.from_pretrained` and `load_adapter`.
         """
         model = super().from_pretrained(id_or_path, **options)
         if target_lang is not None:

@@ -1,0 +1,138 @@
+"""What the site has beyond the pages that are written: each plugin's page, the command line, and links between names.
+
+All of it comes from the sources, so that a new plugin, verb or class joins by itself.
+"""
+
+import ast
+import html
+import re
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+_ROOT = Path(__file__).parents[1]
+_COMMAND_LINE = "reference/command-line.md"
+#: A name in code letters, outside of code blocks and links: ``PreTrainedModel`` or ``PreTrainedModel.forward``.
+_CODE = re.compile(r"<(a|pre|h[1-6]|autoref)\b.*?</\1>|<code>([A-Za-z_][\w.]*)</code>", re.DOTALL)
+
+
+def on_config(config: MkDocsConfig) -> None:
+    """Put a page for each plugin into the navigation."""
+    section = next(section for section in config.nav or () if "Plugins" in section)
+    section["Plugins"] = [{readme.parent.name: _page_of(readme)} for readme in _readmes()]
+
+
+def on_files(files: Files, config: MkDocsConfig) -> None:
+    """Add the pages of the plugins."""
+    for readme in _readmes():
+        files.append(File.generated(config, _page_of(readme), content=_plugin_page(readme)))
+
+
+def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
+    """Describe every verb below the page of the command line."""
+    return f"{markdown}\n{_verbs()}" if page.file.src_uri == _COMMAND_LINE else markdown
+
+
+def on_page_content(content: str, **_: Any) -> str:
+    """Turn each public name in code letters into a link to its place in the reference."""
+    homes = _homes()
+
+    def linked(match: re.Match[str]) -> str:
+        first, dot, rest = (match[2] or "").partition(".")
+        home = "archsmith" if first == "archsmith" and dot else homes.get(first)
+        if home is None:
+            return match[0]
+        return f'<autoref identifier="{home}{dot}{rest}" optional>{match[0]}</autoref>'
+
+    return _CODE.sub(linked, content)
+
+
+# ---- plugins ------------------------------------------------------------------------------------------------
+
+
+def _readmes() -> list[Path]:
+    return sorted(_ROOT.glob("plugins/*/README.md"))
+
+
+def _page_of(readme: Path) -> str:
+    """Return where a plugin's page lies: where its README does in the repository, so that links to it hold."""
+    return str(readme.relative_to(_ROOT))
+
+
+def _plugin_page(readme: Path) -> str:
+    package = next((readme.parent / "src").glob("*/__init__.py"))
+    names = "".join(f"\n        - {name}" for name in _public_names(package))
+    options = f"    options:\n      show_root_heading: false\n      heading_level: 3\n      members:{names}\n"
+    return f"{readme.read_text(encoding='utf-8')}\n## Reference\n\n::: {package.parent.name}\n{options}"
+
+
+# ---- names --------------------------------------------------------------------------------------------------
+
+
+def _public_names(module: Path) -> list[str]:
+    """Return what a module lists in ``__all__``; it is not imported."""
+    for node in ast.parse(module.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return list(ast.literal_eval(node.value))
+    return []
+
+
+@cache
+def _homes() -> dict[str, str]:
+    """Return the place in the reference of each public name of the core and the plugins."""
+    homes: dict[str, str] = {}
+    for module in sorted(_ROOT.glob("plugins/*/src/*/__init__.py")):
+        homes |= {name: f"{module.parent.name}.{name}" for name in _public_names(module)}
+    core = _ROOT / "core" / "src"
+    for module in sorted((*core.glob("archsmith/[!_]*.py"), *core.glob("archsmith/layers/[!_]*.py"))):
+        path = ".".join(module.relative_to(core).with_suffix("").parts)
+        homes |= {name: f"{path}.{name}" for name in _public_names(module) if name[0].isupper() and not name.isupper()}
+    return homes
+
+
+# ---- the command line -----------------------------------------------------------------------------------------
+
+
+def _verbs() -> str:
+    """Describe every built-in verb as its typer app declares it."""
+    import typer
+
+    from archsmith_cli.main import BUILT_IN, Verbs
+
+    group = Verbs(name="archsmith")
+    verbs = {verb: group.resolve_command(typer.Context(group), [verb])[1] for verb in BUILT_IN}
+    options = {verb: _options(verb, command) for verb, command in verbs.items()}
+    common = set.intersection(*(set(each) for each in options.values()))
+    lines = ["Every verb has these options:", "", *_table(sorted(common))]
+    for verb, command in verbs.items():
+        usage = command.get_usage(typer.Context(command, info_name=f"archsmith {verb}"))
+        lines += [
+            f"## archsmith {verb}",
+            "",
+            "```text",
+            usage.removeprefix("Usage: "),
+            "```",
+            "",
+            str(command.help),
+            "",
+        ]
+        lines += _table([option for option in options[verb] if option not in common])
+    return "\n".join(lines) + "\n"
+
+
+def _options(verb: str, command: Any) -> list[tuple[str, str]]:
+    """Return the arguments and options of a verb, each with what its help says of it."""
+    import typer
+
+    context = typer.Context(command, info_name=f"archsmith {verb}")
+    return [record for param in command.params if (record := param.get_help_record(context))]
+
+
+def _table(options: Iterable[tuple[str, str]]) -> list[str]:
+    rows = [f"| `{names}` | {html.escape(text, quote=False).replace('|', chr(92) + '|')} |" for names, text in options]
+    return ["| option | meaning |", "|---|---|", *rows, ""] if rows else []

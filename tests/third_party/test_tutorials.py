@@ -1,0 +1,78 @@
+"""The tutorials run from the first command to the last, in an environment as a plugin's author has one."""
+
+import json
+import re
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from .conftest import ROOT, Workshop
+
+TUTORIALS = ("write-a-plugin", "add-a-head", "bring-a-backbone")
+#: A block of code, and the block of text that may follow it at once: what it prints.
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```\n(?:\n```text\n(?!# file: )(.*?)^```$)?", re.MULTILINE | re.DOTALL)
+FILE = re.compile(r"# file: (\S+)\n")
+
+
+@dataclass
+class Reader:
+    """Somebody who follows a page: types its commands, writes its files, and compares what is printed."""
+
+    workshop: Workshop
+    folder: Path
+    ran: list[str] = field(default_factory=list)
+
+    def follow(self, page: str) -> None:
+        for language, code, printed in BLOCK.findall(page):
+            if found := FILE.match(code):
+                (self.folder / found[1]).write_text(code[found.end() :], encoding="utf-8")
+            elif language in ("sh", "python"):
+                self.compare(code, self.run(language, code), printed)
+                self.ran.append(language)
+
+    def run(self, language: str, code: str) -> str:
+        """Run a block; the folder that a shell is in at its end is where the next block begins."""
+        end = self.folder.parent / "pwd"
+        command = ["bash", "-ec", f"{code}\npwd > {end}"] if language == "sh" else ["python", "-c", code]
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.workshop.variables(COLUMNS="80"),
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, f"{code}\n{done.stdout}{done.stderr}"
+        if language == "sh":
+            self.folder = Path(end.read_text().strip())
+        return done.stdout
+
+    @staticmethod
+    def compare(code: str, found: str, printed: str) -> None:
+        """Hold what was printed against the page, where ``…`` stands for anything."""
+        if printed:
+            pattern = ".*".join(map(re.escape, printed.split("…")))
+            assert re.fullmatch(pattern, found, re.DOTALL), f"{code}prints\n{found}but the page says\n{printed}"
+
+
+def installed(workshop: Workshop) -> dict[str, str]:
+    """Return name → version of what is installed."""
+    program = "import json, importlib.metadata as m; print(json.dumps({d.name: d.version for d in m.distributions()}))"
+    return json.loads(workshop.run("python", "-c", program, cwd=workshop.wheels).stdout)
+
+
+@pytest.mark.parametrize("name", TUTORIALS)
+def test_it_runs_as_written(name, workshop, tmp_path):
+    before = installed(workshop)
+    folder = tmp_path / "home"
+    folder.mkdir()
+    reader = Reader(workshop, folder)
+    try:
+        reader.follow((ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8"))
+    finally:
+        if added := installed(workshop).keys() - before.keys():
+            workshop.run("python", "-m", "pip", "uninstall", "-q", "-y", *added, cwd=folder)
+    assert installed(workshop) == before
+    assert {"sh", "python"} <= set(reader.ran)
