@@ -75,7 +75,7 @@ def test_a_second_plugin_for_one_name(workshop, twins, tmp_path):
     )
     assert archsmith("install", second, code=1) == (
         "NEW                PLUGIN           STATE\n"
-        "architecture twin  acme-twin-b 1.0  conflicting\n"
+        "architecture twin  acme-twin-b 1.0  conflicting\n\n"
         "CHANGED            PLUGIN           STATE\n"
         "architecture twin  acme-twin-a 1.0  conflicting\n\n"
         "conflicting  model_type 'twin' is claimed by 2 distributions: acme-twin-a 1.0, acme-twin-b 1.0.\n"
@@ -94,6 +94,31 @@ def test_a_second_plugin_for_one_name(workshop, twins, tmp_path):
     )
     assert "architecture twin  acme-twin-a 1.0  ok\n" in archsmith("unpin", "twin")
     archsmith("uninstall", "acme-twin-a")
+    assert workshop.freeze() == before
+
+
+def test_what_pip_does_in_part(workshop, twins, tmp_path):
+    """It removes one plugin and fails at the next: what went is said all the same."""
+    before = workshop.freeze()
+    places = {"TOYS_SEEN": str(tmp_path), "PIP_NO_INDEX": "1", "COLUMNS": "500"}
+    workshop.run("archsmith", "install", *twins, cwd=tmp_path, code=1, **places)
+    (record,) = workshop.environment.root.rglob("acme_twin_b-1.0.dist-info/RECORD")
+    record.rename(record.with_name("away"))
+    done = workshop.run("archsmith", "uninstall", "acme-twin-a", "acme-twin-b", cwd=tmp_path, code=1, **places)
+    assert done.stdout == ""
+    assert done.stderr.endswith(
+        "error: pip ended with code 1, for the reason that it gives above. "
+        "Changed nevertheless: gone: acme-twin-a 1.0.\n"
+    )
+    record.with_name("away").rename(record)
+    workshop.run("archsmith", "install", twins[0], cwd=tmp_path, code=1, **places)
+    assert workshop.run("archsmith", "uninstall", "acme-twin-b", cwd=tmp_path, **places).stdout == (
+        "GONE               PLUGIN\n"
+        "architecture twin  acme-twin-b 1.0\n\n"
+        "CHANGED            PLUGIN           STATE\n"
+        "architecture twin  acme-twin-a 1.0  ok\n"
+    )
+    workshop.run("archsmith", "uninstall", "acme-twin-a", cwd=tmp_path, **places)
     assert workshop.freeze() == before
 
 

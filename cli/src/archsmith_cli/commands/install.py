@@ -36,9 +36,11 @@ def run(
     def draw(page: Page) -> None:
         if not found:
             page.line("Nothing is new: it was there already, or is no plugin.")
-        for header, entries in (("NEW", change.new), ("CHANGED", change.others)):
-            if entries:
-                page.table((header, "PLUGIN", "STATE"), [survey.entry_cells(entry) for entry in entries])
+        if change.new:
+            page.table(("NEW", "PLUGIN", "STATE"), [survey.entry_cells(entry) for entry in change.new])
+        if change.others:
+            page.blank()
+            page.table(("CHANGED", "PLUGIN", "STATE"), [survey.entry_cells(entry) for entry in change.others])
         survey.draw_troubles(page, found)
 
     data = {

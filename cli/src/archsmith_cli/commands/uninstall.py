@@ -36,6 +36,7 @@ def run(
     def draw(page: Page) -> None:
         page.table(("GONE", "PLUGIN"), [survey.entry_cells(entry)[:2] for entry in change.gone])
         if change.others:
+            page.blank()
             page.table(("CHANGED", "PLUGIN", "STATE"), [survey.entry_cells(entry) for entry in change.others])
         survey.draw_troubles(page, change.others, problems)
 
