@@ -168,7 +168,7 @@ WRONG = {
         "from archsmith.plugin import",
         "import time; time.sleep(0.3)\nfrom archsmith.plugin import",
         "import_cost",
-        " s; at most 0.1 s are fair",
+        " times as long as all of archsmith.config",
     ),
     "a manifest that asks the network": (
         "plugin",
