@@ -41,7 +41,7 @@ def mutate(rng: random.Random, name: str, raw: bytes | None, others: list[bytes]
     )
     try:
         return kind(rng, raw)
-    except (ValueError, KeyError, IndexError, RecursionError):
+    except (ValueError, KeyError, IndexError, TypeError, RecursionError):
         return mutate_bytes(rng, raw)  # an earlier damage took the structure away
 
 
