@@ -17,6 +17,12 @@ def test_it_runs_what_is_asked_for(installed):
     )
 
 
+def test_short_names_and_one_plugin_named_twice(installed):
+    result = installed("check", "vit", "Archsmith_ViT", "--only", "presets_build")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.endswith("\n1 passed, 0 failed, 0 waived.\n")
+
+
 def test_waivers_show_with_their_reasons(installed):
     result = installed("check", "archsmith-maskformer", "--only", "gradients_reach_every_parameter")
     assert (result.code, result.err) == (0, "")

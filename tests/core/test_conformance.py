@@ -6,7 +6,7 @@ import pytest
 
 from archsmith.errors import PluginError
 from archsmith.registry import registry
-from archsmith.testing import State, assert_conforms, check_plugin, checks_of, plugins
+from archsmith.testing import State, assert_conforms, check_plugin, checks_of, plugins, sample_tokenizer
 
 from .toy_plugin import FILES, NAME
 
@@ -380,4 +380,25 @@ def test_an_unknown_plugin(install):
         checks_of("archsmith-bog")
     assert str(caught.value) == (
         "no installed plugin is called 'archsmith-bog'. Installed: archsmith-bag. Did you mean 'archsmith-bag'?"
+    )
+
+
+def test_a_tokenizer_with_a_vocabulary_of_another_kind():
+    class Merging:
+        """It takes neither of the files that the kit can write."""
+
+        def __init__(self, *, merges_file):
+            self.merges = merges_file
+
+    class Sampled(Merging):
+        @classmethod
+        def sample(cls):
+            return cls(merges_file="a b")
+
+    assert sample_tokenizer(Sampled).merges == "a b"
+    with pytest.raises(AssertionError) as caught:
+        sample_tokenizer(Merging)
+    assert str(caught.value).startswith(
+        "Merging takes neither a vocab.txt nor a vocab.json, and has no class method sample() that returns one with a "
+        "small vocabulary. vocab.txt: "
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archsmith.errors import PluginError, did_you_mean
+from archsmith_cli.preferences import plugin_named
 from archsmith_cli.render import Cell, Page, Report
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ _STYLES = {"passed": "green", "failed": "red", "waived": "yellow"}
 
 def run(
     distributions: Annotated[
-        list[str] | None, typer.Argument(metavar="DISTRIBUTION", help="Plugins, as pip names them. All if none.")
+        list[str] | None,
+        typer.Argument(metavar="DISTRIBUTION", help="Plugins: vit, archsmith-vit, acme-good. All if none."),
     ] = None,
     only: Annotated[list[str] | None, typer.Option("--only", metavar="CHECK", help="Run this check alone.")] = None,
     waive: Annotated[
@@ -32,9 +34,9 @@ def run(
     from archsmith.testing import checks_of, plugins  # torch
 
     waivers = dict(_waiver(text) for text in waive or ())
-    named = distributions or plugins()
-    if not named:
+    if not plugins():
         raise PluginError("no plugin is installed, so there is nothing to check.")
+    named = dict.fromkeys(plugin_named(name).distribution for name in distributions or plugins())
     checks = [check for name in named for check in checks_of(name, waivers=waivers)]
     checks = _chosen(checks, only or ())
     if explain:
