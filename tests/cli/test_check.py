@@ -2,7 +2,7 @@
 
 import pytest
 
-MASKFORMER = "archsmith-maskformer 0.1.0"
+MASKFORMER = "archsmith-maskformer 0.2.0"
 
 
 def test_it_runs_what_is_asked_for(installed):
@@ -10,8 +10,8 @@ def test_it_runs_what_is_asked_for(installed):
     assert (result.code, result.err) == (0, "")
     assert result.out == (
         "PLUGIN               PART                    PASSED  FAILED  WAIVED\n"
-        "archsmith-vit 0.1.0  architecture vit        1\n"
-        "archsmith-vit 0.1.0  image processor of vit  1\n"
+        "archsmith-vit 0.2.0  architecture vit        1\n"
+        "archsmith-vit 0.2.0  image processor of vit  1\n"
         "\n"
         "2 passed, 0 failed, 0 waived.\n"
     )
@@ -40,7 +40,7 @@ def test_what_fails_ends_with_code_1_and_the_remedy(installed):
     result = installed("check", "archsmith-vit", "--only", "presets_build", "--waive", waiver)
     assert (result.code, result.err) == (1, "")
     assert result.out.endswith(
-        "failed  archsmith-vit 0.1.0, architecture vit: presets_build\n"
+        "failed  archsmith-vit 0.2.0, architecture vit: presets_build\n"
         "  found   it passes: delete its waiver.\n"
         "  why     A preset is the first thing that a user tries: it must be a valid configuration.\n"
         "  mend    Correct the values of the preset in the manifest; its keys are fields of the configuration.\n"
@@ -53,7 +53,7 @@ def test_what_fails_ends_with_code_1_and_the_remedy(installed):
     assert 0 <= seconds < 60
     assert data["checks"] == [
         {
-            "plugin": "archsmith-vit 0.1.0",
+            "plugin": "archsmith-vit 0.2.0",
             "part": "architecture vit",
             "check": "presets_build",
             "why": "A preset is the first thing that a user tries: it must be a valid configuration.",

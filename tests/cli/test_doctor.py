@@ -6,7 +6,7 @@ from textwrap import dedent
 
 import pytest
 
-VERSIONS = f"archsmith 0.1.0, archsmith-cli 0.1.0, python {platform.python_version()}, torch {version('torch')}\n"
+VERSIONS = f"archsmith 0.2.0, archsmith-cli 0.2.0, python {platform.python_version()}, torch {version('torch')}\n"
 
 
 def problems(result):
@@ -73,7 +73,7 @@ def test_every_state_has_its_remedy(archsmith, toy, site, monkeypatch):
         "2.  model_type 'both' is claimed by 2 distributions: other-both 1.0, toy-both 1.0.\n"
         "    Uninstall all but one, or pin one: archsmith pin both other-both\n"
         "\n"
-        "3.  toy-old 1.0 asks for archsmith>=9, but archsmith 0.1.0 is installed.\n"
+        "3.  toy-old 1.0 asks for archsmith>=9, but archsmith 0.2.0 is installed.\n"
         "    Run: pip install --upgrade archsmith toy-old\n"
         "\n"
         "4.  toy-wrong 1.0 is broken: toy_wrong.plugin: SystemExit: no.\n"

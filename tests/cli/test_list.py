@@ -33,7 +33,7 @@ def test_states_stand_in_the_table_and_reasons_below(archsmith, site, monkeypatc
         "\n"
         "disabled  toy-off 1.0 is switched off by ARCHSMITH_DISABLE. Remove toy-off from ARCHSMITH_DISABLE\n"
         "\n"
-        "incompatible  toy-old 1.0 asks for archsmith>=9, but archsmith 0.1.0 is installed.\n"
+        "incompatible  toy-old 1.0 asks for archsmith>=9, but archsmith 0.2.0 is installed.\n"
         "              Run: pip install --upgrade archsmith toy-old\n"
         "\n"
         "settings  ARCHSMITH_DISABLE names 'toy-offf', which is not an installed plugin. Did you mean 'toy-off'?\n"

@@ -78,7 +78,7 @@ def test_every_verb_explains_itself_as_the_overview_does(archsmith, verb):
 
 def test_version_option(archsmith):
     result = archsmith("--version")
-    assert (result.code, result.out, result.err) == (0, "archsmith 0.1.0\n", "")
+    assert (result.code, result.out, result.err) == (0, "archsmith 0.2.0\n", "")
 
 
 def test_help_names_the_verbs_of_plugins_without_importing_them(archsmith, train, site):

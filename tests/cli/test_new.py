@@ -124,9 +124,9 @@ REFUSALS = {
     "torch": f"NAME: 'torch' is taken by the installed package torch. {MY.format('torch')}",
     "timm --kind tool": f"NAME: 'timm' is taken by the installed package timm. {MY.format('timm')}",
     "cli --distribution acme": f"NAME: 'cli' is taken by the installed package archsmith_cli. {MY.format('cli')}",
-    "vit": f"NAME: 'vit' is taken by archsmith-vit 0.1.0. {MY.format('vit')}",
+    "vit": f"NAME: 'vit' is taken by archsmith-vit 0.2.0. {MY.format('vit')}",
     "distil-bert": (
-        "NAME: 'distil-bert' is taken by archsmith-distilbert 0.1.0, whose model_type 'distilbert' differs in '-' and "
+        "NAME: 'distil-bert' is taken by archsmith-distilbert 0.2.0, whose model_type 'distilbert' differs in '-' and "
         f"'_' alone. {MY.format('distil-bert')}"
     ),
     "backbone --kind backbone": (
@@ -134,16 +134,16 @@ REFUSALS = {
         + MY.format("backbone")
     ),
     "word-piece": (
-        "NAME: 'word-piece' would bring a class WordPieceTokenizer, which archsmith.wordpiece has already. "
+        "NAME: 'word-piece' would bring a class WordPieceTokenizer, which archsmith_wordpiece.tokenizers has already. "
         + MY.format("word-piece")
     ),
     "conv-next --kind vision": (
-        "NAME: 'conv-next' would bring a class ConvNextImageProcessor, which archsmith-resnet 0.1.0 has already. "
+        "NAME: 'conv-next' would bring a class ConvNextImageProcessor, which archsmith-resnet 0.2.0 has already. "
         + MY.format("conv-next")
     ),
     "check --kind tool": f"NAME: 'check' is a command of archsmith itself already. {MY.format('check')}",
     "masked-lm --kind extension": (
-        "NAME: 'distilbert' has a model for the task 'masked-lm' already, from archsmith-distilbert 0.1.0. "
+        "NAME: 'distilbert' has a model for the task 'masked-lm' already, from archsmith-distilbert 0.2.0. "
         "Choose another name."
     ),
     "my-bag --distribution archsmith_BERT": (
@@ -188,7 +188,7 @@ def test_a_verb_of_a_plugin_is_taken(archsmith, site, tmp_path):
 
 BASES = {
     "distilbrt": "No installed plugin provides model_type 'distilbrt'.",
-    "timm_backbone": "'timm_backbone' (archsmith-timm 0.1.0) has no model for the task 'base'. It has: backbone.\n",
+    "timm_backbone": "'timm_backbone' (archsmith-timm 0.2.0) has no model for the task 'base'. It has: backbone.\n",
     "maskformer": (
         "no extension can be written for 'maskformer': MaskFormerModel returns no last_hidden_state of 3 or 4 axes. "
         "Choose another --base; archsmith list shows which there are.\n"

@@ -31,7 +31,7 @@ def test_table(archsmith, site, monkeypatch):
         "\n"
         "disabled  ARCHSMITH_PIN gives 'b' to toy-b, not to toy-all 1.0. Pin it instead: ARCHSMITH_PIN=b=toy-all\n"
         "\n"
-        "incompatible  toy-old 1.0 asks for archsmith>=9, but archsmith 0.1.0 is installed.\n"
+        "incompatible  toy-old 1.0 asks for archsmith>=9, but archsmith 0.2.0 is installed.\n"
         "              Run: pip install --upgrade archsmith toy-old\n"
     )
 

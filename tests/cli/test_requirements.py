@@ -12,8 +12,8 @@ def test_what_is_installed(archsmith, toy, site):
     lines = archsmith("plugins", "--requirements").out.splitlines()
     pins = [line.partition("  #")[0] for line in lines]
     assert "toy-toy==1.0" in pins
-    assert "archsmith==0.1.0" in pins
-    assert "archsmith-cli==0.1.0" in pins
+    assert "archsmith==0.2.0" in pins
+    assert "archsmith-cli==0.2.0" in pins
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_each_line_is_for_pip(installed):
     for line in result.out.splitlines():
         requirement = Requirement(line.partition("  #")[0])
         found[requirement.name] = str(requirement.specifier)
-    assert found["archsmith-vit"] == "==0.1.0"
+    assert found["archsmith-vit"] == "==0.2.0"
     assert {"archsmith", "archsmith-cli", "archsmith-bert", "archsmith-timm"} <= found.keys()
     data = installed("plugins", "--requirements", "--json").data["requirements"]
     assert [row["requirement"].partition("==")[0] for row in data] == list(found)
@@ -90,7 +90,7 @@ def test_a_checkpoint_and_its_nested_parts(installed, tmp_path):
     AutoModelForInstanceSegmentation.from_config(config).save_pretrained(tmp_path)
     result = installed("inspect", tmp_path, "--requirements")
     assert (result.code, result.err) == (0, "")
-    assert result.out == "archsmith==0.1.0\narchsmith-maskformer==0.1.0\narchsmith-resnet==0.1.0\n"
+    assert result.out == "archsmith==0.2.0\narchsmith-maskformer==0.2.0\narchsmith-resnet==0.2.0\n"
 
 
 def write(folder, **files):
@@ -98,7 +98,7 @@ def write(folder, **files):
         (folder / f"{name}.json").write_text(json.dumps(values))
 
 
-def stamp(plugin, version, core="0.1.0"):
+def stamp(plugin, version, core="0.2.0"):
     return {"archsmith": {"version": core, "plugin": plugin, "plugin_version": version}}
 
 
@@ -170,7 +170,7 @@ def test_no_line_is_smuggled_in(installed, tmp_path, plugin, version):
     result = installed("inspect", tmp_path, "--requirements")
     assert result.code == 1
     first, second = result.out.splitlines()
-    assert first == "archsmith==0.1.0"
+    assert first == "archsmith==0.2.0"
     assert second.startswith("# 'config.json' names a plugin ")
 
 
@@ -179,7 +179,7 @@ def test_no_line_is_smuggled_in(installed, tmp_path, plugin, version):
 def test_no_key_smuggles_a_line_in(installed, tmp_path, key, part):
     write(tmp_path, config={"model_type": "bert", **stamp("acme", "2"), "inner": [{key: part}]})
     out = installed("inspect", tmp_path, "--requirements").out
-    assert all(line.startswith(("#", "acme==2", "archsmith==0.1.0")) for line in out.splitlines())
+    assert all(line.startswith(("#", "acme==2", "archsmith==0.2.0")) for line in out.splitlines())
     assert len(out.splitlines()) == out.count("\n") == (2 if part == stamp("acme", "1") else 3)
 
 

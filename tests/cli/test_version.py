@@ -9,8 +9,8 @@ def test_version(archsmith, toy, tmp_path):
     result = archsmith("version")
     assert (result.code, result.err) == (0, "")
     assert result.out == (
-        "archsmith      0.1.0\n"
-        "archsmith-cli  0.1.0\n"
+        "archsmith      0.2.0\n"
+        "archsmith-cli  0.2.0\n"
         f"python         {platform.python_version()}\n"
         f"torch          {version('torch')}\n"
         "toy-toy        1.0\n"
@@ -25,8 +25,8 @@ def test_json(archsmith, toy, tmp_path, monkeypatch):
     archsmith("disable", "toy-toy")
     monkeypatch.setenv("ARCHSMITH_PLUGINS", "toy-toy")
     assert archsmith("version", "--json").data == {
-        "archsmith": "0.1.0",
-        "archsmith-cli": "0.1.0",
+        "archsmith": "0.2.0",
+        "archsmith-cli": "0.2.0",
         "python": platform.python_version(),
         "torch": version("torch"),
         "platform": platform.platform(),

@@ -233,7 +233,7 @@ class TestEncodings:
 
 def test_the_modules_load_without_torch_and_tokenizers():
     code = """
-import sys, archsmith.batch, archsmith.tokenizer, archsmith.wordpiece
+import sys, archsmith.batch, archsmith.tokenizer, archsmith_wordpiece.tokenizers
 print(sorted({"torch", "tokenizers", "numpy", "transformers"} & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

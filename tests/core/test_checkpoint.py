@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from archsmith.checkpoint import Checkpoint, encode_json, parse_json, read_json
-from archsmith.commit import replacing, save_folder, write_file
 from archsmith.errors import ArchsmithError, CheckpointCorrupt, CheckpointNotFound, SaveFailed
+from archsmith.files.checkpoint import Checkpoint, encode_json, parse_json, read_json
+from archsmith.files.commit import replacing, save_folder, write_file
 
 
 @pytest.mark.parametrize(

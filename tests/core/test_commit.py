@@ -17,12 +17,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-import archsmith.modeling.saving
-from archsmith import DistilBertConfig, DistilBertModel, DistilBertTokenizerFast, commit
-from archsmith.checkpoint import Checkpoint
-from archsmith.commit import LOCK_FILE, replacing, write_file, write_files
+import archsmith.model.saving
+from archsmith import DistilBertConfig, DistilBertModel, DistilBertTokenizerFast
 from archsmith.errors import CheckpointCorrupt, CheckpointNotFound, SaveFailed
-from archsmith.journal import JOURNAL_FILE
+from archsmith.files import commit
+from archsmith.files.checkpoint import Checkpoint
+from archsmith.files.commit import LOCK_FILE, replacing, write_file, write_files
+from archsmith.files.journal import JOURNAL_FILE
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the tests fork")
 
@@ -81,7 +82,7 @@ class Stopper:
 
 def stopped(monkeypatch, stopper):
     monkeypatch.setattr(commit, "do", stopper)
-    monkeypatch.setattr(archsmith.modeling.saving, "do", stopper)
+    monkeypatch.setattr(archsmith.model.saving, "do", stopper)
 
 
 def in_a_child(action) -> int:
@@ -520,12 +521,12 @@ def test_a_file_that_comes_back_after_both_looks(tmp_path, monkeypatch):
         away.replace(config)
 
     with monkeypatch.context() as patch:
-        patch.setattr("archsmith.checkpoint.time.sleep", back)
+        patch.setattr("archsmith.files.checkpoint.time.sleep", back)
         assert value_in(tmp_path) == 1.0
     config.unlink()
     config.symlink_to(tmp_path / "nowhere")
     with monkeypatch.context() as patch, pytest.raises(CheckpointCorrupt, match="leads nowhere"):
-        patch.setattr("archsmith.checkpoint.time.sleep", pauses.append)
+        patch.setattr("archsmith.files.checkpoint.time.sleep", pauses.append)
         value_in(tmp_path)
     assert len(pauses) == 2  # once each: an error that comes twice is one
 

@@ -6,7 +6,7 @@ import pytest
 
 from archsmith.errors import PluginError
 from archsmith.registry import registry
-from archsmith.testing import State, assert_conforms, check_plugin, checks_of, plugins, sample_tokenizer
+from archsmith_devkit import State, assert_conforms, check_plugin, checks_of, plugins, sample_tokenizer
 
 from .toy_plugin import FILES, NAME
 

@@ -20,7 +20,7 @@ from archsmith import (
 )
 from archsmith.config import field
 from archsmith.errors import CheckpointCorrupt, CheckpointNotFound, InputError, MissingDependency, OptionError
-from archsmith.preprocessing import sound_files
+from archsmith.feature_extractor import audio_files as sound_files
 
 RATE = 16000
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from archsmith import DistilBertConfig, DistilBertForMaskedLM
-from archsmith.hub import commit_of
+from archsmith.files.hub import commit_of
 
 CONFIG = {"vocab_size": 30, "dim": 8, "n_heads": 2, "n_layers": 1, "hidden_dim": 16, "max_position_embeddings": 12}
 FIRST, SECOND = "1" * 40, "2" * 40
@@ -128,7 +128,7 @@ class Caller:
             "time.sleep = lambda seconds: None  # the hub's library tries again after a while, and again\n"
             "from archsmith import *\n"
             "from archsmith import AutoModelForMaskedLM, DistilBertConfig, ArchsmithError\n"
-            "from archsmith.checkpoint import Checkpoint\n"
+            "from archsmith.files.checkpoint import Checkpoint\n"
             "def told(call):\n"
             "    try:\n"
             "        call()\n"

@@ -9,7 +9,6 @@ import pytest
 
 import archsmith
 import archsmith.registry
-from archsmith.discovery.installed import Kind, State
 from archsmith.errors import (
     ArchsmithWarning,
     ClassNotAvailable,
@@ -22,6 +21,7 @@ from archsmith.errors import (
     UnknownTask,
 )
 from archsmith.registry import Export, Registry
+from archsmith.registry.installed import Kind, State
 
 
 @pytest.fixture

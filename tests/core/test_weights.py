@@ -10,9 +10,9 @@ import torch
 from safetensors.torch import save_file
 
 from archsmith import DistilBertConfig, DistilBertModel
-from archsmith.checkpoint import Checkpoint
 from archsmith.errors import ArchsmithError, CheckpointCorrupt, CheckpointNotFound, OptionError
-from archsmith.weights import find_weights, read_header
+from archsmith.files.checkpoint import Checkpoint
+from archsmith.files.weights import find_weights, read_header
 
 CONFIG = {"vocab_size": 30, "dim": 8, "n_heads": 2, "n_layers": 1, "hidden_dim": 16, "max_position_embeddings": 12}
 

@@ -84,7 +84,7 @@ FILES = {
                 return self.returned(SequenceClassifierOutput(loss=loss, logits=logits), return_dict)
         """,
     "tokenizer": """
-        from archsmith.wordpiece import WordPieceTokenizer, WordPieceTokenizerFast
+        from archsmith_wordpiece.tokenizers import WordPieceTokenizer, WordPieceTokenizerFast
 
 
         class BagTokenizer(WordPieceTokenizer):

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from archsmith.registry import registry
-from archsmith.testing import ArchitectureConformance
+from archsmith_devkit import ArchitectureConformance
 
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
 SHARDS = 3

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from archsmith import AutoConfig, PreTrainedConfig
-from archsmith.configuration.fields import to_json
-from archsmith.configuration.labels import LABEL_FIELDS
-from archsmith.configuration.names import field_names
+from archsmith.config.fields import to_json
+from archsmith.config.labels import LABEL_FIELDS
+from archsmith.config.names import field_names
 from archsmith.errors import ArchsmithError, CheckpointCorrupt, ConfigError, WeightsMismatch
 from archsmith.registry import registry
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from archsmith.errors import ArchsmithError, CheckpointCorrupt
-from archsmith.tokenization.settings import TOKEN_SETTINGS, all_hints
+from archsmith.tokenizer.settings import TOKEN_SETTINGS, all_hints
 
 from .sound import encode_json
 from .test_configurations import IN_FILES, NOT_JSON

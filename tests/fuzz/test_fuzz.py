@@ -11,7 +11,7 @@ RUN = Path(__file__).parent / "run.py"
 #: What is broken in the loader. The last deed comes twice: the process ends by itself, and then not at all.
 BROKEN = """
 import itertools, os, pathlib, time
-import archsmith.modeling.loading, archsmith.weights
+import archsmith.model.loading, archsmith.files.weights
 
 def last():
     marker = pathlib.Path(__file__).with_name("marker")
@@ -20,10 +20,10 @@ def last():
     marker.touch()
     os.abort()
 
-assign = archsmith.modeling.loading._assign
-archsmith.modeling.loading._assign = lambda model, state: assign(model, {name: state[name] + 1 for name in state})
+assign = archsmith.model.loading._assign
+archsmith.model.loading._assign = lambda model, state: assign(model, {name: state[name] + 1 for name in state})
 deeds = itertools.cycle([lambda: {}["deed"], lambda: None, last])
-archsmith.weights._corrupt = lambda *args: next(deeds)()
+archsmith.files.weights._corrupt = lambda *args: next(deeds)()
 """
 #: What the findings then say.
 SAID = ("is not what the files hold", "KeyError: 'deed'", "exceptions must derive", "by SIGABRT", "limit of 1 seconds")

@@ -6,7 +6,7 @@ from typing import Any, get_args
 import torch
 from torch import Tensor
 
-from archsmith.configuration.fields import Activation
+from archsmith.config.fields import Activation
 
 from .support import ids, ragged
 

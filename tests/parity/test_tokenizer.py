@@ -13,7 +13,7 @@ import torch
 import transformers
 
 from archsmith.tokenizer import PreTrainedTokenizerFast
-from archsmith.wordpiece import WordPieceTokenizerFast
+from archsmith_wordpiece import WordPieceTokenizerFast
 
 logging.getLogger("transformers").setLevel(logging.ERROR)
 

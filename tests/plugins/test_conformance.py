@@ -2,9 +2,9 @@
 
 import pytest
 
-from archsmith.discovery.installed import Kind
 from archsmith.registry import registry
-from archsmith.testing import State, checks_of, plugins
+from archsmith.registry.installed import Kind
+from archsmith_devkit import State, checks_of, plugins
 
 CHECKS = [check for plugin in plugins() for check in checks_of(plugin)]
 

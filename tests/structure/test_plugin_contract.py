@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from archsmith import DistilBertConfig, PreTrainedConfig, PreTrainedModel, plugin
-from archsmith.discovery.installed import State
-from archsmith.discovery.metadata import _GROUPS
 from archsmith.plugin import Architecture, Extension, PluginSpec
 from archsmith.registry import registry
+from archsmith.registry.installed import State
+from archsmith.registry.metadata import _GROUPS
 from archsmith.tasks import TASKS, auto_class_name
 
 PAGE = (Path(__file__).parents[2] / "docs" / "plugin-contract.md").read_text(encoding="utf-8")

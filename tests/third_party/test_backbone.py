@@ -55,7 +55,7 @@ def run(strangers, tmp_path) -> Runner:
 def test_it_conforms(run):
     """The kit that the project's own backbones pass, in the stranger's environment."""
     program = """
-        from archsmith.testing import ArchitectureConformance
+        from archsmith_devkit import ArchitectureConformance
 
         class TestPyramid(ArchitectureConformance):
             model_type = "pyramid"

@@ -20,7 +20,7 @@ MODEL = """
     from torch import nn
 
     from archsmith import Backbone
-    from archsmith.layers.pictures import check_pixels
+    from archsmith.layers.pixels import check_pixels
     from archsmith.outputs import BackboneOutput
     from acme_pyramid.config import PyramidConfig
 

@@ -1,3 +1,3 @@
 """The command ``archsmith``. Nothing here is meant to be imported but `archsmith_cli.main.main`."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

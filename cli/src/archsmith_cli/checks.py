@@ -9,9 +9,9 @@ from typing import Any
 import typer
 
 from archsmith.config import PreTrainedConfig
-from archsmith.discovery.installed import Entry, Kind, State
 from archsmith.errors import ArchsmithError, ArchsmithWarning
 from archsmith.registry import KNOWN_PLUGINS, registry
+from archsmith.registry.installed import Entry, Kind, State
 from archsmith_cli import survey
 
 __all__ = ["Problem", "commands", "notes", "plugins", "settings", "states"]

@@ -172,8 +172,8 @@ def _built_in(verb: str) -> Any:
 
 def _plugin_verbs() -> dict[str, str]:
     """Return the verbs that plugins bring, with where they come from."""
-    from archsmith.discovery.installed import Kind
     from archsmith.registry import registry
+    from archsmith.registry.installed import Kind
 
     return {entry.name: f"From {entry}." for entry in registry.entries(Kind.COMMAND)}
 

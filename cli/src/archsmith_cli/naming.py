@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from archsmith.discovery.installed import Entry, Kind, State
 from archsmith.errors import UnknownArchitecture, did_you_mean
-from archsmith.presets import all_presets, find_preset
 from archsmith.registry import registry
+from archsmith.registry.installed import Entry, Kind, State
+from archsmith.registry.presets import all_presets, find_preset
 
 __all__ = ["Named", "find_entry", "resolve_name"]
 

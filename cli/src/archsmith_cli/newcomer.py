@@ -13,10 +13,10 @@ import importlib_metadata
 import typer
 
 import archsmith
-from archsmith.discovery.installed import Kind, State
-from archsmith.discovery.metadata import normal_name
 from archsmith.errors import PluginError
 from archsmith.registry import KNOWN_PLUGINS, registry
+from archsmith.registry.installed import Kind, State
+from archsmith.registry.metadata import normal_name
 
 __all__ = ["Newcomer", "refuse_taken_classes", "resolve_newcomer"]
 

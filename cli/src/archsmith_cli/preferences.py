@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from archsmith.commit import do, replacing, save_folder
-from archsmith.discovery.installed import Entry, Kind, State
-from archsmith.discovery.metadata import normal_name
-from archsmith.discovery.settings import CONFIG_VARIABLE, find_faults, settings_file
 from archsmith.errors import OptionError, PluginError, did_you_mean
+from archsmith.files.commit import do, replacing, save_folder
 from archsmith.registry import registry
+from archsmith.registry.installed import Entry, Kind, State
+from archsmith.registry.metadata import normal_name
+from archsmith.registry.settings import CONFIG_VARIABLE, find_faults, settings_file
 from archsmith_cli import survey
 from archsmith_cli.pip import known_distribution
 from archsmith_cli.render import Cell, Page, Report

@@ -13,10 +13,10 @@ from packaging.version import InvalidVersion, Version
 
 import archsmith
 import archsmith_cli
-from archsmith.checkpoint import CONFIG_FILE, Checkpoint
-from archsmith.discovery.installed import Entry, Kind, State
 from archsmith.errors import ArchsmithError
+from archsmith.files.checkpoint import CONFIG_FILE, Checkpoint
 from archsmith.registry import KNOWN_PLUGINS, registry
+from archsmith.registry.installed import Entry, Kind, State
 from archsmith_cli import survey
 from archsmith_cli.render import Page, Report
 
@@ -31,7 +31,7 @@ class Line:
     """A line for pip, or a comment alone.
 
     Attributes:
-        requirement: As ``"archsmith-vit==0.1.0"``; empty for a comment alone, which means that something is missing.
+        requirement: As ``"archsmith-vit==0.2.0"``; empty for a comment alone, which means that something is missing.
         comment: What pip need not know; empty for none.
     """
 

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from archsmith.discovery.installed import Entry, Index, Kind, State
-from archsmith.discovery.settings import KEYS, Pin, Settings, Switch
 from archsmith.errors import ArchsmithWarning
 from archsmith.registry import registry
+from archsmith.registry.installed import Entry, Index, Kind, State
+from archsmith.registry.settings import KEYS, Pin, Settings, Switch
 from archsmith_cli.render import STATE_STYLES, Cell, Page
 
 __all__ = [

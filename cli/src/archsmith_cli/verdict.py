@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from archsmith.checkpoint import Checkpoint
-from archsmith.discovery.installed import Kind, State
 from archsmith.errors import ArchsmithError, PluginError, UnknownTask
+from archsmith.files.checkpoint import Checkpoint
 from archsmith.registry import registry
+from archsmith.registry.installed import Kind, State
 from archsmith_cli.render import STATE_STYLES, Cell, Page
 
 __all__ = ["draw", "draw_plugin", "judge", "plugin"]

@@ -6,7 +6,7 @@ have itself are looked up among the installed plugins: ``from archsmith import D
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from archsmith._version import __version__ as __version__
 
 _HOME = {
     "ArchsmithError": "errors",
@@ -69,13 +69,14 @@ if TYPE_CHECKING:
     from archsmith.backbone import Backbone
     from archsmith.backbone_config import BackboneConfig, BackboneHostConfig
     from archsmith.batch import BatchEncoding, BatchFeature
-    from archsmith.config import PreTrainedConfig
+    from archsmith.config.base import PreTrainedConfig
     from archsmith.errors import ArchsmithError, ArchsmithWarning
-    from archsmith.feature_extractor import SequenceFeatureExtractor
-    from archsmith.image_processor import ImageProcessor
-    from archsmith.model import PreTrainedModel
-    from archsmith.processor import Processor
-    from archsmith.tokenizer import PreTrainedTokenizer, PreTrainedTokenizerFast
+    from archsmith.feature_extractor.base import SequenceFeatureExtractor
+    from archsmith.image_processor.base import ImageProcessor
+    from archsmith.model.base import PreTrainedModel
+    from archsmith.processor.base import Processor
+    from archsmith.tokenizer.fast import PreTrainedTokenizerFast
+    from archsmith.tokenizer.slow import PreTrainedTokenizer
 
     # What type checkers see of the classes that `__getattr__` makes for the field's tasks.
     AutoModelForAudioClassification = AutoModel
@@ -104,7 +105,7 @@ def __getattr__(name: str) -> Any:
         from archsmith.auto import auto_model_class
 
         return auto_model_class(name)
-    from archsmith.registry import registry as plugins
+    from archsmith.registry.base import registry as plugins
 
     return plugins.find_class(name)
 

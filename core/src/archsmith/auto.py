@@ -4,26 +4,26 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from archsmith.checkpoint import CONFIG_FILE, Checkpoint, load_config_file, refuse_remote_code
-from archsmith.config import PreTrainedConfig
-from archsmith.configuration.fields import shown
+from archsmith.config.base import PreTrainedConfig
+from archsmith.config.fields import shown
 from archsmith.errors import ConfigError, OptionError, PluginError, UnknownArchitecture, UnknownTask, did_you_mean
-from archsmith.preprocessing.finding import (
+from archsmith.files.checkpoint import CONFIG_FILE, Checkpoint, load_config_file, refuse_remote_code
+from archsmith.processor.parts import (
     TOKENIZER_FILE,
     named_architecture,
     read_feature_extractor,
     read_processor,
     tokenizer_architecture,
 )
-from archsmith.providers import written_by
-from archsmith.registry import registry
+from archsmith.registry.base import registry
+from archsmith.registry.providers import written_by
 from archsmith.tasks import TASKS, auto_class_name
 
 if TYPE_CHECKING:
-    from archsmith.feature_extractor import SequenceFeatureExtractor
-    from archsmith.image_processor import ImageProcessor
-    from archsmith.model import PreTrainedModel
-    from archsmith.tokenizer import PreTrainedTokenizerBase
+    from archsmith.feature_extractor.base import SequenceFeatureExtractor
+    from archsmith.image_processor.base import ImageProcessor
+    from archsmith.model.base import PreTrainedModel
+    from archsmith.tokenizer.base import PreTrainedTokenizerBase
 
 __all__ = [
     "AutoBackbone",
@@ -256,7 +256,7 @@ class AutoImageProcessor(_Auto):
             UnknownTask: The architecture has no image processor.
             UnknownArchitecture, PluginError, CheckpointError, HubError: As `AutoConfig.from_pretrained`.
         """
-        from archsmith.imaging.files import load_image_processor_file
+        from archsmith.image_processor.files import load_image_processor_file
 
         refuse_remote_code(trust_remote_code)
         hub_options = {name: options.pop(name) for name in _HUB_OPTIONS if name in options}

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from archsmith.backbone_config import TIMM, BackboneConfig, BackboneHostConfig
 from archsmith.errors import ConfigError, PluginBroken
-from archsmith.model import PreTrainedModel
-from archsmith.modeling.building import values_come_from_files
+from archsmith.model.base import PreTrainedModel
+from archsmith.model.building import values_come_from_files
 
 __all__ = ["Backbone", "load_backbone"]
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from archsmith.config import PreTrainedConfig, field
-from archsmith.configuration.fields import shown
+from archsmith.config.base import PreTrainedConfig
+from archsmith.config.fields import field, shown
 from archsmith.errors import ConfigError, did_you_mean
-from archsmith.presets import find_preset
+from archsmith.registry.presets import find_preset
 
 __all__ = ["BackboneConfig", "BackboneHostConfig"]
 

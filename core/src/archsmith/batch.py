@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, Literal, NamedTuple, Self
 
-from archsmith.configuration.fields import shown
+from archsmith.config.fields import shown
 from archsmith.errors import InputError, MissingDependency, OptionError
 
 __all__ = ["BatchEncoding", "BatchFeature", "CharSpan", "TensorType", "TokenSpan", "check_tensor_type"]

@@ -69,7 +69,7 @@ class Architecture:
         presets: Well-known checkpoint ids → configuration values (random weights, no network).
         aliases: Older class names → the names of this plugin's own classes.
         private_configs: References to sub-configurations that only this plugin reads.
-        tiny: Configuration values that make a model small enough to be checked in a moment (`archsmith.testing`).
+        tiny: Configuration values that make a model small enough to be checked in a moment (`archsmith_devkit`).
         waivers: Names of conformance checks that this architecture does not pass → the reason, which every report
             shows.
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from archsmith.config import DType, NonNegative, Probability, Size, TokenId
-from archsmith.configuration.fields import convert, convert_json, expected, field, shown, to_json
+from archsmith.config.fields import convert, convert_json, expected, field, shown, to_json
 
 
 @pytest.mark.parametrize(

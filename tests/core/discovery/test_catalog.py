@@ -3,10 +3,10 @@ import sys
 
 import pytest
 
-from archsmith.discovery.catalog import Catalog
-from archsmith.discovery.installed import Kind, State
-from archsmith.discovery.manifest import Manifest
 from archsmith.errors import PluginBroken, PluginConflict, PluginDisabled
+from archsmith.registry.catalog import Catalog
+from archsmith.registry.installed import Kind, State
+from archsmith.registry.manifest import Manifest
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 import pytest
 
 import archsmith
-from archsmith.discovery.installed import Entry, Kind, State, scan
-from archsmith.discovery.settings import Settings
+from archsmith.registry.installed import Entry, Kind, State, scan
+from archsmith.registry.settings import Settings
 
 
 def scan_with(**environ):

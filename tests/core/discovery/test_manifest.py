@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
-from archsmith.discovery.installed import Entry, Kind
-from archsmith.discovery.manifest import describe, load_app, load_class, load_manifest
 from archsmith.errors import MissingDependency, PluginBroken
+from archsmith.registry.installed import Entry, Kind
+from archsmith.registry.manifest import describe, load_app, load_class, load_manifest
 
 IMPORTS = "from archsmith.plugin import Architecture, Extension, hookimpl\n"
 REMEDY = "Run: pip install --upgrade toy (or: pip uninstall toy)"

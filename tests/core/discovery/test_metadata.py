@@ -1,6 +1,6 @@
 import pytest
 
-from archsmith.discovery.metadata import Kind, find_declared, normal_name
+from archsmith.registry.metadata import Kind, find_declared, normal_name
 
 
 def only(site):

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from archsmith.discovery.settings import Pin, Settings, Switch, settings_file
 from archsmith.errors import ArchsmithWarning
 from archsmith.registry import Registry
+from archsmith.registry.settings import Pin, Settings, Switch, settings_file
 
 
 @pytest.fixture

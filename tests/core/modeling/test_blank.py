@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from archsmith.modeling.blank import TooLarge, with_values, without_values
+from archsmith.model.meta import TooLarge, with_values, without_values
 
 
 def test_everything_is_made_without_values():
@@ -56,7 +56,7 @@ def test_torch_does_not_import_its_compiler():
     code = (
         "import sys, torch\n"
         "before = 'torch._decomp.decompositions' in sys.modules, 'sympy' in sys.modules\n"
-        "from archsmith.modeling.blank import without_values\n"
+        "from archsmith.model.meta import without_values\n"
         "with without_values(at_most=1000, at_most_numbers=100):\n"
         "    torch.nn.Linear(3, 2), torch.nn.Embedding(4, 2, padding_idx=0)\n"
         "sys.exit(before != ('torch._decomp.decompositions' in sys.modules, 'sympy' in sys.modules))"

@@ -7,7 +7,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from archsmith.modeling.finite import first_not_finite
+from archsmith.model.finite import first_not_finite
 
 TYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.float8_e5m2, torch.complex64)
 WRONG = (float("nan"), float("inf"), -float("inf"))

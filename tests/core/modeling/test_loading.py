@@ -22,7 +22,6 @@ from archsmith import (
     PreTrainedConfig,
     PreTrainedModel,
 )
-from archsmith.checkpoint import Checkpoint
 from archsmith.config import Size, field
 from archsmith.errors import (
     ArchsmithWarning,
@@ -32,7 +31,8 @@ from archsmith.errors import (
     PluginBroken,
     WeightsMismatch,
 )
-from archsmith.weights import find_weights
+from archsmith.files.checkpoint import Checkpoint
+from archsmith.files.weights import find_weights
 
 CONFIG = {"vocab_size": 30, "dim": 8, "n_heads": 2, "n_layers": 1, "hidden_dim": 16, "max_position_embeddings": 12}
 
@@ -464,7 +464,7 @@ def test_building_and_loading_in_many_threads(folder):
 
 
 def test_a_file_that_changes_under_the_reader_is_read_again(folder, monkeypatch):
-    from archsmith import weights
+    from archsmith.files import weights
 
     sound, calls = weights.find_weights, []
 
@@ -484,7 +484,7 @@ def test_a_file_that_changes_under_the_reader_is_read_again(folder, monkeypatch)
 
 
 def test_a_file_that_changes_under_every_reader(folder, monkeypatch):
-    from archsmith import weights
+    from archsmith.files import weights
 
     sound = weights.find_weights
 

@@ -14,9 +14,9 @@ from torch import nn
 
 import archsmith
 from archsmith import DistilBertConfig, DistilBertForMaskedLM, DistilBertModel, PreTrainedConfig, PreTrainedModel
-from archsmith.commit import replacing, write_file
 from archsmith.errors import ConfigError, InputError, OptionError, SaveFailed
-from archsmith.modeling.saving import parse_size
+from archsmith.files.commit import replacing, write_file
+from archsmith.model.saving import parse_size
 
 CONFIG = {"vocab_size": 30, "dim": 8, "n_heads": 2, "n_layers": 1, "hidden_dim": 16, "max_position_embeddings": 12}
 
@@ -251,10 +251,10 @@ def failing(after=0):
 @pytest.mark.parametrize("size", ["5GB", 2000])
 @pytest.mark.parametrize("after", [0, 1])
 @pytest.mark.parametrize(
-    "where", ["os.fsync", "os.open", "pathlib.Path.write_bytes", "archsmith.modeling.saving.save_file"]
+    "where", ["os.fsync", "os.open", "pathlib.Path.write_bytes", "archsmith.model.saving.save_file"]
 )
 def test_a_full_disk_leaves_the_old_checkpoint_and_nothing_else(tmp_path, monkeypatch, where, after, size):
-    import archsmith.modeling.saving
+    import archsmith.model.saving
 
     old = model()
     old.save_pretrained(tmp_path)
@@ -263,7 +263,7 @@ def test_a_full_disk_leaves_the_old_checkpoint_and_nothing_else(tmp_path, monkey
         "os.fsync": os.fsync,
         "os.open": os.open,
         "pathlib.Path.write_bytes": Path.write_bytes,
-        "archsmith.modeling.saving.save_file": archsmith.modeling.saving.save_file,
+        "archsmith.model.saving.save_file": archsmith.model.saving.save_file,
     }[where]
     if size == "5GB" and where.endswith("save_file"):
         after = 0

@@ -11,7 +11,7 @@ from archsmith_cli.preferences import plugin_named
 from archsmith_cli.render import Cell, Page, Report
 
 if TYPE_CHECKING:
-    from archsmith.testing import Check, Outcome
+    from archsmith_devkit import Check, Outcome
 
 _STYLES = {"passed": "green", "failed": "red", "waived": "yellow"}
 
@@ -31,7 +31,7 @@ def run(
 
     Says of each check that fails what was found, why it is checked and how to mend it. Ends with code 1 if one fails.
     """
-    from archsmith.testing import checks_of, plugins  # torch
+    from archsmith_devkit import checks_of, plugins  # torch
 
     waivers = dict(_waiver(text) for text in waive or ())
     if not plugins():

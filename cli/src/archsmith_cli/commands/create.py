@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from archsmith.checkpoint import Checkpoint
 from archsmith.config import PreTrainedConfig
 from archsmith.errors import ConfigError, did_you_mean
+from archsmith.files.checkpoint import Checkpoint
+from archsmith.files.weights import find_weights, total_size
 from archsmith.registry import registry
-from archsmith.weights import find_weights, total_size
 from archsmith_cli import components
 from archsmith_cli.naming import Named, resolve_name
 from archsmith_cli.render import Cell, Page, Report, size

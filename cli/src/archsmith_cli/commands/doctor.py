@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from archsmith.discovery.installed import Entry, Kind, State
+from archsmith.registry.installed import Entry, Kind, State
 from archsmith_cli import checks, survey
 from archsmith_cli.checks import Problem
 from archsmith_cli.commands import version

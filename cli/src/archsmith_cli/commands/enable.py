@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from archsmith.discovery.installed import Kind
-from archsmith.discovery.metadata import normal_name
+from archsmith.registry.installed import Kind
+from archsmith.registry.metadata import normal_name
 from archsmith_cli import preferences, survey
 from archsmith_cli.pip import known_distribution
 from archsmith_cli.render import Report

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from archsmith.checkpoint import CONFIG_FILE, Checkpoint, parse_json
 from archsmith.errors import CheckpointError, CheckpointNotFound
-from archsmith.weights import INDEX_FILE, TensorInfo, Weights, find_weights, total_size
+from archsmith.files.checkpoint import CONFIG_FILE, Checkpoint, parse_json
+from archsmith.files.weights import INDEX_FILE, TensorInfo, Weights, find_weights, total_size
 from archsmith_cli import verdict
 from archsmith_cli.render import Cell, Page, Report, shorten, size
 
@@ -98,7 +98,7 @@ def _written_by(config: Mapping[str, Any] | None, weights: Weights | None) -> di
 
 
 def _in_words(stamp: Mapping[str, Any]) -> str:
-    """Return ``"archsmith 0.1.0, archsmith-toy 1.0, format pt"`` for what a file says about who wrote it."""
+    """Return ``"archsmith 0.2.0, archsmith-toy 1.0, format pt"`` for what a file says about who wrote it."""
     parts = []
     for name, value in sorted(stamp.items()):
         if name == "save_id":  # says nothing to a reader

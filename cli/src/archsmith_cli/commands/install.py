@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import archsmith
-from archsmith.discovery.installed import State
+from archsmith.registry.installed import State
 from archsmith_cli import pip, survey
 from archsmith_cli.render import Page, Report
 

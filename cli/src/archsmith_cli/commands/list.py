@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
-from archsmith.discovery.installed import Entry, Kind, State
 from archsmith.plugin import COMPONENTS
 from archsmith.registry import registry
+from archsmith.registry.installed import Entry, Kind, State
 from archsmith_cli import survey
 from archsmith_cli.render import Cell, Page, Report
 

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from archsmith.discovery.installed import Kind
 from archsmith.errors import did_you_mean
 from archsmith.registry import registry
+from archsmith.registry.installed import Kind
 from archsmith.tasks import auto_class_name
 from archsmith_cli.main import BUILT_IN
 from archsmith_cli.newcomer import Newcomer, refuse_taken_classes, resolve_newcomer

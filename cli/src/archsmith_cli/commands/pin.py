@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
-from archsmith.discovery.installed import Kind
-from archsmith.discovery.metadata import normal_name
 from archsmith.errors import PluginError, did_you_mean
+from archsmith.registry.installed import Kind
+from archsmith.registry.metadata import normal_name
 from archsmith_cli import preferences, survey
 from archsmith_cli.pip import known_distribution
 from archsmith_cli.render import Report

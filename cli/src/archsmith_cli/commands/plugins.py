@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from archsmith.discovery.installed import Entry, Kind, State
+from archsmith.registry.installed import Entry, Kind, State
 from archsmith_cli import survey
 from archsmith_cli.render import Cell, Page, Report
 

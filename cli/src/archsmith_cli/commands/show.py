@@ -7,10 +7,10 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from archsmith.config import PreTrainedConfig
-from archsmith.configuration.fields import expected, to_json
-from archsmith.discovery.settings import Settings
+from archsmith.config.fields import expected, to_json
 from archsmith.plugin import COMPONENTS
 from archsmith.registry import registry
+from archsmith.registry.settings import Settings
 from archsmith.tasks import auto_class_name
 from archsmith_cli import survey
 from archsmith_cli.naming import Named, find_entry, resolve_name

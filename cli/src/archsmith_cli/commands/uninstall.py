@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 from packaging.utils import canonicalize_name
 
-from archsmith.discovery.installed import Kind
 from archsmith.errors import PluginError
+from archsmith.registry.installed import Kind
 from archsmith_cli import pip, preferences, survey
 from archsmith_cli.render import Page, Report
 

@@ -5,7 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import archsmith
 import archsmith_cli
-from archsmith.discovery.installed import Kind
+from archsmith.registry.installed import Kind
 from archsmith_cli import survey
 from archsmith_cli.render import Cell, Page, Report
 

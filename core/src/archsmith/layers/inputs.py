@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from archsmith.configuration.fields import shown
+from archsmith.config.fields import shown
 from archsmith.errors import InputError
 
 __all__ = ["check_choices", "check_ids", "check_token_inputs", "flatten_choices"]

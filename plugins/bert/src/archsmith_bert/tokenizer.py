@@ -1,6 +1,6 @@
 """BERT's tokenizer: WordPiece, with token types that tell a pair's two texts apart."""
 
-from archsmith.wordpiece import WordPieceTokenizer, WordPieceTokenizerFast
+from archsmith_wordpiece import WordPieceTokenizer, WordPieceTokenizerFast
 
 __all__ = ["BertTokenizer", "BertTokenizerFast"]
 

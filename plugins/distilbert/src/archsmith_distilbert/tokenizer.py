@@ -1,6 +1,6 @@
 """DistilBERT's tokenizer: BERT's, without token types."""
 
-from archsmith.wordpiece import WordPieceTokenizer, WordPieceTokenizerFast
+from archsmith_wordpiece import WordPieceTokenizer, WordPieceTokenizerFast
 
 __all__ = ["DistilBertTokenizer", "DistilBertTokenizerFast"]
 

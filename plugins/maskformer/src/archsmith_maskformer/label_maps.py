@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from archsmith.configuration.fields import shown
+from archsmith.config.fields import shown
 from archsmith.errors import InputError
 
 __all__ = ["masks_of", "per_picture", "read_label_map"]

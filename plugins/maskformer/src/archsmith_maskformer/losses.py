@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # the field's own abbreviation
 from torch import Tensor
 
-from archsmith.configuration.fields import shown
+from archsmith.config.fields import shown
 from archsmith.errors import InputError
 
 __all__ = ["LossWeights", "check_labels", "match_queries", "segmentation_loss"]

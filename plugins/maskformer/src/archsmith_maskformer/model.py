@@ -15,7 +15,7 @@ import torch.nn.functional as F  # noqa: N812  # the field's own abbreviation
 from torch import Tensor, nn
 
 from archsmith.backbone import load_backbone
-from archsmith.configuration.fields import shown
+from archsmith.config.fields import shown
 from archsmith.errors import InputError
 from archsmith.layers.activations import activation
 from archsmith.layers.attention import attend, split_heads

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from archsmith.backbone import Backbone
 from archsmith.errors import ConfigError
-from archsmith.layers.pictures import check_pixels
+from archsmith.layers.pixels import check_pixels
 from archsmith.model import PreTrainedModel
 from archsmith.outputs import BackboneOutput, ModelOutput
 from archsmith_maskformer.swin_config import MaskFormerSwinConfig

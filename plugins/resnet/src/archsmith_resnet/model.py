@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from archsmith.errors import InputError
 from archsmith.layers.activations import activation
 from archsmith.layers.losses import classification_loss
-from archsmith.layers.pictures import check_pixels
+from archsmith.layers.pixels import check_pixels
 from archsmith.model import PreTrainedModel
 from archsmith.outputs import BaseModelOutputWithPoolingAndNoAttention, ImageClassifierOutputWithNoAttention
 from archsmith_resnet.config import REDUCTION, ResNetConfig

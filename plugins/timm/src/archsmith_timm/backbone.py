@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from archsmith.backbone import Backbone
 from archsmith.errors import ConfigError, InputError
-from archsmith.layers.pictures import check_pixels
+from archsmith.layers.pixels import check_pixels
 from archsmith.model import foreign_modules, values_come_from_files
 from archsmith.outputs import BackboneOutput
 from archsmith_timm.backbone_config import TimmBackboneConfig

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from archsmith.configuration.fields import shown
+from archsmith.config.fields import shown
 from archsmith.errors import ConfigError, MissingDependency, did_you_mean
-from archsmith.modeling.blank import TooLarge
+from archsmith.model.meta import TooLarge
 
 __all__ = ["create_model", "import_timm", "pretrained_cfg", "reason"]
 

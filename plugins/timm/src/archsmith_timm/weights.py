@@ -6,9 +6,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from archsmith.checkpoint import Checkpoint
 from archsmith.errors import CheckpointNotFound, ConfigError, WeightsMismatch
-from archsmith.weights import find_weights, read_header
+from archsmith.files.checkpoint import Checkpoint
+from archsmith.files.weights import find_weights, read_header
 from archsmith_timm.library import create_model, import_timm
 
 __all__ = ["load_timm_weights"]

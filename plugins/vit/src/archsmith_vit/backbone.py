@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from archsmith.backbone import Backbone
 from archsmith.errors import ConfigError
-from archsmith.layers.pictures import check_pixels
+from archsmith.layers.pixels import check_pixels
 from archsmith.outputs import BackboneOutput
 from archsmith_vit.config import ViTConfig
 from archsmith_vit.model import Embeddings, Encoder, ViTPreTrainedModel

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from archsmith.errors import InputError
 from archsmith.layers.activations import activation
 from archsmith.layers.attention import attend, attention_mask_for, split_heads
-from archsmith.layers.pictures import check_patch_mask, check_pixels
+from archsmith.layers.pixels import check_patch_mask, check_pixels
 from archsmith.layers.stack import Stack
 from archsmith.model import PreTrainedModel
 from archsmith.outputs import BaseModelOutputWithPooling

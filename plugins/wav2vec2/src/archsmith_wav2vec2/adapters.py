@@ -6,9 +6,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from archsmith.checkpoint import Checkpoint
 from archsmith.errors import OptionError, WeightsMismatch
-from archsmith.weights import TensorInfo, read_weights
+from archsmith.files.checkpoint import Checkpoint
+from archsmith.files.weights import TensorInfo, read_weights
 
 __all__ = ["load_adapter_file"]
 

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self, Unpack
 
 from archsmith.batch import BatchFeature
-from archsmith.checkpoint import Checkpoint, encode_json, read_json
-from archsmith.configuration.fields import shown
+from archsmith.config.fields import shown
 from archsmith.errors import CheckpointCorrupt, OptionError, did_you_mean
-from archsmith.tokenization.base import EncodedRows
-from archsmith.tokenization.settings import TOKENIZER_CONFIG_FILE, TokenizerSettings, read_settings
-from archsmith.tokenization.special_tokens import AddedToken, SpecialToken, SpecialTokenId
-from archsmith.tokenization.texts import clean_up
-from archsmith.tokenization.truncation import read_flags
+from archsmith.files.checkpoint import Checkpoint, encode_json, read_json
 from archsmith.tokenizer import PreTrainedTokenizer, named_file
+from archsmith.tokenizer.base import EncodedRows
+from archsmith.tokenizer.settings import TOKENIZER_CONFIG_FILE, TokenizerSettings, read_settings
+from archsmith.tokenizer.special_tokens import AddedToken, SpecialToken, SpecialTokenId
+from archsmith.tokenizer.texts import clean_up
+from archsmith.tokenizer.truncation import read_flags
 
 __all__ = ["CTCSettings", "Wav2Vec2CTCTokenizer"]
 

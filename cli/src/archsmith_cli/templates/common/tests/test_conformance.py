@@ -1,6 +1,6 @@
 """What every plugin must do. ``archsmith check archsmith-sample-net`` says the same in the shell."""
 
-from archsmith.testing import assert_conforms
+from archsmith_devkit import assert_conforms
 
 
 def test_conformance() -> None:

@@ -2,7 +2,7 @@
 
 import torch
 from archsmith import AutoModelForSampleNet
-from archsmith.testing import ExtensionConformance
+from archsmith_devkit import ExtensionConformance
 
 
 class Kit(ExtensionConformance):

@@ -6,7 +6,7 @@ the group normalisation of Wu and He (arXiv:1803.08494), so that a picture does 
 
 from typing import Any
 
-from archsmith.layers.pictures import check_pixels
+from archsmith.layers.pixels import check_pixels
 from archsmith.model import PreTrainedModel
 from archsmith.outputs import BaseModelOutputWithPoolingAndNoAttention
 from torch import Tensor, nn

@@ -1,6 +1,6 @@
 """SampleNet's tokenizers: WordPiece, in Python and on the Rust library."""
 
-from archsmith.wordpiece import WordPieceTokenizer, WordPieceTokenizerFast
+from archsmith_wordpiece import WordPieceTokenizer, WordPieceTokenizerFast
 
 __all__ = [
     "SampleNetTokenizer",

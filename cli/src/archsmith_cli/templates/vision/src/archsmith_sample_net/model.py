@@ -7,7 +7,7 @@ place of batch normalisation, so that a picture's features do not depend on the 
 from typing import Any
 
 from archsmith.layers.losses import classification_loss
-from archsmith.layers.pictures import check_pixels
+from archsmith.layers.pixels import check_pixels
 from archsmith.layers.stack import Stack
 from archsmith.model import PreTrainedModel
 from archsmith.outputs import BaseModelOutputWithPoolingAndNoAttention, ImageClassifierOutputWithNoAttention

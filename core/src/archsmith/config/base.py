@@ -1,0 +1,285 @@
+"""Configurations: typed, checked, and written as the field's config.json. Free of torch."""
+
+import copy
+import dataclasses
+import inspect
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, ClassVar, Self
+
+from archsmith.config.checked import CheckedFields
+from archsmith.config.fields import (
+    Activation,
+    Count,
+    Depth,
+    DType,
+    NonNegative,
+    Probability,
+    ProblemType,
+    Size,
+    TokenId,
+    field,
+    to_json,
+)
+from archsmith.config.labels import LABEL_FIELDS, labels_in_step
+from archsmith.config.names import field_names
+from archsmith.config.schema import json_schema
+from archsmith.errors import ConfigError, OptionError
+from archsmith.files.checkpoint import CONFIG_FILE, encode_json, load_config_file, local_path, refuse_remote_code
+from archsmith.files.commit import save_folder, write_file
+
+__all__ = [
+    "Activation", "Count", "DType", "Depth", "NonNegative", "PreTrainedConfig", "Probability", "Size", "TokenId",
+    "field",
+]  # fmt: skip
+
+
+def _two_labels() -> dict[int, str]:
+    return {0: "LABEL_0", 1: "LABEL_1"}
+
+
+class PreTrainedConfig(CheckedFields):  # noqa: PLW1641  # no hash: a configuration can be changed
+    """What every configuration is: fields with types, defaults and rules, read from and written to config.json.
+
+    A subclass declares its fields; it becomes a dataclass by itself. Arguments are keyword-only (apart from those that
+    ``positional`` names), every value is checked, and all faults come in one error. Assignment checks too.
+
+    Example:
+        >>> from archsmith import PreTrainedConfig
+        >>> from archsmith.config import Size, field
+        >>> class ToyConfig(PreTrainedConfig):
+        ...     model_type = "toy"
+        ...     attribute_map = {"hidden_size": "dim"}
+        ...     dim: Size = field(default=8, doc="Width of the hidden states.")
+        >>> ToyConfig(hidden_size=4).dim
+        4
+        >>> print(ToyConfig())
+        ToyConfig {
+          "dim": 8,
+          "model_type": "toy"
+        }
+        >>> ToyConfig(dim=0)
+        Traceback (most recent call last):
+        archsmith.errors.ConfigError: ToyConfig: dim must be an integer from 1 to 2147483647, but is 0.
+
+    Attributes:
+        architectures: The model classes that the weights were saved from.
+        dtype: The type of the saved weights.
+        id2label: Class index → class name.
+        label2id: Class name → class index.
+        problem_type: The loss of a classification head; None: decided by the labels.
+        output_hidden_states: Whether a model returns the hidden states of every layer unless told otherwise.
+        output_attentions: Whether a model returns the attention maps of every layer unless told otherwise.
+        return_dict: Whether a model returns an output object (True) or a tuple unless told otherwise.
+        tie_word_embeddings: Whether input and output embeddings are one matrix.
+        pruned_heads: Layer → attention heads that were removed.
+    """
+
+    model_type: ClassVar[str] = ""
+
+    architectures: list[str] | None = field(default=None, doc="Model classes that the weights were saved from.")
+    dtype: DType | None = field(default=None, doc="Type of the saved weights.")
+    id2label: dict[Count, str] = dataclasses.field(
+        default_factory=_two_labels, metadata={"doc": "Class index to class name."}
+    )
+    label2id: dict[str, Count] = dataclasses.field(
+        default_factory=lambda: {"LABEL_0": 0, "LABEL_1": 1}, metadata={"doc": "Class name to class index."}
+    )
+    problem_type: ProblemType | None = field(
+        default=None, doc="Loss of a classification head; none: decided by the labels."
+    )
+    output_hidden_states: bool = field(default=False, doc="Return the hidden states of every layer.")
+    output_attentions: bool = field(default=False, doc="Return the attention maps of every layer.")
+    return_dict: bool = field(default=True, doc="Return an output object rather than a tuple.")
+    tie_word_embeddings: bool = field(default=True, doc="Input and output embeddings are one matrix.")
+    pruned_heads: dict[Count, list[Count]] = field(default={}, doc="Layer to the attention heads that were removed.")
+
+    def __init__(self, *args: Any, **values: Any) -> None:
+        if len(args) > len(self.positional):
+            allowed = f"only {', '.join(self.positional)} may be" if self.positional else "none may be"
+            raise OptionError(f"{type(self).__name__} takes keyword arguments; {allowed} positional, got {len(args)}.")
+        for name, value in zip(self.positional, args, strict=False):
+            if name in values:
+                raise OptionError(f"{type(self).__name__} got {name} twice, by place and by name.")
+            values[name] = value
+        self._fill(values, unknown_allowed=False)
+
+    # ---- reading --------------------------------------------------------------------------------------------
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        id_or_path: str | os.PathLike[str],
+        *,
+        revision: str | None = None,
+        token: str | bool | None = None,
+        cache_dir: str | os.PathLike[str] | None = None,
+        local_files_only: bool = False,
+        subfolder: str = "",
+        trust_remote_code: bool | None = None,
+        **overrides: Any,
+    ) -> Self:
+        """Read config.json from a folder, a hub id, or a path to the file itself; overrides replace its values.
+
+        Raises:
+            ConfigError: A value is wrong, or an override is no field.
+            CheckpointNotFound, CheckpointCorrupt, HubError: The file can not be had.
+        """
+        refuse_remote_code(trust_remote_code)
+        values, source = load_config_file(
+            id_or_path,
+            revision=revision,
+            token=token,
+            cache_dir=cache_dir,
+            local_files_only=local_files_only,
+            subfolder=subfolder,
+        )
+        return cls.from_dict(values, source=source, **overrides)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], /, *, source: str = "", **overrides: Any) -> Self:
+        """Build a configuration from the content of a config.json.
+
+        Keys that this class does not know are kept in `extra` and written back; nothing reads them.
+
+        Args:
+            values: The content of config.json.
+            source: Where it comes from, for the error message.
+            **overrides: Fields to replace; an unknown one is an error.
+
+        Raises:
+            ConfigError: A value is wrong, an override is no field, or the file is another architecture's.
+        """
+        if not isinstance(values, Mapping):
+            raise ConfigError(f"{cls.__name__} must be built from a mapping, but got {values!r}.")
+        values = dict(values)
+        found = values.pop("model_type", cls.model_type) if cls.model_type else ""
+        if not isinstance(found, str) or found != cls.model_type:
+            raise ConfigError(
+                f"{source or 'the values'}: model_type is {found!r}, but {cls.__name__} reads {cls.model_type!r}. "
+                "Use AutoConfig, which picks the class by model_type."
+            )
+        values.pop("archsmith", None)
+        config = cls.__new__(cls)
+        config._fill(values, unknown_allowed=True, source=source, overrides=overrides)  # noqa: SLF001  # its own kind
+        return config
+
+    # ---- writing --------------------------------------------------------------------------------------------
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return every field as JSON values, with ``model_type`` and the unknown keys of the file it came from."""
+        return self._json(field_names(type(self)).fields, PreTrainedConfig.to_dict)
+
+    def to_diff_dict(self) -> dict[str, Any]:
+        """Return only what differs from the defaults, with ``model_type``."""
+        return self._json(self._differing(), PreTrainedConfig.to_diff_dict)
+
+    def to_json_string(self, *, use_diff: bool = False) -> str:
+        """Return sorted JSON: the content of config.json, or only what differs from the defaults.
+
+        Raises:
+            ConfigError: A value was changed in place to something that JSON can not hold.
+        """
+        return encode_json(self.to_diff_dict() if use_diff else self._file_dict(_plain_file_dict)).decode()
+
+    def to_json_file(self, path: str | os.PathLike[str], *, use_diff: bool = False) -> None:
+        """Write `to_json_string` to a file. Raises `SaveFailed` as `save_pretrained`."""
+        write_file(local_path("a configuration file", path), self.to_json_string(use_diff=use_diff).encode())
+
+    def save_pretrained(self, save_directory: str | os.PathLike[str]) -> None:
+        """Write config.json into a folder, which is made if needed.
+
+        Raises:
+            ConfigError: A field or a rule was broken since the configuration was built.
+            SaveFailed: The system refused; an older config.json is still there.
+        """
+        content = encode_json(self.to_file_dict())
+        write_file(save_folder(save_directory) / CONFIG_FILE, content)
+
+    def to_file_dict(self) -> dict[str, Any]:
+        """Return the content of config.json, with who wrote it, after checking every field and rule once more.
+
+        Raises:
+            ConfigError: A field or a rule was broken since the configuration was built.
+        """
+        from archsmith.registry.base import registry
+
+        self.check()
+        provenance = {"archsmith": registry.provenance(type(self))}
+        return self._file_dict(PreTrainedConfig.to_file_dict) | provenance
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        """Return a JSON Schema of config.json for this architecture."""
+        names = field_names(cls)
+        defaults = {name: names.default(name) for name in names.fields}
+        docs = {name: names.doc(name) for name in names.fields}
+        return json_schema(cls.__name__, cls.model_type, hints=names.hints, defaults=defaults, docs=docs)
+
+    # ---- checking -------------------------------------------------------------------------------------------
+
+    def rules(self) -> Iterator[str]:
+        """Yield one sentence for each rule between fields that is broken. Override it and yield from ``super()``."""
+        for label, index in self.label2id.items():
+            if self.id2label.get(index) != label:
+                yield f"label2id says {label!r} is class {index}, but id2label says {self.id2label.get(index)!r}"
+                return
+
+    def in_step(self, known: dict[str, Any], replaced: dict[str, Any], faults: list[str]) -> dict[str, Any]:
+        """Return ``id2label`` and ``label2id`` for what is given of them and of ``num_labels``."""
+        hints = field_names(type(self)).hints
+        labels = labels_in_step({}, _pop_labels(known), hints, faults)
+        return labels | labels_in_step(labels, _pop_labels(replaced), hints, faults)
+
+    @property
+    def num_labels(self) -> int:
+        """The number of classes: the length of ``id2label``. Assigning it gives the classes generic names."""
+        return len(self.id2label)
+
+    # ---- internals ------------------------------------------------------------------------------------------
+
+    def _file_dict(self, nested: Callable[["PreTrainedConfig"], Any]) -> dict[str, Any]:
+        """Return what config.json holds: the class's own fields, and of the common ones those that differ."""
+        common = field_names(PreTrainedConfig).fields.keys() - inspect.get_annotations(type(self)).keys()
+        own = [name for name in field_names(type(self)).fields if name not in common]
+        return self._json([*own, *(name for name in self._differing() if name in common)], nested)
+
+    def _json(self, names: Iterable[str], nested: Callable[["PreTrainedConfig"], Any]) -> dict[str, Any]:
+        """Return fields as JSON values; ``nested`` does the same for a configuration among them."""
+        self._raise(self._field_faults())
+        held = {name: getattr(self, name) for name in names}
+        values = {
+            name: nested(value) if isinstance(value, PreTrainedConfig) else to_json(value)
+            for name, value in held.items()
+        }
+        values |= {name: value for name in self.computed if (value := getattr(self, name)) is not None}
+        model_type = {"model_type": self.model_type} if self.model_type else {}
+        return copy.deepcopy(self.extra) | values | model_type
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        names, faults = field_names(type(self)), list[str]()
+        if names.own(name) not in LABEL_FIELDS:
+            super().__setattr__(name, value)
+        elif value is None:
+            self._raise([f"{name} must be given, but is None"])
+        else:
+            self.__dict__.update(labels_in_step(self.__dict__, {names.own(name): value}, names.hints, faults))
+            self._raise(faults)
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and self.to_dict() == other.to_dict()
+
+    def __repr__(self) -> str:
+        try:
+            return f"{type(self).__name__} {self.to_json_string().rstrip()}"
+        except (ConfigError, UnicodeEncodeError) as error:
+            return f"<{error}>"
+
+
+def _plain_file_dict(config: PreTrainedConfig) -> dict[str, Any]:
+    """Return what config.json holds, without who wrote it."""
+    return config._file_dict(_plain_file_dict)  # noqa: SLF001  # its own kind
+
+
+def _pop_labels(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: values.pop(name) for name in LABEL_FIELDS if name in values}

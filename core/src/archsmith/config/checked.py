@@ -1,0 +1,187 @@
+"""Classes of typed fields: every value is held against its type, and all faults come in one error."""
+
+import copy
+import dataclasses
+import inspect
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar, dataclass_transform
+
+from archsmith.config.fields import convert_json, field, shown
+from archsmith.config.names import field_names
+from archsmith.errors import ArchsmithError, ArchsmithWarning, ConfigError, OptionError
+
+__all__ = ["CheckedFields"]
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(field, dataclasses.field))
+@dataclasses.dataclass(init=False, repr=False, eq=False)
+class CheckedFields:
+    """Fields with types, defaults and rules, checked when they are set; what configurations and settings are made of.
+
+    A subclass declares its fields; it becomes a dataclass by itself.
+
+    Attributes:
+        no_field: How a message says that a name is none of the fields, in front of the name of the class.
+        attribute_map: Other name → field.
+        positional: The fields that arguments without a name are for.
+        supersedes: Field → fields that no longer hold when it is given anew, because they follow from it.
+        computed: Properties that a file holds too: left out when it is read, because they follow from the fields.
+    """
+
+    no_field: ClassVar[str] = "is not a field of"
+    attribute_map: ClassVar[Mapping[str, str]] = {}
+    positional: ClassVar[tuple[str, ...]] = ()
+    supersedes: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    computed: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        typed = inspect.get_annotations(cls)
+        for name in dataclasses.fields(cls):  # those of the classes above
+            if name.name in vars(cls) and name.name not in typed:
+                raise OptionError(f"{cls.__name__}.{name.name} has a new default, but no type: it would be ignored.")
+        dataclasses.dataclass(init=False, repr=False, eq=False)(cls)
+
+    @property
+    def extra(self) -> dict[str, Any]:
+        """Keys of the file it came from that this class does not know: never read, but written back."""
+        return self.__dict__.setdefault("_extra", {})  # type: ignore[no-any-return]
+
+    # ---- changing -------------------------------------------------------------------------------------------
+
+    def update(self, /, **values: Any) -> None:
+        """Change several fields at once: all of them, or none if any is wrong.
+
+        Raises:
+            ConfigError: A value is wrong, a name is no field, or the result breaks a rule.
+        """
+        changed = copy.copy(self)
+        current = {name: getattr(self, name) for name in self._differing()}  # the others follow from these again
+        changed._fill(current, unknown_allowed=False, overrides=values)  # noqa: SLF001  # its own kind
+        self.__dict__.update(changed.__dict__)
+
+    # ---- checking -------------------------------------------------------------------------------------------
+
+    def rules(self) -> Iterator[str]:
+        """Yield one sentence for each rule between fields that is broken. Override it and yield from ``super()``."""
+        yield from ()
+
+    def check(self) -> None:
+        """Check every field and every rule.
+
+        Raises:
+            ConfigError: Names every fault.
+        """
+        self._raise(self.faults())
+
+    def faults(self) -> list[str]:
+        """Return one sentence for each field that is wrong, or else for each rule that is broken."""
+        return self._field_faults() or list(self.rules())
+
+    def derived(self) -> dict[str, Any]:
+        """Return fields that follow from others, with their values. Override it; it is asked before the rules."""
+        return {}
+
+    def in_step(self, known: dict[str, Any], replaced: dict[str, Any], faults: list[str]) -> dict[str, Any]:  # noqa: ARG002
+        """Take out of the given values those that only mean something together, and return what they come to.
+
+        Args:
+            known: The values that were given.
+            replaced: The values that go over them.
+            faults: Gets one sentence for each thing that is wrong.
+        """
+        return {}
+
+    def error_for(self, source: str) -> type[ArchsmithError]:  # noqa: ARG002
+        """Return the class of the error for faults in values that come from a file (``source``), or from the caller."""
+        return ConfigError
+
+    # ---- internals ------------------------------------------------------------------------------------------
+
+    def _fill(
+        self,
+        values: Mapping[str, Any],
+        *,
+        unknown_allowed: bool,
+        source: str = "",
+        overrides: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Set every field from values and overrides, or raise one error with all faults."""
+        faults: list[str] = []
+        names = field_names(type(self))
+        known, unknown = names.split(values, faults)
+        replaced, wrong = names.split(overrides or {}, faults)
+        if not unknown_allowed:
+            wrong |= unknown
+        elif unknown := {name: value for name, value in unknown.items() if name not in self.computed}:
+            self.extra.update(_checked_extra(unknown, faults))
+            for name, hint in names.near_misses(unknown, known):
+                message = f"{source or 'config.json'}: {name!r} {self._no_field()}"
+                warnings.warn(f"{message} and has no effect.{hint}", ArchsmithWarning, stacklevel=2)
+        faults += [f"{name!r} {self._no_field()}.{names.hint(name)}" for name in wrong]
+        together = self.in_step(known, replaced, faults)
+        for follower in [other for name in replaced for other in self.supersedes.get(name, ())]:
+            known.pop(follower, None)
+        known |= replaced | together
+        for name in names.fields:
+            value = known[name] if name in known else names.default(name)
+            if value is dataclasses.MISSING:
+                faults.append(f"{name} must be given: {names.doc(name)}")
+                continue
+            converted, fault = names.convert(name, value)
+            faults += fault
+            object.__setattr__(self, name, converted)
+        if not faults:
+            self.__dict__.update(self.derived())
+        self._raise(faults or list(self.rules()), source)
+
+    def _field_faults(self) -> list[str]:
+        """Say what is wrong with single values, changed in place since they were checked."""
+        faults: list[str] = []
+        names = field_names(type(self))
+        for name in names.fields:
+            faults += names.convert(name, getattr(self, name))[1]
+        _checked_extra(self.extra, faults)
+        return faults
+
+    def _raise(self, faults: Iterable[str], source: str = "") -> None:
+        listed = tuple(fault.rstrip(".") if not fault.endswith("?") else fault for fault in faults)
+        if listed:
+            where = f"{source}: {type(self).__name__}" if source else type(self).__name__
+            text = f" {listed[0]}" if len(listed) == 1 else "".join(f"\n  - {fault}" for fault in listed)
+            end = "" if text.endswith("?") else "."
+            raise self.error_for(source)(f"{where}:{text}{end}", faults=listed, source=source)
+
+    def _no_field(self) -> str:
+        return f"{self.no_field} {type(self).__name__}"
+
+    def _differing(self) -> list[str]:
+        names = field_names(type(self))
+        return [name for name in names.fields if getattr(self, name) != names.default(name)]
+
+    def __getattr__(self, name: str) -> Any:
+        names = field_names(type(self))
+        if name in names.others:
+            return getattr(self, names.own(name))
+        raise AttributeError(f"{name!r} {self._no_field()}.{names.hint(name)}", name=name, obj=self)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        names = field_names(type(self))
+        own = names.own(name)
+        if own not in names.fields:
+            self._raise([f"{name!r} {self._no_field()}.{names.hint(name)}"])
+        converted, faults = names.convert(own, value)
+        self._raise(faults)
+        if own in self.supersedes:
+            self.update(**{own: converted})
+        else:
+            self.__dict__[own] = converted
+
+
+def _checked_extra(unknown: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
+    checked = {}
+    for name, value in unknown.items():
+        checked[name], fault = convert_json(name, value)
+        faults += fault or convert_json(f"the key {shown(name)}", name)[1]
+    return checked

@@ -1,0 +1,110 @@
+"""The fields of a configuration class, and the names by which it knows them."""
+
+import dataclasses
+import functools
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar, get_type_hints
+
+from archsmith.config.fields import convert, shown
+from archsmith.config.nested import convert_nested, nested_kinds
+from archsmith.errors import did_you_mean
+
+__all__ = ["FieldNames", "field_names"]
+
+#: Unknown names of a file that are held against the fields; a thousandth one is no misspelling.
+_COMPARED = 200
+_OLD_NAMES = {"torch_dtype": "dtype"}
+
+
+class FieldNames:
+    """What a configuration class declares, found once: its fields with types and defaults, and their other names.
+
+    Attributes:
+        fields: Field name → its declaration.
+        hints: Field name → its type.
+        others: Other name → field name.
+        nested: The fields that hold configurations.
+    """
+
+    def __init__(self, cls: type[Any]) -> None:
+        hints = get_type_hints(cls, include_extras=True)
+        self.fields = {declared.name: declared for declared in dataclasses.fields(cls) if declared.init}
+        self.hints = {name: hints[name] for name in self.fields}
+        old = {name: own for name, own in _OLD_NAMES.items() if own in self.fields}
+        self.others: dict[str, str] = old | dict(cls.attribute_map)
+        self._counts = ("num_labels",) if "id2label" in self.fields else ()  # given like a field, but none
+        self.nested = frozenset(name for name, hint in self.hints.items() if nested_kinds(hint))
+        self._class = cls.__name__
+
+    def convert(self, name: str, value: Any) -> tuple[Any, list[str]]:
+        """Return a value in the type of its field, and no fault; or None and what is wrong with it."""
+        if name in self.nested:
+            return convert_nested(name, value, self.hints[name], owner=self._class)
+        return convert(name, value, self.hints[name])
+
+    def default(self, name: str) -> Any:
+        """Return a field's default; `dataclasses.MISSING` if it has none."""
+        declared = self.fields[name]
+        if declared.default_factory is not dataclasses.MISSING:
+            return declared.default_factory()
+        return declared.default
+
+    def doc(self, name: str) -> str:
+        """Return what a field means, as far as its class says it."""
+        return str(self.fields[name].metadata.get("doc", ""))
+
+    def own(self, name: str) -> str:
+        """Return the field that a name means; the name itself if it means none."""
+        return self.others.get(name, name)
+
+    def hint(self, name: str) -> str:
+        """Return ``" Did you mean 'x'?"`` for a name that is no field, or an empty string."""
+        if name.startswith("_"):
+            return ""  # no field is called so, and Python itself asks for such names often
+        return did_you_mean(name, [*self.fields, *self.others, *self._counts])
+
+    def split(self, values: Mapping[str, Any], faults: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the values by field name, and apart from them those that are no fields of this class."""
+        known: dict[str, Any] = {}
+        unknown: dict[str, Any] = {}
+        said: dict[str, str] = {}
+        for name, value in values.items():
+            if not isinstance(name, str):
+                faults.append(f"a field's name must be a string, but is {shown(name)}")
+                continue
+            own = self.own(name)
+            if own not in self.fields and own not in self._counts:
+                unknown[name] = value
+            elif own in known and not _equal(known[own], value):
+                faults.append(
+                    f"{said[own]} is {shown(known[own])} and {name} is {shown(value)}, but they are one field"
+                )
+            else:
+                known[own], said[own] = value, name
+        return known, unknown
+
+    def near_misses(self, unknown: Mapping[str, Any], known: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Yield each of the first unknown names that looks like a misspelt field, with a hint which."""
+        absent = [name for name in (*self.fields, *self.others) if self.own(name) not in known]
+        for name in itertools.islice(unknown, _COMPARED):
+            if hint := did_you_mean(name, absent, cutoff=0.85):
+                yield name, hint
+
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+# functools.cache hides the signature and asks for hashable arguments; a class is one, but mypy looks at its instances.
+_once: Callable[[_Function], _Function] = functools.cache  # type: ignore[assignment]
+
+
+@_once
+def field_names(cls: type[Any]) -> FieldNames:
+    """Return what a configuration class declares."""
+    return FieldNames(cls)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    try:
+        return bool(one == other)
+    except (ValueError, RuntimeError):
+        return False  # as two arrays

@@ -1,1 +1,0 @@
-"""The parts of configurations. The public face is `archsmith.config`."""

@@ -1,0 +1,222 @@
+"""The sounds of one call to a feature extractor: whatever they are passed as, brought into one form."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from archsmith.config.fields import shown
+from archsmith.errors import InputError, MissingDependency, OptionError
+from archsmith.feature_extractor.audio_files import decode_sound
+from archsmith.messages import announce
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["SoundReader", "read_rate"]
+
+#: A second axis that is this short, beside a longer first one, holds channels: no clip has so few samples.
+MOST_CHANNELS = 8
+#: A peak of floating-point samples from here on is no sound that was scaled to -1..1.
+LOUD = 64.0
+
+#: Whole-number types → what is subtracted, and what full scale is.
+_SCALES = {"uint8": (128, 128), "int8": (0, 128), "uint16": (32768, 32768), "int16": (0, 32768), "int32": (0, 2**31)}
+
+
+@dataclass(frozen=True)
+class SoundReader:
+    """How one call reads its sounds.
+
+    Attributes:
+        target: The sampling rate of the result, in Hz.
+        given: The sampling rate of arrays, in Hz; None: the caller did not say.
+        resample: Convert sounds of another rate, rather than refuse them.
+        downmix: Average the channels of a sound that has several, rather than refuse it.
+        any_level: Loud samples do no harm, because they are normalised.
+    """
+
+    target: int
+    given: int | None
+    resample: bool
+    downmix: bool
+    any_level: bool
+
+    def read(self, sounds: Any) -> "list[NDArray[np.float32]]":
+        """Return one array, ``(samples,)``, for each sound that a call was given.
+
+        Raises:
+            InputError: One is none, or can not be what the caller thinks it is.
+            MissingDependency: A library that it takes is not installed.
+        """
+        clips = self._clips(sounds)
+        if self.given is None and not all(_is_file(clip) for _, clip in clips):
+            announce(
+                f"the sampling rate of the sound is not given and taken to be {self.target} Hz. Pass sampling_rate=…, "
+                "so that another one can not go unnoticed."
+            )
+        return [self._read_one(name, clip) for name, clip in clips]
+
+    def _clips(self, sounds: Any) -> list[tuple[str, Any]]:
+        """Return the sounds, one or a batch, each with the name that messages give it."""
+        if _is_file(sounds):
+            return [("the sound", sounds)]
+        if isinstance(sounds, Mapping):
+            raise InputError(
+                "the sound must be an array of samples, a file or a list of them, but is a mapping. Pass its samples, "
+                "as sound['array'], and sampling_rate=sound['sampling_rate']."
+            )
+        if isinstance(sounds, list | tuple):
+            if not sounds:
+                raise InputError("the sound is an empty list; expected samples, or at least one clip.")
+            if not _is_number(sounds[0]):
+                return [(f"sound[{row}]", clip) for row, clip in enumerate(sounds)]
+            return [("the sound", sounds)]
+        if not hasattr(sounds, "ndim"):
+            raise InputError(
+                "the sound must be an array of samples, a file or a list of them, but is "
+                f"{type(sounds).__name__}: {shown(sounds)}."
+            )
+        if sounds.ndim == 2 and not self.downmix and not _has_channels_behind(sounds.shape):  # noqa: PLR2004
+            return [(f"sound[{row}]", clip) for row, clip in enumerate(sounds)]
+        return [("the sound", sounds)]
+
+    def _read_one(self, name: str, clip: Any) -> "NDArray[np.float32]":
+        if _is_file(clip):
+            samples, rate = decode_sound(clip, name)
+            name = name if isinstance(clip, bytes) else f"{name} {os.fspath(clip)!r}"
+            if self.given is not None and rate != self.given:
+                raise InputError(
+                    f"{name} was recorded at {rate} Hz, but sampling_rate says {self.given} Hz. Leave sampling_rate "
+                    "out: a file tells it itself."
+                )
+        else:
+            samples, rate = _as_floats(name, clip), self.given or self.target
+        mono = self._mono(name, samples)
+        if not len(mono):
+            raise InputError(f"{name} is empty; expected at least one sample.")
+        self._check_values(name, mono)
+        return mono if rate == self.target else self._resampled(name, mono, rate)
+
+    def _mono(self, name: str, samples: "NDArray[np.float32]") -> "NDArray[np.float32]":
+        """Return one channel, ``(samples,)``, of ``(samples,)``, ``(samples, channels)`` or ``(channels, samples)``."""
+        if samples.ndim == 1:
+            return samples
+        if samples.ndim != 2:  # noqa: PLR2004
+            raise InputError(
+                f"{name} must have one axis, of samples, or a second one, of channels, but has the shape "
+                f"{samples.shape}."
+            )
+        axis = 1 if samples.shape[1] < samples.shape[0] or samples.shape[1] == 1 else 0
+        channels = samples.shape[axis]
+        if channels == 1:
+            return samples[:, 0] if axis else samples[0]
+        if channels > MOST_CHANNELS:
+            raise InputError(f"{name} has the shape {samples.shape}; expected one sound, with at most 8 channels.")
+        if not self.downmix:
+            raise InputError(
+                f"{name} has {channels} channels (shape {samples.shape}), but the model takes one. Pass one of them, "
+                "or downmix=True for their average."
+            )
+        return samples.mean(axis=axis)  # type: ignore[no-any-return]
+
+    def _check_values(self, name: str, samples: "NDArray[np.float32]") -> None:
+        import numpy as np
+
+        low, high = float(samples.min()), float(samples.max())
+        if not (np.isfinite(low) and np.isfinite(high)):
+            place = int(np.flatnonzero(~np.isfinite(samples))[0])
+            raise InputError(f"{name} holds {samples[place]} at sample {place}; expected finite numbers.")
+        peak = max(-low, high)
+        if peak > 1e15:  # noqa: PLR2004  # its square would leave float32
+            raise InputError(f"{name} holds numbers up to {peak:.3g}; expected samples from -1 to 1.")
+        if peak > LOUD and not self.any_level:
+            announce(
+                f"{name} has samples up to {peak:.6g}; expected floating-point samples from -1 to 1. Whole numbers are "
+                "scaled by their type: pass them as they are, without turning them into floats."
+            )
+
+    def _resampled(self, name: str, samples: "NDArray[np.float32]", rate: int) -> "NDArray[np.float32]":
+        if not self.resample:
+            raise InputError(
+                f"{name} has a sampling rate of {rate} Hz, but the model takes {self.target} Hz. Resample it, or pass "
+                "resample=True."
+            )
+        try:
+            import soxr
+        except ImportError as error:
+            raise MissingDependency(
+                'resampling needs soxr, which is not installed. Run: pip install "archsmith[audio]"'
+            ) from error
+        try:
+            resampled: NDArray[np.float32] = soxr.resample(samples, rate, self.target)
+        except (RuntimeError, ValueError, MemoryError) as error:
+            raise InputError(f"{name} can not be resampled from {rate} to {self.target} Hz: {error}.") from error
+        if not len(resampled):
+            raise InputError(f"{name} is too short to be resampled: it has {len(samples)} samples at {rate} Hz.")
+        return resampled
+
+
+def read_rate(sampling_rate: Any) -> int | None:
+    """Check a sampling rate that a caller gave. Raises `OptionError`."""
+    if sampling_rate is None:
+        return None
+    number = sampling_rate.item() if getattr(sampling_rate, "shape", None) == () else sampling_rate
+    if isinstance(number, bool) or not isinstance(number, int | float) or number != number // 1 or number < 1:
+        raise OptionError(f"sampling_rate must be a whole number of Hz, but is {shown(sampling_rate)}.")
+    return int(number)
+
+
+def _as_floats(name: str, clip: Any) -> "NDArray[np.float32]":
+    """Return samples of any numeric type as float32; whole numbers are scaled to -1..1 by their type."""
+    import numpy as np
+
+    array = _as_array(name, clip)
+    kind = array.dtype.kind
+    if kind == "f":
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
+            return array.astype(np.float32, copy=False)
+    if array.dtype.name in _SCALES:
+        middle, full = _SCALES[array.dtype.name]
+        floats = array.astype(np.float32)
+        if middle:
+            floats -= middle
+        floats /= full
+        return floats
+    if kind in "iu":
+        if array.size == 0 or (array.min() >= -1 and array.max() <= 1):
+            return array.astype(np.float32)
+        raise InputError(
+            f"{name} holds whole numbers of the type {array.dtype}, whose full scale is not known. Pass int16 samples "
+            "as such (numpy.asarray(…, dtype='int16')), or floating-point ones from -1 to 1."
+        )
+    raise InputError(f"{name} must hold real numbers, but is of the type {array.dtype}: {shown(clip)}.")
+
+
+def _as_array(name: str, clip: Any) -> "NDArray[Any]":
+    import numpy as np
+
+    if isinstance(clip, list | tuple) and any(isinstance(sample, list | tuple) for sample in clip[:1]):
+        raise InputError(f"{name} must be a list of samples, but its first one is a list. Pass an array.")
+    try:
+        if type(clip).__module__ == "torch":
+            import torch
+
+            tensor = clip.detach().cpu()
+            return tensor.float().numpy() if tensor.dtype == torch.bfloat16 else tensor.numpy()  # type: ignore[no-any-return]
+        return np.asarray(clip)
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        raise InputError(f"{name} can not be an array of samples: {shown(clip)}.") from error
+
+
+def _has_channels_behind(shape: Sequence[int]) -> bool:
+    return 0 < shape[1] <= MOST_CHANNELS and shape[1] < shape[0]
+
+
+def _is_file(clip: Any) -> bool:
+    return isinstance(clip, str | bytes | os.PathLike)
+
+
+def _is_number(sample: Any) -> bool:
+    return isinstance(sample, int | float | complex) or getattr(sample, "ndim", None) == 0

@@ -1,0 +1,127 @@
+"""Sound out of files: WAV, FLAC, OGG (Vorbis and Opus) and MP3, through the library ``soundfile``."""
+
+import io
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archsmith.errors import CheckpointCorrupt, InputError, MissingDependency
+from archsmith.files.checkpoint import local_path, mode_of, working_directory
+from archsmith.files.strictjson import reason
+from archsmith.messages import announce
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["MAX_SAMPLES", "decode_sound"]
+
+#: The most samples of all channels that a file may hold: a small file can unpack to hours of silence.
+MAX_SAMPLES = 2**28
+
+_FORMATS = ("FLAC", "MP3", "OGG", "RF64", "WAV", "WAVEX")
+_LAST_PAGE = 4  # the bit that marks the last page of an OGG stream
+
+
+def decode_sound(source: str | os.PathLike[str] | bytes, name: str) -> "tuple[NDArray[np.float32], int]":
+    """Read a sound file, or the bytes of one.
+
+    Args:
+        source: The path of a local file, or its content.
+        name: What to call it in messages.
+
+    Returns:
+        Samples, ``(samples, channels)``, whole numbers scaled to -1..1 by their type; and the sampling rate in Hz.
+
+    Raises:
+        InputError: There is no such file, or it holds no sound that can be read.
+        MissingDependency: ``soundfile`` is not installed.
+    """
+    soundfile = _import_soundfile()
+    content = source if isinstance(source, bytes) else _checked_path(source, name)
+    if isinstance(content, Path):
+        name = f"{name} {str(content)!r}"
+    try:
+        with soundfile.SoundFile(io.BytesIO(content) if isinstance(content, bytes) else str(content)) as sound:
+            samples, rate, kind = _samples(sound, name), int(sound.samplerate), str(sound.format)
+            frames = int(sound.frames)
+    except (soundfile.SoundFileError, TypeError, ValueError, OSError, MemoryError) as error:
+        # TypeError: the name ends in .raw, for which the library wants to be told everything.
+        raise InputError(
+            f"{name} can not be read as sound: {_said(error)}. Expected a whole WAV, FLAC, OGG or MP3 file."
+        ) from error
+    if len(samples) < frames or _is_cut_off(content, kind):
+        announce(f"{name} is cut off: only its first {len(samples) / rate:.2f} seconds could be read.")
+    return samples, rate
+
+
+def _samples(sound: Any, name: str) -> "NDArray[np.float32]":
+    import numpy as np
+    import soundfile
+
+    if sound.format not in _FORMATS:
+        raise InputError(f"{name} is a {sound.format} file; expected WAV, FLAC, OGG or MP3.")
+    if sound.frames * sound.channels > MAX_SAMPLES:
+        seconds = sound.frames / sound.samplerate
+        raise InputError(
+            f"{name} holds {seconds:,.0f} seconds of {sound.channels} channels, more than {MAX_SAMPLES:,} samples. "
+            "Cut it into pieces."
+        )
+    try:
+        return sound.read(dtype="float32", always_2d=True)  # type: ignore[no-any-return]
+    except soundfile.LibsndfileError:
+        sound.seek(0)
+    blocks: list[NDArray[np.float32]] = []  # what a damaged file gives before the damage, second by second
+    try:
+        while len(block := sound.read(sound.samplerate, dtype="float32", always_2d=True)):
+            blocks.append(block)
+    except soundfile.LibsndfileError:
+        if not blocks:
+            raise
+    return np.concatenate(blocks)
+
+
+def _checked_path(source: str | os.PathLike[str], name: str) -> Path:
+    if isinstance(source, str) and "://" in source:
+        raise InputError(f"{name} is the address {source[:200]!r}, but only local files are read. Download it first.")
+    path = local_path(name, source)
+    try:
+        mode = mode_of(path)
+    except CheckpointCorrupt as error:
+        raise InputError(f"{name} {str(path)!r} can not be read: {error}") from error
+    if mode is None:
+        raise InputError(f"{name}: there is no file {str(path)[:500]!r} (working directory: {working_directory()}).")
+    if not stat.S_ISREG(mode):
+        raise InputError(f"{name} {str(path)!r} is no file; expected one that holds sound.")
+    return path
+
+
+def _is_cut_off(content: bytes | Path, kind: str) -> bool:
+    """Tell whether a file ends before its own header says, where reading it does not show that."""
+    if kind not in ("OGG", "WAV", "WAVEX"):
+        return False
+    with io.BytesIO(content) if isinstance(content, bytes) else content.open("rb") as file:
+        if kind == "OGG":
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - 2**17))  # a page is half as long at most
+            tail = file.read()
+            page = tail.rfind(b"OggS\0")
+            return page < 0 or len(tail) < page + 6 or not tail[page + 5] & _LAST_PAGE
+        head = file.read(8)
+        claimed = int.from_bytes(head[4:], "little")
+        return head[:4] == b"RIFF" and claimed not in (0, 2**32 - 1) and claimed + 8 > file.seek(0, os.SEEK_END) + 1
+
+
+def _said(error: Exception) -> str:
+    return str(getattr(error, "error_string", "") or reason(error)).strip().rstrip(".")[:200]
+
+
+def _import_soundfile() -> Any:
+    try:
+        import soundfile
+    except (ImportError, OSError) as error:  # OSError: its C library is missing
+        raise MissingDependency(
+            'sound files need soundfile, which is not installed. Run: pip install "archsmith[audio]"'
+        ) from error
+    return soundfile

@@ -1,0 +1,1 @@
+"""The files of a checkpoint, and how they are read and written."""

@@ -1,0 +1,301 @@
+"""The files of a checkpoint: where they are, and which may be read. Free of torch."""
+
+import contextlib
+import os
+import re
+import stat
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from archsmith.errors import ArchsmithError, CheckpointCorrupt, CheckpointNotFound, OptionError
+from archsmith.files.journal import OWN_PREFIX, Journal, is_plain_name
+from archsmith.files.strictjson import MAX_JSON_BYTES, encode_json, parse_json, read_json, reason
+
+__all__ = [
+    "CONFIG_FILE",
+    "Checkpoint",
+    "encode_json",
+    "load_config_file",
+    "parse_json",
+    "read_json",
+    "reason",
+    "refuse_remote_code",
+]
+
+#: The file of a configuration.
+CONFIG_FILE = "config.json"
+
+#: How often a folder is read that is saved anew each time meanwhile, and by how many seconds each pause is longer.
+_ATTEMPTS = 50
+_PAUSE = 0.002
+#: What a name led to that could not be looked up, or whose file was gone before it could be looked at.
+_REFUSED = "refused"
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)
+
+_Result = TypeVar("_Result")
+
+
+@dataclass
+class Checkpoint:
+    """A folder on disk or a repository on the hub, opened for reading.
+
+    Attributes:
+        source: What the user named: a path or a hub id.
+        folder: The local folder, or None for a hub repository.
+        subfolder: A folder below it that holds the files; empty for the top.
+        revision: Branch, tag or commit. After the first file of a hub repository it is that file's commit, so that
+            all files come from one state of the repository.
+        token: Access token for the hub.
+        cache_dir: Where the hub's files are kept; None for the hub library's own choice.
+        local_files_only: Ask the cache alone.
+    """
+
+    source: str
+    folder: Path | None
+    subfolder: str = ""
+    revision: str | None = None
+    token: str | bool | None = None
+    cache_dir: str | os.PathLike[str] | None = None
+    local_files_only: bool = False
+    _files: dict[str, Path | None] = field(default_factory=dict)
+    _seen: dict[str, object] = field(default_factory=dict)  # what each name led to
+    _journal: Journal | None = None
+
+    @classmethod
+    def open(
+        cls,
+        id_or_path: str | os.PathLike[str],
+        *,
+        subfolder: str = "",
+        revision: str | None = None,
+        token: str | bool | None = None,
+        cache_dir: str | os.PathLike[str] | None = None,
+        local_files_only: bool = False,
+    ) -> "Checkpoint":
+        """Open a local folder of that name if there is one, else the hub repository of that id.
+
+        Nothing is read yet, and a local folder never leads to the network.
+
+        Args:
+            id_or_path: A folder, or a hub id such as ``"distilbert/distilbert-base-uncased"``.
+
+        Raises:
+            CheckpointNotFound: It is neither a folder nor a possible hub id.
+            OptionError: ``id_or_path`` is no path, or ``subfolder`` leads out of the folder.
+        """
+        folder = local_path("a checkpoint", id_or_path)
+        source = os.fspath(id_or_path)
+        if not isinstance(subfolder, str) or "\0" in subfolder:  # type: ignore[redundant-expr]
+            raise OptionError(f"subfolder must be a folder's name, but is {subfolder!r}.")
+        if Path(subfolder).is_absolute() or ".." in Path(subfolder).parts:
+            raise OptionError(f"subfolder must lie inside the checkpoint, but is {subfolder!r}.")
+        mode = mode_of(folder)
+        if mode is not None and stat.S_ISDIR(mode):
+            return cls(source, folder, subfolder)
+        if mode is not None:
+            raise CheckpointNotFound(
+                f"{source!r} is {_kind(mode)}; expected the folder that holds it, {str(folder.parent)!r}."
+            )
+        if not _HUB_ID.fullmatch(source):
+            raise CheckpointNotFound(f"there is no folder {source!r} (working directory: {working_directory()}).")
+        return cls(source, None, subfolder, revision, token, cache_dir, local_files_only)
+
+    def find(self, name: str) -> Path | None:
+        """Return the path of one file, fetched from the hub if need be, or None if the checkpoint has no such file.
+
+        Raises:
+            CheckpointCorrupt: The name is no plain file name, or leads to something that is not a regular file.
+            HubError: The hub could not be asked.
+        """
+        if name not in self._files:
+            self._seen[name] = _REFUSED  # unless it is found
+            found = self._find(name)
+            self._seen[name] = None if found is None or self.folder is None else _identity(found)
+            self._files[name] = found
+        return self._files[name]
+
+    def read_whole(self, read: Callable[[], _Result], *, proves: Callable[[Any], bool] | None = None) -> _Result:
+        """Return what a function reads from several files, all of them from one state of the folder.
+
+        If the files were saved anew while it read, what it read or raised does not count, and it reads again. Of a file
+        that could not be looked at nobody can tell whether it changed, so an error about it has to come twice.
+
+        Args:
+            read: It finds every file by this checkpoint.
+            proves: Tells from what was read that it belongs together, whatever happened meanwhile; None: nothing does.
+
+        Raises:
+            CheckpointCorrupt: The folder changes faster than it can be read.
+            ArchsmithError: As ``read``.
+        """
+        said = None
+        for attempt in range(1, _ATTEMPTS + 1):
+            self._files.clear()
+            self._seen.clear()
+            try:
+                result = read()
+            except ArchsmithError as error:
+                unsure = self.folder is not None and _REFUSED in self._seen.values() and said != str(error)
+                if not self._changed() and not unsure:
+                    raise
+                said = str(error)
+                time.sleep(_PAUSE * attempt)
+            else:
+                if (proves is not None and proves(result)) or not self._changed():
+                    return result
+        raise CheckpointCorrupt(
+            f"{self.source!r} was saved anew each of the {_ATTEMPTS} times that it was read. Load it between two saves."
+        )
+
+    def path(self, name: str) -> Path:
+        """Return the path of one file that must be there.
+
+        Raises:
+            CheckpointNotFound: There is no such file.
+            CheckpointCorrupt, HubError: As `find`.
+        """
+        found = self.find(name)
+        if found is None:
+            where = f"{self.source!r}" + (f", subfolder {self.subfolder!r}" if self.subfolder else "")
+            raise CheckpointNotFound(f"{where} has no file {name!r}.{self.listing()}", source=self.source, file=name)
+        return found
+
+    def read_json(self, name: str, *, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:
+        """Read a JSON object that must be there. Raises as `path` and `read_json`."""
+        return read_json(self.path(name), max_bytes=max_bytes)
+
+    def _find(self, name: str) -> Path | None:
+        if not is_plain_name(name):
+            raise CheckpointCorrupt(
+                f"{self.source!r} refers to a file {name!r}; expected a plain file name without a folder."
+            )
+        if self.folder is not None:
+            folder = self.folder / self.subfolder
+            if not self._files:
+                self._journal = Journal.read(folder)
+            path = self._journal.find(name) if self._journal else folder / name
+            if path is None:
+                return None
+            mode = mode_of(path)
+            if mode is None:
+                if path.is_symlink():
+                    raise CheckpointCorrupt(f"{str(path)!r} is a link that leads nowhere. Restore or delete it.")
+                return None
+            if not stat.S_ISREG(mode):
+                raise CheckpointCorrupt(f"{str(path)!r} is not a regular file (it is {_kind(mode)}).")
+            return path
+        from archsmith.files import hub
+
+        found = hub.fetch(self, name)
+        if found is not None:
+            self.revision = hub.commit_of(found, self.subfolder) or self.revision
+        return found
+
+    def _changed(self) -> bool:
+        """Return whether a name that was looked up leads to something else by now, or another save goes on."""
+        again = Checkpoint(self.source, self.folder, self.subfolder)
+        for name in self._seen if self.folder is not None else ():
+            with contextlib.suppress(CheckpointCorrupt):
+                again.find(name)
+            if again._seen[name] != self._seen[name] or again._journal != self._journal:
+                return True
+        return False
+
+    def listing(self) -> str:
+        """Return a sentence that says what there is instead of a missing file, as far as it is known."""
+        if self.folder is None:
+            from archsmith.files import hub
+
+            offline = hub.is_offline(self)
+            return " The hub was not asked, only its cache, which may hold a part of the repository." if offline else ""
+        try:
+            names = sorted(entry.name for entry in (self.folder / self.subfolder).iterdir())
+        except OSError:
+            return ""
+        names = [name for name in names if not name.startswith(OWN_PREFIX)]
+        shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")  # noqa: PLR2004
+        return f" It holds: {shown or 'nothing'}."
+
+
+def load_config_file(id_or_path: str | os.PathLike[str], **hub_options: Any) -> tuple[dict[str, Any], str]:
+    """Return the content of config.json and where it was found.
+
+    Args:
+        id_or_path: A folder, a hub id, or the path of the file itself.
+        **hub_options: As `Checkpoint.open`.
+    """
+    path = local_path("a configuration", id_or_path)
+    if stat.S_ISREG(mode_of(path) or 0):
+        return read_json(path), str(path)
+    checkpoint = Checkpoint.open(id_or_path, **hub_options)
+    values = checkpoint.read_whole(lambda: checkpoint.read_json(CONFIG_FILE))
+    return values, str(checkpoint.path(CONFIG_FILE))
+
+
+def refuse_remote_code(trust_remote_code: object) -> None:
+    """Refuse the option that would run code out of a checkpoint.
+
+    Raises:
+        OptionError: The option is anything but None or False.
+    """
+    if trust_remote_code is not None and trust_remote_code is not False:
+        raise OptionError(
+            "trust_remote_code is refused: archsmith never runs code that comes with a checkpoint. "
+            "Install the plugin that provides the architecture instead."
+        )
+
+
+def local_path(what: str, value: str | os.PathLike[str]) -> Path:
+    """Return a path with ``~`` expanded; nothing is looked up.
+
+    Raises:
+        OptionError: The value is no path.
+    """
+    text: object = os.fspath(value) if isinstance(value, str | os.PathLike) else None  # type: ignore[redundant-expr]
+    if not isinstance(text, str) or not text:
+        raise OptionError(f"{what} must be named by a path, but got {value!r}.")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise OptionError(f"{what} is {text!r}, but there is no such home directory.") from error
+
+
+def mode_of(path: Path) -> int | None:
+    """Return what a path, links followed, leads to (as `os.stat` says it), or None if there is nothing.
+
+    Raises:
+        CheckpointCorrupt: The system refuses to say.
+    """
+    try:
+        return path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None  # ValueError: no file can have such a name
+    except OSError as error:
+        raise CheckpointCorrupt(f"{str(path)[:500]!r} can not be read: {reason(error)}.") from error
+
+
+def working_directory() -> str:
+    """Return the working directory, for messages."""
+    try:
+        return str(Path.cwd())
+    except OSError:
+        return "deleted"
+
+
+def _identity(path: Path) -> object:
+    try:
+        status = path.stat()
+    except OSError:
+        return _REFUSED  # it is gone again
+    return path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISDIR(mode):
+        return "a folder"
+    if stat.S_ISREG(mode):
+        return "a file"
+    return "a pipe" if stat.S_ISFIFO(mode) else "a device or a socket"

@@ -1,0 +1,295 @@
+"""Saves of files that take place whole or not at all, whatever stops them. Free of torch.
+
+A save holds the folder's lock; finishes what an earlier one left; writes its files into a folder of its own inside
+and flushes them to disk; and puts a journal beside them by one rename, which is the moment from which the new files
+count (see `archsmith.files.journal`). Then it moves the files to their places, deletes what they supersede, and deletes
+the journal. A save of one file needs no journal: the rename of that file is the moment.
+"""
+
+import contextlib
+import errno
+import os
+import re
+import secrets
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from archsmith.errors import CheckpointCorrupt, SaveFailed
+from archsmith.files.checkpoint import local_path
+from archsmith.files.journal import JOURNAL_FILE, STAGING_PATTERN, Journal, Stamp, stamp_of
+from archsmith.files.strictjson import reason
+
+__all__ = ["LOCK_FILE", "do", "replacing", "save_folder", "write_file", "write_files"]
+
+#: The file by which one save at a time has a folder.
+LOCK_FILE = ".archsmith.lock"
+#: How long a save waits for another one of the same folder.
+LOCK_SECONDS = 30.0
+
+_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF, errno.EINVAL}
+_NO_FLUSH = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF, errno.EACCES, errno.EISDIR}
+
+_Given = ParamSpec("_Given")
+_Result = TypeVar("_Result")
+
+
+def do(action: Callable[_Given, _Result], /, *args: _Given.args, **kwargs: _Given.kwargs) -> _Result:
+    """Take one step on the file system. All that a save does there goes through here; tests stop it before a step."""
+    return action(*args, **kwargs)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Put a file in place whole. Raises `SaveFailed`; then nothing was replaced, and nothing is left beside it."""
+    write_files(path.parent, {path.name: content})
+
+
+def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Put files in place, all of them at one moment. Raises `SaveFailed` as `replacing`."""
+    with replacing(folder, tuple(contents)) as staging:
+        for name, content in contents.items():
+            do((staging / name).write_bytes, content)
+
+
+@contextlib.contextmanager
+def replacing(folder: Path, names: Sequence[str], *, superseded: re.Pattern[str] | None = None) -> Iterator[Path]:
+    """Yield a new folder for new files; when all are written, they take the places of the old ones at one moment.
+
+    A link is replaced, never written through; the mode of the files follows the umask.
+
+    Args:
+        folder: Where the files belong.
+        names: Their names; each must be written.
+        superseded: Files of other names that match it are deleted at the same moment.
+
+    Raises:
+        SaveFailed: The system refused. Unless the message says otherwise the old files stand and the new are deleted.
+    """
+    what = folder / names[0] if len(names) == 1 and superseded is None else folder
+    try:
+        with _locked(folder):
+            _recover(folder)
+            doomed = _superseded(folder, names, superseded)
+            for name in (*names, *doomed):
+                _refuse_folder(folder / name)
+            try:
+                staging = folder / f".archsmith-{secrets.token_hex(8)}"
+                do(staging.mkdir)
+                yield staging
+                _flush_files(staging, names)
+                if len(names) == 1 and not doomed:
+                    do(os.replace, staging / names[0], folder / names[0])
+                    _flush_folder(folder)
+                else:
+                    _commit(folder, staging, names, doomed)
+            finally:
+                _sweep(folder)
+    except SaveFailed:
+        raise
+    except (OSError, ValueError) as error:
+        raise SaveFailed(f"{str(what)!r} can not be written: {reason(error)}.") from error
+
+
+def _refuse_folder(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        raise SaveFailed(f"{str(path)!r} can not be written: a folder has that name. Move it away.")
+
+
+def _superseded(folder: Path, names: Sequence[str], pattern: re.Pattern[str] | None) -> list[str]:
+    if pattern is None:
+        return []
+    return sorted(path.name for path in folder.iterdir() if pattern.fullmatch(path.name) and path.name not in names)
+
+
+def _flush_files(staging: Path, names: Sequence[str]) -> None:
+    """Give the new files the mode that the umask leaves, as the folder has it, and flush them to disk."""
+    mode = staging.stat().st_mode & 0o666
+    for name in names:
+        with (staging / name).open("rb+") as file:
+            do((staging / name).chmod, mode)  # safetensors makes files that are private
+            do(os.fsync, file.fileno())
+
+
+def _commit(folder: Path, staging: Path, names: Sequence[str], doomed: Sequence[str]) -> None:
+    """Make the new files count, and then put them in their places."""
+    journal = Journal(
+        folder,
+        staging.name,
+        new=_stamps(staging, names),
+        old=_stamps(folder, names),
+        superseded=_stamps(folder, doomed),
+    )
+    beside = staging / JOURNAL_FILE
+    do(beside.write_bytes, journal.encode())
+    _flush_files(staging, [JOURNAL_FILE])
+    _flush_folder(staging)
+    _flush_folder(folder)
+    try:
+        do(os.replace, beside, folder / JOURNAL_FILE)
+        _flush_folder(folder)
+        _finish(journal)
+    except (OSError, CheckpointCorrupt) as error:
+        if stamp_of(folder / JOURNAL_FILE) is None and stamp_of(beside) is not None:
+            raise
+        raise SaveFailed(
+            f"{str(folder)!r}: the new files are saved and will be read, but are not all in their places: "
+            f"{reason(error)}. The next save there puts them in place."
+        ) from error
+
+
+def _stamps(folder: Path, names: Sequence[str]) -> dict[str, Stamp]:
+    return {name: stamp for name in names if (stamp := stamp_of(folder / name)) is not None}
+
+
+def _finish(journal: Journal) -> None:
+    """Put the files of a journal in their places, delete what they supersede, and then the journal.
+
+    Raises:
+        CheckpointCorrupt: Another program has changed a file since; then nothing was done.
+    """
+    for name in (*journal.new, *journal.superseded):
+        journal.find(name)
+    for name in journal.new:
+        fresh = journal.staged(name)
+        if fresh is not None:
+            do(os.replace, fresh, journal.folder / name)
+    for name in journal.superseded:
+        with contextlib.suppress(FileNotFoundError):
+            do(os.unlink, journal.folder / name)
+    _flush_folder(journal.folder)
+    do(os.unlink, journal.folder / JOURNAL_FILE)
+
+
+def _recover(folder: Path) -> None:
+    """Finish a save that was cut short after its files counted, and delete what was left by one cut short before."""
+    try:
+        journal = Journal.read(folder)
+        if journal is not None:
+            _finish(journal)
+    except CheckpointCorrupt as error:
+        raise SaveFailed(f"{str(folder)!r} can not be written: {error}") from error
+    _sweep(folder)
+
+
+def _sweep(folder: Path) -> None:
+    """Delete the folders of new files, unless there is a journal. What can not be deleted is left to the next save."""
+    with contextlib.suppress(OSError, CheckpointCorrupt):
+        if stamp_of(folder / JOURNAL_FILE) is None:
+            for path in [path for path in folder.iterdir() if STAGING_PATTERN.fullmatch(path.name)]:
+                for file in list(path.iterdir()):
+                    do(file.unlink)
+                do(path.rmdir)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make renames durable. Where a folder can not be flushed, the system's own order has to do."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            do(os.fsync, handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        if error.errno not in _NO_FLUSH:
+            raise
+
+
+# ---- the lock -----------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder, which keeps other writers out; readers do not care.
+
+    Raises:
+        SaveFailed: Another writer has held it for too long.
+    """
+    path = folder / LOCK_FILE
+    end = time.monotonic() + LOCK_SECONDS
+    while (handle := _take(path)) is None:
+        if time.monotonic() > end:
+            raise SaveFailed(
+                f"{str(folder)!r} can not be written: another save has held {str(path)!r} for {LOCK_SECONDS:g} "
+                "seconds. Try again when it has ended."
+            )
+        time.sleep(0.01)
+    try:
+        yield
+    finally:
+        _release(path, handle)
+
+
+def _take(path: Path) -> int | None:
+    """Return a handle of the lock's file with the lock on it, or None if another writer has it."""
+    flags = os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+    try:
+        handle = do(os.open, path, os.O_RDWR | flags, 0o666)
+    except PermissionError:
+        handle = do(os.open, path, os.O_RDONLY | flags, 0o666)  # another user's, left when it was killed
+    try:
+        mine, there = os.fstat(handle), path.stat() if _lock(handle) else None
+        if there is not None and (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino):
+            return handle
+    except FileNotFoundError:
+        pass  # the writer before deleted it when it was done
+    except BaseException:
+        os.close(handle)
+        raise
+    os.close(handle)
+    return None
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(handle: int) -> bool:
+        try:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+    def _release(path: Path, handle: int) -> None:
+        """Give the lock back. A file that another writer has open can not be deleted, so none loses its lock."""
+        os.close(handle)
+        with contextlib.suppress(OSError):
+            do(os.unlink, path)
+else:
+    import fcntl
+
+    def _lock(handle: int) -> bool:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:  # where the file system has no locks, it has to do without
+                raise
+        return True
+
+    def _release(path: Path, handle: int) -> None:
+        """Give the lock back: delete its file first, so that whoever waits for it sees that it is another one."""
+        with contextlib.suppress(OSError):
+            do(os.unlink, path)
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_UN)  # a process forked meanwhile has the handle too
+        os.close(handle)
+
+
+def save_folder(save_directory: str | os.PathLike[str]) -> Path:
+    """Make the folder that a save goes to, if it is not there.
+
+    Raises:
+        SaveFailed: It can not be made, or something else has its name.
+        OptionError: It is no path.
+    """
+    folder = local_path("save_directory", save_directory)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise SaveFailed(f"the folder {str(folder)!r} can not be made: something else has that name.") from error
+    except (OSError, ValueError) as error:
+        raise SaveFailed(f"the folder {str(folder)!r} can not be made: {reason(error)}.") from error
+    return folder

@@ -1,0 +1,108 @@
+"""The hub, through ``huggingface_hub``: its cache, offline mode and endpoint variable. Imported only when asked."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archsmith.errors import CheckpointNotFound, HubError
+from archsmith.files.checkpoint import CONFIG_FILE, working_directory
+
+if TYPE_CHECKING:
+    from archsmith.files.checkpoint import Checkpoint
+
+__all__ = ["commit_of", "fetch", "is_offline"]
+
+
+def fetch(checkpoint: "Checkpoint", name: str) -> Path | None:
+    """Return one file of a hub repository from the cache, downloading it if need be, or None if it has no such file.
+
+    Raises:
+        CheckpointNotFound: There is no such repository or revision, or it needs a token.
+        HubError: The hub did not answer, or the file is not in the cache and the network is off.
+    """
+    from huggingface_hub import errors as hub_errors
+    from huggingface_hub import hf_hub_download
+
+    cache_dir = _cache_dir(checkpoint)
+    source, at = checkpoint.source, f" at revision {checkpoint.revision!r}" if checkpoint.revision else ""
+    try:
+        return Path(
+            hf_hub_download(
+                source,
+                name,
+                subfolder=checkpoint.subfolder or None,
+                revision=checkpoint.revision,
+                token=checkpoint.token,
+                cache_dir=cache_dir,
+                local_files_only=checkpoint.local_files_only,
+            )
+        )
+    except hub_errors.LocalEntryNotFoundError as error:
+        _not_cached(checkpoint, name, error)
+        return None
+    except hub_errors.EntryNotFoundError:
+        return None
+    except hub_errors.GatedRepoError as error:
+        raise CheckpointNotFound(f"{source!r} is gated on the hub; pass a token that has access.") from error
+    except hub_errors.RepositoryNotFoundError as error:
+        raise CheckpointNotFound(
+            f"{source!r} is neither a local folder (working directory: {working_directory()}) nor a repository on the "
+            "hub that can be seen with this token."
+        ) from error
+    except hub_errors.RevisionNotFoundError as error:
+        raise CheckpointNotFound(f"{source!r} on the hub has no revision {checkpoint.revision!r}.") from error
+    except hub_errors.HFValidationError as error:
+        raise CheckpointNotFound(f"{source!r} is neither a local folder nor a valid hub id: {error}") from error
+    except Exception as error:
+        # The hub library lets its HTTP client's and the system's exceptions through; all mean the same to a caller.
+        raise HubError(f"the hub could not give {name!r} of {source!r}{at}: {type(error).__name__}: {error}") from error
+
+
+def commit_of(path: Path, subfolder: str = "") -> str | None:
+    """Return the commit that a file in the hub's cache belongs to: ``…/snapshots/<commit>/<subfolder>/<name>``."""
+    below = len(Path(subfolder).parts) + 1
+    above = path.parts[:-below]
+    return above[-1] if above[-2:-1] == ("snapshots",) else None
+
+
+def is_offline(checkpoint: "Checkpoint") -> bool:
+    """Return whether only the cache is to be asked."""
+    from huggingface_hub import constants
+
+    return checkpoint.local_files_only or bool(constants.is_offline_mode())
+
+
+def _cache_dir(checkpoint: "Checkpoint") -> str | None:
+    return None if checkpoint.cache_dir is None else os.fspath(checkpoint.cache_dir)
+
+
+def _not_cached(checkpoint: "Checkpoint", name: str, error: Exception) -> None:
+    """Say that a file is not in the cache. Return only if it is optional as far as the cache tells.
+
+    That is so if the repository is known not to have it; if other files of the same state are there and the hub is not
+    to be asked: whoever filled the cache then took what there was; or if it is the index of weights that are there in
+    one file.
+    """
+    from huggingface_hub import try_to_load_from_cache
+
+    from archsmith.files.weights import INDEX_FILE, WEIGHTS_FILE
+
+    def cached(file: str) -> object:
+        path = f"{checkpoint.subfolder}/{file}" if checkpoint.subfolder else file
+        return try_to_load_from_cache(
+            checkpoint.source, path, cache_dir=_cache_dir(checkpoint), revision=checkpoint.revision
+        )
+
+    offline = is_offline(checkpoint)
+    known_absent = cached(name) is not None
+    if known_absent or (offline and name != CONFIG_FILE and isinstance(cached(CONFIG_FILE), str)):
+        return
+    if name == INDEX_FILE and isinstance(cached(WEIGHTS_FILE), str):
+        return
+    cause = error.__cause__ or error
+    why = "local_files_only is set" if checkpoint.local_files_only else "HF_HUB_OFFLINE is set" if offline else ""
+    raise HubError(
+        f"{name!r} of {checkpoint.source!r} is not in the hub's cache, and the hub could not be asked "
+        f"({why or f'{type(cause).__name__}: {str(cause).strip().partition(chr(10))[0]}'}). "
+        "There is no local folder of that name either."
+    ) from error

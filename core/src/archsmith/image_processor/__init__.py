@@ -1,0 +1,46 @@
+"""Image processors: images in, the numbers that a vision model takes out. Pillow is imported when it is needed."""
+
+from typing import TYPE_CHECKING
+
+from archsmith.lazy import lazy_attributes
+
+if TYPE_CHECKING:
+    from archsmith.image_processor.base import ImageProcessor
+    from archsmith.image_processor.settings import ImageSettings, read_resample
+    from archsmith.image_processor.sizes import read_size, target_size
+    from archsmith.image_processor.steps import (
+        center_crop,
+        height_and_width,
+        normalize,
+        pad,
+        pixels_of,
+        rescale,
+        resize,
+        to_rgb,
+    )
+
+__all__ = [
+    "ImageProcessor",
+    "ImageSettings",
+    "center_crop",
+    "height_and_width",
+    "normalize",
+    "pad",
+    "pixels_of",
+    "read_resample",
+    "read_size",
+    "rescale",
+    "resize",
+    "target_size",
+    "to_rgb",
+]
+
+__getattr__ = lazy_attributes(
+    __name__,
+    {
+        "base": ["ImageProcessor"],
+        "settings": ["ImageSettings", "read_resample"],
+        "sizes": ["read_size", "target_size"],
+        "steps": ["center_crop", "height_and_width", "normalize", "pad", "pixels_of", "rescale", "resize", "to_rgb"],
+    },
+)

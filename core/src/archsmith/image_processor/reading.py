@@ -1,0 +1,241 @@
+"""What pictures come as: files, bytes, images of Pillow, arrays and tensors, alone, in lists or in batches."""
+
+import io
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from stat import S_ISREG
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from archsmith.config.fields import shown
+from archsmith.errors import CheckpointCorrupt, InputError
+from archsmith.files.checkpoint import mode_of, working_directory
+from archsmith.image_processor.steps import GREY, RGB, RGBA, Array, checked, import_pillow, narrowed, to_rgb
+from archsmith.messages import announce
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = ["FORMATS", "ChannelOrder", "flatten", "read_picture"]
+
+ChannelOrder = Literal["channels_first", "channels_last"]
+
+#: The kinds of files that are opened; Pillow has many more readers, most of them for rare and untrusted formats.
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+
+_DEPTH = 8
+_BATCH, _PICTURE, _PLANE = 4, 3, 2  # axes
+_ORIENTATION = 0x0112
+_UPRIGHT = 1
+
+
+def flatten(images: Any) -> list[Any]:
+    """Return the single pictures of what was passed: one, a batch in one array, or lists of these, also nested.
+
+    Images of Pillow are loaded here, because two threads must not load one.
+
+    Raises:
+        InputError: There is no picture, or lists are nested too deeply.
+    """
+    sources = list(_single(images, _DEPTH))
+    if not sources:
+        raise InputError(f"images holds no picture: {shown(images)}.")
+    for source in sources:
+        if _is_pillow(source):
+            if _is_series(source):
+                announce(f"{source!r} holds several pictures; the one at which it stands is used.")
+            try:
+                _load(source)
+            except InputError as error:
+                raise InputError(f"{source!r} {error}.") from error
+    return sources
+
+
+def read_picture(source: Any, *, order: ChannelOrder | None, rgb: bool, notes: list[str]) -> "Image | Array":
+    """Read one picture: a path, the bytes of a file, an image of Pillow, an array or a tensor.
+
+    Args:
+        source: The picture.
+        order: Where the channels of arrays are; None: found out.
+        rgb: Turn it into red, green and blue; else it stays grey, or keeps its opacity, where Pillow has it so.
+        notes: Gets what should be announced.
+
+    Returns:
+        An image of Pillow, in mode RGB, L or RGBA; or pixels (height, width, channels), uint8 or float32.
+
+    Raises:
+        InputError: It is no picture, or damaged.
+        MissingDependency: Pillow is needed, but not installed.
+    """
+    if isinstance(source, str | os.PathLike | bytes | bytearray | memoryview):
+        source = _opened(source, notes)
+    if _is_pillow(source):
+        return _from_pillow(source, rgb=rgb)
+    pixels = checked(_channels_last(_as_array(source), order))
+    return to_rgb(pixels) if rgb else pixels
+
+
+def _single(images: Any, depth: int) -> Iterator[Any]:
+    if isinstance(images, list | tuple):
+        if depth == 0:
+            raise InputError(f"images is nested deeper than {_DEPTH} lists.")
+        for item in images:
+            yield from _single(item, depth - 1)
+    elif not isinstance(images, memoryview) and getattr(images, "ndim", 0) == _BATCH:
+        yield from images
+    else:
+        yield images
+
+
+# ---- files --------------------------------------------------------------------------------------------------
+
+
+def _opened(source: Any, notes: list[str]) -> "Image":
+    """Open a file, or the bytes of one, by one of `FORMATS`, and load its first picture."""
+    image = import_pillow()
+    if isinstance(source, str | os.PathLike):
+        file: Any = _regular_file(source)
+        name = repr(str(file))
+    else:
+        file, name = io.BytesIO(source), f"the file of {len(source)} bytes"
+    try:
+        picture: Image = image.open(file, formats=FORMATS)
+    except image.UnidentifiedImageError as error:
+        raise InputError(f"{name} is damaged, or not of a known format; expected {', '.join(FORMATS)}") from error
+    except (image.DecompressionBombError, image.DecompressionBombWarning) as error:
+        raise InputError(f"{name} is too large: {error}") from error
+    except Exception as error:  # Pillow's readers let through what they stumble over
+        raise InputError(f"{name} can not be opened: {_reason(error)}") from error
+    with picture:
+        if _is_series(picture):
+            notes.append(f"{name} holds several pictures; the first one is used.")
+        try:
+            _load(picture)
+        except InputError as error:
+            raise InputError(f"{name} {error}") from error
+    return picture
+
+
+def _regular_file(source: str | os.PathLike[str]) -> Path:
+    text: Any = os.fspath(source)
+    if isinstance(text, bytes):
+        raise InputError(f"a path must be a string, but is {shown(text)}")
+    if "://" in text[:16] or text.startswith("data:"):
+        raise InputError(
+            f"{shown(text)} is an address; only local files are read, nothing is fetched. "
+            "Download it and pass its path or its bytes"
+        )
+    try:
+        path = Path(text).expanduser()
+        mode = mode_of(path)
+    except (CheckpointCorrupt, RuntimeError) as error:
+        raise InputError(f"{shown(text)} can not be opened: {_reason(error)}") from error
+    if mode is None:
+        raise InputError(f"there is no file {shown(text)} (working directory: {working_directory()})")
+    if not S_ISREG(mode):
+        raise InputError(f"{shown(text)} is not a regular file")
+    return path
+
+
+def _is_series(picture: "Image") -> bool:
+    """Tell whether a file holds several pictures to be seen one after the other; pages of a TIFF count as such."""
+    try:
+        return picture.format in FORMATS and bool(getattr(picture, "is_animated", False))
+    except Exception:  # noqa: BLE001  # it is damaged, which shows when it is loaded
+        return False
+
+
+def _load(picture: "Image") -> None:
+    """Decode an image of Pillow, whole or not at all. Raises `InputError`, whose message goes on after its name."""
+    limit = import_pillow().MAX_IMAGE_PIXELS
+    is_undecoded = bool(getattr(picture, "tile", None))
+    if is_undecoded and limit is not None and picture.width * picture.height > limit:
+        raise InputError(
+            f"has {picture.width} x {picture.height} pixels, above the limit of {limit:,} (PIL.Image.MAX_IMAGE_PIXELS)"
+        )
+    try:
+        picture.load()
+    except Exception as error:  # Pillow's readers let through what they stumble over
+        raise InputError(f"is {'damaged' if is_undecoded else 'unusable'}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    return str(error).strip().rstrip(".") or type(error).__name__
+
+
+# ---- images of Pillow ---------------------------------------------------------------------------------------
+
+
+def _is_pillow(source: Any) -> bool:
+    kind = getattr(sys.modules.get("PIL.Image"), "Image", None)  # None too while another thread imports it
+    return kind is not None and isinstance(source, kind)
+
+
+def _from_pillow(picture: "Image", *, rgb: bool) -> "Image | Array":
+    if not picture.width or not picture.height:
+        raise InputError(f"it has no pixels: {picture.width} x {picture.height}")
+    picture = _upright(picture)
+    if rgb:
+        return to_rgb(picture)
+    if picture.mode.startswith(("I", "F")):
+        return narrowed(picture)
+    if picture.mode == "1":
+        return picture.convert("L")
+    return picture if picture.mode in ("L", "RGB", "RGBA") else to_rgb(picture)
+
+
+def _upright(picture: "Image") -> "Image":
+    """Return the picture as its EXIF data says that it was meant to be seen."""
+    from PIL import ImageOps
+
+    try:
+        orientation = picture.getexif().get(_ORIENTATION, _UPRIGHT)
+        return picture if orientation == _UPRIGHT else ImageOps.exif_transpose(picture)
+    except Exception as error:  # Pillow lets through what it stumbles over
+        raise InputError(f"its EXIF data is damaged, so which side is up is not known: {_reason(error)}") from error
+
+
+# ---- arrays -------------------------------------------------------------------------------------------------
+
+
+def _as_array(source: Any) -> Array:
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(source, torch.Tensor):
+        if source.dtype == torch.bfloat16:
+            source = source.float()
+        try:
+            source = source.detach().cpu().numpy()
+        except (RuntimeError, TypeError, NotImplementedError) as error:
+            raise InputError(f"its tensor can not be read: {_reason(error)}") from error
+    if not isinstance(source, np.ndarray):
+        raise InputError(
+            "it must be a path, the bytes of a file, a PIL.Image.Image, a numpy array or a torch tensor, but is "
+            f"{shown(source)} of type {type(source).__name__}"
+        )
+    return np.asarray(source)
+
+
+def _channels_last(pixels: Array, order: ChannelOrder | None) -> Array:
+    """Return pixels as (height, width, channels). Raises `InputError` if where the channels are can not be told."""
+    if pixels.ndim == _PLANE:
+        pixels, order = pixels[:, :, None], "channels_last"
+    if pixels.ndim != _PICTURE:
+        raise InputError(
+            f"its shape is {pixels.shape}; expected (height, width), (channels, height, width) or (height, width, "
+            "channels), or a batch of the latter two"
+        )
+    if not pixels.size:
+        raise InputError(f"it has no pixels: its shape is {pixels.shape}")
+    is_first, is_last = (pixels.shape[axis] in (GREY, RGB, RGBA) for axis in (0, -1))
+    if order is None and is_first and is_last:
+        raise InputError(
+            f"its shape {pixels.shape} can be read in two ways. Pass input_data_format='channels_first' or "
+            "'channels_last'"
+        )
+    if not {"channels_first": is_first, "channels_last": is_last, None: is_first or is_last}[order]:
+        where = {"channels_first": "first", "channels_last": "last", None: "first or last"}[order]
+        raise InputError(f"its shape is {pixels.shape}; expected 1, 3 or 4 channels in the {where} place")
+    return np.moveaxis(pixels, 0, -1) if order == "channels_first" or (order is None and is_first) else pixels

@@ -1,0 +1,283 @@
+"""The steps that turn a picture into the numbers that a model takes.
+
+Pixels are arrays of shape (height, width, channels): uint8 from 0 to 255, or float32 from 0 to 1 or from 0 to 255. A
+`PIL.Image.Image` may stand for its pixels where a step says so.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from archsmith.config.fields import shown
+from archsmith.errors import InputError, MissingDependency
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from PIL.Image import Image
+
+__all__ = [
+    "Array",
+    "center_crop",
+    "height_and_width",
+    "import_pillow",
+    "normalize",
+    "pad",
+    "pixels_of",
+    "rescale",
+    "resize",
+    "to_rgb",
+]
+
+Array = npt.NDArray[Any]
+
+NEAREST = 0
+GREY, RGB, RGBA = 1, 3, 4
+#: 16-bit numbers that one 8-bit number stands for.
+WIDE = 257
+#: Modes with opacity, and what they become first: those in small letters are multiplied by it.
+_WITH_OPACITY = {"LA": "RGBA", "PA": "RGBA", "RGBA": "RGBA", "La": "LA", "RGBa": "RGBA"}
+
+
+def import_pillow() -> "ModuleType":
+    """Import the library Pillow.
+
+    Raises:
+        MissingDependency: It is not installed.
+    """
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise MissingDependency(
+            'pictures need the library pillow, which is not installed. Run: pip install "archsmith[vision]"',
+            library="pillow",
+        ) from error
+    return Image
+
+
+def height_and_width(picture: "Image | Array") -> tuple[int, int]:
+    """Return how many rows and columns of pixels a picture has."""
+    if isinstance(picture, np.ndarray):
+        return picture.shape[0], picture.shape[1]
+    return picture.height, picture.width
+
+
+def pixels_of(picture: "Image | Array") -> Array:
+    """Return the pixels of a picture, (height, width, channels)."""
+    pixels = np.asarray(picture)
+    return pixels if pixels.ndim == 3 else pixels[:, :, None]  # noqa: PLR2004
+
+
+def to_rgb(picture: "Image | Array") -> "Image | Array":
+    """Return a picture in red, green and blue: what is transparent lies on white, grey is repeated.
+
+    Args:
+        picture: A `PIL.Image.Image` of any mode; or pixels with one channel (grey), three or four (with opacity).
+
+    Raises:
+        InputError: Pillow can not convert this mode.
+    """
+    if isinstance(picture, np.ndarray):
+        return _array_to_rgb(picture)
+    if picture.mode.startswith(("I", "F")):
+        return _array_to_rgb(narrowed(picture))
+    has_opacity = picture.mode in _WITH_OPACITY or picture.info.get("transparency") is not None
+    if picture.mode == "RGB" and not has_opacity:
+        return picture
+    try:
+        return _on_white(picture) if has_opacity else picture.convert("RGB")
+    except ValueError as error:
+        raise InputError(f"pixels of mode {picture.mode!r} can not become red, green and blue: {error}") from error
+
+
+def _on_white(picture: "Image") -> "Image":
+    image = import_pillow()
+    seen: Image = picture.convert(_WITH_OPACITY.get(picture.mode, "RGBA")).convert("RGBA")
+    white = image.new("RGBA", seen.size, (255, 255, 255, 255))
+    return image.alpha_composite(white, seen).convert("RGB")  # type: ignore[no-any-return]
+
+
+def narrowed(picture: "Image") -> Array:
+    """Return the pixels of a grey picture of more than 8 bits as uint8, or float32 where they are no whole numbers.
+
+    Raises:
+        InputError: The numbers are outside the range of a picture.
+    """
+    pixels = np.asarray(picture)[:, :, None]
+    is_wide = picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format == "PNG")
+    if is_wide and pixels.min() >= 0 and pixels.max() <= 255 * WIDE:
+        return ((pixels.astype(np.uint32) + WIDE // 2) // WIDE).astype(np.uint8)
+    return checked(pixels)
+
+
+def checked(pixels: Array) -> Array:
+    """Return pixels as uint8 from 0 to 255, or as float32 where they are no whole numbers or at most 1.
+
+    Truth values are black and white; 16-bit numbers are scaled to 8 bits.
+
+    Raises:
+        InputError: The numbers are not finite, outside the range of a picture, or may mean two things.
+    """
+    if pixels.dtype == np.uint8:
+        return pixels
+    if pixels.dtype == bool:
+        return pixels.astype(np.uint8) * np.uint8(255)
+    if pixels.dtype.kind not in "iuf":
+        raise InputError(f"its pixels are of type {pixels.dtype}; expected integers, decimal numbers or truth values")
+    low, high = pixels.min(), pixels.max()
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise InputError("its pixels are not all finite: there is NaN or infinity among them")
+    if pixels.dtype.kind == "u" and pixels.dtype.itemsize == 2 and high > 0:  # noqa: PLR2004
+        if high <= 255:  # noqa: PLR2004
+            raise InputError(
+                f"its pixels are 16-bit numbers of at most {high}: nearly black, or 8 bits? Convert them yourself: "
+                "pixels.astype('uint8') if they are 8 bits, (pixels // 257).astype('uint8') if they are 16"
+            )
+        return ((pixels.astype(np.uint32) + WIDE // 2) // WIDE).astype(np.uint8)
+    if low < 0 or high > 255:  # noqa: PLR2004
+        raise InputError(
+            f"its pixels range from {low:.6g} to {high:.6g}; expected 0 to 255, or 0 to 1 as decimal numbers"
+        )
+    if pixels.dtype.kind == "f" and (high <= 1 or np.any(pixels % 1)):
+        return pixels.astype(np.float32)
+    return pixels.astype(np.uint8)
+
+
+def _array_to_rgb(pixels: Array) -> Array:
+    channels = pixels.shape[2]
+    if channels == GREY:
+        return np.repeat(pixels, RGB, axis=2)
+    if channels != RGBA:
+        return pixels
+    white = 255 if pixels.dtype == np.uint8 or pixels.max() > 1 else 1.0
+    opacity = pixels[:, :, 3:] / white
+    on_white = opacity * pixels[:, :, :3] + (1 - opacity) * white
+    return (np.round(on_white) if pixels.dtype == np.uint8 else on_white).astype(pixels.dtype)
+
+
+def resize(picture: "Image | Array", height: int, width: int, *, resample: int = 2) -> Array:
+    """Return the pixels of a picture in another size, with the type they have.
+
+    Args:
+        picture: A `PIL.Image.Image`; pixels as uint8 or float32; or a map of labels as other integers, which are not
+            mixed: only the filter NEAREST is for them.
+        height: Rows of the result.
+        width: Columns of the result.
+        resample: The filter, as Pillow numbers it: 0 NEAREST, 1 LANCZOS, 2 BILINEAR, 3 BICUBIC, 4 BOX, 5 HAMMING.
+
+    Returns:
+        (height, width, channels). Decimal numbers up to 1 go through 8 bits, as published checkpoints had them.
+
+    Raises:
+        InputError: The result would have more pixels than ``PIL.Image.MAX_IMAGE_PIXELS``, or labels would be mixed.
+    """
+    image = import_pillow()
+    limit = image.MAX_IMAGE_PIXELS
+    if limit is not None and height * width > limit:
+        raise InputError(
+            f"it would be resized to {width} x {height} pixels, above the limit of {limit:,} "
+            "(PIL.Image.MAX_IMAGE_PIXELS)"
+        )
+    if not isinstance(picture, np.ndarray):
+        return pixels_of(picture.resize((width, height), resample))
+    if picture.dtype == np.uint8:
+        pixels = np.ascontiguousarray(picture[:, :, 0] if picture.shape[2] == GREY else picture)
+        return pixels_of(image.fromarray(pixels).resize((width, height), resample))
+    if picture.dtype.kind == "f" and picture.min() >= 0 and picture.max() <= 1:
+        narrow = (picture.astype(np.float64) * 255).astype(np.float32).astype(np.uint8)
+        return rescale(resize(narrow, height, width, resample=resample), 1 / 255)
+    if picture.dtype.kind != "f" and resample != NEAREST:
+        raise InputError(f"labels of type {picture.dtype} can only be resized with resample NEAREST, not {resample}")
+    kind = np.float32 if picture.dtype.kind == "f" else np.int32
+    if kind is np.int32 and picture.size and np.abs(picture.astype(np.int64)).max() > np.iinfo(np.int32).max:
+        raise InputError(f"labels must fit into 32 bits, but range from {picture.min()} to {picture.max()}")
+    planes = np.moveaxis(picture, 2, 0).astype(kind)  # (channels, height, width)
+    resized = [np.asarray(image.fromarray(plane).resize((width, height), resample)) for plane in planes]
+    return np.stack(resized, axis=2).astype(picture.dtype)
+
+
+def center_crop(picture: "Image | Array", height: int, width: int) -> Array:
+    """Return the middle of a picture; where the picture is smaller it lies in the middle of zeros.
+
+    Args:
+        picture: A `PIL.Image.Image`, or pixels of any type.
+        height: Rows of the result.
+        width: Columns of the result.
+
+    Returns:
+        (height, width, channels).
+    """
+    pixels = pixels_of(picture)
+    tops = [(have - want) // 2 for have, want in zip(pixels.shape, (height, width), strict=False)]
+    rows, columns = (slice(max(0, top), max(0, top) + want) for top, want in zip(tops, (height, width), strict=True))
+    middle = pixels[rows, columns]
+    if middle.shape[:2] == (height, width):
+        return middle
+    top, left = (max(0, -top) for top in tops)
+    cropped = np.zeros((height, width, pixels.shape[2]), pixels.dtype)
+    cropped[top : top + middle.shape[0], left : left + middle.shape[1]] = middle
+    return cropped
+
+
+def rescale(pixels: Array, factor: float) -> Array:
+    """Return the pixels times a factor, as float32."""
+    return (pixels.astype(np.float64) * factor).astype(np.float32)
+
+
+def normalize(pixels: Array, mean: float | Sequence[float], std: float | Sequence[float]) -> Array:
+    """Return ``(pixels - mean) / std`` as float32.
+
+    Args:
+        pixels: (height, width, channels).
+        mean: One number, or one for each channel.
+        std: Likewise.
+
+    Raises:
+        InputError: There are more or fewer numbers than channels.
+    """
+    channels = pixels.shape[-1]
+    for name, numbers in (("image_mean", mean), ("image_std", std)):
+        if isinstance(numbers, Sequence) and len(numbers) != channels:
+            raise InputError(
+                f"{name} is {shown(numbers)}, but the picture has {channels} channel{'s' * (channels != 1)}; expected "
+                "one number for each, or one for all. do_convert_rgb decides whether every picture gets three channels."
+            )
+    centred = pixels.astype(np.float32) - np.asarray(mean, np.float32)
+    return centred / np.asarray(std, np.float32)
+
+
+def pad(
+    pictures: Sequence[Array], *, height: int | None = None, width: int | None = None, value: float = 0
+) -> tuple[Array, Array]:
+    """Put pictures, or maps of labels, of several sizes into one batch, each in the upper left corner.
+
+    Args:
+        pictures: Each (channels, height, width), or without channels; of one type.
+        height: Rows of the batch; None: those of the highest picture.
+        width: Columns of the batch; None: those of the widest picture.
+        value: What fills the rest.
+
+    Returns:
+        The batch, (pictures, channels, height, width); and masks, (pictures, height, width) int64: 1 on a picture.
+
+    Raises:
+        InputError: A picture is larger than the batch, or they have several numbers of channels.
+    """
+    height = max(pixels.shape[-2] for pixels in pictures) if height is None else height
+    width = max(pixels.shape[-1] for pixels in pictures) if width is None else width
+    channels = pictures[0].shape[:-2]
+    batch = np.full((len(pictures), *channels, height, width), value, pictures[0].dtype)
+    masks = np.zeros((len(pictures), height, width), np.int64)
+    for index, pixels in enumerate(pictures):
+        rows, columns = pixels.shape[-2:]
+        if rows > height or columns > width:
+            raise InputError(
+                f"picture {index} has {columns} x {rows} pixels, too many to pad it to {width} x {height}."
+            )
+        if pixels.shape[:-2] != channels:
+            raise InputError(f"picture {index} has {pixels.shape[0]} channels, but picture 0 has {channels[0]}.")
+        batch[index, ..., :rows, :columns] = pixels
+        masks[index, :rows, :columns] = 1
+    return batch, masks

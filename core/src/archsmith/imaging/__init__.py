@@ -1,1 +1,0 @@
-"""The parts of image processors: reading pictures, the steps on their pixels, sizes, and settings."""

@@ -1,0 +1,329 @@
+"""Models: a torch module with a configuration, built, loaded and saved in one way for every architecture."""
+
+import copy
+import math
+import os
+from collections.abc import Mapping, Sequence
+from types import MethodType
+from typing import Any, ClassVar, Self, TypeVar
+
+import torch
+from torch import nn
+
+from archsmith.config.base import PreTrainedConfig
+from archsmith.errors import (
+    ConfigError,
+    OptionError,
+    WeightsMismatch,
+)
+from archsmith.files.checkpoint import CONFIG_FILE, Checkpoint, refuse_remote_code
+from archsmith.files.weights import Weights, find_weights
+from archsmith.model.building import ModelType, foreign_modules, from_files, refuse_abstract, values_come_from_files
+from archsmith.model.facts import SharedWork
+from archsmith.model.loading import announce, expected_tensors, load_tensors
+from archsmith.model.matching import LoadReport, Match, match_weights
+from archsmith.model.meta import TooLarge, without_values
+from archsmith.model.options import (
+    attention_name,
+    device_from,
+    dtype_from,
+    flag_from,
+    model_options,
+    patterns_from,
+    refuse_unknown_options,
+    refuse_unknown_overrides,
+)
+
+__all__ = ["PreTrainedModel", "foreign_modules", "values_come_from_files"]
+
+
+#: While a model is built for weights, this many torch functions may be called, and that many more for each tensor.
+_CALLS, _CALLS_PER_TENSOR = 10_000, 100
+#: Likewise, of the numbers in tensors that another library makes: so many, and so many times those in the files.
+_NUMBERS, _NUMBERS_PER_NUMBER = 2**29, 8
+
+_Model = TypeVar("_Model", bound="PreTrainedModel")
+
+
+class PreTrainedModel(SharedWork, metaclass=ModelType):
+    """What every model is: a `torch.nn.Module` that is built from a configuration, and loaded and saved whole.
+
+    A subclass names its configuration class, builds its modules in ``__init__`` and computes in ``forward``. When its
+    constructor returns, the parameters have their initial values (`init_weights`) and tied ones are tied.
+
+    Attributes:
+        config_class: The configuration it is built from.
+        base_model_prefix: The attribute under which a model with a head holds the model without one.
+        main_input_name: The name of the first argument of ``forward``.
+        input_embeddings: Where the base model has its token embeddings, as ``"embeddings.word_embeddings"``; with it
+            the vocabulary can be resized. The layer that scores tokens is the one that ``tied_weights`` ties to it.
+        attention_projections: Where layer ``{}`` of the base model has the projections of its attention: those whose
+            rows belong to heads (query, key, value), and last the one whose columns do (output), each an
+            ``nn.Linear``. With it heads can be pruned, as long as ``forward`` finds the number of heads by
+            `archsmith.layers.attention.split_heads`.
+        tied_weights: Parameter → the parameter it is the same as, while ``config.tie_word_embeddings`` is true.
+        ignored_keys: Patterns of keys in old files that nothing reads any more, as the base model names them.
+        optional_keys: Patterns of parameters that a file may lack (then they are new) or hold in vain, likewise.
+        head_keys: Patterns of keys that belong to the head although they lie in the base model.
+        load_report: What `from_pretrained` loaded, started anew, left over and ignored; None for a built model.
+    """
+
+    config_class: ClassVar[type[PreTrainedConfig]]
+    base_model_prefix: ClassVar[str] = ""
+    main_input_name: ClassVar[str] = "input_ids"
+    input_embeddings: ClassVar[str] = ""
+    attention_projections: ClassVar[tuple[str, ...]] = ()
+    tied_weights: ClassVar[Mapping[str, str]] = {}
+    ignored_keys: ClassVar[tuple[str, ...]] = ()
+    optional_keys: ClassVar[tuple[str, ...]] = ()
+    head_keys: tuple[str, ...] = ()
+
+    load_report: LoadReport | None = None
+
+    def __init__(self, config: PreTrainedConfig) -> None:
+        super().__init__()
+        if not isinstance(config, self.config_class):
+            raise ConfigError(
+                f"{type(self).__name__} is built from a {self.config_class.__name__}, but got {type(config).__name__}. "
+                f"To load a checkpoint use {type(self).__name__}.from_pretrained."
+            )
+        config.check()
+        self.config = config
+        self.attn_implementation = "sdpa"
+
+    # ---- what a subclass may change -------------------------------------------------------------------------
+
+    def init_weights(self, module: nn.Module) -> None:
+        """Give the parameters that one module owns itself their initial values, in place.
+
+        Linear, convolution and embedding weights are drawn from a normal distribution of standard deviation
+        ``config.initializer_range`` (0.02 if the configuration has none), biases and padding rows are zero,
+        normalisation layers are the identity; other modules have their ``reset_parameters`` called, if they have one.
+        Override it for what is left, and call ``super()`` for these.
+        """
+        std = getattr(self.config, "initializer_range", 0.02)
+        if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d):
+            nn.init.normal_(module.weight, std=std)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.Embedding):
+            nn.init.normal_(module.weight, std=std)
+            if module.padding_idx is not None:
+                with torch.no_grad():
+                    module.weight[module.padding_idx].zero_()
+        elif isinstance(module, nn.LayerNorm | nn.GroupNorm) and module.weight is not None:
+            nn.init.ones_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(reset := getattr(module, "reset_parameters", None), MethodType):
+            reset()
+
+    @staticmethod
+    def rename_key(key: str) -> str:
+        """Translate an old spelling of a key in a file to today's; it is tried where the key itself has no place."""
+        if key.endswith(".gamma"):
+            return key.removesuffix("gamma") + "weight"
+        return key.removesuffix("beta") + "bias" if key.endswith(".beta") else key
+
+    # ---- building -------------------------------------------------------------------------------------------
+
+    @classmethod
+    def from_config(
+        cls,
+        config: PreTrainedConfig,
+        *,
+        dtype: str | torch.dtype | None = None,
+        attn_implementation: str | None = None,
+        **model_options: Any,
+    ) -> Self:
+        """Build a model with random weights, in training mode and float32 unless ``dtype`` says otherwise.
+
+        Raises:
+            OptionError: An option does not exist or has an impossible value.
+        """
+        target, attention = dtype_from(dtype), attention_name(attn_implementation)
+        refuse_unknown_options(cls, model_options, config)
+        model = cls(config, **model_options)
+        model.set_attn_implementation(attention)
+        return model.to(target) if target is not None else model
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        id_or_path: str | os.PathLike[str],
+        *,
+        config: PreTrainedConfig | None = None,
+        revision: str | None = None,
+        token: str | bool | None = None,
+        cache_dir: str | os.PathLike[str] | None = None,
+        local_files_only: bool = False,
+        subfolder: str = "",
+        dtype: str | torch.dtype | None = None,
+        torch_dtype: str | torch.dtype | None = None,
+        device: str | torch.device | int | None = None,
+        attn_implementation: str | None = None,
+        mmap: bool | None = None,
+        check_finite: bool = True,
+        allow_new: Sequence[str] = (),
+        allow_unused: Sequence[str] = (),
+        trust_remote_code: bool | None = None,
+        **overrides: Any,
+    ) -> Self:
+        """Load a model from a folder or a hub id: exactly what is in the files, or an error. Evaluation mode.
+
+        Args:
+            id_or_path: A local folder if there is one of that name, else a hub id.
+            config: Use this configuration instead of the checkpoint's config.json.
+            revision: Branch, tag or commit on the hub.
+            token: Access token for the hub.
+            cache_dir: Where the hub's files are kept.
+            local_files_only: Do not ask the hub, only its cache.
+            subfolder: A folder inside the checkpoint that holds the files.
+            dtype: Type of the floating-point weights; None or ``"auto"``: as in the files.
+            torch_dtype: Older name of ``dtype``.
+            device: Where the weights go; None: the CPU, mapped from the files without a copy.
+            attn_implementation: ``"sdpa"`` (the default) or ``"eager"``.
+            mmap: Map the files rather than read them; None: wherever the system allows it.
+            check_finite: Refuse weights that hold NaN or infinity.
+            allow_new: Patterns of parameters that may be missing in the files.
+            allow_unused: Patterns of tensors in the files that may be left over.
+            trust_remote_code: Refused, for the reason that the error gives.
+            **overrides: Configuration fields to change, and options of the model's constructor.
+
+        Raises:
+            WeightsMismatch: The weights are not those of this model; every fault is named.
+            CheckpointNotFound, CheckpointCorrupt, HubError: The files can not be had or are damaged.
+            ConfigError, OptionError: A configuration value or an argument is wrong.
+        """
+        refuse_remote_code(trust_remote_code)
+        if dtype is not None and torch_dtype is not None:
+            raise OptionError("dtype and torch_dtype are one option; pass dtype.")
+        checkpoint = Checkpoint.open(
+            id_or_path,
+            subfolder=subfolder,
+            revision=revision,
+            token=token,
+            cache_dir=cache_dir,
+            local_files_only=local_files_only,
+        )
+        target_dtype, target_device = dtype_from(torch_dtype if dtype is None else dtype), device_from(device)
+        attention = attention_name(attn_implementation)
+        mapped = flag_from("mmap", os.name != "nt" if mmap is None else mmap)
+        checked = flag_from("check_finite", check_finite)
+
+        def read() -> tuple[Self, Weights, LoadReport]:
+            model, weights, match = cls._match(checkpoint, config, allow_new, allow_unused, overrides)
+            model.set_attn_implementation(attention)
+            load_tensors(
+                model, weights, match, dtype=target_dtype, device=target_device, mmap=mapped, check_finite=checked
+            )
+            return model, weights, match.report
+
+        found: tuple[Self, Weights, LoadReport] = checkpoint.read_whole(read, proves=lambda found: found[1].one_save)
+        announce(type(found[0]).__name__, *found[1:])
+        return found[0].eval()
+
+    @classmethod
+    def match_pretrained(
+        cls,
+        id_or_path: str | os.PathLike[str],
+        *,
+        config: PreTrainedConfig | None = None,
+        allow_new: Sequence[str] = (),
+        revision: str | None = None,
+        token: str | bool | None = None,
+        cache_dir: str | os.PathLike[str] | None = None,
+        local_files_only: bool = False,
+        subfolder: str = "",
+        allow_unused: Sequence[str] = (),
+        **overrides: Any,
+    ) -> LoadReport:
+        """Say what `from_pretrained` would do, from the headers alone: no weights are read.
+
+        Raises:
+            ArchsmithError: As `from_pretrained`.
+        """
+        checkpoint = Checkpoint.open(
+            id_or_path,
+            subfolder=subfolder,
+            revision=revision,
+            token=token,
+            cache_dir=cache_dir,
+            local_files_only=local_files_only,
+        )
+        found = checkpoint.read_whole(lambda: cls._match(checkpoint, config, allow_new, allow_unused, overrides))
+        return found[2].report
+
+    @classmethod
+    def _match(
+        cls,
+        checkpoint: Checkpoint,
+        config: PreTrainedConfig | None,
+        allow_new: Sequence[str],
+        allow_unused: Sequence[str],
+        overrides: Mapping[str, Any],
+    ) -> tuple[Self, Weights, Match]:
+        """Read configuration and headers, build the model on the meta device, and match the two."""
+        refuse_abstract(cls)
+        new, unused = patterns_from("allow_new", allow_new), patterns_from("allow_unused", allow_unused)
+        options = {name: overrides[name] for name in model_options(cls) if name in overrides}
+        overrides = {name: value for name, value in overrides.items() if name not in options}
+        refuse_unknown_overrides(cls, overrides)
+        found = checkpoint.find(CONFIG_FILE)
+        values = checkpoint.read_json(CONFIG_FILE) if found else {}
+        if config is None:
+            checkpoint.path(CONFIG_FILE)  # says what is missing
+            config = cls.config_class.from_dict(values, source=str(found), **overrides)
+        else:
+            if not isinstance(config, cls.config_class):
+                raise ConfigError(
+                    f"config must be a {cls.config_class.__name__} for {cls.__name__}, but is {type(config).__name__}."
+                )
+            config = copy.deepcopy(config)
+            config.update(**overrides)
+        weights = find_weights(checkpoint).beside(values, str(found))
+        model = _built(cls, config, options, weights, source=str(found or checkpoint.source))
+        saved_from = values.get("architectures")
+        same_class = isinstance(saved_from, list) and cls.__name__ in saved_from
+        match = match_weights(
+            expected_tensors(model), weights, same_class=same_class, allow_new=new, allow_unused=unused
+        )
+        return model, weights, match
+
+    # ---- saving ---------------------------------------------------------------------------------------------
+
+    def save_pretrained(self, save_directory: str | os.PathLike[str], *, max_shard_size: int | str = "5GB") -> None:
+        """Write config.json and the weights into a folder; one file, or shards and an index where it takes more.
+
+        Args:
+            save_directory: The folder; it is made if needed.
+            max_shard_size: Bytes, or a string such as ``"200MB"``.
+
+        Raises:
+            SaveFailed: The system refused; what was there before still is.
+            ConfigError: The configuration has become invalid.
+        """
+        from archsmith.model.saving import refuse_half_changed, save_model, state_to_save
+
+        refuse_half_changed(self)
+        config = copy.deepcopy(self.config)
+        config.update(architectures=[type(self).__name__], dtype=str(self.dtype).removeprefix("torch."))
+        save_model(state_to_save(self), config.to_file_dict(), type(self), save_directory, max_shard_size)
+
+
+def _built(
+    cls: type[_Model], config: PreTrainedConfig, options: dict[str, Any], weights: Weights, *, source: str
+) -> _Model:
+    """Build a model on the meta device, as long as it is not far larger than the weights."""
+    most = _CALLS + _CALLS_PER_TENSOR * len(weights.tensors)
+    most_numbers = _NUMBERS + _NUMBERS_PER_NUMBER * sum(math.prod(info.shape) for info in weights.tensors.values())
+    try:
+        with from_files(), without_values(at_most=most, at_most_numbers=most_numbers):
+            return cls(config, **options)
+    except TooLarge as error:
+        raise WeightsMismatch(
+            f"the configuration describes a model of far more parameters than the {len(weights.tensors)} tensors of "
+            f"{weights.source!r}. Check that config.json and the weights belong together."
+        ) from error
+    except (RuntimeError, OverflowError, MemoryError, ConfigError) as error:
+        raise ConfigError(f"{source}: no {cls.__name__} can be built: {error}") from error

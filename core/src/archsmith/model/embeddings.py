@@ -1,0 +1,161 @@
+"""The parameters of a model that have one row for each token of the vocabulary: which they are, and more or fewer."""
+
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from archsmith.config.fields import Size, convert, shown
+from archsmith.errors import InputError, OptionError
+from archsmith.model.loading import initialise
+
+if TYPE_CHECKING:
+    from archsmith.model.base import PreTrainedModel
+    from archsmith.model.facts import SharedWork
+
+__all__ = ["input_path", "output_path", "replace_module", "resize_rows", "rows_for"]
+
+#: New rows differ from the mean of the old ones by so much of the old ones' variance.
+_VARIANCE = 1e-9
+
+
+def input_path(model: "SharedWork") -> str:
+    """Return where a model holds its token embeddings.
+
+    Raises:
+        OptionError: It has none.
+    """
+    if not model.input_embeddings:
+        raise OptionError(
+            f"{type(model).__name__} has no token embeddings: it takes {model.main_input_name}. "
+            "The author of a model of texts names them in the class attribute input_embeddings."
+        )
+    prefix = "" if model.base_model is model else f"{model.base_model_prefix}."
+    return prefix + model.input_embeddings
+
+
+def output_path(model: "SharedWork") -> str | None:
+    """Return where a model holds the layer that scores every token, which is the one that can be tied to the input."""
+    rows = f"{input_path(model)}.weight" if model.input_embeddings else ""
+    tied = model.tied_names(all_declared=True)
+    return next((name.rpartition(".")[0] for name, source in tied.items() if source == rows), None)
+
+
+def rows_for(count: Any, multiple: Any, present: int) -> int:
+    """Return how many rows are asked for: ``count``, or as many as there are, up to the next multiple.
+
+    Raises:
+        OptionError: A number is not a positive integer.
+    """
+    count, wrong = convert("new_num_tokens", present if count is None else count, Size)
+    multiple, also_wrong = convert("pad_to_multiple_of", 1 if multiple is None else multiple, Size)
+    if faults := [*wrong, *also_wrong]:
+        raise OptionError(f"{'; '.join(faults)}.")
+    rows: int = -(-count // multiple) * multiple
+    return rows
+
+
+def resize_rows(model: "SharedWork", count: int, *, from_mean: bool) -> None:
+    """Give every parameter that has a row for each token ``count`` rows; those that stay keep their values.
+
+    These are the weights of the token embeddings and all parameters of the layer that scores tokens, each with those
+    that it is or could be tied to.
+
+    Raises:
+        OptionError: The row of the padding token would go.
+    """
+    padding = model.get_input_embeddings().padding_idx
+    if padding is not None and padding >= count:
+        raise OptionError(
+            f"the padding token is {padding}, so {count} tokens are too few: expected at least {padding + 1}."
+        )
+    tied = model.tied_names()
+    owners = {name.rpartition(".")[0] for name in _row_names(model)}
+    new = {name: _resized(model, name, count, from_mean=from_mean) for name in _row_names(model) if name not in tied}
+    for name, parameter in new.items():
+        _put(model, name, parameter)
+    for path in owners:
+        module = model.get_submodule(path)
+        for size in ("num_embeddings", "out_features"):
+            if hasattr(module, size):
+                setattr(module, size, count)
+    model.tie_weights()
+
+
+def replace_module(model: "SharedWork", path: str, module: Any, *, kind: type[nn.Module]) -> None:
+    """Put a module in the place of another; what is tied to the old one's parameters is tied to the new one's.
+
+    Raises:
+        InputError: It is of another kind, or its parameters have other names or shapes.
+    """
+    wanted = _shapes(model.get_submodule(path))
+    found = f"{type(module).__name__} with {_shapes(module)}" if isinstance(module, nn.Module) else shown(module)
+    if not isinstance(module, kind) or _shapes(module) != wanted:
+        raise InputError(
+            f"{path!r} of {type(model).__name__} must be an nn.{kind.__name__} with {wanted}, but got {found}. "
+            "For another number of tokens call resize_token_embeddings first."
+        )
+    owner, _, attribute = path.rpartition(".")
+    setattr(model.get_submodule(owner), attribute, module)
+    for name, source in model.tied_names().items():
+        if name.rpartition(".")[0] == path:
+            _put(model, source, model.get_parameter(name))
+    model.tie_weights()
+
+
+def _shapes(module: nn.Module) -> dict[str, list[int]]:
+    return {name: list(parameter.shape) for name, parameter in module.named_parameters()}
+
+
+def _row_names(model: "SharedWork") -> list[str]:
+    """Return the full names of the parameters that have a row for each token."""
+    paths = [path for path in (input_path(model), output_path(model)) if path is not None]
+    names = [f"{path}.{name}" for path in paths for name, _ in model.get_submodule(path).named_parameters()]
+    for pair in model.tied_names(all_declared=True).items():
+        if any(name in names for name in pair):
+            names += [name for name in pair if name not in names]
+    return names
+
+
+def _resized(model: "SharedWork", name: str, count: int, *, from_mean: bool) -> nn.Parameter:
+    old = model.get_parameter(name)
+    kept = min(count, len(old))
+    new = torch.empty((count, *old.shape[1:]), dtype=old.dtype, device=old.device)
+    with torch.no_grad():
+        if from_mean:
+            new[kept:] = _near_mean(old, count - kept)
+        elif not old.is_meta and count > kept:
+            new[kept:] = _initial(model, name, count)[kept:]
+        new[:kept] = old[:kept]
+    return nn.Parameter(new, requires_grad=old.requires_grad)
+
+
+def _near_mean(old: Tensor, count: int) -> Tensor:
+    """Return new rows with the mean of the old ones, and a small part of their covariance.
+
+    That keeps new tokens from being likelier or unlikelier than the old ones before anything was learned about them
+    (Hewitt, "Initializing New Word Embeddings for Pretrained Language Models", 2021). A random multiple of the
+    deviation of a random row has the wanted covariance, whatever its rank.
+    """
+    rows = old.to(torch.promote_types(old.dtype, torch.float32))
+    mean = rows.mean(0)
+    drawn = torch.randint(len(rows), (count,), device=rows.device)
+    factors = torch.randn(count, *[1] * (rows.ndim - 1), dtype=rows.dtype, device=rows.device)
+    new: Tensor = mean + _VARIANCE**0.5 * factors * (rows[drawn] - mean)  # (count, …)
+    return new
+
+
+def _initial(model: "SharedWork", name: str, count: int) -> Tensor:
+    """Return ``count`` rows as the model starts with them; it is left as it was."""
+    old = model.get_parameter(name)
+    try:
+        _put(model, name, nn.Parameter(torch.empty((count, *old.shape[1:]), device="meta")))
+        initialise(cast("PreTrainedModel", model), {name}, dtype=old.dtype, device=old.device, finished=True)
+        return model.get_parameter(name)
+    finally:
+        _put(model, name, old)
+
+
+def _put(model: nn.Module, name: str, parameter: nn.Parameter) -> None:
+    owner, _, attribute = name.rpartition(".")
+    setattr(model.get_submodule(owner), attribute, parameter)

@@ -1,0 +1,293 @@
+"""The work that all models share: facts about them, and changes to them."""
+
+import copy
+from collections.abc import Collection, Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import nn
+
+from archsmith.config.base import PreTrainedConfig
+from archsmith.errors import OptionError
+from archsmith.layers.stack import Stack
+from archsmith.model.dummy_inputs import INPUTS, dummy_inputs
+from archsmith.model.embeddings import input_path, output_path, replace_module, resize_rows, rows_for
+from archsmith.model.freezing import set_trainable
+from archsmith.model.options import attention_name
+from archsmith.model.pruning import cut_heads, heads_to_cut
+from archsmith.outputs import ModelOutput
+
+__all__ = ["SharedWork"]
+
+
+class SharedWork(nn.Module):
+    """What a model can tell about itself and have done to it, once it is built. `PreTrainedModel` explains the rest."""
+
+    config: PreTrainedConfig
+    attn_implementation: str
+    base_model_prefix: ClassVar[str]
+    main_input_name: ClassVar[str]
+    input_embeddings: ClassVar[str]
+    attention_projections: ClassVar[tuple[str, ...]]
+    tied_weights: ClassVar[Mapping[str, str]]
+
+    _finished = False  # whether the parameters have values that a model around this one must not replace
+
+    # ---- facts ----------------------------------------------------------------------------------------------
+
+    @property
+    def base_model(self) -> nn.Module:
+        """The model without its head (itself if it has none)."""
+        return getattr(self, self.base_model_prefix, self) if self.base_model_prefix else self
+
+    @property
+    def device(self) -> torch.device:
+        """Where the first parameter lies; the CPU if there is none."""
+        return next((p.device for p in self.parameters()), torch.device("cpu"))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of the first floating-point parameter; float32 if there is none."""
+        return next((p.dtype for p in self.parameters() if p.is_floating_point()), torch.float32)
+
+    @property
+    def dummy_inputs(self) -> dict[str, torch.Tensor]:
+        """Small arguments for one forward pass, to trace, export or check the model with.
+
+        By default as ``main_input_name`` says: ``input_ids`` (2, 7) with an ``attention_mask``, ``pixel_values``
+        (2, channels, height, width), or ``input_values`` (2, 1600) with an ``attention_mask``. A model that takes
+        anything else overrides it.
+
+        Raises:
+            NotImplementedError: The main input is another, and the class does not override this.
+        """
+        inputs = dummy_inputs(self.main_input_name, self.config)
+        if inputs is None:
+            raise NotImplementedError(
+                f"{type(self).__name__} takes {self.main_input_name!r}, so it must define dummy_inputs, "
+                f"as only {', '.join(INPUTS)} are known."
+            )
+        return dict(inputs)
+
+    def num_parameters(self, *, only_trainable: bool = False, exclude_embeddings: bool = False) -> int:
+        """Return how many numbers the parameters hold; a tied one counts once.
+
+        Args:
+            only_trainable: Leave out those that are frozen.
+            exclude_embeddings: Leave out those of every ``nn.Embedding``, and what is tied to them.
+        """
+        embeddings = {id(module.weight) for module in self.modules() if isinstance(module, nn.Embedding)}
+        return sum(
+            parameter.numel()
+            for parameter in self.parameters()
+            if (parameter.requires_grad or not only_trainable)
+            and not (exclude_embeddings and id(parameter) in embeddings)
+        )
+
+    def get_memory_footprint(self, *, return_buffers: bool = True) -> int:
+        """Return the bytes that the parameters take, and the buffers if asked for; a tied parameter counts once."""
+        tensors = [*self.parameters(), *(self.buffers() if return_buffers else ())]
+        return sum(tensor.nbytes for tensor in tensors)
+
+    @property
+    def is_gradient_checkpointing(self) -> bool:
+        """Whether training computes the inside of layers twice rather than keep it."""
+        return any(stack.gradient_checkpointing for stack in self._stacks())
+
+    # ---- choices --------------------------------------------------------------------------------------------
+
+    def set_attn_implementation(self, name: str) -> None:
+        """Choose how attention is computed, here and in every model inside: ``"sdpa"`` or ``"eager"``.
+
+        Raises:
+            OptionError: There is no such implementation.
+        """
+        attention = attention_name(name)
+        for module in self.modules():
+            if isinstance(module, SharedWork):
+                module.attn_implementation = attention
+
+    def gradient_checkpointing_enable(self) -> None:
+        """Train with less memory: keep the inputs of layers only, and compute the rest again for the gradients.
+
+        Losses and gradients stay the same, dropout included; a step takes about a third longer.
+
+        Raises:
+            OptionError: The model has no layers that were built for it.
+        """
+        self._checkpoint(on=True)
+
+    def gradient_checkpointing_disable(self) -> None:
+        """Train in the usual way again. Raises as `gradient_checkpointing_enable`."""
+        self._checkpoint(on=False)
+
+    def freeze(self, *patterns: str) -> list[str]:
+        """Keep parameters from being trained.
+
+        Args:
+            *patterns: Shell patterns over the names of parameters, as ``"bert.embeddings.*"``; none: all parameters.
+
+        Returns:
+            The names that match. A tied parameter has several and is one: freezing one freezes the others.
+
+        Raises:
+            OptionError: A pattern matches nothing; then nothing is frozen.
+        """
+        return set_trainable(self, patterns, trainable=False)
+
+    def unfreeze(self, *patterns: str) -> list[str]:
+        """Let parameters be trained again. As `freeze`."""
+        return set_trainable(self, patterns, trainable=True)
+
+    # ---- embeddings of tokens -------------------------------------------------------------------------------
+
+    def get_input_embeddings(self) -> nn.Embedding:
+        """Return the token embeddings.
+
+        Raises:
+            OptionError: The model has none.
+        """
+        found = self.get_submodule(input_path(self))
+        assert isinstance(found, nn.Embedding)  # for the type checker
+        return found
+
+    def set_input_embeddings(self, embeddings: nn.Module) -> None:
+        """Replace the token embeddings by others of the same shape; what is tied to them follows.
+
+        Raises:
+            InputError: They are no ``nn.Embedding``, or have another shape.
+            OptionError: The model has none.
+        """
+        replace_module(self, input_path(self), embeddings, kind=nn.Embedding)
+
+    def get_output_embeddings(self) -> nn.Module | None:
+        """Return the layer that scores every token of the vocabulary, or None if the model has none."""
+        path = output_path(self)
+        return None if path is None else self.get_submodule(path)
+
+    def set_output_embeddings(self, embeddings: nn.Module) -> None:
+        """Replace the layer that scores every token by another of the same shape; what is tied to it follows.
+
+        Raises:
+            InputError: It is no ``nn.Linear``, or has another shape.
+            OptionError: The model has none.
+        """
+        path = output_path(self)
+        if path is None:
+            raise OptionError(f"{type(self).__name__} has no output embeddings: no layer of it scores tokens.")
+        replace_module(self, path, embeddings, kind=nn.Linear)
+
+    def resize_token_embeddings(
+        self, new_num_tokens: int | None = None, *, pad_to_multiple_of: int | None = None, mean_resizing: bool = True
+    ) -> nn.Embedding:
+        """Give the model a larger or smaller vocabulary: rows are added or removed at the end, the others stay.
+
+        The input embeddings change, the layer that scores tokens, if there is one, and ``config.vocab_size``. The
+        parameters are new objects without gradients: build the optimiser afterwards. Call it on the whole model, not
+        on the base model inside another.
+
+        Args:
+            new_num_tokens: Tokens in the vocabulary, as ``len(tokenizer)``; None: as many as there are.
+            pad_to_multiple_of: Round the number up to a multiple of this, which GPUs compute faster with.
+            mean_resizing: Start new rows near the mean of the old ones (an added bias at their mean likewise), so that
+                a new token is about as likely as any; False: as the model starts its own.
+
+        Returns:
+            The input embeddings.
+
+        Raises:
+            OptionError: The model has no token embeddings, a number is not a positive integer, or the embeddings would
+                lose their padding token.
+            ConfigError: The configuration does not allow this size, as when the padding token would go.
+        """
+        embeddings = self.get_input_embeddings()
+        count = rows_for(new_num_tokens, pad_to_multiple_of, embeddings.num_embeddings)
+        if count != embeddings.num_embeddings:
+            changed = self._changed_config(vocab_size=count)
+            resize_rows(self, count, from_mean=mean_resizing)
+            self._adopt(changed)
+        return embeddings
+
+    # ---- attention heads ------------------------------------------------------------------------------------
+
+    def prune_heads(self, heads_to_prune: Mapping[int, Collection[int]]) -> None:
+        """Take attention heads out for good: the model gets smaller, and computes as if they had put out zero.
+
+        They are written down in ``config.pruned_heads``, so that a saved model comes back without them. Call it on the
+        whole model, not on the base model inside another, and build the optimiser afterwards.
+
+        Args:
+            heads_to_prune: Layer → heads, as ``{0: [1, 3]}``, by the numbers that they had before any was pruned;
+                those that are gone already are passed over.
+
+        Raises:
+            OptionError: There is no such layer or head, a layer would keep none, or the model's heads can not be told
+                apart. Then nothing was changed.
+        """
+        gone = heads_to_cut(self, heads_to_prune)
+        before = self.config.pruned_heads
+        changed = self._changed_config(pruned_heads=gone)
+        cut_heads(self, gone, before=before)
+        self._adopt(changed)
+
+    # ---- for subclasses -------------------------------------------------------------------------------------
+
+    def tie_weights(self) -> None:
+        """Make every tied parameter one object with the parameter it is the same as."""
+        for name, source in self.tied_names().items():
+            owner, _, attribute = name.rpartition(".")
+            setattr(self.get_submodule(owner), attribute, self.get_parameter(source))
+
+    def returned(self, output: ModelOutput, return_dict: bool | None) -> Any:
+        """Return an output as the caller wants it: itself, or a tuple of the fields that are not None."""
+        wanted = self.config.return_dict if return_dict is None else return_dict
+        return output if wanted else output.to_tuple()
+
+    def wants_attentions(self, output_attentions: bool | None) -> bool:
+        """Return whether attention maps are to be returned; None leaves it to the configuration."""
+        return self.config.output_attentions if output_attentions is None else output_attentions
+
+    def wants_hidden_states(self, output_hidden_states: bool | None) -> bool:
+        """Return whether all hidden states are to be returned; None leaves it to the configuration."""
+        return self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
+
+    def tied_names(self, *, all_declared: bool = False) -> dict[str, str]:
+        """Return the tied parameters of this model and of every model inside it, by their full names.
+
+        Args:
+            all_declared: Return those too that the configuration keeps apart.
+        """
+        tied: dict[str, str] = {}
+        for path, module in self.named_modules():
+            if isinstance(module, SharedWork) and (all_declared or module.config.tie_word_embeddings):
+                dot = f"{path}." if path else ""
+                tied |= {dot + name: dot + source for name, source in module.tied_weights.items()}
+        return tied
+
+    # ---- internals ------------------------------------------------------------------------------------------
+
+    def _stacks(self) -> list[Stack]:
+        return [module for module in self.modules() if isinstance(module, Stack)]
+
+    def _checkpoint(self, *, on: bool) -> None:
+        stacks = self._stacks()
+        if not stacks:
+            raise OptionError(
+                f"{type(self).__name__} has no gradient checkpointing: none of its layers are in a Stack "
+                "(archsmith.layers.stack)."
+            )
+        for stack in stacks:
+            stack.gradient_checkpointing = on
+
+    def _changed_config(self, **values: Any) -> PreTrainedConfig:
+        """Return a changed copy: the configuration may be that of other models too, which do not change."""
+        changed = copy.deepcopy(self.config)
+        changed.update(**values)
+        return changed
+
+    def _adopt(self, changed: PreTrainedConfig) -> None:
+        """Put a configuration in the place of this model's, here and in the models inside that share it."""
+        old = self.config
+        for module in self.modules():
+            if isinstance(module, SharedWork) and module.config is old:
+                module.config = changed

@@ -1,0 +1,117 @@
+"""The options of loading and building a model: each checked, and turned into what torch takes."""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from archsmith.config.names import field_names
+from archsmith.errors import OptionError, did_you_mean
+
+__all__ = [
+    "attention_name",
+    "device_from",
+    "dtype_from",
+    "flag_from",
+    "model_options",
+    "patterns_from",
+    "refuse_unknown_options",
+    "refuse_unknown_overrides",
+]
+
+ATTENTION = ("sdpa", "eager")
+_DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32, "float64": torch.float64}
+
+#: Options that users know from elsewhere, and what to do here.
+_ELSEWHERE = {
+    "device_map": "Pass device, or move parts of the model yourself",
+    "force_download": "Delete the file from the hub's cache",
+    "ignore_mismatched_sizes": "Name what may start anew: allow_new=['classifier.*']",
+    "low_cpu_mem_usage": "Leave it out: weights are mapped from the files without a copy",
+    "output_loading_info": "Read model.load_report",
+    "push_to_hub": "Save, and upload the folder with huggingface_hub",
+    "state_dict": "Build the model with from_config and call load_state_dict",
+    "use_auth_token": "Pass token",
+    "use_safetensors": "Leave it out: weights are always read from safetensors files",
+}
+
+
+def dtype_from(dtype: str | torch.dtype | None) -> torch.dtype | None:
+    """Return the type that floating-point weights are to have; None: the files' own."""
+    if dtype is None or (isinstance(dtype, str) and dtype == "auto"):
+        return None
+    found = _DTYPES.get(str(dtype).removeprefix("torch."))
+    if found is None:
+        raise OptionError(f"dtype must be one of {', '.join(_DTYPES)} or auto, but is {dtype!r}.")
+    return found
+
+
+def device_from(device: str | torch.device | int | None) -> torch.device:
+    """Return a device that can hold values."""
+    try:
+        found = torch.device("cpu" if device is None else device)
+        if found.type != "meta":
+            torch.empty(0, device=found)
+            return found
+    except (RuntimeError, TypeError, AssertionError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise OptionError(
+            f"device must be one that torch has here, as 'cpu' or 'cuda:0', but is {device!r}: {reason}"
+        ) from error
+    raise OptionError("device must be one that holds values, as 'cpu' or 'cuda:0', but is 'meta'.")
+
+
+def attention_name(name: str | None) -> str:
+    """Return the name of the attention implementation; None: ``"sdpa"``."""
+    if name is None:
+        return ATTENTION[0]
+    if name not in ATTENTION:
+        hint = did_you_mean(str(name), ATTENTION)
+        raise OptionError(f"attn_implementation must be one of {', '.join(ATTENTION)}, but is {name!r}.{hint}")
+    return name
+
+
+def flag_from(name: str, value: bool) -> bool:
+    """Return a switch that is on or off, and nothing else."""
+    if not isinstance(value, bool):
+        raise OptionError(f"{name} must be True or False, but is {value!r}.")
+    return value
+
+
+def patterns_from(name: str, patterns: Sequence[str]) -> tuple[str, ...]:
+    """Return patterns as a tuple. A string alone is refused: each of its letters would be a pattern."""
+    if not isinstance(patterns, list | tuple) or not all(isinstance(pattern, str) for pattern in patterns):
+        raise OptionError(f"{name} must be a list of patterns, as ['classifier.*'], but is {patterns!r}.")
+    return tuple(patterns)
+
+
+def model_options(model_class: type[Any]) -> list[str]:
+    """Return the keyword arguments that a model's constructor takes beside its configuration."""
+    parameters = list(inspect.signature(model_class.__init__).parameters.values())[2:]
+    return [p.name for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
+
+
+def refuse_unknown_options(model_class: type[Any], options: Mapping[str, Any], config: object) -> None:
+    """Refuse options of ``from_config`` that the model's constructor does not take."""
+    known = model_options(model_class)
+    for name in options.keys() - set(known):
+        hint = " Change the configuration itself." if hasattr(config, name) else did_you_mean(name, known)
+        raise OptionError(f"{model_class.__name__}.from_config has no option {name!r}.{hint}")
+
+
+def refuse_unknown_overrides(model_class: type[Any], overrides: Mapping[str, Any]) -> None:
+    """Refuse keyword arguments of ``from_pretrained`` that are neither its options nor fields of the configuration.
+
+    Args:
+        model_class: The class that is loaded.
+        overrides: What is left when the options are taken away.
+    """
+    names = field_names(model_class.config_class)
+    fields = [*names.fields, *names.others, "num_labels"]
+    known = [*inspect.signature(model_class.from_pretrained).parameters, *model_options(model_class), *fields]
+    for name in overrides:
+        if name not in fields:
+            hint = f" {_ELSEWHERE[name]}." if name in _ELSEWHERE else did_you_mean(name, known)
+            kind = model_class.config_class.__name__
+            raise OptionError(f"{name!r} is neither an option of {model_class.__name__} nor a field of {kind}.{hint}")

@@ -1,0 +1,140 @@
+"""Write a model's files: the weights and config.json, in place of all that an earlier save wrote."""
+
+import os
+import re
+import secrets
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor
+
+from archsmith.config.fields import shown
+from archsmith.errors import ConfigError, InputError, OptionError, SaveFailed
+from archsmith.files.checkpoint import CONFIG_FILE, encode_json
+from archsmith.files.commit import do, replacing, save_folder
+from archsmith.files.weights import INDEX_FILE, WEIGHTS_FILE, WEIGHTS_PATTERN, encode_metadata
+from archsmith.model.facts import SharedWork
+
+if TYPE_CHECKING:
+    from archsmith.model.base import PreTrainedModel
+
+__all__ = ["refuse_half_changed", "save_model", "state_to_save"]
+
+_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+
+
+def save_model(
+    state: dict[str, Tensor],
+    config: dict[str, Any],
+    model_class: type,
+    save_directory: str | os.PathLike[str],
+    max_shard_size: int | str,
+) -> None:
+    """Write weights and configuration into a folder.
+
+    Raises:
+        SaveFailed: The system refused.
+        OptionError: ``max_shard_size`` is no size.
+    """
+    from archsmith.registry.base import registry
+
+    shards = _shards(state, parse_size(max_shard_size))
+    folder = save_folder(save_directory)
+    provenance = registry.provenance(model_class) | {"save_id": secrets.token_hex(16)}
+    contents = {INDEX_FILE: _index(shards)} if len(shards) > 1 else {}
+    contents[CONFIG_FILE] = encode_json({**config, "archsmith": provenance})
+    metadata = encode_metadata(provenance)
+    with replacing(folder, [*shards, *contents], superseded=WEIGHTS_PATTERN) as staging:
+        for name, tensors in shards.items():
+            _write_tensors(staging / name, tensors, metadata)
+        for name, content in contents.items():
+            do((staging / name).write_bytes, content)
+
+
+def state_to_save(model: "PreTrainedModel") -> dict[str, Tensor]:
+    """Return what goes to the files: each tied tensor once, each tensor contiguous with memory of its own."""
+    tied = model.tied_names()
+    state: dict[str, Tensor] = {}
+    seen: set[tuple[int, int]] = set()
+    for name, tensor in model.state_dict().items():
+        if tensor.is_meta:
+            raise InputError(f"{name!r} is on the meta device: there are no values to save.")
+        if name in tied:
+            continue
+        storage = (tensor.untyped_storage().data_ptr(), tensor.device.index or 0)
+        state[name] = tensor.contiguous().clone() if storage in seen else tensor.contiguous()
+        seen.add(storage)
+    return state
+
+
+def refuse_half_changed(model: "PreTrainedModel") -> None:
+    """Refuse a model whose inner model was resized or pruned alone: its configuration would not fit the weights.
+
+    Raises:
+        ConfigError: It was.
+    """
+    for path, part in model.named_modules():
+        if not isinstance(part, SharedWork) or type(part.config) is not type(model.config):
+            continue
+        for name in ("vocab_size", "pruned_heads"):
+            whole, inner = (getattr(config, name, None) for config in (model.config, part.config))
+            if whole != inner:
+                raise ConfigError(
+                    f"{type(model).__name__} can not be saved: its {name} is {shown(whole)}, but that of {path!r} "
+                    f"inside is {shown(inner)}. Call resize_token_embeddings and prune_heads on the whole model."
+                )
+
+
+def parse_size(size: int | str) -> int:
+    """Return a number of bytes from an integer or a string such as ``"5GB"`` or ``"200MiB"``.
+
+    Raises:
+        OptionError: It is neither, or not positive.
+
+    Example:
+        >>> parse_size("1.5KB")
+        1500
+    """
+    if isinstance(size, int) and not isinstance(size, bool) and 0 < size < 2**63:
+        return size
+    match = (
+        re.fullmatch(r"(\d{1,20}(?:\.\d{1,20})?)\s*([A-Za-z]*)", size.strip(), re.ASCII)
+        if isinstance(size, str)
+        else None
+    )
+    unit = _UNITS.get(match[2].upper()) if match else None
+    found = int(Decimal(match[1]) * unit) if match and unit else 0
+    if not 0 < found < 2**63:
+        raise OptionError(f"max_shard_size must be a number of bytes or a string such as '5GB', but is {size!r}.")
+    return found
+
+
+def _shards(state: dict[str, Tensor], limit: int) -> dict[str, dict[str, Tensor]]:
+    """Divide tensors into files of at most ``limit`` bytes (a larger tensor has a file of its own)."""
+    groups: list[dict[str, Tensor]] = [{}]
+    filled = 0
+    for name, tensor in state.items():
+        if groups[-1] and filled + tensor.nbytes > limit:
+            groups.append({})
+            filled = 0
+        groups[-1][name] = tensor
+        filled += tensor.nbytes
+    if len(groups) == 1:
+        return {WEIGHTS_FILE: groups[0]}
+    return {f"model-{i:05d}-of-{len(groups):05d}.safetensors": group for i, group in enumerate(groups, 1)}
+
+
+def _index(shards: dict[str, dict[str, Tensor]]) -> bytes:
+    total = sum(tensor.nbytes for tensors in shards.values() for tensor in tensors.values())
+    weight_map = {key: name for name, tensors in shards.items() for key in tensors}
+    return encode_json({"metadata": {"total_size": total}, "weight_map": weight_map})
+
+
+def _write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    try:
+        do(save_file, tensors, path, metadata=metadata)  # by a temporary file beside it: in the save's own folder
+    except (SafetensorError, RuntimeError, ValueError) as error:
+        raise SaveFailed(f"{str(path.parent.parent)!r}: the weights can not be written: {error}.") from error

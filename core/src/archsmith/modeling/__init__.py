@@ -1,1 +1,0 @@
-"""How models are built, loaded and saved. The public face is `archsmith.model`."""

@@ -1,0 +1,212 @@
+"""Which preprocessing classes the files of a checkpoint need, and what they read."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from archsmith.config.settings import PREPROCESSOR_FILE, PROCESSOR_FILE
+from archsmith.errors import CheckpointNotFound, PluginError, UnknownTask
+from archsmith.files.checkpoint import CONFIG_FILE, Checkpoint
+from archsmith.image_processor.files import find_image_processor
+from archsmith.registry.base import registry
+from archsmith.registry.providers import provider_of
+
+if TYPE_CHECKING:
+    from archsmith.config.base import PreTrainedConfig
+    from archsmith.feature_extractor.base import SequenceFeatureExtractor
+    from archsmith.processor.base import Processor
+
+__all__ = [
+    "TOKENIZER_FILE",
+    "held_parts",
+    "named_architecture",
+    "read_feature_extractor",
+    "read_part",
+    "read_processor",
+    "tokenizer_architecture",
+]
+
+TOKENIZER_FILE = "tokenizer_config.json"
+#: What tokenizer_config.json may name although it says nothing about the architecture.
+_GENERAL_TOKENIZERS = ("PreTrainedTokenizer", "TokenizersBackend")
+#: Any of these tells that a checkpoint has a tokenizer.
+TOKENIZER_FILES = (TOKENIZER_FILE, "tokenizer.json", "vocab.txt", "vocab.json")
+
+
+def read_processor(checkpoint: Checkpoint, config: "PreTrainedConfig | None", given: Mapping[str, Any]) -> Any:
+    """Read the processor of a checkpoint.
+
+    The class is the one that processor_config.json, tokenizer_config.json or preprocessor_config.json names; else that
+    of the architecture in config.json; else the only preprocessing object that the checkpoint has.
+
+    Args:
+        checkpoint: Where to look.
+        config: Tells the architecture, where the files do not.
+        given: Parts that the caller has already.
+
+    Raises:
+        UnknownTask: The checkpoint has several preprocessing objects, and nothing says which class wraps them.
+        ArchsmithError: As `Processor.from_pretrained`.
+    """
+    for file in (PROCESSOR_FILE, TOKENIZER_FILE, PREPROCESSOR_FILE):
+        path = checkpoint.find(file)
+        named = checkpoint.read_json(file).get("processor_class") if path else None
+        if isinstance(named, str):
+            return _named_processor(named, str(path)).read(checkpoint, **given)
+    model_type = _architecture(checkpoint, config)
+    if model_type is not None and registry.get(model_type).processor is not None:
+        return registry.load(model_type, "processor").read(checkpoint, **given)
+    parts = held_parts(checkpoint, model_type)
+    if len(parts) > 1 or given:
+        why = f"{model_type!r} has no processor" if model_type else "there is no config.json to tell the architecture"
+        raise UnknownTask(
+            f"{checkpoint.source!r} names no processor_class, and {why}; it has {' and '.join([*parts, *given])}. "
+            "Load each with its Auto class, and pass them to archsmith.Processor."
+        )
+    if not parts:
+        checkpoint.path(PROCESSOR_FILE)  # says what is missing
+    return read_part(parts[0], checkpoint, model_type)
+
+
+def read_part(kind: str, checkpoint: Checkpoint, model_type: str | None) -> Any:
+    """Read one part of a processor: its file names its class, else it is that of an architecture.
+
+    Args:
+        kind: ``"tokenizer"``, ``"image_processor"`` or ``"feature_extractor"``.
+        checkpoint: Where to look.
+        model_type: The architecture, where the part's own file does not tell the class.
+    """
+    readers: dict[str, Callable[[Checkpoint, str | None], Any]] = {
+        "tokenizer": _read_tokenizer,
+        "image_processor": _read_image_processor,
+        "feature_extractor": read_feature_extractor,
+    }
+    return readers[kind](checkpoint, model_type)
+
+
+def held_parts(checkpoint: Checkpoint, model_type: str | None) -> list[str]:
+    """Return the kinds of preprocessing objects that a checkpoint has files of."""
+    nested = checkpoint.read_json(PROCESSOR_FILE) if checkpoint.find(PROCESSOR_FILE) else {}
+    kinds: list[str] = [kind for kind in ("feature_extractor", "image_processor") if kind in nested]
+    if not kinds and checkpoint.find(PREPROCESSOR_FILE):
+        values = checkpoint.read_json(PREPROCESSOR_FILE)
+        kinds = [_kind_of(values, model_type)]
+    elif not kinds and find_image_processor(checkpoint) is not None:
+        kinds = ["image_processor"]  # config.json tells all of it
+    if any(checkpoint.find(file) for file in TOKENIZER_FILES):
+        kinds.append("tokenizer")
+    return kinds
+
+
+def read_feature_extractor(
+    checkpoint: Checkpoint, model_type: str | None, **overrides: Any
+) -> "SequenceFeatureExtractor":
+    """Read the feature extractor of a checkpoint; see `read_part`."""
+    from archsmith.feature_extractor.base import SequenceFeatureExtractor
+
+    found = SequenceFeatureExtractor.find_values(checkpoint)
+    values, source = found[0] if found else ({}, "")
+    if not found:
+        checkpoint.path(PREPROCESSOR_FILE)  # says what is missing
+        raise CheckpointNotFound(f"{checkpoint.source!r} has an image processor, but no feature extractor.")
+    model_type = (
+        named_architecture("feature_extractor", values, source) or model_type or _architecture(checkpoint, None)
+    )
+    if model_type is None:
+        checkpoint.path(CONFIG_FILE)  # which would tell
+    extractor_class: type[SequenceFeatureExtractor] = registry.load(str(model_type), "feature_extractor")
+    return extractor_class.read(checkpoint, **overrides)
+
+
+def tokenizer_architecture(
+    checkpoint: Checkpoint, config: "PreTrainedConfig | None", *, model_type: str | None = None
+) -> str:
+    """Return the architecture whose tokenizer a checkpoint needs.
+
+    The class that tokenizer_config.json names decides, because a tokenizer may be another architecture's; a general
+    class, or none, leaves it to the configuration.
+
+    Args:
+        checkpoint: Where to look.
+        config: The configuration; None: the checkpoint's config.json.
+        model_type: The architecture, where nothing else tells it.
+
+    Raises:
+        UnknownArchitecture: Neither file tells, or no installed plugin provides the class.
+    """
+    path = checkpoint.find(TOKENIZER_FILE)
+    named = checkpoint.read_json(TOKENIZER_FILE).get("tokenizer_class") if path else None
+    if isinstance(named, str) and named.removesuffix("Fast") not in _GENERAL_TOKENIZERS:
+        first = config.model_type if config else None
+        return provider_of("tokenizer_class", named, ("tokenizer", "tokenizer_fast"), source=str(path), first=first)
+    found = _architecture(checkpoint, config) or model_type
+    if found is None:
+        checkpoint.path(CONFIG_FILE)  # which would tell
+    return str(found)
+
+
+def named_architecture(role: str, values: Mapping[str, Any], source: str, *, first: str | None = None) -> str | None:
+    """Return the architecture whose class the file of a part names, or None if it names none.
+
+    Args:
+        role: ``"image_processor"`` or ``"feature_extractor"``.
+        values: The content of the file.
+        source: The file.
+        first: An architecture to ask before the others.
+
+    Raises:
+        UnknownArchitecture: No installed plugin provides the class.
+    """
+    keys = [f"{role}_type", "feature_extractor_type"]  # the second one is older, and of both
+    key = next((key for key in keys if isinstance(values.get(key), str)), None)
+    return None if key is None else provider_of(key, values[key], (role,), source=source, first=first)
+
+
+def _read_tokenizer(checkpoint: Checkpoint, model_type: str | None) -> Any:
+    found = tokenizer_architecture(checkpoint, None, model_type=model_type)
+    role = "tokenizer_fast" if registry.get(found).tokenizer_fast is not None else "tokenizer"
+    return registry.load(found, role).read(checkpoint)
+
+
+def _read_image_processor(checkpoint: Checkpoint, model_type: str | None) -> Any:
+    found = find_image_processor(checkpoint)
+    if found is None:
+        checkpoint.path(PREPROCESSOR_FILE)  # says what is missing
+    values, source = found or ({}, "")
+    model_type = named_architecture("image_processor", values, source) or model_type or _architecture(checkpoint, None)
+    if model_type is None:
+        checkpoint.path(CONFIG_FILE)  # which would tell
+    return registry.load(str(model_type), "image_processor").from_dict(values, source=source)
+
+
+def _named_processor(named: str, source: str) -> "type[Processor]":
+    from archsmith.processor.base import Processor
+
+    if named == Processor.__name__:
+        return Processor
+    model_type = provider_of("processor_class", named, ("processor",), source=source)
+    found: type[Processor] = registry.load(model_type, "processor")
+    return found
+
+
+def _architecture(checkpoint: Checkpoint, config: "PreTrainedConfig | None") -> str | None:
+    """Return the architecture that a configuration, or the checkpoint's config.json, names; None if there is none."""
+    from archsmith.auto import AutoConfig
+
+    if config is None and checkpoint.find(CONFIG_FILE):
+        config = AutoConfig.from_dict(checkpoint.read_json(CONFIG_FILE), source=str(checkpoint.path(CONFIG_FILE)))
+    return None if config is None else config.model_type
+
+
+def _kind_of(values: Mapping[str, Any], model_type: str | None) -> str:
+    """Return which kind of object a preprocessor_config.json is of."""
+    if "image_processor_type" in values:
+        return "image_processor"
+    named = values.get("feature_extractor_type")
+    if isinstance(named, str):  # in older files of an image processor too
+        try:
+            provider_of("feature_extractor_type", named, ("image_processor",), source=PREPROCESSOR_FILE)
+        except PluginError:
+            return "feature_extractor"
+        return "image_processor"
+    has_images = model_type is not None and registry.get(model_type).image_processor is not None
+    return "image_processor" if has_images else "feature_extractor"

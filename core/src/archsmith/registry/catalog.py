@@ -1,0 +1,185 @@
+"""The latest scan together with what loading has shown: each plugin is loaded at most once, in whatever thread."""
+
+import importlib
+import io
+import sys
+import threading
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from archsmith.errors import (
+    ArchsmithWarning,
+    PluginBroken,
+    PluginConflict,
+    PluginDisabled,
+    PluginError,
+    PluginIncompatible,
+)
+from archsmith.registry.installed import Entry, Index, Kind, State, mark, scan
+from archsmith.registry.manifest import break_plugin, load_app, load_manifest
+from archsmith.registry.settings import Settings
+
+__all__ = ["Catalog"]
+
+_ERRORS: Mapping[State, type[PluginError]] = {
+    State.CONFLICTING: PluginConflict,
+    State.INCOMPATIBLE: PluginIncompatible,
+    State.BROKEN: PluginBroken,
+    State.DISABLED: PluginDisabled,
+}
+#: When several distributions claim a name, the entry whose state comes first decides.
+_ORDER = (State.OK, *_ERRORS)
+
+#: What a result depends on: distribution and version, then what was loaded together.
+_Key = tuple[tuple[str, ...], ...]
+
+
+class _Loading(threading.local):
+    """What the current thread is loading just now."""
+
+    def __init__(self) -> None:
+        self.keys: set[_Key] = set()
+
+
+class Catalog:
+    """Entries by name, and the manifests and commands behind them."""
+
+    def __init__(self) -> None:
+        # The lock guards the fields. It is never held while code of a plugin runs: that would wait for Python's import
+        # lock, whose holder may wait for this one.
+        self._lock = threading.RLock()
+        self._index: Index | None = None
+        self._settings = Settings()
+        self._announced: set[str] = set()
+        self._results: dict[_Key, Any] = {}
+        self._printed: dict[_Key, io.StringIO] = {}
+        self._loading = _Loading()
+
+    @property
+    def index(self) -> Index:
+        """The latest scan; made anew when an ``ARCHSMITH_*`` variable or the user's file has changed."""
+        settings = Settings.read()
+        with self._lock:
+            if self._index is None or settings != self._settings:
+                self._index, self._settings = scan(settings), settings
+                self._forget_failures({_key(_loaded_with(entry, self._index)) for entry in self._index.entries})
+            index = self._index
+            news = [problem for problem in index.problems if problem not in self._announced]
+            self._announced.update(news)
+        for problem in news:
+            warnings.warn(problem, ArchsmithWarning, stacklevel=4)
+        return index
+
+    def look_again(self) -> None:
+        """Forget the scan, because something may have been installed; what is loaded stays loaded."""
+        importlib.invalidate_caches()
+        with self._lock:
+            self._index = None
+
+    def refresh(self) -> None:
+        """Forget the scan and every plugin that did not load; one that was repaired meanwhile is loaded anew."""
+        with self._lock:
+            self._forget_failures(set())
+            self.look_again()
+
+    def entries(self) -> list[Entry]:
+        """Return all entries, with the states that loading has shown so far."""
+        index = self.index
+        return [_seen(entry, self._known(entry, index)) for entry in index.entries]
+
+    def usable(self) -> list[Entry]:
+        """Return the architectures and extensions that metadata has nothing against."""
+        return [entry for entry in self.index.entries if entry.kind is not Kind.COMMAND and entry.state is State.OK]
+
+    def find(self, kind: Kind, name: str) -> Entry | None:
+        """Return the entry that decides about a name; None if no distribution claims it.
+
+        Unless that one is usable, the scan is made anew first: the remedy may have been applied by now.
+        """
+        entry = self._decisive(kind, name)
+        if entry is None or _seen(entry, self._known(entry, self.index)).state is not State.OK:
+            self.look_again()
+            entry = self._decisive(kind, name)
+        return entry
+
+    def use(self, entry: Entry, *, source: str | None = None) -> Any:
+        """Return the manifest or the command behind an entry.
+
+        Args:
+            entry: What is asked for.
+            source: What asks for it, for the error message.
+
+        Raises:
+            PluginDisabled, PluginConflict, PluginIncompatible, PluginBroken: It can not be used.
+        """
+        result = self.load(entry) if entry.state is State.OK else None
+        seen = _seen(entry, result)
+        if seen.state is State.OK:
+            return result
+        what = "model_type" if entry.kind is Kind.ARCHITECTURE else entry.kind
+        asked = f"{source} needs {what} {entry.name!r}, but " if source else ""
+        claims = self.index.of(entry.kind, entry.name)
+        # A fresh exception each time: a shared one would collect every caller's traceback.
+        raise _ERRORS[seen.state](
+            f"{asked}{seen.reason} {seen.remedy}",
+            name=entry.name,
+            reason=seen.reason,
+            remedy=seen.remedy,
+            distributions=tuple(map(str, claims)),
+        ) from getattr(result, "__cause__", None)
+
+    def load(self, entry: Entry) -> Any:
+        """Return the manifest or the command behind a usable entry, or the error that loading has met; load it once.
+
+        Two threads that come at once both run the checks, the module is imported by one of them, and they come to the
+        same result.
+        """
+        together = _loaded_with(entry, self.index)
+        key = _key(together)
+        if key in self._results:
+            return self._results[key]
+        if key in self._loading.keys:
+            return break_plugin(entry, f"{entry.module} asks for plugins while it is being loaded")
+        printed = self._printed.setdefault(key, io.StringIO())
+        self._loading.keys.add(key)
+        try:
+            result = load_app(entry, printed) if entry.kind is Kind.COMMAND else load_manifest(together, printed)
+        except PluginBroken as error:
+            result = error.with_traceback(None)
+        finally:
+            self._loading.keys.discard(key)
+        return self._results.setdefault(key, result)
+
+    def _decisive(self, kind: Kind, name: str) -> Entry | None:
+        return min(self.index.of(kind, name), key=lambda entry: _ORDER.index(entry.state), default=None)
+
+    def _known(self, entry: Entry, index: Index) -> Any:
+        """Return what loading an entry has led to; None if it was not loaded."""
+        return self._results.get(_key(_loaded_with(entry, index)))
+
+    def _forget_failures(self, kept: set[_Key]) -> None:
+        """Forget the plugins that did not load, and the modules that they left behind, apart from some."""
+        failures = [key for key, result in self._results.items() if isinstance(result, PluginBroken)]
+        for key in set(failures) - kept:
+            del self._results[key]
+            self._printed.pop(key, None)
+            for _, _, module in key[1:]:
+                sys.modules.pop(module.partition(":")[0], None)
+
+
+def _loaded_with(entry: Entry, index: Index) -> tuple[Entry, ...]:
+    """Return the entries that are loaded together: a command alone, everything else of a distribution as a whole."""
+    return (entry,) if entry.kind is Kind.COMMAND else index.declared_by(entry.distribution) or (entry,)
+
+
+def _key(entries: tuple[Entry, ...]) -> _Key:
+    first = entries[0]
+    return (first.key, first.version), *((entry.kind, entry.name, entry.module) for entry in entries)
+
+
+def _seen(entry: Entry, result: Any) -> Entry:
+    """Return an entry with the state that loading it has shown."""
+    if entry.state is State.OK and isinstance(result, PluginBroken):
+        return mark(entry, State.BROKEN, result.reason, result.remedy)
+    return entry

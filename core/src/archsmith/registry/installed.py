@@ -1,0 +1,244 @@
+"""What is installed, read from package metadata alone: no code of a plugin runs here.
+
+Everything that can be known without importing a plugin is settled in one scan: which distributions declare which
+entry points, which of them the user switched off, which ask for another archsmith, and which claim the same name.
+"""
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
+
+from archsmith._version import __version__
+from archsmith.errors import did_you_mean
+from archsmith.registry.metadata import Declared, Kind, find_declared, normal_name
+from archsmith.registry.settings import KEYS, Pin, Settings
+
+if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
+
+__all__ = ["Entry", "Index", "Kind", "State", "scan"]
+
+
+class State(StrEnum):
+    """What is known about an entry; all but ``BROKEN`` are exact from metadata."""
+
+    OK = "ok"
+    DISABLED = "disabled"
+    CONFLICTING = "conflicting"
+    INCOMPATIBLE = "incompatible"
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry point of one distribution, and what is known about it.
+
+    Attributes:
+        kind: Architecture, extension or command.
+        name: The model_type, ``<model_type>.<extension>``, or the command's verb.
+        module: The module that the entry point names; for a command ``"module:app"``.
+        distribution: The name of the distribution, as its metadata spells it.
+        version: The version of the distribution.
+        state: ``ok`` means that nothing is known against it.
+        reason: Why the state is not ``ok``, as a full sentence; else empty.
+        remedy: What the user can do about it; else empty.
+    """
+
+    kind: Kind
+    name: str
+    module: str
+    distribution: str
+    version: str
+    state: State = State.OK
+    reason: str = ""
+    remedy: str = ""
+
+    @property
+    def model_type(self) -> str:
+        """The architecture that this entry declares or extends."""
+        return self.name.split(".", 1)[0]
+
+    @cached_property
+    def key(self) -> str:
+        """The distribution's name in its normal form: lower case, with ``-`` alone."""
+        return normal_name(self.distribution)
+
+    def __str__(self) -> str:
+        return f"{self.distribution} {self.version}"
+
+
+@dataclass(frozen=True)
+class Index:
+    """The result of one scan.
+
+    Attributes:
+        entries: Every entry point of the three groups, sorted by kind, name and distribution; the owner that a pin
+            names comes first.
+        problems: What is wrong with the settings: unknown names, malformed pins.
+        notes: What is unusual but allowed, such as a plugin that states no archsmith version.
+    """
+
+    entries: tuple[Entry, ...]
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def of(self, kind: Kind, name: str) -> list[Entry]:
+        """Return the entries of one kind and name, usable or not."""
+        return [entry for entry in self.entries if entry.kind is kind and entry.name == name]
+
+    def declared_by(self, distribution: str) -> tuple[Entry, ...]:
+        """Return the architectures and extensions of one distribution."""
+        return self._by_distribution.get(normal_name(distribution), ())
+
+    @cached_property
+    def _by_distribution(self) -> dict[str, tuple[Entry, ...]]:
+        groups: dict[str, tuple[Entry, ...]] = {}
+        for entry in self.entries:
+            if entry.kind is not Kind.COMMAND:
+                groups[entry.key] = (*groups.get(entry.key, ()), entry)
+        return groups
+
+
+def scan(settings: Settings) -> Index:
+    """Read all entry points, and settle every state that metadata alone can settle."""
+    entries: list[Entry] = []
+    notes: list[str] = []
+    for plugin in find_declared():
+        state, reason, remedy = _verdict(plugin)
+        entries += [
+            Entry(kind, name, value, plugin.name, plugin.version, state, reason, remedy)
+            for kind, name, value in plugin.points
+        ]
+        if not plugin.asked and not plugin.fault and any(kind is not Kind.COMMAND for kind, _, _ in plugin.points):
+            notes.append(f"{plugin} does not say which archsmith it needs (no Requires-Dist: archsmith).")
+    entries = [_switched(entry, settings) for entry in entries]
+    entries = _settle_conflicts(entries, {pin.name: pin for pin in settings.pins})
+    problems = (*settings.faults, *_unknown_names(settings, entries))
+    return Index(tuple(entries), problems, tuple(sorted([*notes, *_orphans(entries)])))
+
+
+def mark(entry: Entry, state: State, reason: str, remedy: str) -> Entry:
+    """Return a copy of an entry with another state."""
+    return dataclasses.replace(entry, state=state, reason=reason, remedy=remedy)
+
+
+def repair(distribution: str) -> str:
+    """Return the remedy for a broken distribution."""
+    return f"Run: pip install --upgrade {distribution} (or: pip uninstall {distribution})"
+
+
+def _verdict(plugin: Declared) -> tuple[State, str, str]:
+    """Return state, reason and remedy of a distribution by itself: whole, or not at all."""
+    if plugin.fault:
+        return State.BROKEN, f"{plugin} is broken: {plugin.fault}.", repair(plugin.name)
+    for specifier in plugin.asked:
+        if not _contains(specifier, __version__):
+            reason = f"{plugin} asks for archsmith{specifier}, but archsmith {__version__} is installed."
+            return State.INCOMPATIBLE, reason, f"Run: pip install --upgrade archsmith {plugin.name}"
+    return State.OK, "", ""
+
+
+@lru_cache(maxsize=256)
+def _contains(specifier: "SpecifierSet", version: str) -> bool:
+    """Tell whether a version is among those asked for; a pre-release counts as what it is."""
+    return specifier.contains(version, prereleases=True)
+
+
+def _switched(entry: Entry, settings: Settings) -> Entry:
+    """Apply the list of allowed and the list of disabled distributions; they go before any other state."""
+    only, disable = settings.only, settings.disable
+    if only.names and entry.key not in map(normal_name, only.names):
+        remedy = f"Run: archsmith enable {entry.distribution}"
+        if not only.in_file:
+            remedy = f"Add {entry.distribution} to {only.source}"
+        return mark(entry, State.DISABLED, f"{entry} is not listed in {only.source}.", remedy)
+    if entry.key in map(normal_name, disable.names):
+        remedy = f"Run: archsmith enable {entry.distribution}"
+        if not disable.in_file:
+            remedy = f"Remove {entry.distribution} from {disable.source}"
+        return mark(entry, State.DISABLED, f"{entry} is switched off by {disable.source}.", remedy)
+    return entry
+
+
+def _settle_conflicts(entries: list[Entry], pins: Mapping[str, Pin]) -> list[Entry]:
+    """Apply the pins, mark the entries that still claim one name, and sort."""
+    owners = {(entry.kind, entry.name) for entry in entries if _is_pinned(entry, pins)}
+    entries = [_yielding(entry, pins, owners) for entry in entries]
+    claims: dict[tuple[Kind, str], list[Entry]] = defaultdict(list)
+    for entry in sorted(entries, key=lambda entry: entry.key):
+        if entry.state is State.OK:
+            claims[entry.kind, entry.name].append(entry)
+    settled = [_rivalled(entry, claims[entry.kind, entry.name]) for entry in entries]
+    return sorted(settled, key=lambda entry: (entry.kind, entry.name, not _is_pinned(entry, pins), entry.key))
+
+
+def _is_pinned(entry: Entry, pins: Mapping[str, Pin]) -> bool:
+    return entry.name in pins and normal_name(pins[entry.name].distribution) == entry.key
+
+
+def _yielding(entry: Entry, pins: Mapping[str, Pin], owners: set[tuple[Kind, str]]) -> Entry:
+    """Switch off an entry whose name is pinned to another distribution, be that one installed or not.
+
+    A pin is about a name; if its distribution claims the name as an architecture, a command of that name is safe.
+    """
+    pin = pins.get(entry.name)
+    if entry.state is not State.OK or pin is None or _is_pinned(entry, pins):
+        return entry
+    if (entry.kind, entry.name) not in owners and any(name == entry.name for _, name in owners):
+        return entry
+    reason = f"{pin.source} gives {entry.name!r} to {pin.distribution}, not to {entry}."
+    return mark(entry, State.DISABLED, reason, f"Pin it instead: {_how_to_pin(entry, pin.source)}")
+
+
+def _rivalled(entry: Entry, rivals: list[Entry]) -> Entry:
+    if entry.state is not State.OK or len(rivals) == 1:
+        return entry
+    what = "model_type" if entry.kind is Kind.ARCHITECTURE else entry.kind
+    names = ", ".join(map(str, rivals))
+    reason = f"{what} {entry.name!r} is claimed by {len(rivals)} distributions: {names}."
+    remedy = f"Uninstall all but one, or pin one: {_how_to_pin(rivals[0])}"
+    return mark(entry, State.CONFLICTING, reason, remedy)
+
+
+def _how_to_pin(entry: Entry, source: str = "") -> str:
+    """Return the command, or where a variable has the last word the variable."""
+    if source == KEYS["pin"]:
+        return f"{source}={entry.name}={entry.distribution}"
+    return f"archsmith pin {entry.name} {entry.distribution}"
+
+
+def _unknown_names(settings: Settings, entries: list[Entry]) -> list[str]:
+    """Report names in the settings that no installed plugin bears."""
+    known = {entry.key: entry.distribution for entry in entries}
+    problems = []
+    for switch in (settings.only, settings.disable):
+        can_go = switch.in_file and switch is settings.disable
+        problems += [
+            f"{switch.source} names {name!r}, which is not an installed plugin.{did_you_mean(name, known.values())}"
+            + (f" To take it off the list: archsmith enable {name}" if can_go else "")
+            for name in switch.names
+            if normal_name(name) not in known
+        ]
+    for pin in settings.pins:
+        claimants = {entry.key: entry.distribution for entry in entries if entry.name == pin.name}
+        if normal_name(pin.distribution) not in claimants:
+            problems.append(
+                f"{pin.source} gives {pin.name!r} to {pin.distribution!r}, which is not installed or does not claim it."
+                + did_you_mean(pin.distribution, claimants.values())
+                + (f" To take the pin back: archsmith unpin {pin.name}" if pin.in_file else "")
+            )
+    return problems
+
+
+def _orphans(entries: list[Entry]) -> list[str]:
+    """Note the extensions of architectures that nobody provides."""
+    provided = {entry.name for entry in entries if entry.kind is Kind.ARCHITECTURE}
+    return [
+        f"{entry} extends {entry.model_type!r}, which no installed plugin provides."
+        for entry in entries
+        if entry.kind is Kind.EXTENSION and entry.state is State.OK and entry.model_type not in provided
+    ]

@@ -1,0 +1,266 @@
+"""Import what entry points and references name; whatever goes wrong becomes one `PluginBroken` with its cause.
+
+Manifests are loaded distribution by distribution and checked as a whole, before anything is registered.
+"""
+
+import contextlib
+import importlib
+import io
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, TextIO, TypeVar
+
+import pluggy
+
+from archsmith.errors import ArchsmithError, PluginBroken, did_you_mean
+from archsmith.plugin import Architecture, Extension, ManifestError, PluginSpec
+from archsmith.registry.installed import Entry, Kind, repair
+
+__all__ = ["Manifest", "break_plugin", "describe", "load_app", "load_class", "load_manifest"]
+
+_Record = TypeVar("_Record", Architecture, Extension)
+_HOOKS = sorted(name for name in vars(PluginSpec) if not name.startswith("_"))
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What one distribution declares, checked.
+
+    Attributes:
+        architectures: By model_type.
+        extensions: In the order of declaration.
+        identify: The hook that claims a config.json without a known model_type, if the plugin has one.
+    """
+
+    architectures: Mapping[str, Architecture]
+    extensions: tuple[Extension, ...]
+    identify: Callable[[Mapping[str, Any]], object] | None
+
+    def extension_models(self, model_type: str) -> dict[str, str]:
+        """Return task key → reference of all extensions of one architecture."""
+        models: dict[str, str] = {}
+        for extension in self.extensions:
+            if extension.model_type == model_type:
+                models |= extension.models
+        return models
+
+    def exports(self, entry: Entry) -> dict[str, str]:
+        """Return class name → reference for what others may import from the plugin under one of its entries."""
+        if entry.kind is Kind.ARCHITECTURE:
+            return self.architectures[entry.name].exports()
+        records = [record for record in self.extensions if record.model_type == entry.model_type]
+        return {name: reference for record in records for name, reference in record.exports().items()}
+
+
+def load_manifest(entries: Sequence[Entry], printed: io.StringIO) -> Manifest:
+    """Import the manifest modules of one distribution, run their hooks, and hold the result against its entry points.
+
+    Args:
+        entries: Every architecture and extension entry of one distribution.
+        printed: Collects what the modules print. Threads that load one distribution at the same time share it: only
+            one of them runs the module, and all have to come to the same result.
+
+    Raises:
+        PluginBroken: Anything went wrong: at import, in a hook, in a record, or between records and entry points.
+    """
+    manager = pluggy.PluginManager("archsmith")
+    manager.add_hookspecs(PluginSpec)
+    architectures: dict[str, Architecture] = {}
+    extensions: list[Extension] = []
+    for module in dict.fromkeys(entry.module for entry in entries):
+        with _watched(entries[0], module, printed):
+            call = _register(manager, importlib.import_module(module))
+            declared = [entry for entry in entries if entry.module == module]
+            records = _records(call("architectures"), Architecture)
+            _hold_against_entries(records, declared, Kind.ARCHITECTURE)
+            architectures |= {record.model_type: record for record in records}
+            more = _records(call("extensions"), Extension)
+            _hold_against_entries(more, declared, Kind.EXTENSION)
+            extensions += more
+    hooks = manager.hook.identify
+    identify = (lambda config: hooks(config=config)) if hooks.get_hookimpls() else None
+    return Manifest(architectures, tuple(extensions), identify)
+
+
+def load_app(entry: Entry, printed: io.StringIO) -> Any:
+    """Import the typer app that a command entry names.
+
+    Raises:
+        PluginBroken: The module does not import, prints, or holds no such object.
+    """
+    module, _, path = entry.module.partition(":")
+    with _watched(entry, module, printed):
+        found: Any = importlib.import_module(module)
+        for name in path.split("."):
+            found = _attribute(found, name)
+    return found
+
+
+def load_class(entry: Entry, reference: str) -> type[Any]:
+    """Import the class that a reference ``"module:Class"`` of a plugin names.
+
+    Raises:
+        PluginBroken: The module does not import, or holds no such class.
+        ArchsmithError: What the module itself raises, such as `MissingDependency`.
+    """
+    module, _, name = reference.partition(":")
+    with _watched(entry, module):
+        found = _attribute(importlib.import_module(module), name)
+        if not isinstance(found, type):
+            raise ManifestError(f"{name!r} is not a class but {type(found).__name__}")
+    return found
+
+
+def break_plugin(entry: Entry, cause: str) -> PluginBroken:
+    """Return the error that says that a plugin does not load, and why."""
+    end = "" if cause.endswith((".", "?", "!")) else "."
+    reason = f"{entry} is broken: {cause}{end}"
+    remedy = repair(entry.distribution)
+    return PluginBroken(f"{reason} {remedy}", reason=reason, remedy=remedy, distributions=(str(entry),))
+
+
+def describe(error: BaseException) -> str:
+    """Return the type and the message of a stranger's exception, whatever its ``__str__`` does."""
+    try:
+        message = str(error).strip()
+    except Exception:  # noqa: BLE001  # a stranger's code
+        message = ""
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+@contextlib.contextmanager
+def _watched(entry: Entry, module: str, printed: io.StringIO | None = None) -> Iterator[None]:
+    """Turn whatever a plugin's code does wrong into `PluginBroken`; with a buffer, printing is wrong as well.
+
+    A plugin may end in more than ``Exception``: in ``sys.exit()``, or in the panic of a Rust extension.
+    """
+    try:
+        with contextlib.nullcontext() if printed is None else _stdout.capture(printed):
+            yield
+        _refuse_printing("" if printed is None else printed.getvalue())
+    except KeyboardInterrupt:
+        raise
+    except ManifestError as error:
+        raise break_plugin(entry, f"{module}: {error}") from error
+    except BaseException as error:
+        if printed is None and isinstance(error, ArchsmithError):
+            raise  # it says by itself what is missing and what to do
+        raise break_plugin(entry, f"{module}: {describe(error)}") from error
+
+
+def _refuse_printing(text: str) -> None:
+    if text:
+        raise ManifestError(f"it must not print while it is loaded, but printed {text[:200]!r}")
+
+
+def _attribute(owner: Any, name: str) -> Any:
+    try:
+        return getattr(owner, name)
+    except AttributeError as error:
+        hint = did_you_mean(name, getattr(owner, "__dict__", {}))
+        cause = "" if hint or owner.__name__ in str(error) else f" ({error})"  # what a lazy __getattr__ has run into
+        raise ManifestError(f"it has no {name!r}.{hint}{cause}") from error
+
+
+def _register(manager: pluggy.PluginManager, module: ModuleType) -> Callable[[str], list[Any]]:
+    """Register one module; return a way to call its own hooks and no other module's."""
+    others = list(manager.get_plugins())
+    manager.register(module)
+    for caller in manager.get_hookcallers(module) or ():
+        if not caller.has_spec():
+            raise ManifestError(f"there is no hook {caller.name!r}.{did_you_mean(caller.name, _HOOKS)}")
+
+    def call(hook: str) -> list[Any]:
+        return list(manager.subset_hook_caller(hook, remove_plugins=others)())
+
+    return call
+
+
+def _records(results: list[Any], kind: type[_Record]) -> list[_Record]:
+    """Flatten what the implementations of a hook returned."""
+    hook = "architectures" if kind is Architecture else "extensions"
+    records: list[_Record] = []
+    for result in results:
+        if isinstance(result, str) or not isinstance(result, Iterable):
+            raise ManifestError(f"{hook}() must yield {kind.__name__} records, but returned {result!r}")
+        for record in result:
+            if not isinstance(record, kind):
+                raise ManifestError(f"{hook}() must yield {kind.__name__} records, but yielded {record!r}")
+            records.append(record)
+    return records
+
+
+def _hold_against_entries(records: Iterable[Architecture | Extension], entries: list[Entry], kind: Kind) -> None:
+    """Check that each entry point finds its own record, and each record its entry point."""
+    hook = "architectures()" if kind is Kind.ARCHITECTURE else "extensions()"
+    declared = {entry.model_type for entry in entries if entry.kind is kind}
+    yielded = Counter(record.model_type for record in records)
+    for model_type in sorted(declared - yielded.keys()):
+        raise ManifestError(
+            f"the entry point names {model_type!r}, but {hook} yields "
+            f"{', '.join(map(repr, sorted(yielded))) or 'nothing (is it decorated with @hookimpl?)'}"
+        )
+    for model_type in sorted(yielded.keys() - declared):
+        raise ManifestError(f"{hook} yields {model_type!r}, which no entry point of this module names")
+    tasks = Counter((record.model_type, task) for record in records for task in record.models)
+    for model_type, count in yielded.items():
+        if kind is Kind.ARCHITECTURE and count > 1:
+            raise ManifestError(f"{hook} yields {model_type!r} {count} times")
+    for (model_type, task), count in tasks.items():
+        if count > 1:
+            raise ManifestError(f"{hook} yields the task {task!r} of {model_type!r} {count} times")
+
+
+class _StandardOutput:
+    """Takes the place of ``sys.stdout`` while plugins load: keeps what the loading threads print.
+
+    What other threads print meanwhile passes through, those that a plugin starts included. One instance serves all
+    threads, so that the order in which they come and go does not matter.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: dict[int, list[io.StringIO]] = {}
+        self._stream: TextIO | None = sys.stdout  # None where there is no console
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        kept = self._kept.get(threading.get_ident())
+        stream = kept[-1] if kept else self._stream
+        return stream.write(text) if stream else len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        if self._stream:
+            self._stream.flush()
+
+    @contextlib.contextmanager
+    def capture(self, buffer: io.StringIO) -> Iterator[None]:
+        """Keep what this thread prints, so that a plugin's greeting does not end up in somebody's JSON."""
+        thread = threading.get_ident()
+        with self._lock:
+            if sys.stdout is not self:
+                self._stream = sys.stdout
+                sys.stdout = self
+            self._kept.setdefault(thread, []).append(buffer)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._kept[thread].pop()
+                if not self._kept[thread]:
+                    del self._kept[thread]
+                if not self._kept and sys.stdout is self:
+                    sys.stdout = self._stream
+
+
+_stdout = _StandardOutput()

@@ -1,0 +1,236 @@
+"""What a tokenizer is told besides its vocabulary: tokenizer_config.json and the files around it."""
+
+import functools
+from collections.abc import Mapping
+from typing import Any, Literal, TypedDict, get_type_hints
+
+from archsmith.config.fields import convert, shown
+from archsmith.errors import CheckpointCorrupt, OptionError, did_you_mean
+from archsmith.files.checkpoint import Checkpoint
+from archsmith.tokenizer.special_tokens import SPECIAL_TOKENS, AddedToken, read_token
+
+__all__ = ["TOKENIZER_CONFIG_FILE", "TokenizerSettings", "load_tokenizer_config", "read_settings", "split_settings"]
+
+TOKENIZER_CONFIG_FILE = "tokenizer_config.json"
+SPECIAL_TOKENS_FILE = "special_tokens_map.json"
+ADDED_TOKENS_FILE = "added_tokens.json"
+#: The field's way to write that a model takes any length; what is above `LIMIT` means the same.
+NO_LIMIT = int(1e30)
+LIMIT = 10**20
+
+Token = str | AddedToken | Mapping[str, Any]
+
+
+class TokenizerSettings(TypedDict, total=False):
+    """The options that every tokenizer takes, in its constructor and in tokenizer_config.json.
+
+    A tokenizer with options of its own declares a subclass of this as its ``Settings``, and has an attribute for each.
+    An option whose name ends in ``_token`` is a special token; its attribute is a `SpecialToken`.
+
+    Attributes:
+        bos_token: Begins a text.
+        eos_token: Ends a text.
+        unk_token: Stands for what the vocabulary lacks.
+        sep_token: Stands between and behind texts.
+        pad_token: Fills up rows.
+        cls_token: Stands for a whole text.
+        mask_token: Stands for a hidden token.
+        extra_special_tokens: More special tokens, as a list, or with names, by which they become attributes.
+        additional_special_tokens: The old name of the list.
+        model_specific_special_tokens: Name → token, beside a list of others.
+        added_tokens_decoder: Id → token that is not in the vocabulary.
+        model_max_length: The longest row that the model takes, in tokens.
+        padding_side: Where rows are filled up.
+        truncation_side: Where rows are cut.
+        model_input_names: What the model takes, its main input first.
+        pad_token_type_id: The token type of the filling.
+        clean_up_tokenization_spaces: Whether decoding removes spaces before punctuation.
+        split_special_tokens: Whether a special token within a text is cut up like any other text.
+    """
+
+    bos_token: Token | None
+    eos_token: Token | None
+    unk_token: Token | None
+    sep_token: Token | None
+    pad_token: Token | None
+    cls_token: Token | None
+    mask_token: Token | None
+    extra_special_tokens: list[Token] | Mapping[str, Token] | None
+    additional_special_tokens: list[Token] | None
+    model_specific_special_tokens: Mapping[str, Token] | None
+    added_tokens_decoder: Mapping[int, Token]
+    model_max_length: int
+    padding_side: Literal["right", "left"]
+    truncation_side: Literal["right", "left"]
+    model_input_names: list[str]
+    pad_token_type_id: int
+    clean_up_tokenization_spaces: bool
+    split_special_tokens: bool
+
+
+#: The settings that hold tokens, not plain values.
+TOKEN_SETTINGS = (
+    *SPECIAL_TOKENS,
+    "extra_special_tokens",
+    "additional_special_tokens",
+    "model_specific_special_tokens",
+    "added_tokens_decoder",
+)
+
+
+@functools.cache
+def all_hints(kind: type) -> dict[str, Any]:
+    """Return name → type of all settings of a tokenizer."""
+    return get_type_hints(kind)
+
+
+@functools.cache
+def setting_hints(kind: type) -> dict[str, Any]:
+    """Return name → type of those settings that are no tokens."""
+    tokens = (*TOKEN_SETTINGS, *special_names(kind))
+    return {name: hint for name, hint in all_hints(kind).items() if name not in tokens}
+
+
+@functools.cache
+def special_names(kind: type) -> tuple[str, ...]:
+    """Return the names of special tokens that a tokenizer can have: the common ones, and those that it declares."""
+    own = [name for name in all_hints(kind) if name.endswith("_token") and name not in SPECIAL_TOKENS]
+    return (*SPECIAL_TOKENS, *own)
+
+
+def read_settings(kind: type, values: Mapping[str, Any], *, owner: str) -> dict[str, Any]:
+    """Check settings.
+
+    Args:
+        kind: The `TokenizerSettings` of the tokenizer.
+        values: Name → value.
+        owner: The tokenizer's name, for the message.
+
+    Raises:
+        OptionError: A name is unknown or a value is wrong; names them all.
+    """
+    hints = all_hints(kind)
+    plain = setting_hints(kind)
+    clean: dict[str, Any] = {}
+    faults: list[str] = []
+    for name, value in values.items():
+        try:
+            if name not in hints:
+                faults.append(f"{name!r} is no option{'.' + hint if (hint := did_you_mean(name, hints)) else ''}")
+            elif name in plain:
+                clean[name], fault = read_setting(name, value, plain[name])
+                faults += fault
+            else:
+                clean[name] = _read_tokens(name, value, special_names(kind))
+        except OptionError as error:
+            faults.append(error.message.rstrip("."))
+    if faults:
+        text = faults[0] if len(faults) == 1 else "".join(f"\n  - {fault}" for fault in faults)
+        raise OptionError(f"{owner}: {text}{'' if text.endswith('?') else '.'}")
+    return clean
+
+
+def read_setting(name: str, value: Any, hint: Any) -> tuple[Any, list[str]]:
+    """Check one plain setting; return it with no fault, or None and a sentence."""
+    if name == "model_max_length":
+        value = NO_LIMIT if value is None else value
+        value = int(value) if isinstance(value, float) and value == value // 1 and value < float("inf") else value
+        if isinstance(value, int) and not isinstance(value, bool) and value < 1:
+            return None, [f"model_max_length must be at least 1, but is {value}"]
+        value = NO_LIMIT if isinstance(value, int) and value >= LIMIT else value
+    if name == "model_input_names" and (isinstance(value, str) or not value):
+        return None, [f"model_input_names must be a list of at least one name, but is {shown(value)}"]
+    return convert(name, value, hint)
+
+
+def _read_tokens(name: str, value: Any, special: tuple[str, ...]) -> Any:
+    if value is None:
+        return None
+    if name in special:
+        return read_token(name, value)
+    if isinstance(value, Mapping) and name == "added_tokens_decoder":
+        try:
+            return {int(number): read_token(f"{name}[{number}]", token) for number, token in sorted_ids(value)}
+        except (TypeError, ValueError) as error:
+            if isinstance(error, OptionError):
+                raise
+            raise OptionError(f"{name} must map ids to tokens, but is {shown(value)}.") from error
+    if isinstance(value, Mapping) and name != "additional_special_tokens":
+        return {key: read_token(f"{name}[{key!r}]", token) for key, token in value.items()}
+    if isinstance(value, list | tuple) and name in ("extra_special_tokens", "additional_special_tokens"):
+        return [read_token(f"{name}[{index}]", token) for index, token in enumerate(value)]
+    raise OptionError(f"{name} must be a list of tokens, but is {shown(value)}.")
+
+
+def sorted_ids(tokens: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
+    """Return id → token in the order of the ids, which in a file are strings."""
+    return sorted(tokens.items(), key=lambda item: int(item[0]))
+
+
+def load_tokenizer_config(checkpoint: Checkpoint, *, needs_added: bool) -> tuple[dict[str, Any], str]:
+    """Return what tokenizer_config.json and the older files beside it say, and the file to name in messages.
+
+    A checkpoint without any of them has an empty configuration. special_tokens_map.json counts only where
+    tokenizer_config.json has no ``added_tokens_decoder``, which is newer; there it wins.
+
+    Args:
+        checkpoint: Where to look.
+        needs_added: Whether added_tokens.json counts, which tokenizer.json makes superfluous.
+
+    Raises:
+        CheckpointCorrupt, HubError: A file can not be read.
+    """
+    found = checkpoint.find(TOKENIZER_CONFIG_FILE)
+    values = {} if found is None else checkpoint.read_json(TOKENIZER_CONFIG_FILE)
+    where = str(found or checkpoint.source)
+    for written in ("tokenizer_class", "archsmith"):
+        values.pop(written, None)
+    if "max_len" in values:
+        values.setdefault("model_max_length", values.pop("max_len"))
+    if "added_tokens_decoder" not in values:
+        if checkpoint.find(SPECIAL_TOKENS_FILE) is not None:
+            values.update(checkpoint.read_json(SPECIAL_TOKENS_FILE))
+        if needs_added and checkpoint.find(ADDED_TOKENS_FILE) is not None:
+            values["added_tokens_decoder"] = _old_added_tokens(checkpoint, values)
+    return values, where
+
+
+def _old_added_tokens(checkpoint: Checkpoint, values: Mapping[str, Any]) -> dict[int, AddedToken]:
+    special = {str(_content(value)) for name, value in values.items() if name.endswith("_token")}
+    special |= {str(_content(token)) for token in values.get("additional_special_tokens") or ()}
+    added = checkpoint.read_json(ADDED_TOKENS_FILE)
+    if not all(isinstance(number, int) and number >= 0 for number in added.values()):
+        raise CheckpointCorrupt(f"{str(checkpoint.path(ADDED_TOKENS_FILE))!r} must map tokens to ids.")
+    if len(set(added.values())) != len(added):
+        raise CheckpointCorrupt(f"{str(checkpoint.path(ADDED_TOKENS_FILE))!r}: two tokens share an id.")
+    return {number: AddedToken(token, special=token in special) for token, number in added.items()}
+
+
+def _content(token: Any) -> Any:
+    return token.get("content") if isinstance(token, Mapping) else token
+
+
+def split_settings(kind: type, values: Mapping[str, Any], *, where: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Split the content of tokenizer_config.json into settings, which are checked, and keys that nothing reads.
+
+    A key such as ``image_token`` that holds a token is a special token with a name of its own.
+
+    Raises:
+        CheckpointCorrupt: A setting is wrong.
+    """
+    hints = all_hints(kind)
+    known = {name: value for name, value in values.items() if name in hints}
+    named = {
+        name: value
+        for name, value in values.items()
+        if name not in hints
+        and name.endswith("_token")
+        and (isinstance(value, str) or isinstance(_content(value), str))
+    }
+    extra = {name: value for name, value in values.items() if name not in hints and name not in named}
+    if named:
+        known["model_specific_special_tokens"] = {**(known.get("model_specific_special_tokens") or {}), **named}
+    try:
+        return read_settings(kind, known, owner=where), extra
+    except OptionError as error:
+        raise CheckpointCorrupt(error.message) from error

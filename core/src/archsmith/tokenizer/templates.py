@@ -1,0 +1,165 @@
+"""Rows of tokens in Python: cut to a length, and put together with the tokens around texts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from archsmith.errors import OptionError
+from archsmith.tokenizer.truncation import Side, Truncation
+
+__all__ = ["Around", "Part", "PythonRows", "Row"]
+
+
+class Row(NamedTuple):
+    """Tokens in a row.
+
+    Attributes:
+        ids: Their ids.
+        types: Which text of a pair each is from.
+        special: 1 for what was put around the texts.
+        tokens: The tokens themselves.
+    """
+
+    ids: list[int]
+    types: list[int]
+    special: list[int]
+    tokens: list[str]
+
+    def joined(self, other: "Row") -> "Row":
+        """Return this row with another behind it."""
+        return Row(
+            self.ids + other.ids, self.types + other.types, self.special + other.special, self.tokens + other.tokens
+        )
+
+    def slice(self, start: int, stop: int) -> "Row":
+        """Return the tokens from one place up to another."""
+        place = slice(start, stop)
+        return Row(self.ids[place], self.types[place], self.special[place], self.tokens[place])
+
+    def cut(self, length: int, stride: int, side: Side) -> list["Row"]:
+        """Return the tokens that remain, and behind them what was cut off, in pieces that overlap."""
+        total = len(self.ids)
+        if length >= total:
+            return [self]
+        if length == 0:
+            return [self.slice(0, 0), self]
+        step = length - stride
+        if side == "right":
+            starts = range(0, max(total - length, 0) + step, step)
+            return [self.slice(start, start + length) for start in starts]
+        stops = range(total, max(length - step, 0), -step)
+        return [self.slice(max(stop - length, 0), stop) for stop in stops]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a row: a text, or tokens beside it.
+
+    Attributes:
+        text: 0 for the text, 1 for the second of a pair; None for tokens.
+        token_type: The token type.
+        ids: The ids of the tokens.
+        tokens: The tokens.
+    """
+
+    text: int | None
+    token_type: int = 0
+    ids: tuple[int, ...] = ()
+    tokens: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Around:
+    """What is put around texts.
+
+    Attributes:
+        single: The parts of a row of one text.
+        pair: The parts of a row of two.
+    """
+
+    single: tuple[Part, ...] = (Part(0),)
+    pair: tuple[Part, ...] = (Part(0), Part(1, 1))
+
+    def count(self, *, is_pair: bool) -> int:
+        """Return how many tokens are put around."""
+        return sum(len(part.ids) for part in (self.pair if is_pair else self.single))
+
+    def rows(
+        self, texts: Sequence[tuple[list[int], list[str]]], cut: Truncation | None, *, adds_special: bool
+    ) -> list[Row]:
+        """Return the row of a text or pair, and behind it what was cut off.
+
+        Args:
+            texts: Ids and tokens of each text.
+            cut: How they are cut.
+            adds_special: Put the tokens around them.
+        """
+        parts = self.pair if len(texts) > 1 else self.single
+        kept = [len(ids) for ids, _ in texts]
+        if cut is not None:
+            kept = _lengths(kept, cut, cut.room(self.count(is_pair=len(texts) > 1) if adds_special else 0))
+        rows = [Row([], [], [], [])]
+        for part in parts:
+            if part.text is not None:
+                ids, tokens = texts[part.text]
+                whole = Row(ids, [part.token_type] * len(ids), [0] * len(ids), tokens)
+                pieces = [whole] if cut is None else whole.cut(kept[part.text], cut.stride, cut.direction)
+                rows = _merged(rows, pieces)
+            elif adds_special:
+                size = len(part.ids)
+                rows = _merged(rows, [Row([*part.ids], [part.token_type] * size, [1] * size, [*part.tokens])])
+        return rows
+
+
+def _merged(rows: list[Row], others: list[Row]) -> list[Row]:
+    """Join rows with what follows, where both begin with what remains, and then hold what was cut off."""
+    joined = [rows[0].joined(others[0])]
+    joined += [row.joined(other) for row in rows[1:] for other in others]
+    return joined + [rows[0].joined(other) for other in others[1:]]
+
+
+def _lengths(lengths: list[int], cut: Truncation, room: int) -> list[int]:
+    """Return to how many tokens each text is cut."""
+    if sum(lengths) <= room:
+        return lengths
+    if len(lengths) == 1:
+        return [room]
+    first, second = lengths
+    if cut.strategy == "only_first":
+        return [room - second, second]
+    if cut.strategy == "only_second":
+        return [first, room - first]
+    shorter, longer = room // 2, room - room // 2
+    if min(lengths) <= shorter:
+        return [first, room - first] if first <= second else [room - second, second]
+    return [shorter, longer] if first <= second else [longer, shorter]
+
+
+class PythonRows:
+    """The rows of a call to a tokenizer in Python.
+
+    Args:
+        rows: For each text its row, and behind it what was cut off.
+        overflow: Whether what was cut off becomes rows too.
+        fast: The name of the class that can trace tokens back, for the message.
+    """
+
+    def __init__(self, rows: Sequence[Sequence[Row]], *, overflow: bool, fast: str) -> None:
+        self.samples: Sequence[int] = [
+            sample for sample, row in enumerate(rows) for _ in (row if overflow else row[:1])
+        ]
+        self.rows = [piece for row in rows for piece in (row if overflow else row[:1])]
+        self.ids: Sequence[Sequence[int]] = [row.ids for row in self.rows]
+        self._fast = fast
+
+    def column(self, name: str) -> list[list[Any]]:
+        """Return a column by the name that it has in the output. Raises `OptionError`: it needs the fast class."""
+        if name == "offset_mapping":
+            raise OptionError(
+                "return_offsets_mapping=True needs a fast tokenizer, and this one is in Python. Use its fast class, "
+                f"{self._fast}."
+            )
+        return [row.types if name == "token_type_ids" else row.special for row in self.rows]
+
+    def encodings(self, width: int | None, side: Side, filling: tuple[int, int, str] | None) -> None:
+        """Return None: only the library ``tokenizers`` has encodings."""

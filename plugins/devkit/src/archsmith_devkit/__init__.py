@@ -1,0 +1,48 @@
+"""Conformance: what everything that a plugin brings must do.
+
+A plugin's whole conformance test is::
+
+    from archsmith_devkit import assert_conforms
+
+
+    def test_conformance():
+        assert_conforms("archsmith-toy")
+
+It runs every check on every part of the installed distribution, and says of each that fails what was found, why it is
+checked, and how to mend it. ``archsmith check archsmith-toy`` does the same from the shell.
+
+Whoever wants one test for each check parametrises over `checks_of`, or subclasses a conformance class, whose methods
+are plain asserts that any runner collects::
+
+    class TestToy(ArchitectureConformance):
+        model_type = "toy"
+"""
+
+from archsmith_devkit.architecture import ArchitectureConformance, CommandConformance, ExtensionConformance
+from archsmith_devkit.conformance import assert_conforms, check_plugin, checks_of, plugins
+from archsmith_devkit.preprocessing import (
+    FeatureExtractorConformance,
+    ImageProcessorConformance,
+    ProcessorConformance,
+)
+from archsmith_devkit.report import Check, Outcome, Report, State
+from archsmith_devkit.tokenizers import TokenizerConformance, sample_tokenizer
+
+__all__ = [
+    "ArchitectureConformance",
+    "Check",
+    "CommandConformance",
+    "ExtensionConformance",
+    "FeatureExtractorConformance",
+    "ImageProcessorConformance",
+    "Outcome",
+    "ProcessorConformance",
+    "Report",
+    "State",
+    "TokenizerConformance",
+    "assert_conforms",
+    "check_plugin",
+    "checks_of",
+    "plugins",
+    "sample_tokenizer",
+]

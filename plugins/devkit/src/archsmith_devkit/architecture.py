@@ -1,0 +1,113 @@
+"""The checks of an architecture as a whole, of an extension, and of a command."""
+
+from typing import Any, ClassVar
+
+import archsmith
+from archsmith.errors import PluginError
+from archsmith.model.base import PreTrainedModel
+from archsmith.registry.base import registry
+from archsmith.registry.installed import Entry, Kind
+from archsmith.tasks import auto_class_name
+from archsmith_devkit.backbones import BackboneChecks
+from archsmith_devkit.configurations import ConfigurationChecks
+from archsmith_devkit.files import FileChecks
+from archsmith_devkit.manifest import DeclarationChecks
+from archsmith_devkit.numerics import CalculationChecks
+from archsmith_devkit.surgery import ChangeChecks
+from archsmith_devkit.training import LearningChecks
+
+__all__ = ["ArchitectureConformance", "CommandConformance", "EntryChecks", "ExtensionConformance"]
+
+
+class ArchitectureConformance(
+    DeclarationChecks, ConfigurationChecks, FileChecks, LearningChecks, ChangeChecks, CalculationChecks, BackboneChecks
+):
+    """The checks for one architecture. Subclass it, and name the architecture.
+
+    Attributes:
+        model_type: The architecture.
+        tiny: Configuration values that make a model small enough for a test; None: those that the manifest names.
+    """
+
+
+class ExtensionConformance(FileChecks, LearningChecks, ChangeChecks, CalculationChecks):
+    """The checks for the models that an extension adds to somebody else's architecture.
+
+    Attributes:
+        model_type: The architecture.
+        extension: What follows the dot in the name of the entry point.
+        tiny: As for an architecture; None: the values that the owner's manifest names.
+    """
+
+    extension: ClassVar[str]
+
+    def models(self) -> dict[str, type[PreTrainedModel]]:
+        """Return the model classes of the extension, by task."""
+        own = self.entry()
+        tasks = registry.tasks(self.model_type)
+        mine = [task for task, export in tasks.items() if (export.entry.key, export.entry.name) == (own.key, own.name)]
+        return {task: registry.load(self.model_type, f"models.{task}") for task in mine}
+
+    def entry(self) -> Entry:
+        """Return the entry point of the extension."""
+        name = f"{self.model_type}.{self.extension}"
+        return next(entry for entry in registry.entries(Kind.EXTENSION) if entry.name == name)
+
+    def test_references_resolve(self) -> None:
+        """A reference is a string; a misspelt one would show only when somebody asks for that class.
+
+        Mend: correct the reference in the manifest, or build the class on the owner's.
+        """
+        models = self.models()
+        assert models, f"the extension {self.extension!r} adds no task that {self.model_type!r} has not got already"
+        for task, cls in models.items():
+            assert issubclass(cls, PreTrainedModel), f"models.{task} is {cls.__name__}, which is no PreTrainedModel"
+            assert cls.config_class is self.config_class(), (
+                f"{cls.__name__}.config_class is {cls.config_class.__name__}, not {self.config_class().__name__}"
+            )
+            assert getattr(archsmith, auto_class_name(task)).task == task
+
+
+class EntryChecks:
+    """The check of one entry point of any kind: that it can be used at all."""
+
+    def __init__(self, entry: Entry) -> None:
+        self.entry = entry
+
+    def test_usable(self) -> None:
+        """An installed plugin that can not be used is worse than none: it looks as if it were there.
+
+        Mend: as the message says. A conflict ends when one of the two is uninstalled or the name is pinned.
+        """
+        try:
+            use(self.entry)
+        except PluginError as error:
+            raise AssertionError(str(error)) from error
+
+
+class CommandConformance:
+    """The checks of a verb that a plugin adds to the command line.
+
+    Attributes:
+        verb: The verb.
+    """
+
+    verb: ClassVar[str]
+
+    def test_is_a_command(self) -> None:
+        """The command line hands its arguments to a typer app, or to a function that becomes one.
+
+        Mend: let the entry point name a typer.Typer, or a function, as "module:app".
+        """
+        found: Any = registry.command(self.verb)
+        assert callable(found), f"the command {self.verb!r} is {type(found).__name__}, which can not be called"
+
+
+def use(entry: Entry) -> None:
+    """Load what stands behind an entry point. Raises `PluginError` if it can not be used."""
+    if entry.kind is Kind.COMMAND:
+        registry.command(entry.name)
+    elif entry.kind is Kind.ARCHITECTURE:
+        registry.get(entry.name)
+    else:
+        registry.exports(entry)

@@ -1,0 +1,169 @@
+"""Checks of a configuration: what it says survives, and what is wrong is refused before a model is built of it."""
+
+import dataclasses
+import json
+import math
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from archsmith.auto import AutoConfig
+from archsmith.config.base import PreTrainedConfig
+from archsmith.errors import ArchsmithError
+from archsmith.registry.base import registry
+from archsmith_devkit.harness import Subject
+
+__all__ = ["ConfigurationChecks"]
+
+#: So many model classes of an architecture are built of each unusual configuration.
+_MODELS = 2
+#: A value's type → what nobody can have meant in its place.
+_NONSENSE: dict[type, tuple[Any, ...]] = {
+    bool: ("perhaps", 7),
+    int: ("seven", 1.5, math.nan),
+    float: ("much", math.nan, math.inf),
+    str: (7,),
+    list: (7, [object()]),
+    tuple: (7, [object()]),
+    dict: (7, "a text"),
+}
+
+
+class ConfigurationChecks(Subject):
+    """A configuration is what users write by hand, so it is where mistakes are made."""
+
+    def test_configuration_round_trip(self) -> None:
+        """A configuration must survive a dictionary, its difference from the defaults, and config.json.
+
+        Mend: make every fact a declared field; what a rule or a property adds must follow from the fields.
+        """
+        config_class = self.config_class()
+        assert config_class.model_type == self.model_type, (
+            f"{config_class.__name__}.model_type is {config_class.model_type!r}, not {self.model_type!r}"
+        )
+        for config in (config_class(), self.config()):
+            for how, values in (
+                ("to_dict", config.to_dict()),
+                ("to_diff_dict", config.to_diff_dict()),
+                ("to_json_string", json.loads(config.to_json_string())),
+            ):
+                assert config_class.from_dict(values) == config, f"{config_class.__name__} changed by {how}"
+            with tempfile.TemporaryDirectory() as folder:
+                config.save_pretrained(folder)
+                found = AutoConfig.from_pretrained(folder)
+            assert type(found) is config_class, f"AutoConfig gave {type(found).__name__} for {self.model_type!r}"
+            assert found == config, f"{config_class.__name__} changed on its way through files"
+
+    def test_presets_build(self) -> None:
+        """A preset is the first thing that a user tries: it must be a valid configuration.
+
+        Mend: correct the values of the preset in the manifest; its keys are fields of the configuration.
+        """
+        for name, values in registry.get(self.model_type).presets.items():
+            try:
+                built = self.config_class()(**values)
+            except ArchsmithError as error:
+                raise AssertionError(f"the preset {name!r} is refused: {error}") from error
+            assert built.model_type == self.model_type, name
+
+    def test_unknown_fields_are_refused(self) -> None:
+        """A misspelt field that is ignored gives a model that nobody asked for.
+
+        Mend: do not catch arguments in an __init__ of your own; declare fields instead.
+        """
+        said = _refusal(self.config_class(), {**self.values(), "no_such_field": 1})
+        assert said is not None, f"{self.config_class().__name__} takes a field that does not exist"
+        assert "no_such_field" in said, f"the message does not name the field: {said}"
+
+    def test_nonsense_is_refused(self) -> None:
+        """Every field must refuse what is not of its type, by name, when it is given, assigned or read from a file.
+
+        Mend: give each field a type that says what it takes (archsmith.config: Size, Count, Probability, Literal, …).
+        """
+        for name, bad in self._nonsense():
+            what = f"{self.config_class().__name__}.{name}"
+            for how, refusal in self._ways(name, bad):
+                assert refusal is not None, f"{what} takes {bad!r} ({how})"
+                assert name in refusal, f"the message about {what} ({how}) does not name it: {refusal}"
+
+    def test_what_is_accepted_builds(self) -> None:
+        """A value that the configuration accepts must make a model that runs: else the error comes from deep inside.
+
+        Mend: narrow the field's type, or yield a sentence from rules() for values that do not go together.
+        """
+        for name, value in self._unusual():
+            values = {**self.values(), name: value}
+            said = _refusal(self.config_class(), values)
+            if said is not None:
+                assert name in said, f"the message about {name} = {value!r} does not name it: {said}"
+                continue
+            config = self.config_class()(**values)
+            for cls in list(self.models().values())[:_MODELS]:
+                try:
+                    model = cls(config).eval()
+                    with torch.no_grad():
+                        model(**self.inputs(model))
+                except ArchsmithError:
+                    continue  # it says itself what is wrong
+                except Exception as error:
+                    raise AssertionError(
+                        f"{self.config_class().__name__} takes {name} = {value!r}, but {cls.__name__} fails with it: "
+                        f"{type(error).__name__}: {error}"
+                    ) from error
+
+    def _nonsense(self) -> Iterator[tuple[str, Any]]:
+        config = self.config()
+        for name in _fields(config):
+            yield name, object()
+            for bad in _NONSENSE.get(type(getattr(config, name)), ()):
+                yield name, bad
+
+    def _ways(self, name: str, bad: Any) -> Iterator[tuple[str, str | None]]:
+        """Yield each way of giving a value, with what is said against it."""
+        yield "given", _refusal(self.config_class(), {**self.values(), name: bad})
+        config, before = self.config(), self.config()
+        yield "assigned", _refusal(lambda **value: setattr(config, *next(iter(value.items()))), {name: bad})
+        yield "updated", _refusal(config.update, {name: bad})
+        assert config == before, f"a refused value of {name} changed the configuration"
+        if _is_json(bad):
+            read = self.config_class().from_dict
+            yield "read from a file", _refusal(lambda **values: read(values), {**self.values(), name: bad})
+
+    def _unusual(self) -> Iterator[tuple[str, Any]]:
+        """Yield fields with values of their own type that are not unlikely to break something."""
+        config = self.config()
+        for name in _fields(config):
+            value = getattr(config, name)
+            if type(value) is int:
+                yield from ((name, other) for other in (0, -1, value + 1))
+            elif type(value) is float:
+                yield from ((name, other) for other in (0.0, -1.0, 2.0))
+            elif type(value) is bool:
+                yield name, not value
+            elif type(value) is str:
+                yield name, "no such value"
+            elif isinstance(value, list | tuple) and value:
+                yield from ((name, other) for other in ([], list(value)[:-1], [*value, value[-1]]))
+
+
+def _refusal(build: Any, values: dict[str, Any]) -> str | None:
+    """Return what is said against values, or None if nothing is. Anything but an error of archsmith's passes on."""
+    try:
+        build(**values)
+    except ArchsmithError as error:
+        return str(error)
+    return None
+
+
+def _fields(config: PreTrainedConfig) -> list[str]:
+    return [declared.name for declared in dataclasses.fields(config) if declared.init]
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return False
+    return True

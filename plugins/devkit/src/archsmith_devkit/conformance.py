@@ -1,0 +1,144 @@
+"""Everything that an installed plugin brings, held against the checks for its kind."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from archsmith.errors import PluginError, did_you_mean
+from archsmith.plugin import waiver_faults
+from archsmith.registry.base import registry
+from archsmith.registry.installed import Entry, Kind
+from archsmith.registry.metadata import normal_name
+from archsmith_devkit.architecture import (
+    ArchitectureConformance,
+    CommandConformance,
+    EntryChecks,
+    ExtensionConformance,
+    use,
+)
+from archsmith_devkit.preprocessing import (
+    FeatureExtractorConformance,
+    ImageProcessorConformance,
+    ProcessorConformance,
+)
+from archsmith_devkit.report import Check, Report, checks_in
+from archsmith_devkit.tokenizers import TokenizerConformance
+
+__all__ = ["assert_conforms", "check_plugin", "checks_of", "plugins"]
+
+
+def plugins() -> list[str]:
+    """Return the distributions that bring anything, sorted."""
+    return sorted({entry.distribution for kind in Kind for entry in registry.entries(kind)})
+
+
+def checks_of(distribution: str, *, waivers: Mapping[str, str] | None = None) -> list[Check]:
+    """Return the checks of everything that an installed distribution brings. Loads its manifest, and runs none.
+
+    Args:
+        distribution: Its name, in any spelling.
+        waivers: Checks that need not pass → the reason, beside those that the manifest declares.
+
+    Raises:
+        PluginError: No such plugin is installed, or a waiver names no check or gives no reason.
+    """
+    entries = _entries(distribution)
+    given = dict(waivers or {})
+    if faults := list(waiver_faults(given)):
+        raise PluginError("; ".join(faults) + ".")
+    found = [check for subject in _subjects(entries) for check in subject.checks(given)]
+    names = {check.name for check in found}
+    if unknown := sorted(given.keys() - names):
+        raise PluginError(
+            f"a waiver names the check {unknown[0]!r}, which there is not.{did_you_mean(unknown[0], names)}"
+        )
+    return found
+
+
+def check_plugin(distribution: str, *, waivers: Mapping[str, str] | None = None) -> Report:
+    """Run every check of an installed distribution. Raises as `checks_of`."""
+    return Report([check.run() for check in checks_of(distribution, waivers=waivers)])
+
+
+def assert_conforms(distribution: str, *, waivers: Mapping[str, str] | None = None) -> Report:
+    """Run every check of an installed distribution; a plugin's whole conformance test is this one line.
+
+    Args:
+        distribution: Its name, as in ``pip install``.
+        waivers: Checks that need not pass → the reason, in a few words; the report shows it.
+
+    Returns:
+        The report, for whoever wants to print it.
+
+    Raises:
+        AssertionError: A check failed; the message says for each what was found, why it is checked, how to mend it.
+        PluginError: As `checks_of`.
+    """
+    report = check_plugin(distribution, waivers=waivers)
+    if not report.passed:
+        raise AssertionError(str(report))
+    return report
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One part of a plugin with the checks for it; a name that begins with ``without`` is left out."""
+
+    entry: Entry
+    label: str
+    subject: Any
+    waivers: Mapping[str, str] = field(default_factory=dict)
+    without: str = " "
+
+    def checks(self, given: Mapping[str, str]) -> Iterator[Check]:
+        waivers = {**self.waivers, **given}
+        for name, why, mend, action in checks_in(self.subject):
+            if not name.startswith(self.without):
+                yield Check(str(self.entry), self.label, name, why, mend, action, waivers.get(name, ""))
+
+
+def _entries(distribution: str) -> list[Entry]:
+    key = normal_name(distribution)
+    found = [entry for kind in Kind for entry in registry.entries(kind) if entry.key == key]
+    if not found:
+        raise PluginError(
+            f"no installed plugin is called {distribution!r}. Installed: {', '.join(plugins()) or 'none'}."
+            f"{did_you_mean(distribution, plugins())}"
+        )
+    return found
+
+
+def _subjects(entries: Iterable[Entry]) -> Iterator[_Part]:
+    for entry in entries:
+        label = f"{entry.kind} {entry.name}"
+        yield _Part(entry, label, EntryChecks(entry))
+        try:
+            use(entry)
+        except PluginError:
+            continue  # EntryChecks says so
+        if entry.kind is Kind.ARCHITECTURE:
+            yield from _architecture(entry, label)
+        elif entry.kind is Kind.EXTENSION:
+            names = {"model_type": entry.model_type, "extension": entry.name.partition(".")[2]}
+            yield _Part(entry, label, type("Extension", (ExtensionConformance,), names)())
+        else:
+            yield _Part(entry, label, type("Command", (CommandConformance,), {"verb": entry.name})())
+
+
+def _architecture(entry: Entry, label: str) -> Iterator[_Part]:
+    record = registry.get(entry.name)
+    names = {"model_type": entry.name}
+    without = " " if "backbone" in record.models else "backbone_"
+    yield _Part(entry, label, type("Architecture", (ArchitectureConformance,), names)(), record.waivers, without)
+    for role, conformance in _PARTS.items():
+        if any(getattr(record, part) for part in (role, f"{role}_fast") if hasattr(record, part)):
+            what = f"{role.replace('_', ' ')} of {entry.name}"
+            yield _Part(entry, what, type("Part", (conformance,), names)(), record.waivers)
+
+
+_PARTS: Mapping[str, type[Any]] = {
+    "tokenizer": TokenizerConformance,
+    "image_processor": ImageProcessorConformance,
+    "feature_extractor": FeatureExtractorConformance,
+    "processor": ProcessorConformance,
+}

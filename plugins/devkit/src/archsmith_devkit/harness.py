@@ -1,0 +1,130 @@
+"""What the groups of checks know of the architecture that they are held against, and how they compare tensors."""
+
+import copy
+import functools
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from archsmith.config.base import PreTrainedConfig
+from archsmith.errors import ArchsmithWarning
+from archsmith.model.base import PreTrainedModel
+from archsmith.registry.base import registry
+from archsmith.registry.installed import Entry, Kind
+from archsmith_devkit.tiny_config import shrunk
+
+__all__ = ["Subject", "assert_near", "gradients_of", "load_silently", "run_python", "tensors_of"]
+
+
+class Subject:
+    """Where the checks get models and inputs from. Subclass a conformance class, and change here what does not fit.
+
+    Attributes:
+        model_type: The architecture.
+        tiny: Configuration values that make a model small enough for a test; None: those that the manifest names.
+    """
+
+    model_type: ClassVar[str]
+    tiny: ClassVar[Mapping[str, Any] | None] = None
+
+    def inputs(self, model: PreTrainedModel) -> dict[str, Tensor]:
+        """Return arguments for one forward pass: the ``dummy_inputs``; for multiple choice three of each text."""
+        inputs = model.dummy_inputs
+        if self.models().get("multiple-choice") is type(model):
+            return {name: torch.stack([each] * 3, dim=1) for name, each in inputs.items()}  # (batch, choices, tokens)
+        return inputs
+
+    def models(self) -> dict[str, type[PreTrainedModel]]:
+        """Return the model classes that are checked, by task."""
+        tasks = registry.get(self.model_type).models
+        return {task: registry.load(self.model_type, f"models.{task}") for task in tasks}
+
+    def base_class(self) -> type[PreTrainedModel] | None:
+        """Return the class of the model without a head, if there is one."""
+        has_base = "base" in registry.get(self.model_type).models
+        return registry.load(self.model_type, "models.base") if has_base else None
+
+    def config_class(self) -> type[PreTrainedConfig]:
+        """Return the configuration class of the architecture."""
+        found: type[PreTrainedConfig] = registry.load(self.model_type, "config")
+        return found
+
+    def config(self, **changes: Any) -> PreTrainedConfig:
+        """Return the small configuration, with some values changed."""
+        return self.config_class()(**self.values(), **changes)
+
+    def values(self) -> dict[str, Any]:
+        """Return the values of the small configuration: ``tiny``, the manifest's, or else some that are found."""
+        tiny = registry.get(self.model_type).tiny if self.tiny is None else self.tiny
+        if not tiny and self.tiny is None and (base := next(iter(self.models().values()), None)):
+            tiny = _found_small(self.base_class() or base)
+        return copy.deepcopy(dict(tiny))
+
+    def built(self) -> list[PreTrainedModel]:
+        """Return a small model of each class, in evaluation mode; the one without a head first, if there is one."""
+        classes = self.models()
+        tasks = sorted(classes, key=lambda task: task != "base")
+        return [classes[task](self.config()).eval() for task in tasks]
+
+    def entry(self) -> Entry:
+        """Return the entry point that declares what is checked."""
+        return next(entry for entry in registry.entries(Kind.ARCHITECTURE) if entry.name == self.model_type)
+
+
+@functools.lru_cache
+def _found_small(model_class: type[PreTrainedModel]) -> Mapping[str, Any]:
+    return shrunk(model_class.config_class, model_class)
+
+
+def load_silently(cls: Any, folder: str | Path, **options: Any) -> Any:
+    """Load with announcements silenced: ``load_report`` says the same."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ArchsmithWarning)
+        return cls.from_pretrained(folder, **options)
+
+
+def run_python(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run this interpreter anew, with everything importable that is importable here."""
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    variables = os.environ | {"PYTHONPATH": path}
+    return subprocess.run(  # noqa: S603
+        [sys.executable, *arguments], capture_output=True, text=True, check=False, env=variables
+    )
+
+
+def tensors_of(output: Any) -> dict[str, Tensor]:
+    """Return the tensors of an output by name; those of a tuple as ``"hidden_states[0]"``."""
+    found: dict[str, Tensor] = {}
+    for name, value in output.items():
+        several = value if isinstance(value, tuple | list) else [value]
+        tensors = {f"{name}[{i}]" if several is value else name: each for i, each in enumerate(several)}
+        found |= {key: each for key, each in tensors.items() if isinstance(each, Tensor)}
+    return found
+
+
+def gradients_of(model: PreTrainedModel, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the gradients of the sum of squares of all outputs, by parameter; the same random numbers each time."""
+    model.zero_grad(set_to_none=True)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        tensors = tensors_of(model(**inputs)).values()
+        torch.autograd.backward([tensor.float().square().sum() for tensor in tensors if tensor.requires_grad])
+    named = model.named_parameters()
+    return {name: parameter.grad for name, parameter in named if parameter.grad is not None}
+
+
+def assert_near(what: str, found: dict[str, Tensor], expected: dict[str, Tensor], *, tolerance: float = 1e-4) -> None:
+    """Assert that tensors have the same names and shapes, and numbers within a tolerance of the largest."""
+    assert found.keys() == expected.keys(), f"{what}: {sorted(found)}, not {sorted(expected)}"
+    for name, wanted in expected.items():
+        assert found[name].shape == wanted.shape, f"{what}: {name} is {found[name].shape}, not {wanted.shape}"
+        if wanted.numel():
+            apart = (found[name].double() - wanted.double()).abs().max()
+            assert apart <= tolerance * (1 + wanted.double().abs().max()), f"{what}: {name} is off by {apart:.3g}"

@@ -1,0 +1,152 @@
+"""Checks of how a plugin declares itself: what looking it up costs, and where its references lead."""
+
+import json
+from typing import Any
+
+import archsmith
+from archsmith.config.base import PreTrainedConfig
+from archsmith.errors import ArchsmithError
+from archsmith.feature_extractor.base import SequenceFeatureExtractor
+from archsmith.image_processor.base import ImageProcessor
+from archsmith.model.base import PreTrainedModel
+from archsmith.processor.base import Processor
+from archsmith.registry.base import registry
+from archsmith.tasks import auto_class_name
+from archsmith.tokenizer.fast import PreTrainedTokenizerFast
+from archsmith.tokenizer.slow import PreTrainedTokenizer
+from archsmith_devkit.harness import Subject, run_python
+
+__all__ = ["HEAVY", "DeclarationChecks"]
+
+#: What a manifest, a package's ``__init__`` and a configuration must not bring with them.
+HEAVY = ("torch", "tokenizers", "PIL", "soundfile", "safetensors", "huggingface_hub", "timm", "torchvision", "scipy")
+_BASES: dict[str, type[Any]] = {
+    "config": PreTrainedConfig,
+    "private_configs": PreTrainedConfig,
+    "models": PreTrainedModel,
+    "tokenizer": PreTrainedTokenizer,
+    "tokenizer_fast": PreTrainedTokenizerFast,
+    "image_processor": ImageProcessor,
+    "feature_extractor": SequenceFeatureExtractor,
+    "processor": Processor,
+}
+
+
+class DeclarationChecks(Subject):
+    """What others rely on before they use anything of a plugin."""
+
+    def test_manifest_is_light(self) -> None:
+        """Whoever lists or explains an architecture loads its manifest; that must not cost what using it does.
+
+        Mend: import the standard library and archsmith.plugin in the manifest, nothing else, name classes as
+        strings, and make the package's __init__ lazy (archsmith.lazy).
+        """
+        entry = self.entry()
+        # A package's __init__ runs before its manifest, so both show here.
+        brought, _, asked = _brought(entry.module)
+        own = entry.module.partition(".")[0]
+        foreign = sorted(name for name in brought if name.partition(".")[0] not in (own, "archsmith", "pluggy"))
+        assert not foreign, f"importing {entry.module} imports {', '.join(foreign[:5])}"
+        assert not asked, f"importing {entry.module} asks the network for {asked[0]}"
+
+    def test_import_cost(self) -> None:
+        """Fifty plugins that take a tenth of a second each make every command wait for five.
+
+        Mend: compute nothing in the manifest and in the package's __init__: no tables, no files, no waiting.
+        """
+        module = self.entry().module
+        times = min(_brought(module)[1] for _ in range(3))  # the machine may be busy with something else
+        assert times <= 1, f"importing {module} takes {times:.1f} times as long as all of archsmith.config"
+
+    def test_configuration_is_light(self) -> None:
+        """A configuration is read to explain or choose a model; torch would make that twenty times slower.
+
+        Mend: keep the configuration in a module of its own, which imports archsmith.config and no module of a model.
+        """
+        module = self.config_class().__module__
+        heavy = sorted(_brought(module)[0] & set(HEAVY))
+        assert not heavy, f"importing {module} imports {', '.join(heavy)}"
+
+    def test_references_resolve(self) -> None:
+        """A reference is a string; a misspelt one would show only when somebody asks for that class.
+
+        Mend: correct the reference in the manifest, or derive the class from the base that is named.
+        """
+        architecture = registry.get(self.model_type)
+        for role in architecture.references():
+            found = registry.load(self.model_type, role)
+            kind = _BASES[role.partition(".")[0]]
+            assert issubclass(found, kind), (
+                f"{role} of {self.model_type!r} is {found.__name__}, which is no {kind.__name__}"
+            )
+        for task, cls in self.models().items():
+            assert cls.config_class is self.config_class(), (
+                f"{cls.__name__}.config_class is {cls.config_class.__name__}; expected {self.config_class().__name__}, "
+                "as in the manifest"
+            )
+            assert getattr(archsmith, auto_class_name(task)).task == task
+
+    def test_class_names_lead_back(self) -> None:
+        """``from archsmith import X`` must give the class of the plugin's own package: it is how users write it.
+
+        Mend: let no two classes of the plugin have one name, and name each class in the manifest as it is called.
+        """
+        for name in registry.exports(self.entry()):
+            found = getattr(archsmith, name)
+            assert found.__name__ in registry.exports(self.entry()), f"archsmith.{name} is {found.__name__}"
+
+    def test_provenance(self) -> None:
+        """A file says which plugin wrote it, so that whoever lacks the plugin is told its name.
+
+        Mend: define the configuration class in the package that the entry point names.
+        """
+        entry = self.entry()
+        written = self.config().to_file_dict().get("archsmith", {})
+        expected = {"version": archsmith.__version__, "plugin": entry.distribution, "plugin_version": entry.version}
+        assert written == expected, f"config.json would say {written}, not {expected}"
+
+    def test_messages_name_the_plugin(self) -> None:
+        """With fifty plugins installed, an error that does not say whose it is helps nobody.
+
+        Mend: leave the messages of the registry alone; what is raised here is its own.
+        """
+        entry = self.entry()
+        try:
+            registry.load(self.model_type, "models.no-such-task")
+            said = ""
+        except ArchsmithError as error:
+            said = str(error)
+        assert said, f"{self.model_type!r} has a model for a task that does not exist"
+        assert entry.distribution in said, f"the message does not name {entry.distribution}: {said}"
+
+
+def _brought(module: str) -> tuple[set[str], float, list[str]]:
+    """Import a module in a fresh interpreter.
+
+    Returns:
+        The modules that come with it, beside the standard library and what is light; how many times as long it takes
+        as archsmith.config; and the hosts that it asks for.
+    """
+    done = run_python("-c", _IMPORT, module)
+    assert done.returncode == 0, f"{module} does not import by itself:\n{done.stderr}"
+    times, modules, asked = json.loads(done.stdout.splitlines()[-1])
+    return set(modules), times, asked
+
+
+#: Imports a module, and prints how long that took, in units of archsmith.config, which modules came with it, and which
+#: hosts were asked for.
+_IMPORT = """
+import importlib, json, sys, time
+begin = time.perf_counter()
+import archsmith.config, archsmith.plugin
+
+asked = []
+watched = ("socket.connect", "socket.getaddrinfo")
+sys.addaudithook(lambda event, args: asked.append(str(args)) if event in watched else None)
+before, start = set(sys.modules), time.perf_counter()
+importlib.import_module(sys.argv[1])
+times = (time.perf_counter() - start) / (start - begin)
+new = [name for name in set(sys.modules) - before if name.partition(".")[0] not in sys.stdlib_module_names]
+print()
+print(json.dumps([times, new, asked]))
+"""

@@ -1,0 +1,269 @@
+"""Checks of image processors, feature extractors and processors."""
+
+import copy
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar, get_args
+
+import numpy as np
+import torch
+
+from archsmith.auto import AutoFeatureExtractor, AutoImageProcessor, AutoProcessor
+from archsmith.config.settings import PREPROCESSOR_FILE, PROCESSOR_FILE
+from archsmith.errors import InputError, OptionError
+from archsmith.feature_extractor.base import SequenceFeatureExtractor
+from archsmith.image_processor.base import ImageProcessor
+from archsmith.processor.base import Processor
+from archsmith.registry.base import registry
+from archsmith.tokenizer.truncation import Side
+from archsmith_devkit.tokenizers import sample_tokenizer
+
+__all__ = ["FeatureExtractorConformance", "ImageProcessorConformance", "ProcessorConformance"]
+
+
+class ImageProcessorConformance:
+    """The checks for one image processor. Subclass it, and name the architecture.
+
+    Attributes:
+        model_type: The architecture.
+    """
+
+    model_type: ClassVar[str]
+
+    def test_pictures(self) -> None:
+        """A model gets finite float32 of every picture, brighter for brighter ones, and the same as either tensor.
+
+        Mend: leave reading, scaling and normalising to archsmith.image_processor, and add what is yours.
+        """
+        processor = self.processor()
+        name, pictures = type(processor).__name__, _greys()
+        values = processor(pictures, return_tensors="np").pixel_values
+        assert values.shape[0] == len(pictures), f"{name} made {len(values)} of {len(pictures)} pictures"
+        assert values.dtype == np.float32, f"{name} makes {values.dtype}, not float32"
+        assert np.isfinite(values).all(), f"{name} makes numbers that are not finite"
+        assert values[0].max() < values[1].min(), f"{name} makes of black no less than of white"
+        assert torch.equal(processor(pictures, return_tensors="pt").pixel_values, torch.from_numpy(values))
+
+    def test_bad_pictures_are_refused(self) -> None:
+        """What is no picture must never become numbers without a word.
+
+        Mend: read pictures by the base class alone; it says what is wrong with each.
+        """
+        holes, nothing = np.full((4, 4, 3), np.nan, np.float32), np.zeros((0, 4, 3), np.uint8)
+        wrong: list[Any] = [b"no picture at all", [], holes, nothing]
+        for bad in wrong:
+            try:
+                self.processor()(bad)
+            except InputError:
+                continue
+            raise AssertionError(f"{type(self.processor()).__name__} takes {str(bad)[:40]!r} for a picture")
+
+    def test_files(self) -> None:
+        """Settings must survive their file, a call must not change them, and the Auto class must find the class.
+
+        Mend: declare every setting, and keep what a call computes in local variables.
+        """
+        processor = self.processor()
+        before = processor.to_dict()
+        processor(_greys())
+        assert processor.to_dict() == before, f"a call changed {type(processor).__name__}"
+        with tempfile.TemporaryDirectory() as folder:
+            processor.save_pretrained(folder)
+            found = AutoImageProcessor.from_pretrained(folder)
+        assert type(found) is type(processor), f"AutoImageProcessor gave {type(found).__name__}"
+        assert found.to_dict() == before, f"{type(processor).__name__} changed on its way through its file"
+
+    def processor(self) -> ImageProcessor:
+        """Return the image processor, with its usual settings."""
+        found: ImageProcessor = registry.load(self.model_type, "image_processor")()
+        return found
+
+
+class FeatureExtractorConformance:
+    """The checks for one feature extractor. Subclass it, and name the architecture.
+
+    Attributes:
+        model_type: The architecture.
+        seconds: How long the longer clip of the checks is.
+    """
+
+    model_type: ClassVar[str]
+    seconds: ClassVar[float] = 0.5
+
+    @property
+    def extractor_class(self) -> type[SequenceFeatureExtractor]:
+        """The class that is checked."""
+        found: type[SequenceFeatureExtractor] = registry.load(self.model_type, "feature_extractor")
+        return found
+
+    def test_files(self) -> None:
+        """Settings must survive their file, be found by the Auto class, and name the class that wrote them.
+
+        Mend: declare every setting as a field (archsmith.config.field), so that it is written and read.
+        """
+        extractor = self.extractor_class(padding_side="left")
+        with tempfile.TemporaryDirectory() as folder:
+            extractor.save_pretrained(folder)
+            written = json.loads(Path(folder, PREPROCESSOR_FILE).read_text(encoding="utf-8"))
+            assert written["feature_extractor_type"] == self.extractor_class.__name__
+            for found in (self.extractor_class.from_pretrained(folder), AutoFeatureExtractor.from_pretrained(folder)):
+                assert found == extractor, f"{self.extractor_class.__name__} changed on its way through files"
+
+    def test_unknown_settings_are_refused(self) -> None:
+        """A misspelt setting that is ignored would change what the model sees.
+
+        Mend: declare settings as fields, and write no __init__ that takes anything.
+        """
+        said = _refusal(self.extractor_class, smpling_rate=1)
+        assert said is not None, f"{self.extractor_class.__name__} takes settings that do not exist"
+        assert "sampling_rate" in said, f"the message does not name the setting that was meant: {said}"
+
+    def test_a_call_leaves_everything_as_it_was(self) -> None:
+        """Neither the object nor the caller's samples may change: threads share the one, the caller needs the other.
+
+        Mend: keep what a call computes in local variables, and compute out of place.
+        """
+        extractor, clips = self.extractor_class(), self._clips()
+        before, samples = copy.deepcopy(extractor), [clip.copy() for clip in clips]
+        self._call(clips, padding=True, return_tensors="pt")
+        assert extractor == before, "a call changed the settings"
+        assert all(map(np.array_equal, clips, samples)), "a call changed the samples that it was given"
+
+    def test_padding_shows_in_the_mask(self) -> None:
+        """The mask must be 1 for each clip's own places, on either side.
+
+        Mend: return one row for each place of features_of, and let the base class pad and mask.
+        """
+        for side in get_args(Side):
+            batch = self._call(self._clips(), side, padding=True, return_attention_mask=True, return_tensors="np")
+            values, mask = batch[self.extractor_class.model_input_names[0]], batch["attention_mask"]
+            assert values.dtype == np.float32, f"features are {values.dtype}, not float32"
+            assert mask.shape == values.shape[:2], f"the mask has the shape {mask.shape}, features {values.shape}"
+            assert mask[0].all(), "the longest clip is not masked whole"
+            edge = mask[1][::-1] if side == "right" else mask[1]
+            assert not edge[: np.argmax(edge)].any(), f"filling is not on the {side}"
+            assert edge[np.argmax(edge) :].all(), "there are holes in the mask"
+
+    def test_a_batch_is_its_clips(self) -> None:
+        """With a mask, a clip must become the same alone and in a batch: the filling may not leak into it.
+
+        Mend: normalise each clip by itself, before it is filled up.
+        """
+        clips = self._clips()
+        batch = self._call(clips, padding=True, return_attention_mask=True, return_tensors="np")
+        name = self.extractor_class.model_input_names[0]
+        alone = self._call(clips[1:], return_tensors="np")[name][0]
+        found = batch[name][1][batch["attention_mask"][1].astype(bool)]
+        assert np.allclose(found, alone, atol=1e-6), "a clip in a batch is not what it is alone"
+
+    def test_sources_agree(self) -> None:
+        """A clip as a list, an array, a tensor, 16-bit samples or a file must become the same.
+
+        Mend: leave reading to the base class; features_of gets float32 samples.
+        """
+        clip = np.round(self._clips()[0] * 32767).astype(np.int16)
+        floats = clip.astype(np.float32) / 32768
+        name = self.extractor_class.model_input_names[0]
+        wanted = self._call(floats, return_tensors="np")[name]
+        for source in (floats.tolist(), floats.astype(np.float64), torch.from_numpy(floats), clip):
+            found = self._call(source, return_tensors="np")[name]
+            assert np.allclose(found, wanted, atol=1e-6), f"{type(source).__name__} becomes something else"
+
+    def test_bad_sound_is_refused(self) -> None:
+        """What is no sound must never become numbers without a word.
+
+        Mend: leave reading to the base class, which refuses it.
+        """
+        for bad in ([0.1, float("nan")] * 300, [], np.zeros((2, 300, 2)), np.zeros(300, bool), ["no such file.wav"]):
+            try:
+                self._call(bad)
+            except InputError:
+                continue
+            raise AssertionError(f"{self.extractor_class.__name__} takes {str(bad)[:60]!r} for a sound")
+
+    def _clips(self) -> list[Any]:
+        random = np.random.default_rng(0)
+        samples = int(self.seconds * self.extractor_class().sampling_rate)
+        return [random.uniform(-0.5, 0.5, size).astype(np.float32) for size in (samples, samples * 2 // 3)]
+
+    def _call(self, sound: Any, side: Side = "right", **options: Any) -> Any:
+        extractor = self.extractor_class(padding_side=side)
+        return extractor(sound, sampling_rate=extractor.sampling_rate, **options)
+
+
+class ProcessorConformance:
+    """The checks for one processor. Subclass it, and name the architecture.
+
+    Attributes:
+        model_type: The architecture.
+    """
+
+    model_type: ClassVar[str]
+
+    def processor(self) -> Processor:
+        """Return the processor, made of small parts. Override it for one that is made in another way."""
+        processor_class = registry.load(self.model_type, "processor")
+        parts = {name: self._part(name) for name in processor_class.parts or ()}
+        found: Processor = processor_class(**parts)
+        return found
+
+    def _part(self, name: str) -> Any:
+        record = registry.get(self.model_type)
+        role = f"{name}_fast" if getattr(record, f"{name}_fast", None) else name
+        part_class = registry.load(self.model_type, role)
+        return sample_tokenizer(part_class) if name == "tokenizer" else part_class()
+
+    def test_parts(self) -> None:
+        """Every part must be there, and a missing or wrong one must be refused by name.
+
+        Mend: name the parts in the class attribute parts, and let the base class take them.
+        """
+        processor = self.processor()
+        given = {name: getattr(processor, name) for name in processor.parts or ()}
+        type(processor)(**given)
+        for name in given:
+            for wrong in ({**given, name: None}, {**given, name: object()}):
+                said = _refusal(type(processor), **wrong)
+                assert said is not None, f"{type(processor).__name__} does without {name}"
+                assert name in said, f"the message does not name {name}: {said}"
+
+    def test_files(self) -> None:
+        """A processor must come back whole, through its own class and the Auto class, from either layout of files.
+
+        Mend: keep no state beside the parts and declared settings.
+        """
+        processor = self.processor()
+        with tempfile.TemporaryDirectory() as folder:
+            processor.save_pretrained(folder)
+            found = [type(processor).from_pretrained(folder), AutoProcessor.from_pretrained(folder)]
+            Path(folder, PROCESSOR_FILE).unlink()
+            if processor.feature_extractor is None or processor.image_processor is None:
+                found.append(AutoProcessor.from_pretrained(folder))  # from the parts' own files
+        for again in found:
+            assert type(again) is type(processor), f"{type(again).__name__} came back for {type(processor).__name__}"
+            for name in processor.parts or ():
+                one, other = getattr(processor, name), getattr(again, name)
+                assert type(one) is type(other), f"{name} came back as {type(other).__name__}"
+                assert _settings(one) == _settings(other), f"{name} changed on its way through files"
+
+
+def _greys() -> list[Any]:
+    return [np.full((40, 40, 3), shade, np.uint8) for shade in (0, 200)]
+
+
+def _refusal(build: Callable[..., Any], **values: Any) -> str | None:
+    """Return what is said against building something, or None if nothing is."""
+    try:
+        build(**values)
+    except OptionError as error:
+        return str(error)
+    return None
+
+
+def _settings(part: Any) -> Any:
+    """Return what a part is told; the name of its processor is no part of that."""
+    if hasattr(part, "to_dict"):
+        return {name: value for name, value in part.to_dict().items() if name != "processor_class"}
+    return repr(part), part.get_vocab()

@@ -1,0 +1,196 @@
+"""Checks of tokenizers: slow and fast give the same ids, and a call depends on nothing but its arguments."""
+
+import json
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, ClassVar
+
+from archsmith.auto import AutoTokenizer
+from archsmith.errors import ArchsmithError, InputError
+from archsmith.registry.base import registry
+
+__all__ = ["TokenizerConformance", "sample_tokenizer"]
+
+_WORDS = (
+    "the",
+    "quick",
+    "brown",
+    "fox",
+    "jump",
+    "##s",
+    "##ed",
+    "over",
+    "lazy",
+    "dog",
+    "un",
+    "##believ",
+    "##able",
+    "don",
+)
+_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,;:!?'-()"
+TEXTS = (
+    "the quick brown fox jumps over the lazy dog",
+    "Unbelievable! Don't  jump,\tfox; (jumped)\n",
+    "ÀÉÎ naïve café 你好 x² — “quoted” 😀",
+    "",
+    " ",
+    "a" * 130,
+)
+
+
+def sample_tokenizer(cls: type[Any]) -> Any:
+    """Return a tokenizer of a class with a small vocabulary.
+
+    A class whose vocabulary is neither one token a line (vocab.txt) nor a JSON object of token → id (vocab.json)
+    must have a class method ``sample()`` that returns one.
+
+    Raises:
+        AssertionError: It has none, and takes neither.
+    """
+    if hasattr(cls, "sample"):
+        return cls.sample()
+    special = [str(token) for token in getattr(cls, "default_tokens", {}).values()]
+    letters = [*_CHARACTERS, *_CHARACTERS.upper()]
+    pieces = [*special, *_WORDS, *letters, *(f"##{letter}" for letter in _CHARACTERS)]
+    said = []
+    with tempfile.TemporaryDirectory() as folder:
+        vocabularies = {
+            "vocab.txt": "".join(f"{piece}\n" for piece in dict.fromkeys(pieces)),
+            "vocab.json": json.dumps({token: i for i, token in enumerate(dict.fromkeys([*special, *letters]))}),
+        }
+        for name, text in vocabularies.items():
+            path = Path(folder, name)
+            path.write_text(text, encoding="utf-8")
+            try:
+                return cls(vocab_file=path)
+            except (ArchsmithError, TypeError) as error:
+                said.append(f"{name}: {error}")
+    raise AssertionError(
+        f"{cls.__name__} takes neither a vocab.txt nor a vocab.json, and has no class method sample() that returns one "
+        f"with a small vocabulary. {' '.join(said)}"
+    )
+
+
+class TokenizerConformance:
+    """The checks for the tokenizers of one architecture. Subclass it, and name the architecture.
+
+    Attributes:
+        model_type: The architecture.
+    """
+
+    model_type: ClassVar[str]
+
+    def tokenizers(self) -> dict[str, Any]:
+        """Return the tokenizers by role: ``tokenizer`` is the one in Python, ``tokenizer_fast`` the one in Rust."""
+        record = registry.get(self.model_type)
+        roles = [role for role in ("tokenizer", "tokenizer_fast") if getattr(record, role)]
+        return {role: sample_tokenizer(registry.load(self.model_type, role)) for role in roles}
+
+    def test_slow_is_fast(self) -> None:
+        """Whoever trains with one tokenizer and serves with the other must get the same ids.
+
+        Mend: let both follow one description of the text's way, as archsmith_wordpiece.tokenizers does.
+        """
+        found = self.tokenizers()
+        if len(found) > 1:
+            slow, fast = found.values()
+            for text, options in _calls():
+                one, other = slow(text, **options).input_ids, fast(text, **options).input_ids
+                assert one == other, f"{text!r} with {options}: the slow tokenizer gives {one}, the fast one {other}"
+
+    def test_files(self) -> None:
+        """A tokenizer must come back from its files with every id, through its own class and through AutoTokenizer.
+
+        Mend: keep no state beside the vocabulary, the added tokens and the declared settings.
+        """
+        for role, tokenizer in self.tokenizers().items():
+            tokenizer.add_tokens(["<new>"])
+            with tempfile.TemporaryDirectory() as folder:
+                tokenizer.save_pretrained(folder)
+                fast = role == "tokenizer_fast"
+                found = [type(tokenizer).from_pretrained(folder), AutoTokenizer.from_pretrained(folder, use_fast=fast)]
+            for again in found:
+                assert type(again) is type(tokenizer), (
+                    f"{type(again).__name__} came back for {type(tokenizer).__name__}"
+                )
+                assert again.get_vocab() == tokenizer.get_vocab(), f"the vocabulary of {type(again).__name__} changed"
+                for text in (*TEXTS, "fox <new> dog"):
+                    assert again(text).input_ids == tokenizer(text).input_ids, f"{text!r} has other ids after loading"
+
+    def test_padding(self) -> None:
+        """The mask must be 1 for a text's own tokens alone, on either side: the model takes it at its word.
+
+        Mend: let the base class pad, and set padding_side as a setting only.
+        """
+        for tokenizer in self.tokenizers().values():
+            short, long = TEXTS[0][:9], TEXTS[0]
+            own = len(tokenizer(short).input_ids)
+            for side in ("right", "left"):
+                rows = tokenizer([short, long], padding=True, padding_side=side, return_attention_mask=True)
+                mask = rows.attention_mask[0]
+                expected = sorted(mask, reverse=side == "right")
+                assert sum(mask) == own, f"{type(tokenizer).__name__} masks {sum(mask)} of {own} tokens"
+                assert mask == expected, f"{type(tokenizer).__name__} pads on another side than the {side}"
+
+    def test_ids_are_in_the_vocabulary(self) -> None:
+        """An id beyond the vocabulary would be a row that the model's embeddings do not have.
+
+        Mend: give special tokens that the vocabulary lacks the ids behind it, as the base class does.
+        """
+        for tokenizer in self.tokenizers().values():
+            count = len(tokenizer)
+            for text, options in _calls():
+                rows = tokenizer(text, **options).input_ids
+                flat = [number for row in rows for number in (row if isinstance(row, list) else [row])]
+                assert all(0 <= number < count for number in flat), f"{text!r} has ids beyond {count}: {max(flat)}"
+
+    def test_decoding(self) -> None:
+        """What comes back of a text of known words is that text.
+
+        Mend: undo in decoding what cutting a text adds: marks of pieces, spaces, special tokens.
+        """
+        for tokenizer in self.tokenizers().values():
+            text = TEXTS[0]
+            ids = tokenizer(text, add_special_tokens=False).input_ids
+            if tokenizer.unk_token_id not in ids:
+                found = tokenizer.decode(ids)
+                assert found.casefold() == text, f"{text!r} comes back as {found!r}"
+
+    def test_bad_texts_are_refused(self) -> None:
+        """What is no text must be named: a number that becomes its digits, or None that becomes nothing, is a fault.
+
+        Mend: override no __call__; the base class reads the texts.
+        """
+        for tokenizer in self.tokenizers().values():
+            for bad in (None, 3, [3], ["fine", None], b"bytes", "lone \ud800 surrogate"):
+                try:
+                    tokenizer(bad)
+                except InputError:
+                    continue
+                raise AssertionError(f"{type(tokenizer).__name__} takes {bad!r} for a text")
+
+    def test_calls_are_independent(self) -> None:
+        """Threads share a tokenizer: what one asks for (padding, cutting) must not show in another's ids.
+
+        Mend: keep the options of a call in local variables.
+        """
+        for tokenizer in self.tokenizers().values():
+            calls = list(_calls())
+            alone = [tokenizer(text, **options).input_ids for text, options in calls]
+            with ThreadPoolExecutor(4) as pool:
+                pending = [pool.submit(tokenizer, text, **options) for text, options in calls * 4]
+                together = [future.result().input_ids for future in pending]
+            assert together == alone * 4, f"{type(tokenizer).__name__} gives other ids when threads share it"
+
+
+def _calls() -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Yield arguments and options of calls: single texts, batches, filled up, cut."""
+    for text in TEXTS:
+        yield text, {}
+        yield text, {"add_special_tokens": False}
+        yield text, {"padding": "max_length", "max_length": 12, "truncation": True}
+    yield list(TEXTS), {"padding": True}
+    yield list(TEXTS), {"padding": True, "padding_side": "left", "pad_to_multiple_of": 8}
+    yield list(TEXTS), {"truncation": True, "max_length": 5}

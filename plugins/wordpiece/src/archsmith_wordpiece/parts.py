@@ -1,0 +1,323 @@
+"""The parts of a WordPiece tokenizer in Python, and their place in tokenizer.json."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+import msgspec
+
+from archsmith.errors import CheckpointCorrupt
+from archsmith.files.checkpoint import parse_json
+from archsmith.tokenizer.rust import check_vocabulary, read_bytes
+from archsmith.tokenizer.special_tokens import AddedToken
+from archsmith.tokenizer.templates import Around, Part
+from archsmith_wordpiece.bert_text import BertText, split_words
+
+__all__ = ["WordPieceParts", "bert_around", "load_wordpiece_json", "to_wordpiece_json"]
+
+#: What decoding replaces in each token, with the space before it.
+_SPACED = (
+    *((f" {mark}", mark) for mark in ".?!,"),
+    (" ' ", "'"),
+    (" n't", "n't"),
+    (" 'm", "'m"),
+    (" do not", " don't"),
+    *((f" {short}", short) for short in ("'s", "'ve", "'re")),
+)
+
+
+@dataclass(frozen=True)
+class WordPieceParts:
+    """How a WordPiece tokenizer cuts texts and joins tokens.
+
+    Attributes:
+        unknown: The token for a word that has no pieces.
+        prefix: Begins a piece that is not the first of its word.
+        longest_word: Longer words become the unknown token.
+        text: What is done to a text first.
+        around: What is put around texts.
+        joint: Begins a token that is joined to the one before it; None: all tokens are joined with spaces.
+        cleans: Whether joining removes spaces before punctuation.
+        stored: The truncation and the padding of a tokenizer.json, which do not apply, but are written back.
+    """
+
+    unknown: str
+    prefix: str = "##"
+    longest_word: int = 100
+    text: BertText = field(default_factory=BertText)
+    around: Around = field(default_factory=Around)
+    joint: str | None = "##"
+    cleans: bool = True
+    stored: Mapping[str, Any] = field(default_factory=dict)
+
+    def stored_settings(self, numbers: Mapping[str, int]) -> dict[str, Any]:
+        """Return what the stored padding and truncation tell about the tokenizer. ``numbers``: token → id."""
+        settings: dict[str, Any] = {}
+        if cut := self.stored.get("truncation"):
+            settings["truncation_side"] = cut["direction"].lower()
+        if fill := self.stored.get("padding"):
+            settings["padding_side"] = fill["direction"].lower()
+            settings["pad_token_type_id"] = fill["pad_type_id"]
+            if numbers.get(fill["pad_token"]) == fill["pad_id"]:
+                settings["pad_token"] = fill["pad_token"]
+        return settings
+
+    def split(self, text: str, vocabulary: Mapping[str, int]) -> list[str]:
+        """Cut a normalised text into tokens."""
+        tokens: list[str] = []
+        for word in split_words(text):
+            if word in vocabulary and len(word) <= self.longest_word:
+                tokens.append(word)
+            else:
+                tokens += self._split_word(word, vocabulary)
+        return tokens
+
+    def _split_word(self, word: str, vocabulary: Mapping[str, int]) -> list[str]:
+        """Cut a word into the longest pieces that the vocabulary has, from left to right."""
+        if len(word) > self.longest_word:
+            return [self.unknown]
+        pieces: list[str] = []
+        start = 0
+        while start < len(word):
+            prefix = self.prefix if start else ""
+            candidates = (prefix + word[start:stop] for stop in range(len(word), start, -1))
+            piece = next((candidate for candidate in candidates if candidate in vocabulary), None)
+            if piece is None:
+                return [self.unknown]
+            pieces.append(piece)
+            start += len(piece) - len(prefix)
+        return pieces
+
+    def join(self, tokens: Sequence[str]) -> str:
+        """Join tokens to a text."""
+        if self.joint is None:
+            return " ".join(tokens)
+        parts: list[str] = []
+        for place, token in enumerate(tokens):
+            part = token
+            if place:
+                part = token[len(self.joint) :] if token.startswith(self.joint) else f" {token}"
+            for spaced, mark in _SPACED if self.cleans else ():
+                part = part.replace(spaced, mark)
+            parts.append(part)
+        return "".join(parts)
+
+
+def bert_around(cls: tuple[str, int] | None, sep: tuple[str, int] | None) -> Around:
+    """Return ``[CLS] A [SEP]`` and ``[CLS] A [SEP] B [SEP]``; a token that is None is left out."""
+    start = () if cls is None else (Part(None, 0, (cls[1],), (cls[0],)),)
+    ends = [() if sep is None else (Part(None, kind, (sep[1],), (sep[0],)),) for kind in (0, 1)]
+    return Around((*start, Part(0), *ends[0]), (*start, Part(0), *ends[0], Part(1, 1), *ends[1]))
+
+
+# ---- tokenizer.json ---------------------------------------------------------------------------------------------
+
+_Number = Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
+
+
+class _Normalizer(msgspec.Struct, tag_field="type", tag="BertNormalizer"):
+    clean_text: bool
+    handle_chinese_chars: bool
+    strip_accents: bool | None
+    lowercase: bool
+
+
+class _PreTokenizer(msgspec.Struct, tag_field="type", tag="BertPreTokenizer"):
+    pass
+
+
+class _Decoder(msgspec.Struct, tag_field="type", tag="WordPiece"):
+    prefix: str
+    cleanup: bool
+
+
+class _Model(msgspec.Struct, tag_field="type", tag="WordPiece"):
+    vocab: dict[str, _Number]
+    unk_token: str
+    continuing_subword_prefix: str
+    max_input_chars_per_word: _Number
+
+
+class _Text(msgspec.Struct):
+    id: Literal["A", "B"]
+    type_id: _Number
+
+
+class _Beside(msgspec.Struct):
+    id: str
+    type_id: _Number
+
+
+class _Place(msgspec.Struct, rename={"text": "Sequence", "beside": "SpecialToken"}, omit_defaults=True):
+    text: _Text | None = None
+    beside: _Beside | None = None
+
+
+class _Special(msgspec.Struct):
+    id: str
+    ids: list[_Number]
+    tokens: list[str]
+
+
+class _Template(msgspec.Struct, tag_field="type", tag="TemplateProcessing"):
+    single: list[_Place]
+    pair: list[_Place]
+    special_tokens: dict[str, _Special]
+
+
+class _Bert(msgspec.Struct, tag_field="type", tag="BertProcessing"):
+    sep: tuple[str, _Number]
+    cls: tuple[str, _Number]
+
+
+class _Added(msgspec.Struct):
+    id: _Number
+    content: Annotated[str, msgspec.Meta(min_length=1)]
+    single_word: bool
+    lstrip: bool
+    rstrip: bool
+    normalized: bool
+    special: bool
+
+
+class _Truncation(msgspec.Struct):
+    max_length: _Number
+    strategy: str = "LongestFirst"
+    stride: _Number = 0
+    direction: Literal["Right", "Left"] = "Right"
+
+
+class _Padding(msgspec.Struct):
+    pad_id: _Number
+    pad_type_id: _Number
+    pad_token: str
+    strategy: str | dict[str, int] = "BatchLongest"
+    direction: Literal["Right", "Left"] = "Right"
+    pad_to_multiple_of: _Number | None = None
+
+
+class _File(msgspec.Struct):
+    model: _Model
+    normalizer: _Normalizer
+    pre_tokenizer: _PreTokenizer
+    post_processor: _Template | _Bert | None = None
+    decoder: _Decoder | None = None
+    added_tokens: list[_Added] = []
+    truncation: _Truncation | None = None
+    padding: _Padding | None = None
+
+
+def load_wordpiece_json(path: Path, *, fast: str) -> tuple[dict[str, int], WordPieceParts, list[AddedToken]]:
+    """Read a tokenizer.json of BERT's kind.
+
+    Args:
+        path: The file.
+        fast: The name of the class that reads any kind, for the message.
+
+    Returns:
+        Token → id, the parts, and the added tokens in the order of their ids.
+
+    Raises:
+        CheckpointCorrupt: The file is damaged, contradicts itself, or is of another kind.
+    """
+    content = parse_json(read_bytes(path), str(path))
+    check_vocabulary(content, str(path))
+    try:
+        file = msgspec.convert(content, _File)
+    except msgspec.ValidationError as error:
+        raise CheckpointCorrupt(
+            f"{str(path)!r} is no WordPiece tokenizer of BERT's kind, the only one that is read in Python: {error}. "
+            f"Use {fast}, which reads any kind."
+        ) from error
+    decoder, text = file.decoder, file.normalizer
+    parts = WordPieceParts(
+        unknown=file.model.unk_token,
+        prefix=file.model.continuing_subword_prefix,
+        longest_word=file.model.max_input_chars_per_word,
+        text=BertText(text.clean_text, text.handle_chinese_chars, text.strip_accents, text.lowercase),
+        around=_read_around(file.post_processor, str(path)),
+        joint=None if decoder is None else decoder.prefix,
+        cleans=decoder is None or decoder.cleanup,
+        stored={"truncation": msgspec.to_builtins(file.truncation), "padding": msgspec.to_builtins(file.padding)},
+    )
+    return file.model.vocab, parts, _read_added(file, str(path))
+
+
+def _read_added(file: _File, where: str) -> list[AddedToken]:
+    vocabulary = file.model.vocab
+    behind: dict[str, int] = {}
+    for token in file.added_tokens:
+        expected = vocabulary.get(token.content, behind.get(token.content, len(vocabulary) + len(behind)))
+        if token.id != expected:
+            raise CheckpointCorrupt(
+                f"{where!r}: the added token {token.content!r} has the id {token.id}, but the vocabulary makes it "
+                f"{expected}. The file contradicts itself."
+            )
+        if token.content not in vocabulary:
+            behind[token.content] = token.id
+    values = (msgspec.structs.asdict(token) for token in file.added_tokens)
+    return [AddedToken(**{name: value for name, value in token.items() if name != "id"}) for token in values]
+
+
+def _read_around(post: _Template | _Bert | None, where: str) -> Around:
+    if post is None:
+        return Around()
+    if isinstance(post, _Bert):
+        return bert_around(post.cls, post.sep)
+    return Around(_read_places(post.single, post, where), _read_places(post.pair, post, where))
+
+
+def _read_places(places: list[_Place], post: _Template, where: str) -> tuple[Part, ...]:
+    parts: list[Part] = []
+    for place in places:
+        if place.text is not None:
+            parts.append(Part("AB".index(place.text.id), place.text.type_id))
+        elif place.beside is not None and (special := post.special_tokens.get(place.beside.id)) is not None:
+            parts.append(Part(None, place.beside.type_id, tuple(special.ids), tuple(special.tokens)))
+        else:
+            raise CheckpointCorrupt(f"{where!r}: the post_processor names a token that its special_tokens lack.")
+    texts = {part.text for part in parts if part.text is not None}
+    if texts != ({0, 1} if places is post.pair else {0}):
+        raise CheckpointCorrupt(f"{where!r}: the post_processor must name each text, A, or A and B for pairs.")
+    return tuple(parts)
+
+
+def to_wordpiece_json(vocabulary: Mapping[str, int], parts: WordPieceParts, added: Mapping[int, AddedToken]) -> bytes:
+    """Return the content of tokenizer.json."""
+    decoder = None if parts.joint is None else {"type": "WordPiece", "prefix": parts.joint, "cleanup": parts.cleans}
+    content = {
+        "version": "1.0",
+        "truncation": parts.stored.get("truncation"),
+        "padding": parts.stored.get("padding"),
+        "added_tokens": [{"id": number} | token.to_dict() for number, token in sorted(added.items())],
+        "normalizer": {"type": "BertNormalizer"} | asdict(parts.text),
+        "pre_tokenizer": {"type": "BertPreTokenizer"},
+        "post_processor": _written_around(parts.around),
+        "decoder": decoder,
+        "model": {
+            "type": "WordPiece",
+            "unk_token": parts.unknown,
+            "continuing_subword_prefix": parts.prefix,
+            "max_input_chars_per_word": parts.longest_word,
+            "vocab": dict(vocabulary),
+        },
+    }
+    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _written_around(around: Around) -> Any:
+    if around == Around():
+        return None
+    special: dict[str, _Special] = {}
+
+    def written(part: Part) -> _Place:
+        if part.text is not None:
+            return _Place(text=_Text(cast("Literal['A', 'B']", "AB"[part.text]), part.token_type))
+        name = " ".join(part.tokens)
+        special[name] = _Special(name, list(part.ids), list(part.tokens))
+        return _Place(beside=_Beside(name, part.token_type))
+
+    single, pair = ([written(part) for part in parts] for parts in (around.single, around.pair))
+    return msgspec.to_builtins(_Template(single, pair, special))

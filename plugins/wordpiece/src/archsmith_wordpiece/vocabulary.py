@@ -1,0 +1,124 @@
+"""The vocab.txt of a WordPiece tokenizer, and the options that the kinds of WordPiece tokenizer share."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from archsmith.config.fields import shown
+from archsmith.errors import CheckpointCorrupt, OptionError, did_you_mean
+from archsmith.files.strictjson import looks_like
+from archsmith.tokenizer.rust import read_bytes
+from archsmith.tokenizer.settings import TokenizerSettings
+from archsmith.tokenizer.special_tokens import read_token
+
+__all__ = [
+    "VOCAB_FILE",
+    "WORDPIECE_TOKENS",
+    "WordPieceSettings",
+    "load_wordpiece_vocabulary",
+    "vocabulary_lines",
+    "wordpiece_tokens",
+]
+
+VOCAB_FILE = "vocab.txt"
+WORDPIECE_TOKENS = {
+    "unk_token": "[UNK]",
+    "sep_token": "[SEP]",
+    "pad_token": "[PAD]",
+    "cls_token": "[CLS]",
+    "mask_token": "[MASK]",
+}
+
+
+class WordPieceSettings(TokenizerSettings, total=False):
+    """The options of a WordPiece tokenizer.
+
+    Attributes:
+        do_lower_case: Whether texts are lowered first.
+        strip_accents: Whether accents are removed first; None: if texts are lowered.
+        tokenize_chinese_chars: Whether each Chinese character is a word.
+    """
+
+    do_lower_case: bool
+    strip_accents: bool | None
+    tokenize_chinese_chars: bool
+
+
+def load_wordpiece_vocabulary(path: Path) -> dict[str, int]:
+    """Read a vocab.txt: one token a line; the number of the line, from 0, is its id.
+
+    Raises:
+        CheckpointCorrupt: It is not UTF-8 text, is empty, or has an empty line or a token twice.
+    """
+    try:
+        text = read_bytes(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CheckpointCorrupt(f"{str(path)!r} is not UTF-8 text (byte {error.start}).") from error
+    lines = re.split("\r\n|\r|\n", text.rstrip("\r\n"))
+    if hint := looks_like(text):
+        raise CheckpointCorrupt(f"{str(path)!r} is no vocabulary.{hint}")
+    vocabulary: dict[str, int] = {}
+    for number, token in enumerate(lines):
+        if not token:
+            raise CheckpointCorrupt(f"{str(path)!r}: line {number + 1} is empty; expected one token a line.")
+        if token in vocabulary:
+            raise CheckpointCorrupt(
+                f"{str(path)!r}: line {number + 1} repeats the token {token!r} of line {vocabulary[token] + 1}; each "
+                "token must have one id."
+            )
+        vocabulary[token] = number
+    return vocabulary
+
+
+def vocabulary_lines(vocabulary: Mapping[str, int]) -> bytes:
+    """Return the content of a vocab.txt.
+
+    Raises:
+        OptionError: A file of lines can not hold this vocabulary.
+    """
+    tokens = sorted(vocabulary, key=vocabulary.__getitem__)
+    for number, token in enumerate(tokens):
+        if vocabulary[token] != number or not token or set(token) & {"\n", "\r"}:
+            raise OptionError(
+                f"{VOCAB_FILE} can not hold this vocabulary: line {number + 1} would be the token {token!r} of the id "
+                f"{vocabulary[token]}; expected tokens of one line with ids from 0. Use save_pretrained."
+            )
+    return "".join(f"{token}\n" for token in tokens).encode()
+
+
+def wordpiece_tokens(
+    path: Path, vocabulary: Mapping[str, int], clean: Mapping[str, Any], *, owner: str, defaults: Mapping[str, str]
+) -> dict[str, str | None]:
+    """Return name → token, for the special tokens of a tokenizer that is built from a vocab.txt.
+
+    Args:
+        path: The file, for the message.
+        vocabulary: What is in it.
+        clean: The settings that were given.
+        owner: The tokenizer's name, for the message.
+        defaults: The special tokens if no others are given.
+
+    Raises:
+        CheckpointCorrupt: The vocabulary lacks one.
+        OptionError: There is no unknown token.
+    """
+    added = {token.content for token in (clean.get("added_tokens_decoder") or {}).values()}
+    tokens: dict[str, str | None] = {}
+    for name, default in defaults.items():
+        token = clean.get(name, read_token(name, default))
+        tokens[name] = None if token is None else token.content
+        if tokens[name] is None or tokens[name] in vocabulary:
+            continue
+        if name == "mask_token" and name not in clean:
+            tokens[name] = None
+            continue
+        if name in ("pad_token", "mask_token") and tokens[name] in added:
+            continue
+        raise CheckpointCorrupt(
+            f"{str(path)!r} has no line {shown(tokens[name])}, the {name}."
+            f"{did_you_mean(str(tokens[name]), vocabulary)} Add it to the file, or say which line it is with {name}=..."
+        )
+    if tokens["unk_token"] is None:
+        raise OptionError(f"{owner}: unk_token must be a token of the vocabulary, but is None.")
+    return tokens
