@@ -1,4 +1,4 @@
-"""Two things archsmith does with pictures: find the shapes in drawings, and read handwritten digits.
+"""Two things archsmith does with images: find the shapes in drawings, and read handwritten digits.
 
 Run it with ``make demo``. No network is used: the drawings are made up as they are needed, and the digits come with
 scikit-learn. The drawings that were found are written into a folder, which is named at the end.
@@ -39,7 +39,7 @@ Drawing = tuple[np.ndarray, np.ndarray]
 def draw(generator: np.random.Generator) -> Drawing:
     """Return a drawing of two to four shapes, (64, 64, 3) uint8, and the class of each pixel, (64, 64) uint8."""
     rows, columns = np.mgrid[:SIZE, :SIZE]
-    picture = generator.integers(0, 40, (SIZE, SIZE, 3)) + generator.integers(0, 60)
+    image = generator.integers(0, 40, (SIZE, SIZE, 3)) + generator.integers(0, 60)
     classes = np.zeros((SIZE, SIZE), np.uint8)
     for _ in range(generator.integers(2, 5)):
         kind, radius = generator.integers(1, len(SHAPES)), generator.integers(7, 13)
@@ -51,8 +51,8 @@ def draw(generator: np.random.Generator) -> Drawing:
             "triangle": (np.abs(down) <= radius) & (right <= (down + radius) / 2),
         }[SHAPES[kind]]
         colour = np.eye(3)[kind - 1] * 130 + generator.integers(50, 120, 3)  # mostly that of its kind, never the same
-        picture[inside], classes[inside] = colour, kind
-    return picture.astype(np.uint8), classes
+        image[inside], classes[inside] = colour, kind
+    return image.astype(np.uint8), classes
 
 
 def build_finder() -> tuple[MaskFormerForInstanceSegmentation, MaskFormerImageProcessor]:
@@ -88,8 +88,8 @@ def train_finder(
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("learning to find shapes", total=steps)
         for _ in range(steps):
-            pictures, classes = zip(*(draw(generator) for _ in range(BATCH)), strict=True)
-            batch = processor(list(pictures), list(classes), return_tensors="pt")
+            images, classes = zip(*(draw(generator) for _ in range(BATCH)), strict=True)
+            batch = processor(list(images), list(classes), return_tensors="pt")
             loss = model(**batch).loss
             optimizer.zero_grad()
             loss.backward()
@@ -105,7 +105,7 @@ def find(
 ) -> list[np.ndarray]:
     """Return the class of each pixel, as the model sees it."""
     model.eval()
-    outputs = model(**processor([picture for picture, _ in drawings], return_tensors="pt"))
+    outputs = model(**processor([image for image, _ in drawings], return_tensors="pt"))
     sizes = [classes.shape for _, classes in drawings]
     return [found.numpy() for found in processor.post_process_semantic_segmentation(outputs, target_sizes=sizes)]
 
@@ -120,10 +120,10 @@ def mean_iou(found: list[np.ndarray], drawings: list[Drawing]) -> float:
     return float(np.mean(ratios))
 
 
-def save_picture(path: Path, picture: np.ndarray, found: np.ndarray) -> None:
+def save_image(path: Path, image: np.ndarray, found: np.ndarray) -> None:
     """Write a drawing, and beside it the same with what was found painted over, five times as large."""
-    painted = np.where(found[..., None] > 0, 0.35 * picture + 0.65 * PAINTS[found], picture).astype(np.uint8)
-    both = Image.fromarray(np.concatenate([picture, painted], axis=1))
+    painted = np.where(found[..., None] > 0, 0.35 * image + 0.65 * PAINTS[found], image).astype(np.uint8)
+    both = Image.fromarray(np.concatenate([image, painted], axis=1))
     both.resize((5 * both.width, 5 * both.height), Image.Resampling.NEAREST).save(path)
 
 
@@ -137,8 +137,8 @@ def find_shapes() -> None:
     drawings = [draw(generator) for _ in range(48)]
     found = find(model, processor, drawings)
     folder = Path(tempfile.mkdtemp(prefix="archsmith-demo-"))
-    for number, ((picture, _), classes) in enumerate(zip(drawings[:6], found, strict=False), start=1):
-        save_picture(folder / f"shapes-{number}.png", picture, classes)
+    for number, ((image, _), classes) in enumerate(zip(drawings[:6], found, strict=False), start=1):
+        save_image(folder / f"shapes-{number}.png", image, classes)
     score = mean_iou(found, drawings)
     console.print(
         f"{model.num_parameters():,} parameters; mean IoU on new drawings [bold]{score:.2f}[/bold]\n"

@@ -12,7 +12,7 @@ import pytest
 VARIABLES = ("ARCHSMITH_PLUGINS", "ARCHSMITH_DISABLE", "ARCHSMITH_PIN", "ARCHSMITH_CONFIG")
 for variable in VARIABLES:
     os.environ.pop(variable, None)
-os.environ["ARCHSMITH_CONFIG"] = os.devnull  # what a developer has set for good is no part of the tests
+os.environ["ARCHSMITH_CONFIG"] = os.devnull  # what a developer has set for good is not a part of the tests
 
 
 class Site:

@@ -1,4 +1,4 @@
-"""Generate many small installed plugins, and the bare loop that any command over them can not be faster than."""
+"""Generate many small installed plugins, and the bare loop that any command over them cannot be faster than."""
 
 from pathlib import Path
 

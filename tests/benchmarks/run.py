@@ -335,8 +335,8 @@ def bench_speech() -> Iterator[Row]:
         yield f"forward wav2vec2, {name}", milliseconds(mine), "–", ratio(mine, found["oracle"]), "≤ 1 × oracle"
 
 
-def bench_pictures() -> Iterator[Row]:
-    """32 pictures of 640×480 for ViT; the floor is Pillow and numpy alone, in one thread."""
+def bench_images() -> Iterator[Row]:
+    """32 images of 640×480 for ViT; the floor is Pillow and numpy alone, in one thread."""
     import numpy as np
     import torch
     from PIL import Image
@@ -345,26 +345,26 @@ def bench_pictures() -> Iterator[Row]:
     from archsmith import ViTImageProcessor
 
     pixels = np.random.default_rng(0).integers(0, 256, (32, 480, 640, 3), dtype=np.uint8)
-    pictures = [Image.fromarray(each) for each in pixels]
+    images = [Image.fromarray(each) for each in pixels]
     ours, theirs = ViTImageProcessor(), transformers.ViTImageProcessorPil()
     half = np.float32(0.5)
 
     def floor():
-        resized = [np.asarray(each.resize((224, 224), Image.Resampling.BILINEAR)) for each in pictures]
+        resized = [np.asarray(each.resize((224, 224), Image.Resampling.BILINEAR)) for each in images]
         values = (np.stack(resized).transpose(0, 3, 1, 2) * np.float32(1 / 255) - half) / half
         return torch.from_numpy(np.ascontiguousarray(values))
 
     found = functions_in_turn(
         {
             "floor": floor,
-            "ours": lambda: ours(pictures, return_tensors="pt"),
-            "oracle": lambda: theirs(pictures, return_tensors="pt"),
+            "ours": lambda: ours(images, return_tensors="pt"),
+            "oracle": lambda: theirs(images, return_tensors="pt"),
         },
         rounds=15,
     )
     mine = found["ours"]
     yield (
-        "ViT pictures, 32 of 640×480",
+        "ViT images, 32 of 640×480",
         milliseconds(mine),
         ratio(mine, found["floor"]),
         ratio(mine, found["oracle"]),
@@ -383,7 +383,7 @@ BENCHES = {
     "tokenise": bench_tokenise,
     "sound": bench_sound,
     "speech": bench_speech,
-    "pictures": bench_pictures,
+    "images": bench_images,
 }
 
 

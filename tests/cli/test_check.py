@@ -43,7 +43,7 @@ def test_what_fails_ends_with_code_1_and_the_remedy(installed):
         "failed  archsmith-vit 0.2.0, architecture vit: presets_build\n"
         "  found   it passes: delete its waiver.\n"
         "  why     A preset is the first thing that a user tries: it must be a valid configuration.\n"
-        "  mend    Correct the values of the preset in the manifest; its keys are fields of the configuration.\n"
+        "  fix    Correct the values of the preset in the manifest; its keys are fields of the configuration.\n"
         "\n"
         "0 passed, 1 failed, 0 waived.\n"
     )
@@ -57,7 +57,7 @@ def test_what_fails_ends_with_code_1_and_the_remedy(installed):
             "part": "architecture vit",
             "check": "presets_build",
             "why": "A preset is the first thing that a user tries: it must be a valid configuration.",
-            "mend": "Correct the values of the preset in the manifest; its keys are fields of the configuration.",
+            "fix": "Correct the values of the preset in the manifest; its keys are fields of the configuration.",
             "state": "failed",
             "found": "it passes: delete its waiver.",
             "waiver": "They are all from memory.",
@@ -80,7 +80,7 @@ def test_explain(installed):
     assert result.out.count("  save_and_load\n") == 1
     listed = installed("check", "archsmith-bert", "--explain", "--json").data["checks"]
     assert not [check for check in listed if check["check"].startswith("backbone_")]
-    assert {"plugin", "part", "check", "why", "mend"} == set(listed[0])
+    assert {"plugin", "part", "check", "why", "fix"} == set(listed[0])
 
 
 @pytest.mark.parametrize(

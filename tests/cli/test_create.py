@@ -74,7 +74,7 @@ def test_settings_are_json_else_strings(archsmith, toy, tmp_path):
         ("dim", 2, "Invalid value for --set: 'dim' must be of the form field=value. Try: archsmith create --help"),
         ("dim=0", 1, "ToyConfig: dim must be an integer from 1 to 2147483647, but is 0."),
         ("dmi=1", 1, "ToyConfig: 'dmi' is not a field of ToyConfig. Did you mean 'dim'?"),
-        ("source=x", 1, "ToyConfig: 'source' can not be set."),
+        ("source=x", 1, "ToyConfig: 'source' cannot be set."),
     ],
 )
 @pytest.mark.usefixtures("toy")
@@ -126,7 +126,7 @@ def test_out_is_a_file(archsmith, toy, tmp_path):
     )
     below = archsmith("create", "toy", out / "below")
     assert below.code == 1
-    assert below.err == f"error: the folder '{out / 'below'}' can not be made: Not a directory.\n"
+    assert below.err == f"error: the folder '{out / 'below'}' cannot be made: Not a directory.\n"
 
 
 def test_out_is_empty(archsmith, toy):
@@ -156,7 +156,7 @@ def test_failing_save_leaves_nothing(archsmith, toy, site, tmp_path):
     out = tmp_path / "work" / "deep" / "out"
     result = archsmith("create", "toy", out)
     assert result.code == 1
-    assert result.err == f"error: the folder '{out}' can not be made: disk full.\n"
+    assert result.err == f"error: the folder '{out}' cannot be made: disk full.\n"
     assert not (tmp_path / "work").exists()
 
 

@@ -16,7 +16,7 @@ def everything_below(folder):
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
-def test_a_model_of_pictures_comes_with_the_image_processor_that_fits_it(installed, tmp_path):
+def test_a_model_of_images_comes_with_the_image_processor_that_fits_it(installed, tmp_path):
     out = tmp_path / "vit"
     result = installed("create", "vit", out, *TINY_VIT, "--task", "image-classification")
     assert (result.code, result.err) == (0, "")
@@ -27,8 +27,8 @@ def test_a_model_of_pictures_comes_with_the_image_processor_that_fits_it(install
     assert json.loads((out / "preprocessor_config.json").read_text())["size"] == {"height": 48, "width": 48}
     check = (
         "import numpy\nfrom archsmith import AutoImageProcessor, AutoModelForImageClassification as Auto\n"
-        "pictures = AutoImageProcessor.from_pretrained('vit')(numpy.zeros((9, 7, 3), 'uint8'), return_tensors='pt')\n"
-        "assert Auto.from_pretrained('vit')(**pictures).logits.shape == (1, 2)\n"
+        "images = AutoImageProcessor.from_pretrained('vit')(numpy.zeros((9, 7, 3), 'uint8'), return_tensors='pt')\n"
+        "assert Auto.from_pretrained('vit')(**images).logits.shape == (1, 2)\n"
     )
     subprocess.run([sys.executable, "-c", check], cwd=tmp_path, check=True, timeout=120)
 

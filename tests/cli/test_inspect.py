@@ -168,7 +168,7 @@ def test_no_checkpoint_at_all(archsmith, tmp_path):
     (tmp_path / "empty").mkdir()
     result = archsmith("inspect", tmp_path / "empty")
     assert (result.code, result.out) == (1, "")
-    assert result.err.startswith(f"error: '{tmp_path / 'empty'}' is no checkpoint. ")
+    assert result.err.startswith(f"error: '{tmp_path / 'empty'}' is not a checkpoint. ")
 
 
 def test_names_that_would_steer_the_terminal(archsmith, checkpoint):

@@ -43,9 +43,9 @@ def test_the_command_is_shown_for_a_shell(archsmith):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("vitt", "'vitt' is no plugin that archsmith knows. Did you mean 'vit'? If not: pip install vitt"),
-        ("not a name", "'not a name' is no requirement: "),
-        ("", "'' is no requirement: "),
+        ("vitt", "'vitt' is not a plugin that archsmith knows. Did you mean 'vit'? If not: pip install vitt"),
+        ("not a name", "'not a name' is not a requirement: "),
+        ("", "'' is not a requirement: "),
     ],
 )
 def test_what_is_probably_a_mistake(archsmith, given, said):
@@ -67,8 +67,8 @@ def test_an_interpreter_without_pip(archsmith, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("archsmith", "archsmith is no plugin; it runs just now. If you mean it: pip uninstall archsmith"),
-        ("torch", " is no plugin, so it stays. If you mean it: pip uninstall torch"),
+        ("archsmith", "archsmith is not a plugin; it runs just now. If you mean it: pip uninstall archsmith"),
+        ("torch", " is not a plugin, so it stays. If you mean it: pip uninstall torch"),
         ("acme-bad", "no installed plugin is called 'acme-bad'. Installed: toy-toy."),
         ("vit", "no installed plugin is called 'archsmith-vit'. Installed: toy-toy."),
         ("toy-toy==1.0", "no installed plugin is called 'toy-toy==1.0'. Installed: toy-toy. Did you mean 'toy-toy'?"),
@@ -100,7 +100,7 @@ def test_what_pip_leaves_in_place(process, toy, site):
 
 
 def test_archsmith_itself_has_changed(process, toy):
-    """Then what runs can not tell how the plugins stand with what is installed."""
+    """Then what runs cannot tell how the plugins stand with what is installed."""
     code = "import archsmith; archsmith.__version__ = '0.0.1'; from archsmith_cli.main import main; main()"
     done = process("install", "archsmith", code=code, PIP_NO_INDEX="1")
     assert (done.returncode, done.stdout) == (0, "archsmith itself is 0.1.0 now. What it finds: archsmith plugins\n")

@@ -203,13 +203,13 @@ def test_a_file_that_holds_something_else_is_left_alone(archsmith, twins, file):
         ("not toml", " is not TOML: "),
         ('disable = "a"', ": disable must be a list of distributions, but is 'a'."),
         ("[pin]\na = 3\n", ": the pin of 'a' must be a distribution, but is 3."),
-        ("Disable = []\n", ": 'Disable' is no setting; there are plugins, disable, pin. Did you mean 'disable'?"),
+        ("Disable = []\n", ": 'Disable' is not a setting; there are plugins, disable, pin. Did you mean 'disable'?"),
     ):
         file.write_text(text)
         result = archsmith("disable", "toy-good")
         assert result.code == 1
         assert result.err.startswith(f"error: {str(file)!r}{said}")
-        assert result.err.endswith(" Mend or delete it.\n")
+        assert result.err.endswith(" Fix or delete it.\n")
         assert file.read_text() == text
         assert str(file) in archsmith("doctor").out
         assert archsmith("list").code == 0
@@ -230,9 +230,9 @@ def test_a_place_where_no_file_can_be(archsmith, twins, tmp_path, monkeypatch):
     monkeypatch.setenv("ARCHSMITH_CONFIG", str(tmp_path / "a-file" / "config.toml"))
     result = archsmith("disable", "toy-good")
     assert result.code == 1
-    assert f"the folder {str(tmp_path / 'a-file')!r} can not be made" in result.err
+    assert f"the folder {str(tmp_path / 'a-file')!r} cannot be made" in result.err
     monkeypatch.setenv("ARCHSMITH_CONFIG", str(tmp_path))
-    said = f"{str(tmp_path)!r} is no regular file. Set ARCHSMITH_CONFIG to the path of one.\n"
+    said = f"{str(tmp_path)!r} is not a regular file. Set ARCHSMITH_CONFIG to the path of one.\n"
     assert archsmith("disable", "toy-good").err == f"error: {said}"
     monkeypatch.setenv("ARCHSMITH_CONFIG", os.devnull)
     said = f"there is no file to keep settings in: ARCHSMITH_CONFIG is {os.devnull}. "
@@ -251,7 +251,7 @@ def test_the_system_refuses(archsmith, twins, file, monkeypatch):
         patch.setattr("archsmith_cli.preferences.do", refuse)
         result = archsmith("disable", "toy-good")
     assert (result.code, result.out) == (1, "")
-    assert result.err == f"error: {str(file)!r} can not be written: No space left on device.\n"
+    assert result.err == f"error: {str(file)!r} cannot be written: No space left on device.\n"
     assert file.read_text() == "# mine\n"
     assert [path.name for path in file.parent.iterdir()] == ["config.toml"]
 

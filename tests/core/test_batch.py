@@ -126,14 +126,14 @@ class TestTensors:
             (
                 [[1, 2], [3]],
                 (
-                    "'a' can not be one tensor: its rows have different lengths, 1 to 2. Pass padding=True (and "
+                    "'a' cannot be one tensor: its rows have different lengths, 1 to 2. Pass padding=True (and "
                     "truncation=True), or leave out return_tensors."
                 ),
             ),
-            (["x"], "'a' can not be a tensor: it must hold numbers in rows of one length, but is ['x']."),
-            ([None], "'a' can not be a tensor: it must hold numbers in rows of one length, but is [None]."),
-            ([2**70], f"'a' can not be a tensor: it must hold numbers in rows of one length, but is [{2**70}]."),
-            (None, "'a' can not be a tensor: it must hold numbers in rows of one length, but is None."),
+            (["x"], "'a' cannot be a tensor: it must hold numbers in rows of one length, but is ['x']."),
+            ([None], "'a' cannot be a tensor: it must hold numbers in rows of one length, but is [None]."),
+            ([2**70], f"'a' cannot be a tensor: it must hold numbers in rows of one length, but is [{2**70}]."),
+            (None, "'a' cannot be a tensor: it must hold numbers in rows of one length, but is None."),
         ],
     )
     def test_what_can_not_be_a_tensor(self, kind, value, message):
@@ -167,7 +167,7 @@ class TestTo:
 
     def test_wrong_places(self):
         batch = BatchFeature({"x": torch.ones(2)})
-        with pytest.raises(OptionError, match="the batch can not go to the device 'gpu0': "):
+        with pytest.raises(OptionError, match="the batch cannot go to the device 'gpu0': "):
             batch.to("gpu0")
         for dtype in ("int64", "float99", 3):
             with pytest.raises(OptionError, match=r"dtype must be a torch dtype such as torch.float16, but is"):

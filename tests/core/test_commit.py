@@ -208,7 +208,7 @@ CALLS = {
 
 
 def killed_by_strace(save, calls, at) -> int | None:
-    """Fork a child that saves; kill it from outside at one of its calls to the system. None: it can not be traced."""
+    """Fork a child that saves; kill it from outside at one of its calls to the system. None: it cannot be traced."""
     waits, go = os.pipe()
     child = os.fork()
     if child == 0:
@@ -365,7 +365,7 @@ def test_another_program_changes_a_file_after_the_moment(tmp_path, monkeypatch, 
         assert str(caught.value) == said
         with pytest.raises(SaveFailed) as caught:
             NEXT.save_pretrained(tmp_path)
-        assert str(caught.value) == f"{str(tmp_path)!r} can not be written: {said}"
+        assert str(caught.value) == f"{str(tmp_path)!r} cannot be written: {said}"
     assert (tmp_path / name).read_text() == "mine"
     journal.unlink()
     NEXT.save_pretrained(tmp_path)
@@ -576,7 +576,7 @@ def test_a_writer_does_not_wait_for_ever(tmp_path, monkeypatch):
         done.set()
         thread.join()
     assert str(caught.value) == (
-        f"{str(tmp_path)!r} can not be written: another save has held {str(tmp_path / LOCK_FILE)!r} for 0.05 seconds. "
+        f"{str(tmp_path)!r} cannot be written: another save has held {str(tmp_path / LOCK_FILE)!r} for 0.05 seconds. "
         "Try again when it has ended."
     )
     assert names(tmp_path) == {"x"}

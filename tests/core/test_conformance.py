@@ -1,4 +1,4 @@
-"""The kit finds what is wrong with a plugin, and says it so that its author can mend it."""
+"""The kit finds what is wrong with a plugin, and says it so that its author can fix it."""
 
 from textwrap import dedent
 
@@ -233,7 +233,7 @@ def test_a_wrong_plugin_is_caught(install, what):
     outcome = failed[check]
     assert said in outcome.found
     assert str(outcome).startswith(f"archsmith-bag 1.0, {outcome.check.subject}: {check} failed: ")
-    assert f"\n  why:  {outcome.check.why}\n  mend: {outcome.check.mend}" in str(outcome)
+    assert f"\n  why:  {outcome.check.why}\n  fix: {outcome.check.fix}" in str(outcome)
 
 
 def test_what_fails_is_raised_with_the_remedy(install):
@@ -245,7 +245,7 @@ def test_what_fails_is_raised_with_the_remedy(install):
         "(2, 5)\n"
         "  why:  Whoever swaps one model for another relies on the shapes of the task: one score for each label, in "
         "order.\n"
-        "  mend: Give the last layer num_labels (or vocab_size) outputs, and return them as the field names them."
+        "  fix: Give the last layer num_labels (or vocab_size) outputs, and return them as the field names them."
     ) in str(caught.value)
 
 
@@ -354,7 +354,7 @@ def test_a_verb_that_is_no_command(tags, site):
     site.write("acme_tags/verb.py", "app = 3\n")
     outcomes = [each.run() for each in checks_of("acme-tags") if each.subject == "command tag"]
     assert [outcome.found for outcome in outcomes if outcome.found] == [
-        "the command 'tag' is int, which can not be called"
+        "the command 'tag' is int, which cannot be called"
     ]
 
 

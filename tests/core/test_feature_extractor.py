@@ -77,7 +77,7 @@ def test_all_faults_in_one_error():
         Wav2Vec2FeatureExtractor(smpling_rate=1, padding_value="0", padding_side="up", feature_size=2)
     assert str(error.value) == (
         "Wav2Vec2FeatureExtractor:\n"
-        "  - 'smpling_rate' is no setting of Wav2Vec2FeatureExtractor. Did you mean 'sampling_rate'?\n"
+        "  - 'smpling_rate' is not a setting of Wav2Vec2FeatureExtractor. Did you mean 'sampling_rate'?\n"
         "  - padding_value must be a number, but is '0'\n"
         "  - padding_side must be one of 'right', 'left', but is 'up'."
     )
@@ -91,7 +91,7 @@ def test_all_faults_in_one_error():
         ({"sampling_rate": 16000.5}, "sampling_rate must be an integer from 1 to 2147483647, but is 16000.5"),
         ({"padding_value": float("nan")}, "padding_value must be finite, but is nan"),
         ({"do_normalize": 1}, "do_normalize must be true or false, but is 1"),
-        ({"num_labels": 2}, "'num_labels' is no setting of Wav2Vec2FeatureExtractor"),
+        ({"num_labels": 2}, "'num_labels' is not a setting of Wav2Vec2FeatureExtractor"),
     ],
 )
 def test_settings_that_are_refused(wrong, message, tmp_path):
@@ -127,7 +127,9 @@ def test_files(tmp_path):
     assert written["mystery"] == [1]
     assert written["archsmith"]["plugin"] == "archsmith-wav2vec2"
     assert Wav2Vec2FeatureExtractor.from_pretrained(path) == extractor
-    with pytest.raises(OptionError, match=r"'smpling_rate' is no setting of Wav2Vec2FeatureExtractor\. Did you mean"):
+    with pytest.raises(
+        OptionError, match=r"'smpling_rate' is not a setting of Wav2Vec2FeatureExtractor\. Did you mean"
+    ):
         Wav2Vec2FeatureExtractor.from_pretrained(path, smpling_rate=1)
     with pytest.raises(OptionError, match="trust_remote_code is refused"):
         AutoFeatureExtractor.from_pretrained(tmp_path, trust_remote_code=True)
@@ -135,7 +137,7 @@ def test_files(tmp_path):
 
 def test_a_misspelt_key_of_a_file_is_announced(tmp_path):
     (tmp_path / "preprocessor_config.json").write_text(json.dumps({"samplingrate": 8000}))
-    with pytest.warns(ArchsmithWarning, match="'samplingrate' is no setting.*Did you mean 'sampling_rate'"):
+    with pytest.warns(ArchsmithWarning, match="'samplingrate' is not a setting.*Did you mean 'sampling_rate'"):
         Wav2Vec2FeatureExtractor.from_pretrained(tmp_path)
 
 
@@ -307,7 +309,7 @@ BAD = {
     "text in an array": (np.array(["a", "b"]), NOT_SOUND),
     "objects": (np.array([None, 1.0], object), NOT_SOUND),
     "dates": (np.zeros(3, "datetime64[s]"), NOT_SOUND),
-    "ragged": ([[0.1, [0.2]]], "sound[0] can not be an array of samples"),
+    "ragged": ([[0.1, [0.2]]], "sound[0] cannot be an array of samples"),
     "lists in lists in lists": ([[[0.1], [0.2]]], "sound[0] must be a list of samples, but its first one is a list."),
     "int64": (np.array([0, 20000, -20000]), "the sound holds whole numbers of the type int64, whose full scale is not"),
     "whole numbers in a list": ([0, 20000], "the sound holds whole numbers of the type int64"),
@@ -322,18 +324,18 @@ BAD = {
     "an address": ("https://example.com/a.wav", "only local files are read. Download it first."),
     "no such file": ("nowhere.wav", "the sound: there is no file 'nowhere.wav'"),
     "an empty name": ("", "must be named by a path"),
-    "a folder": (".", "is no file; expected one that holds sound."),
+    "a folder": (".", "is not a file; expected one that holds sound."),
     "a name with a zero": ("a\0b", "there is no file"),
-    "text": (b"hello there, this is text", "can not be read as sound"),
-    "no bytes": (b"", "can not be read as sound"),
-    "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(100), "can not be read as sound"),
+    "text": (b"hello there, this is text", "cannot be read as sound"),
+    "no bytes": (b"", "cannot be read as sound"),
+    "an image": (b"\x89PNG\r\n\x1a\n" + bytes(100), "cannot be read as sound"),
     "stereo file": (encoded(wave(channels=2)), STEREO),
     "a file of another rate": (encoded(wave(rate=8000), 8000), "the sound has a sampling rate of 8000 Hz, but"),
     "a file without samples": (encoded(np.zeros(0)), "the sound is empty; expected at least one sample."),
     "an AIFF file": (encoded(wave(), kind="AIFF"), "the sound is a AIFF file; expected WAV, FLAC, OGG or MP3."),
-    "a header alone": (encoded(wave())[:30], "can not be read as sound"),
-    "a damaged FLAC": (encoded(wave(), kind="FLAC")[:60], "can not be read as sound"),
-    "half a Vorbis": (encoded(wave(1), kind="OGG")[:3000], "can not be read as sound"),
+    "a header alone": (encoded(wave())[:30], "cannot be read as sound"),
+    "a damaged FLAC": (encoded(wave(), kind="FLAC")[:60], "cannot be read as sound"),
+    "half a Vorbis": (encoded(wave(1), kind="OGG")[:3000], "cannot be read as sound"),
     "NaN in a file": (encoded(np.array([0.1, np.nan]), subtype="FLOAT"), "the sound holds nan at sample 1"),
 }  # fmt: skip
 
@@ -403,7 +405,7 @@ def test_a_missing_rate_is_announced(plain):
         plain(wave())
     assert str(said[0].message) == (
         "the sampling rate of the sound is not given and taken to be 16000 Hz. Pass sampling_rate=…, so that another "
-        "one can not go unnoticed."
+        "one cannot go unnoticed."
     )
     assert said[0].filename == __file__
     with warnings.catch_warnings():
@@ -464,7 +466,7 @@ def test_padding_of_wrong_examples(plain):
         ),
         ([{"input_values": [[1.0], [2.0]]}], r"input_values\[0\] must have the shape \(places,\), but has \(2, 1\)."),
         ([{"input_values": []}], r"input_values\[0\] must have the shape"),
-        ([{"input_values": ["a"]}], "can not be a tensor"),
+        ([{"input_values": ["a"]}], "cannot be a tensor"),
     ):
         with pytest.raises(InputError, match=message):
             plain.pad(wrong)

@@ -25,7 +25,7 @@ class ToyImageProcessor(ImageProcessor):
     image_std = [0.5, 0.25, 0.5]
 
 
-def picture(height=8, width=10, seed=0):
+def image(height=8, width=10, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
@@ -71,7 +71,7 @@ def test_all_faults_in_one_error():
         "name, but is 'BOXY'. Did you mean 'BOX'?\n"
         "  - crop_size['height'] must be an integer from 1 to 2147483647, but is 0\n"
         "  - do_rescale must be true or false, but is 'maybe'\n"
-        "  - 'rescale' is no setting. Did you mean 'do_rescale'?"
+        "  - 'rescale' is not a setting. Did you mean 'do_rescale'?"
     )
 
 
@@ -94,13 +94,13 @@ def test_wrong_settings(settings, message):
     with pytest.raises(OptionError, match=f"^ToyImageProcessor: {pattern}$"):
         ToyImageProcessor(**settings)
     with pytest.raises(OptionError, match=pattern):
-        ToyImageProcessor()(picture(), **settings)
+        ToyImageProcessor()(image(), **settings)
 
 
 def test_a_call_changes_nothing():
     processor = ToyImageProcessor()
     before = processor.to_dict()
-    changed = processor(picture(), size=3, do_normalize=False, return_tensors="np").pixel_values
+    changed = processor(image(), size=3, do_normalize=False, return_tensors="np").pixel_values
     assert changed.shape == (1, 3, 3, 3)
     assert processor.to_dict() == before
 
@@ -149,7 +149,7 @@ def test_a_misspelt_key_of_a_file_is_announced():
     with pytest.warns(ArchsmithWarning) as said:
         ToyImageProcessor.from_dict({"do_resise": False}, source="x.json")
     assert str(said[0].message) == (
-        "x.json: 'do_resise' is no setting of ToyImageProcessor and has no effect. Did you mean 'do_resize'?"
+        "x.json: 'do_resise' is not a setting of ToyImageProcessor and has no effect. Did you mean 'do_resize'?"
     )
 
 
@@ -198,36 +198,34 @@ def test_settings_of_its_own():
         def scale(self, pixels):
             return super().scale(255 - pixels if self.invert else pixels)
 
-    values = Inverting(invert=True)(255 - picture(5, 6), return_tensors="np").pixel_values
-    assert np.array_equal(values, ToyImageProcessor()(picture(5, 6), return_tensors="np").pixel_values)
+    values = Inverting(invert=True)(255 - image(5, 6), return_tensors="np").pixel_values
+    assert np.array_equal(values, ToyImageProcessor()(image(5, 6), return_tensors="np").pixel_values)
     with pytest.raises(OptionError, match="invert must be true or false"):
         Inverting(invert="no")
 
 
-def test_pictures_of_several_sizes():
-    pictures = [picture(8, 10), picture(5, 4)]
+def test_images_of_several_sizes():
+    images = [image(8, 10), image(5, 4)]
     processor = ToyImageProcessor(do_resize=False)
-    assert [each.shape for each in processor(pictures).pixel_values] == [(3, 8, 10), (3, 5, 4)]
-    with pytest.raises(
-        InputError, match=r"the pictures have several sizes \(4 x 5, 10 x 8\), but one tensor needs one"
-    ):
-        processor(pictures, return_tensors="np")
-    padded = processor(pictures, do_pad=True, return_tensors="np").pixel_values
+    assert [each.shape for each in processor(images).pixel_values] == [(3, 8, 10), (3, 5, 4)]
+    with pytest.raises(InputError, match=r"the images have several sizes \(4 x 5, 10 x 8\), but one tensor needs one"):
+        processor(images, return_tensors="np")
+    padded = processor(images, do_pad=True, return_tensors="np").pixel_values
     assert padded.shape == (2, 3, 8, 10)
-    assert np.array_equal(padded[1, :, :5, :4], processor(pictures).pixel_values[1])
+    assert np.array_equal(padded[1, :, :5, :4], processor(images).pixel_values[1])
     assert not padded[1, :, 5:].any()
-    last = processor(pictures, do_pad=True, data_format="channels_last", return_tensors="np").pixel_values
+    last = processor(images, do_pad=True, data_format="channels_last", return_tensors="np").pixel_values
     assert np.array_equal(last, np.moveaxis(padded, 1, -1))
-    with pytest.raises(InputError, match="picture 0 has 10 x 8 pixels, too many to pad it to 9 x 9"):
-        processor(pictures, do_pad=True, pad_size=9)
+    with pytest.raises(InputError, match="image 0 has 10 x 8 pixels, too many to pad it to 9 x 9"):
+        processor(images, do_pad=True, pad_size=9)
 
 
 def test_many_threads_share_one():
-    processor, pictures = ToyImageProcessor(), [picture(20 + each, 30, seed=each) for each in range(40)]
-    expected = [processor(each, return_tensors="np").pixel_values[0] for each in pictures]
-    assert np.array_equal(processor(pictures, return_tensors="np").pixel_values, expected)
+    processor, images = ToyImageProcessor(), [image(20 + each, 30, seed=each) for each in range(40)]
+    expected = [processor(each, return_tensors="np").pixel_values[0] for each in images]
+    assert np.array_equal(processor(images, return_tensors="np").pixel_values, expected)
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda each: processor(each, return_tensors="np").pixel_values[0], pictures))
+        found = list(pool.map(lambda each: processor(each, return_tensors="np").pixel_values[0], images))
     assert np.array_equal(found, expected)
 
 
@@ -250,7 +248,7 @@ for call in (lambda: processor(__file__), lambda: ViTImageProcessor()(numpy.zero
 def test_without_pillow(tmp_path):
     (tmp_path / "program.py").write_text(WITHOUT_PILLOW)
     done = subprocess.run([sys.executable, tmp_path / "program.py"], capture_output=True, text=True, check=True)
-    missing = 'pictures need the library pillow, which is not installed. Run: pip install "archsmith[vision]"'
+    missing = 'images need the library pillow, which is not installed. Run: pip install "archsmith[vision]"'
     assert done.stdout.splitlines() == ["(1, 3, 8, 9)", missing, missing]
 
 

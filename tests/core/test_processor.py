@@ -82,7 +82,7 @@ def test_any_parts_together(words, tmp_path):
     with pytest.raises(InputError) as error:
         again(text="a", audio=noise(), audio_kwargs={"return_attention_mask": True} | SOUND)
     assert str(error.value) == (
-        "two parts return 'attention_mask', and a model can not tell them apart. Process the inputs one by one, or ask "
+        "two parts return 'attention_mask', and a model cannot tell them apart. Process the inputs one by one, or ask "
         "one part to leave it out."
     )
 
@@ -131,7 +131,7 @@ def test_a_processor_has_a_part():
         ({"audio": [0.1], "audio_kwargs": 3}, "audio_kwargs must be a mapping of options, but is 3."),
         (
             {"audio": [0.1], "audio_kwargs": {"smpling_rate": 3}},
-            "audio_kwargs: 'smpling_rate' is no option of Wav2Vec2FeatureExtractor. Did you mean 'sampling_rate'?",
+            "audio_kwargs: 'smpling_rate' is not an option of Wav2Vec2FeatureExtractor. Did you mean 'sampling_rate'?",
         ),
         ({"audio": [0.1], "text_kwargs": {}}, "this Processor has no tokenizer; it has feature_extractor."),
         ({"audio": [0.1], "return_tensors": "jax"}, "return_tensors is 'jax'; expected 'pt' for torch, 'np'"),
@@ -160,7 +160,10 @@ def test_speech_calls(speech):
             {"audio": noise(), "sampling_rate": 8000},
             "the sound has a sampling rate of 8000 Hz, but the model takes 16000",
         ),
-        ({"text": "A", "text_kwargs": {"paddin": True}}, "text_kwargs: 'paddin' is no option of Wav2Vec2CTCTokenizer"),
+        (
+            {"text": "A", "text_kwargs": {"paddin": True}},
+            "text_kwargs: 'paddin' is not an option of Wav2Vec2CTCTokenizer",
+        ),
     ):
         with pytest.raises(ArchsmithError, match=message):
             speech(**call)
@@ -201,8 +204,8 @@ def test_a_lone_part(words, tmp_path):
     words.save_pretrained(tmp_path)
     BertConfig().save_pretrained(tmp_path)
     assert type(AutoProcessor.from_pretrained(tmp_path)) is BertTokenizerFast
-    ViTImageProcessor(size=8).save_pretrained(tmp_path / "pictures")
-    assert type(AutoProcessor.from_pretrained(tmp_path / "pictures")) is ViTImageProcessor
+    ViTImageProcessor(size=8).save_pretrained(tmp_path / "images")
+    assert type(AutoProcessor.from_pretrained(tmp_path / "images")) is ViTImageProcessor
     Wav2Vec2FeatureExtractor().save_pretrained(tmp_path / "sound")
     assert type(AutoProcessor.from_pretrained(tmp_path / "sound")) is Wav2Vec2FeatureExtractor
     (tmp_path / "nothing").mkdir()
@@ -215,7 +218,7 @@ def test_parts_in_place_of_those_in_the_files(speech, tmp_path):
     slow = Wav2Vec2FeatureExtractor(sampling_rate=8000)
     for cls in (Wav2Vec2Processor, AutoProcessor):
         assert cls.from_pretrained(tmp_path, feature_extractor=slow).feature_extractor is slow
-        with pytest.raises(OptionError, match="'sampling_rate' is no part of a processor"):
+        with pytest.raises(OptionError, match="'sampling_rate' is not a part of a processor"):
             cls.from_pretrained(tmp_path, sampling_rate=8000)
         with pytest.raises(OptionError, match="feature_extractor must be a feature extractor, but is int"):
             cls.from_pretrained(tmp_path, feature_extractor=3)

@@ -429,9 +429,9 @@ def test_identify_can_not_change_the_config(site, registry, manifest_of):
     [
         ("1 / 0", "toy-a 1.0: its identify() failed: ZeroDivisionError: division by zero."),
         ("raise SystemExit(2)", "toy-a 1.0: its identify() failed: SystemExit: 2."),
-        ("return 42", "toy-a 1.0: its identify() answered 42, which is no model_type of this plugin."),
-        ("return ['a']", "toy-a 1.0: its identify() answered ['a'], which is no model_type of this plugin."),
-        ("return 'b'", "toy-a 1.0: its identify() answered 'b', which is no model_type of this plugin."),
+        ("return 42", "toy-a 1.0: its identify() answered 42, which is not a model_type of this plugin."),
+        ("return ['a']", "toy-a 1.0: its identify() answered ['a'], which is not a model_type of this plugin."),
+        ("return 'b'", "toy-a 1.0: its identify() answered 'b', which is not a model_type of this plugin."),
     ],
 )
 def test_an_identify_that_fails_or_answers_nonsense(site, registry, manifest_of, body, warning):
@@ -568,8 +568,8 @@ def test_a_class_of_an_unusable_plugin(site, registry, monkeypatch, state, disab
     monkeypatch.setenv("ARCHSMITH_DISABLE", disabled)
     site.install("toy", **declared)
     found = message_of(ClassNotAvailable, getattr, archsmith, "ToyForMaskedLM")
-    assert found.startswith(f"ToyForMaskedLM can not be imported: {message}")
-    with pytest.raises(ImportError, match="ToyConfig can not be imported"):
+    assert found.startswith(f"ToyForMaskedLM cannot be imported: {message}")
+    with pytest.raises(ImportError, match="ToyConfig cannot be imported"):
         from archsmith import ToyConfig  # noqa: F401
     assert message_of(AttributeError, getattr, archsmith, "Toyland") == (
         "module 'archsmith' has no attribute 'Toyland', and no installed plugin exports it. "
@@ -581,7 +581,7 @@ def test_a_class_that_two_distributions_claim(site, registry):
     site.install("toy", distribution="acme-a")
     site.install("toy", distribution="acme-b")
     assert message_of(ClassNotAvailable, registry.find_class, "ToyModel") == (
-        "ToyModel can not be imported: model_type 'toy' is claimed by 2 distributions: acme-a 1.0, acme-b 1.0. "
+        "ToyModel cannot be imported: model_type 'toy' is claimed by 2 distributions: acme-a 1.0, acme-b 1.0. "
         "Uninstall all but one, or pin one: archsmith pin toy acme-a"
     )
 

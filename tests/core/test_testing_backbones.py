@@ -107,7 +107,7 @@ def conformance(model):
             "feature_maps_have_their_shapes",
             Coarser,
             (
-                r"Coarser: the feature map of 'stage1' for pictures of 32 x 32 \(height x width\) is \(2, 4, 8, 8\), "
+                r"Coarser: the feature map of 'stage1' for images of 32 x 32 \(height x width\) is \(2, 4, 8, 8\), "
                 r"not \(2, 4, 4, 4\)"
             ),
         ),
@@ -126,7 +126,7 @@ def conformance(model):
         ("learns_from_each_feature_map", Detached, r"Detached: no gradient of 'stage2' reaches a parameter"),
         ("comes_back_from_files", Undeclared, r"AutoBackbone gave ResNetBackbone, not Undeclared"),
         ("fits_into_a_host", Undeclared, r"a host got ResNetBackbone, not Undeclared"),
-        ("refuses_what_is_no_picture", Greedy, r"Greedy takes bytes"),
+        ("refuses_what_is_no_image", Greedy, r"Greedy takes bytes"),
     ],
 )
 def test_a_fault_is_found(check, model, message):

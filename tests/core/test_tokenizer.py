@@ -234,18 +234,18 @@ class TestRefusals:
     )
     def test_lone_surrogates(self, tokenizer, arguments, place):
         message = (
-            f"{place} can not be encoded as UTF-8: character 1 is the lone surrogate '\\ud800'. Read the text with the "
+            f"{place} cannot be encoded as UTF-8: character 1 is the lone surrogate '\\ud800'. Read the text with the "
             'right encoding, or clean it with text.encode("utf-8", "replace").decode().'
         )
         fails(InputError, message, tokenizer, *arguments)
         fails(InputError, message, tokenizer, *arguments, truncation=True)
 
     def test_lone_surrogates_in_words(self, tokenizer):
-        with pytest.raises(InputError, match=r"^text\[1\]\[0\] can not be encoded as UTF-8: character 0 is"):
+        with pytest.raises(InputError, match=r"^text\[1\]\[0\] cannot be encoded as UTF-8: character 0 is"):
             tokenizer([["a"], ["\udc00"]], is_split_into_words=True)
-        with pytest.raises(InputError, match=r"^text\[1\] can not be encoded"):
+        with pytest.raises(InputError, match=r"^text\[1\] cannot be encoded"):
             tokenizer(["a", "\udc00"], is_split_into_words=True)
-        with pytest.raises(InputError, match=r"^text_pair can not be encoded"):
+        with pytest.raises(InputError, match=r"^text_pair cannot be encoded"):
             tokenizer("a", "\udc00", truncation="only_second", max_length=9)
 
     @pytest.mark.parametrize(
@@ -295,7 +295,7 @@ class TestRefusals:
             ({"pad_to_multiple_of": 8}, "pad_to_multiple_of is 8, but padding is off. Pass padding=True with it."),
             (
                 {"padding": True, "truncation": True, "max_length": 12, "pad_to_multiple_of": 8},
-                "rows are cut to 12 tokens, which is no multiple of 8 (pad_to_multiple_of). Pass max_length=8.",
+                "rows are cut to 12 tokens, which is not a multiple of 8 (pad_to_multiple_of). Pass max_length=8.",
             ),
             ({"padding_side": "up"}, "padding_side is 'up'; expected one of 'right', 'left'."),
             (
@@ -640,7 +640,7 @@ class TestSpecialTokens:
         assert (again.image_token, again.boi) == ("new", "<boi>")
         fails(
             OptionError,
-            "a special token can not have the name 'decode': it is taken or no identifier.",
+            "a special token cannot have the name 'decode': it is taken or no identifier.",
             WordPieceTokenizerFast,
             vocab,
             extra_special_tokens={"decode": "a"},
@@ -681,7 +681,7 @@ class TestSettings:
         fails(
             OptionError,
             "WordPieceTokenizerFast: "
-            "\n  - 'do_lowercase' is no option. Did you mean 'do_lower_case'?"
+            "\n  - 'do_lowercase' is not an option. Did you mean 'do_lower_case'?"
             "\n  - padding_side must be one of 'right', 'left', but is 3"
             "\n  - pad_token must be a string of at least one character, but is 3.",
             WordPieceTokenizerFast,
@@ -690,7 +690,7 @@ class TestSettings:
             padding_side=3,
             pad_token=3,
         )
-        fails(OptionError, "WordPieceTokenizerFast: 'foo' is no option.", WordPieceTokenizerFast, vocab, foo=1)
+        fails(OptionError, "WordPieceTokenizerFast: 'foo' is not an option.", WordPieceTokenizerFast, vocab, foo=1)
 
     def test_a_subclass_adds_its_own(self, vocab, tmp_path):
         class ToySettings(TokenizerSettings, total=False):
@@ -805,12 +805,12 @@ class TestFromPretrained:
         assert WordPieceTokenizerFast.from_pretrained(saved, unk_token="c")("zz").input_ids == [2, 13, 3]
         fails(
             OptionError,
-            "WordPieceTokenizerFast.from_pretrained: 'padding_sid' is no option. Did you mean 'padding_side'?",
+            "WordPieceTokenizerFast.from_pretrained: 'padding_sid' is not an option. Did you mean 'padding_side'?",
             WordPieceTokenizerFast.from_pretrained,
             saved,
             padding_sid="left",
         )
-        with pytest.raises(OptionError, match="'vocab_file' is no option"):
+        with pytest.raises(OptionError, match="'vocab_file' is not an option"):
             WordPieceTokenizerFast.from_pretrained(saved, vocab_file="x")
         with pytest.raises(OptionError, match="trust_remote_code is refused"):
             WordPieceTokenizerFast.from_pretrained(saved, trust_remote_code=True)
@@ -866,7 +866,7 @@ class TestFromPretrained:
         """The file is named where what it says is wrong, and only there."""
         folder = vocab.parent
         says = folder / "tokenizer_config.json"
-        named = "a special token can not have the name '0': it is taken or no identifier."
+        named = "a special token cannot have the name '0': it is taken or no identifier."
         says.write_text('{"extra_special_tokens": {"0": "a"}}')
         for overrides in ({}, {"padding_side": "left"}):
             fails(CheckpointCorrupt, f"{says}: {named}", WordPieceTokenizerFast.from_pretrained, folder, **overrides)
@@ -904,7 +904,7 @@ class TestFromPretrained:
 
     def test_saving_over_a_file_or_into_it(self, tokenizer, tmp_path):
         (tmp_path / "file").touch()
-        with pytest.raises(ArchsmithError, match="can not be made"):
+        with pytest.raises(ArchsmithError, match="cannot be made"):
             tokenizer.save_pretrained(tmp_path / "file")
         with pytest.raises(OptionError):
             tokenizer.save_pretrained(3)
@@ -919,8 +919,8 @@ class TestDamage:
             (b"<!doctype html><p>", "It is a web page"),
             (b"\xff\xfe", "is not UTF-8 text"),
             (b"[]", "must hold a JSON object"),
-            (b"{}", "is no tokenizer that tokenizers "),
-            (b'{"model": {"type": "New", "vocab": {}}}', "is no tokenizer that tokenizers "),
+            (b"{}", "is not a tokenizer that tokenizers "),
+            (b'{"model": {"type": "New", "vocab": {}}}', "is not a tokenizer that tokenizers "),
             (b'{"model": {"type": "WordLevel", "vocab": {"a": 0, "a": 1}}}', "the key 'a' stands twice"),
             (b'{"model": {"type": "BPE", "vocab": {"a": 0, "b": 0}}}', "the tokens 'a' and 'b' share the id 0"),
             (b'{"model": {"type": "BPE", "vocab": {"a": 0, "b": "x"}}}', "the token 'b' has the id 'x'"),
@@ -940,7 +940,7 @@ class TestDamage:
                 b'{"post_processor": {"single": [{"Sequence": {"id": "B", "type_id": 0}}], "special_tokens": {}}}',
                 "the post_processor puts 'B' into 'single', but it is neither a text there nor one of its special_toke",
             ),
-            (b'{"model": {"type": "BPE", "vocab": {"a": -1}, "merges": []}}', "is no tokenizer that tokenizers "),
+            (b'{"model": {"type": "BPE", "vocab": {"a": -1}, "merges": []}}', "is not a tokenizer that tokenizers "),
             (b'{"a":' * 100 + b"1" + b"}" * 100, "is nested deeper than 64 levels"),
         ],
     )
@@ -983,7 +983,7 @@ class TestDamage:
         rust = Tokenizer(models.BPE({"a": 0, "<u>": 1}, [], unk_token="<gone>"))
         rust.save(str(path))
         tokenizer = PreTrainedTokenizerFast(tokenizer_file=path)
-        with pytest.raises(InputError, match="the text can not be encoded: "):
+        with pytest.raises(InputError, match="the text cannot be encoded: "):
             tokenizer("b")
 
     def test_a_panic_inside_the_library(self, tokenizer, monkeypatch):
@@ -995,7 +995,7 @@ class TestDamage:
 
         monkeypatch.setattr(tokenizer, "_rust", Broken())
         monkeypatch.setattr(type(tokenizer), "_special_count", lambda self, is_pair: 2)
-        fails(InputError, "the text can not be encoded: index out of range.", tokenizer, "a")
+        fails(InputError, "the text cannot be encoded: index out of range.", tokenizer, "a")
 
     def test_without_the_library(self, vocab, monkeypatch):
         monkeypatch.setitem(sys.modules, "tokenizers", None)
@@ -1068,9 +1068,9 @@ class TestConstruction:
     @pytest.mark.parametrize(
         ("raw", "message"),
         [
-            (b"", "is no vocabulary. The file is empty."),
+            (b"", "is not a vocabulary. The file is empty."),
             (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
-            (b"<html>\n<p>", "is no vocabulary. It is a web page; the download went wrong."),
+            (b"<html>\n<p>", "is not a vocabulary. It is a web page; the download went wrong."),
             (b"[PAD]\n\xff\n", "is not UTF-8 text (byte 6)."),
             (b"[PAD]\n\n[UNK]\n", "line 2 is empty; expected one token a line."),
             (b"[PAD]\na\nb\na\n", "line 4 repeats the token 'a' of line 2; each token must have one id."),
@@ -1125,6 +1125,6 @@ def test_a_tokenizer_written_in_python_is_refused_politely(tmp_path):
     rust = Tokenizer(models.WordLevel({"?": 0}, unk_token="?"))
     rust.pre_tokenizer = pre_tokenizers.PreTokenizer.custom(Custom())
     tokenizer = PreTrainedTokenizerFast(rust)
-    with pytest.raises(OptionError, match=r"tokenizer.json can not hold this tokenizer"):
+    with pytest.raises(OptionError, match=r"tokenizer.json cannot hold this tokenizer"):
         tokenizer.save_pretrained(tmp_path)
     assert not list(tmp_path.iterdir())

@@ -194,7 +194,7 @@ def test_what_is_no_regular_file(folder, name):
         (lambda: os.mkfifo(file), "is not a regular file (it is a pipe)"),
         (lambda: file.symlink_to("/dev/zero"), "is not a regular file (it is a device or a socket)"),
         (lambda: file.symlink_to("nowhere"), "is a link that leads nowhere. Restore or delete it"),
-        (lambda: file.symlink_to(name), "can not be read: Too many levels of symbolic links"),
+        (lambda: file.symlink_to(name), "cannot be read: Too many levels of symbolic links"),
     ):
         file.unlink()
         make()

@@ -1,6 +1,6 @@
 """Watches what Python is asked to do while a checkpoint loads, and notes what no loading may do.
 
-The hook can not be taken away again, so it is set in a child process alone, which the variable below makes known.
+The hook cannot be taken away again, so it is set in a child process alone, which the variable below makes known.
 """
 
 import collections

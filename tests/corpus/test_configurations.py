@@ -103,7 +103,7 @@ def complaint(came: Any, name: str, value: Any, where: str) -> str | None:
         return f"raised {came.error!r}, which is not ours"
     if name in LABEL_FIELDS:
         return misses(came.error, Refused(ConfigError, (where, "label")))
-    shown = repr(value)[:70] if not isinstance(value, int) or value < 10**1000 else "can not be shown"
+    shown = repr(value)[:70] if not isinstance(value, int) or value < 10**1000 else "cannot be shown"
     if isinstance(value, int) and 2**53 < value < 10**1000:
         shown = ""  # a field of decimal numbers shows it as one
     parts = (name, "must") if isinstance(value, dict | list | set | tuple) else (name, shown, "must")

@@ -1,4 +1,4 @@
-"""The files of a checkpoint, damaged: headers, indices, and what is no file at all."""
+"""The files of a checkpoint, damaged: headers, indices, and what is not a file at all."""
 
 import json
 import os
@@ -196,7 +196,7 @@ KINDS: dict[str, tuple[Callable[[Path], object], str]] = {
     "/dev/zero": (lambda path: path.symlink_to("/dev/zero"), "is not a regular file (it is a device or"),
     "/dev/stdin": (lambda path: path.symlink_to("/dev/full"), "is not a regular file (it is a device or"),
     "a link to nowhere": (lambda path: path.symlink_to("nowhere"), "is a link that leads nowhere"),
-    "a link to itself": (lambda path: path.symlink_to(path.name), "can not be read"),
+    "a link to itself": (lambda path: path.symlink_to(path.name), "cannot be read"),
     "a link to its folder": (lambda path: path.symlink_to("."), "is not a regular file (it is a folder)"),
     "a link through a file": (lambda path: path.symlink_to("/dev/null/x"), "is a link that leads nowhere"),
 }

@@ -12,7 +12,7 @@ from archsmith import AutoImageProcessor, ConvNextImageProcessor
 
 RNG = np.random.default_rng(0)
 SHAPES = [(48, 64), (13, 7), (16, 16), (1, 1), (100, 3), (3, 100), (33, 50), (150, 401)]
-PICTURES = {shape: Image.fromarray(RNG.integers(0, 256, (*shape, 3), dtype=np.uint8)) for shape in SHAPES}
+IMAGES = {shape: Image.fromarray(RNG.integers(0, 256, (*shape, 3), dtype=np.uint8)) for shape in SHAPES}
 #: As the checkpoints microsoft/resnet-… have it.
 PUBLISHED = {
     "crop_pct": 0.875,
@@ -29,7 +29,7 @@ ours, theirs = ConvNextImageProcessor(), transformers.ConvNextImageProcessorPil(
 
 
 def assert_equal(images, mine=ours, reference=theirs, **settings):
-    """Assert that both sides make the same of pictures."""
+    """Assert that both sides make the same of images."""
     expected = reference(images, return_tensors="np", **settings).pixel_values
     found = mine(images, return_tensors="np", **settings).pixel_values
     assert found.dtype == np.float32
@@ -39,19 +39,19 @@ def assert_equal(images, mine=ours, reference=theirs, **settings):
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("edge", [1, 2, 15, 16, 224, 383, 384, 401])
 def test_sizes(shape, edge):
-    assert_equal(PICTURES[shape], size={"shortest_edge": edge})
-    assert ours(PICTURES[shape], size=edge, return_tensors="np").pixel_values.shape == (1, 3, edge, edge)
+    assert_equal(IMAGES[shape], size={"shortest_edge": edge})
+    assert ours(IMAGES[shape], size=edge, return_tensors="np").pixel_values.shape == (1, 3, edge, edge)
 
 
 def test_the_usual_size_cuts_nothing_off():
-    assert_equal(list(PICTURES.values()))
+    assert_equal(list(IMAGES.values()))
 
 
 @pytest.mark.parametrize("crop_pct", [0.05, 0.3, 0.5, 0.875, 0.9, 0.95, 1.0])
 @pytest.mark.parametrize("resample", range(6))
 def test_shares_and_filters(crop_pct, resample):
     for shape in ((48, 64), (33, 50), (16, 16), (13, 7)):
-        assert_equal(PICTURES[shape], size={"shortest_edge": 21}, crop_pct=crop_pct, resample=resample)
+        assert_equal(IMAGES[shape], size={"shortest_edge": 21}, crop_pct=crop_pct, resample=resample)
 
 
 @pytest.mark.parametrize(("resize", "rescale", "normalize"), list(itertools.product((True, False), repeat=3)))
@@ -59,12 +59,12 @@ def test_flags(resize, rescale, normalize):
     flags = {"do_resize": resize, "do_rescale": rescale, "do_normalize": normalize, "size": {"shortest_edge": 20}}
     for crop in (False, True):
         for shape in ((48, 64), (33, 50)):
-            assert_equal(PICTURES[shape], do_center_crop=crop, crop_size={"height": 18, "width": 25}, **flags)
+            assert_equal(IMAGES[shape], do_center_crop=crop, crop_size={"height": 18, "width": 25}, **flags)
 
 
 def test_arrays_and_batches():
-    array = np.array(PICTURES[(48, 64)])
-    for batch in ([array, array[:20]], list(PICTURES.values()), np.stack([array, array]), np.moveaxis(array, -1, 0)):
+    array = np.array(IMAGES[(48, 64)])
+    for batch in ([array, array[:20]], list(IMAGES.values()), np.stack([array, array]), np.moveaxis(array, -1, 0)):
         assert_equal(batch, size={"shortest_edge": 30})
 
 
@@ -79,7 +79,7 @@ def test_what_we_save_loads_in_the_reference(tmp_path, settings):
     mine.save_pretrained(tmp_path)
     found = transformers.AutoImageProcessor.from_pretrained(tmp_path, backend="pil")
     assert type(found) is transformers.ConvNextImageProcessorPil
-    assert_equal(PICTURES[(48, 64)], mine, found)
+    assert_equal(IMAGES[(48, 64)], mine, found)
 
 
 @pytest.mark.parametrize("kind", ["ConvNextImageProcessorPil", "ConvNextImageProcessor"])
@@ -88,7 +88,7 @@ def test_what_the_reference_saves_loads_here(tmp_path, settings, kind):
     getattr(transformers, kind)(**settings).save_pretrained(tmp_path)
     found = AutoImageProcessor.from_pretrained(tmp_path)
     assert type(found) is ConvNextImageProcessor
-    assert_equal(PICTURES[(48, 64)], found, transformers.ConvNextImageProcessorPil.from_pretrained(tmp_path))
+    assert_equal(IMAGES[(48, 64)], found, transformers.ConvNextImageProcessorPil.from_pretrained(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -104,4 +104,4 @@ def test_published_files(tmp_path, content):
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(content))
     found = AutoImageProcessor.from_pretrained(tmp_path)
     assert type(found) is ConvNextImageProcessor
-    assert_equal(PICTURES[(48, 64)], found, transformers.ConvNextImageProcessorPil.from_pretrained(tmp_path))
+    assert_equal(IMAGES[(48, 64)], found, transformers.ConvNextImageProcessorPil.from_pretrained(tmp_path))

@@ -25,13 +25,13 @@ SIZES = [
     {"max_height": 40, "max_width": 55},
 ]
 FLAGS = list(itertools.product((True, False), repeat=3))
-PICTURES = {shape: Image.fromarray(RNG.integers(0, 256, (*shape, 3), dtype=np.uint8)) for shape in SHAPES}
+IMAGES = {shape: Image.fromarray(RNG.integers(0, 256, (*shape, 3), dtype=np.uint8)) for shape in SHAPES}
 
 ours, theirs = ViTImageProcessor(), transformers.ViTImageProcessorPil()
 
 
 def assert_equal(images, *, given=None, **settings):
-    """Assert that both sides make the same of pictures; ``given`` replaces them for the reference."""
+    """Assert that both sides make the same of images; ``given`` replaces them for the reference."""
     expected = theirs(images if given is None else given, return_tensors="np", **settings).pixel_values
     found = ours(images, return_tensors="np", **settings).pixel_values
     assert found.dtype == np.float32
@@ -42,14 +42,14 @@ def assert_equal(images, *, given=None, **settings):
 @pytest.mark.parametrize("resample", range(6))
 def test_sizes_and_filters(shape, resample):
     for size in SIZES:
-        assert_equal(PICTURES[shape], size=size, resample=resample)
+        assert_equal(IMAGES[shape], size=size, resample=resample)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_edges_that_the_reference_loses_become_one_pixel(shape):
-    """Where the reference would make a picture of no rows, which it refuses, one row is left."""
+    """Where the reference would make an image of no rows, which it refuses, one row is left."""
     height, width = shape
-    values = ours(PICTURES[shape], size={"max_height": 9, "max_width": 9}, return_tensors="np").pixel_values
+    values = ours(IMAGES[shape], size={"max_height": 9, "max_width": 9}, return_tensors="np").pixel_values
     scale = min(9 / height, 9 / width)
     assert values.shape == (1, 3, max(1, int(height * scale)), max(1, int(width * scale)))
 
@@ -58,16 +58,16 @@ def test_edges_that_the_reference_loses_become_one_pixel(shape):
 @pytest.mark.parametrize("shape", SHAPES)
 def test_crops(shape, crop):
     settings = {"do_center_crop": True, "crop_size": crop}
-    assert_equal(PICTURES[shape], size={"shortest_edge": 16}, **settings)
-    assert_equal(PICTURES[shape], do_resize=False, **settings)
+    assert_equal(IMAGES[shape], size={"shortest_edge": 16}, **settings)
+    assert_equal(IMAGES[shape], do_resize=False, **settings)
 
 
 @pytest.mark.parametrize(("resize", "rescale", "normalize"), FLAGS)
 def test_flags(resize, rescale, normalize):
     settings = {"do_resize": resize, "do_rescale": rescale, "do_normalize": normalize, "size": (9, 14)}
     for crop in (False, True):
-        for picture in PICTURES.values():
-            assert_equal(picture, do_center_crop=crop, crop_size=11, **settings)
+        for image in IMAGES.values():
+            assert_equal(image, do_center_crop=crop, crop_size=11, **settings)
 
 
 @pytest.mark.parametrize(
@@ -82,16 +82,16 @@ def test_flags(resize, rescale, normalize):
     ],
 )
 def test_values(settings):
-    for picture in PICTURES.values():
-        assert_equal(picture, size=8, **settings)
+    for image in IMAGES.values():
+        assert_equal(image, size=8, **settings)
 
 
 def arrays():
-    return [np.array(PICTURES[shape]) for shape in ((48, 64), (33, 50), (16, 16))]
+    return [np.array(IMAGES[shape]) for shape in ((48, 64), (33, 50), (16, 16))]
 
 
 def test_batches():
-    for batch in (arrays(), [arrays(), arrays()[:1]], list(PICTURES.values()), np.stack(arrays()[:1] * 3)):
+    for batch in (arrays(), [arrays(), arrays()[:1]], list(IMAGES.values()), np.stack(arrays()[:1] * 3)):
         assert_equal(batch, size=12)
     first = [np.moveaxis(each, -1, 0) for each in arrays()]
     assert_equal(first, size=12)
@@ -109,13 +109,13 @@ def test_padding(pad_size):
 
 @pytest.mark.parametrize("mode", ["L", "P", "1", "CMYK", "YCbCr", "LA", "RGBA", "PA"])
 def test_modes(mode):
-    colours = PICTURES[(48, 64)]
-    opacity = PICTURES[(48, 64)].convert("L")
-    picture = colours.copy()
-    picture.putalpha(opacity)
-    picture = picture.convert("LA" if mode == "PA" else mode).convert(mode) if "A" in mode else colours.convert(mode)
-    assert_equal(picture, size=15, do_convert_rgb=True)
-    assert_equal(picture, do_resize=False, do_convert_rgb=True)
+    colours = IMAGES[(48, 64)]
+    opacity = IMAGES[(48, 64)].convert("L")
+    image = colours.copy()
+    image.putalpha(opacity)
+    image = image.convert("LA" if mode == "PA" else mode).convert(mode) if "A" in mode else colours.convert(mode)
+    assert_equal(image, size=15, do_convert_rgb=True)
+    assert_equal(image, do_resize=False, do_convert_rgb=True)
 
 
 def test_grey_and_opaque_arrays():
@@ -158,9 +158,9 @@ SAVED = [
 
 
 def assert_same_processor(mine, reference):
-    picture = PICTURES[(48, 64)]
-    expected = reference(picture, return_tensors="np").pixel_values
-    assert np.array_equal(mine(picture, return_tensors="np").pixel_values, expected)
+    image = IMAGES[(48, 64)]
+    expected = reference(image, return_tensors="np").pixel_values
+    assert np.array_equal(mine(image, return_tensors="np").pixel_values, expected)
 
 
 @pytest.mark.parametrize("settings", SAVED)

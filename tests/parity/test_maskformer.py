@@ -91,12 +91,12 @@ def pair_for(name):
     return pair_of(values={**TINY, **rest}, backbone_config={**SWIN, **swin}, decoder_config={**DETR, **detr})
 
 
-def pictures(height=70, width=50, channels=3, batch=2):
+def images(height=70, width=50, channels=3, batch=2):
     return torch.randn(batch, channels, height, width, generator=torch.Generator().manual_seed(1))
 
 
 def labels_for(pixels, classes, counts=(3, 2)):
-    """Return masks and classes of some segments for each picture."""
+    """Return masks and classes of some segments for each image."""
     generator = torch.Generator().manual_seed(2)
     size = pixels.shape[-2:]
     masks = [(torch.rand(count, *size, generator=generator) < 0.4).float() for count in counts]
@@ -133,7 +133,7 @@ def without_chance(name):
 @pytest.mark.parametrize("name", CONFIGS)
 def test_outputs_at_every_level(name):
     pair = pair_for(name)
-    pixels = pictures(channels=CONFIGS[name][0].get("num_channels", 3))
+    pixels = images(channels=CONFIGS[name][0].get("num_channels", 3))
     masks, classes = labels_for(pixels, pair.ours.config.num_labels)
     everything = {"output_hidden_states": True, "output_attentions": True}
     if name == "normalised after every layer":
@@ -153,14 +153,14 @@ def test_outputs_at_every_level(name):
 @pytest.mark.parametrize("name", CONFIGS)
 def test_gradients(name):
     pair = without_chance(name)
-    pixels = pictures(channels=CONFIGS[name][0].get("num_channels", 3))
+    pixels = images(channels=CONFIGS[name][0].get("num_channels", 3))
     masks, classes = labels_for(pixels, pair.ours.config.num_labels)
     assert_gradients(pair, {"pixel_values": pixels, "mask_labels": masks, "class_labels": classes})
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (33, 47), (4, 4), (1, 9), (129, 30), (32, 96)])
-def test_pictures_of_any_size(height, width):
-    pair, pixels = pair_for("plain"), pictures(height, width)
+def test_images_of_any_size(height, width):
+    pair, pixels = pair_for("plain"), images(height, width)
     mask = torch.ones(2, height, width, dtype=torch.long)
     mask[1, height // 2 :] = 0
     with torch.no_grad():
@@ -171,13 +171,13 @@ def test_pictures_of_any_size(height, width):
 
 @pytest.mark.parametrize("counts", [(1, 0), (0, 0), (9, 2), (6, 6), (1, 1)])
 def test_losses_for_any_number_of_segments(counts):
-    pair, pixels = without_chance("plain"), pictures()
+    pair, pixels = without_chance("plain"), images()
     masks, classes = labels_for(pixels, 4, counts)
     assert_gradients(pair, {"pixel_values": pixels, "mask_labels": masks, "class_labels": classes})
 
 
 def test_masks_of_several_sizes_and_types():
-    pair, pixels = without_chance("plain"), pictures()
+    pair, pixels = without_chance("plain"), images()
     masks, classes = labels_for(pixels, 4)
     masks[0] = masks[0][:, :40, :33]
     assert_gradients(pair, {"pixel_values": pixels, "mask_labels": masks, "class_labels": classes})
@@ -195,7 +195,7 @@ def test_auxiliary_predictions(name):
         backbone_config={**SWIN, **swin, "drop_path_rate": 0.0},
         decoder_config={**DETR, **detr, "dropout": 0.0},
     )
-    pixels = pictures()
+    pixels = images()
     masks, classes = labels_for(pixels, 4)
     inputs = {"pixel_values": pixels, "mask_labels": masks, "class_labels": classes}
     asked = {**inputs, "output_hidden_states": True, "output_auxiliary_logits": True}  # it needs the states
@@ -218,7 +218,7 @@ def test_random_drops_under_one_seed():
     swin["attention_probs_dropout_prob"] = 0.1
     decoder = {**DETR, "dropout": 0.2, "attention_dropout": 0.1, "activation_dropout": 0.3}
     pair = pair_of(backbone_config=swin, decoder_config=decoder)
-    pixels = pictures(batch=5)
+    pixels = images(batch=5)
     masks, classes = labels_for(pixels, 4, (3, 2, 1, 0, 2))
     inputs = {"pixel_values": pixels, "mask_labels": masks, "class_labels": classes}
     assert_gradients(pair, inputs, seed=7)
@@ -261,7 +261,7 @@ def test_resnet_as_the_backbone(stages, more):
     names = ["stem", "stage1", "stage2", "stage3", "stage4"]
     backbone = {**RESNET, **more, "out_features": [names[stage] for stage in stages]}
     pair = pair_of(backbone_config=backbone, decoder_config={**DETR, "dropout": 0.0})
-    pixels = pictures()
+    pixels = images()
     masks, classes = labels_for(pixels, 4)
     inputs = {"pixel_values": pixels, "mask_labels": masks, "class_labels": classes}
     with torch.no_grad():
@@ -275,10 +275,10 @@ def test_resnet_with_one_map():
     """The reference fails here; what goes before the pixel decoder is compared."""
     pair = pair_of(backbone_config={**RESNET, "out_features": ["stage4"]}, decoder_config=DETR)
     with torch.no_grad(), pytest.raises(IndexError):
-        pair.theirs(pictures())
+        pair.theirs(images())
     with torch.no_grad():
-        output = pair.ours(pictures())
-        features = pair.theirs.model.pixel_level_module.encoder(pictures()).feature_maps
+        output = pair.ours(images())
+        features = pair.theirs.model.pixel_level_module.encoder(images()).feature_maps
         queries = pair.theirs.model.transformer_module(features[0])[0]
         decoder = pair.theirs.model.pixel_level_module.decoder
         pixels = decoder.mask_projection(decoder.fpn.stem(features[0]))
@@ -294,9 +294,9 @@ def test_resnet_in_files(tmp_path):
     here = archsmith.MaskFormerForInstanceSegmentation.from_pretrained(tmp_path / "theirs")
     there = transformers.MaskFormerForInstanceSegmentation.from_pretrained(tmp_path / "ours").eval()
     with torch.no_grad():
-        expected = pair.theirs(pictures())
-        assert_same_output(here(pictures()), expected)
-        assert_same_output(there(pictures()), expected)
+        expected = pair.theirs(images())
+        assert_same_output(here(images()), expected)
+        assert_same_output(there(images()), expected)
 
 
 @pytest.mark.parametrize("stages", [[2, 4], [1, 2, 3, 4]])
@@ -306,9 +306,9 @@ def test_timm_as_the_backbone(stages, tmp_path):
     pair.theirs.save_pretrained(tmp_path)
     here = archsmith.MaskFormerForInstanceSegmentation.from_pretrained(tmp_path)
     with torch.no_grad():
-        expected = pair.theirs(pictures(), output_hidden_states=True)
-        assert_same_output(pair.ours(pictures(), output_hidden_states=True), expected)
-        assert_same_output(here(pictures(), output_hidden_states=True), expected)
+        expected = pair.theirs(images(), output_hidden_states=True)
+        assert_same_output(pair.ours(images(), output_hidden_states=True), expected)
+        assert_same_output(here(images(), output_hidden_states=True), expected)
 
 
 # ---- the backbone alone ---------------------------------------------------------------------------------------
@@ -321,9 +321,9 @@ def test_swin_as_a_backbone(stages):
     pair = pair_of("MaskFormerSwinBackbone", values)
     assert pair.ours.channels == pair.theirs.channels
     with torch.no_grad():
-        ours, theirs = (model(pictures(), output_hidden_states=True) for model in (pair.ours, pair.theirs))
+        ours, theirs = (model(images(), output_hidden_states=True) for model in (pair.ours, pair.theirs))
         assert_same_output(ours, theirs)
-        assert_close(pair.ours(pictures(), return_dict=False)[0], theirs.feature_maps, "tuple")
+        assert_close(pair.ours(images(), return_dict=False)[0], theirs.feature_maps, "tuple")
 
 
 @pytest.mark.parametrize("pools", [True, False])
@@ -335,7 +335,7 @@ def test_swin_alone(pools):
     scramble(theirs)
     ours.load_state_dict(published(theirs.state_dict()), strict=True)
     with torch.no_grad():
-        mine, reference = (model(pictures(), output_hidden_states=True) for model in (ours, theirs))
+        mine, reference = (model(images(), output_hidden_states=True) for model in (ours, theirs))
     assert mine.hidden_states_spatial_dimensions == reference.hidden_states_spatial_dimensions
     shapes = "hidden_states_spatial_dimensions"
     assert [name for name in mine if name != shapes] == [
@@ -352,7 +352,7 @@ def test_swin_alone(pools):
 @pytest.mark.parametrize("name", ["plain", "windows of three", "no bias", "as wide as the features"])
 def test_files_go_both_ways(name, tmp_path):
     pair = pair_for(name)
-    pixels = pictures()
+    pixels = images()
     pair.theirs.save_pretrained(tmp_path / "theirs")
     pair.ours.save_pretrained(tmp_path / "ours")
     here = archsmith.MaskFormerForInstanceSegmentation.from_pretrained(tmp_path / "theirs")

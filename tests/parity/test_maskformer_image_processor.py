@@ -21,12 +21,12 @@ def numbers(seed=0):
     return np.random.default_rng(seed)
 
 
-def picture(height, width, seed=0):
+def image(height, width, seed=0):
     return numbers(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
 def label_map(height, width, *, most=5, seed=0, dtype=np.uint8):
-    """Return a map of blocks of labels, as large as a picture."""
+    """Return a map of blocks of labels, as large as an image."""
     blocks = numbers(seed).integers(0, most, (-(-height // 13), -(-width // 11)))
     return np.kron(blocks, np.ones((13, 11), int))[:height, :width].astype(dtype)
 
@@ -73,12 +73,12 @@ SETTINGS = {
 @pytest.mark.parametrize("name", SETTINGS)
 def test_pixels_are_the_references(name):
     ours, theirs = both(SETTINGS[name])
-    pictures = [picture(60, 80), picture(71, 33, 1), picture(48, 48, 2)]
+    images = [image(60, 80), image(71, 33, 1), image(48, 48, 2)]
     if name.startswith("default"):
-        pictures = pictures[:1]
-    for given in (pictures, pictures[0], [Image.fromarray(each) for each in pictures]):
+        images = images[:1]
+    for given in (images, images[0], [Image.fromarray(each) for each in images]):
         assert_same_batch(ours(given, return_tensors="np"), theirs(given, return_tensors="np"))
-    ragged = ours(pictures[:2]), theirs(pictures[:2])
+    ragged = ours(images[:2]), theirs(images[:2])
     assert_same_batch(*ragged)
 
 
@@ -89,41 +89,39 @@ def test_masks_and_classes_are_the_references(settings, reduce, dtype):
     if reduce and "ignore_index" not in settings:
         settings = {"ignore_index": 255}
     ours, theirs = both({**SMALL, **settings, "do_reduce_labels": reduce})
-    pictures, maps = picture(50, 70), label_map(50, 70, dtype=dtype)
-    assert_same_batch(ours(pictures, maps, return_tensors="np"), theirs(pictures, maps, return_tensors="np"))
-    tensors = ours(pictures, torch.from_numpy(maps), return_tensors="pt")
+    images, maps = image(50, 70), label_map(50, 70, dtype=dtype)
+    assert_same_batch(ours(images, maps, return_tensors="np"), theirs(images, maps, return_tensors="np"))
+    tensors = ours(images, torch.from_numpy(maps), return_tensors="pt")
     assert (tensors.mask_labels[0].dtype, tensors.class_labels[0].dtype) == (torch.float32, torch.int64)
-    assert_same_batch(tensors, theirs(pictures, maps, return_tensors="pt"))
+    assert_same_batch(tensors, theirs(images, maps, return_tensors="pt"))
 
 
 @pytest.mark.parametrize("ignore", [0, 255])
 def test_masks_of_several_sizes(ignore):
     ours, theirs = both({**SMALL, "ignore_index": ignore})
-    pictures = [picture(50, 70), picture(64, 64, 1), picture(90, 40, 2)]
-    maps = [label_map(*each.shape[:2], seed=seed) for seed, each in enumerate(pictures)]
-    assert_same_batch(
-        ours(pictures, maps, return_tensors="np"), theirs(pictures, maps, return_tensors="np"), ignore=ignore
-    )
-    images = [Image.fromarray(each) for each in maps]
-    images[1] = images[1].convert("P")
-    assert_same_batch(ours(pictures, images, return_tensors="np"), theirs(pictures, maps, return_tensors="np"))
+    images = [image(50, 70), image(64, 64, 1), image(90, 40, 2)]
+    maps = [label_map(*each.shape[:2], seed=seed) for seed, each in enumerate(images)]
+    assert_same_batch(ours(images, maps, return_tensors="np"), theirs(images, maps, return_tensors="np"), ignore=ignore)
+    map_images = [Image.fromarray(each) for each in maps]
+    map_images[1] = map_images[1].convert("P")
+    assert_same_batch(ours(images, map_images, return_tensors="np"), theirs(images, maps, return_tensors="np"))
 
 
 @pytest.mark.parametrize("reduce", [False, True])
 def test_numbered_segments(reduce):
     ours, theirs = both({**SMALL, "ignore_index": 255, "do_reduce_labels": reduce})
-    pictures = [picture(50, 70), picture(50, 70, 1)]
+    images = [image(50, 70), image(50, 70, 1)]
     maps = [label_map(50, 70, seed=seed) for seed in (0, 1)]
     one = {number: number % 3 + 1 for number in range(6)}
     for classes in (one, [one, {number: 7 - number for number in range(6)}]):
         assert_same_batch(
-            ours(pictures, maps, classes, return_tensors="np"), theirs(pictures, maps, classes, return_tensors="np")
+            ours(images, maps, classes, return_tensors="np"), theirs(images, maps, classes, return_tensors="np")
         )
 
 
 def test_a_map_of_ignored_pixels_alone():
     ours, theirs = both({**SMALL, "ignore_index": 0})
-    mine, reference = (each(picture(50, 70), np.zeros((50, 70), int), return_tensors="np") for each in (ours, theirs))
+    mine, reference = (each(image(50, 70), np.zeros((50, 70), int), return_tensors="np") for each in (ours, theirs))
     assert mine.mask_labels[0].shape == reference.mask_labels[0].shape
     assert mine.class_labels[0].tolist() == reference.class_labels[0].tolist() == []
 
@@ -144,7 +142,7 @@ def test_files_go_both_ways(tmp_path):
             values = [{edge: each[edge] for edge in ("shortest_edge", "longest_edge")} for each in values]
         values = [list(each) if isinstance(each, tuple) else each for each in values]
         assert values == [values[0]] * 4, name
-    given = picture(50, 70), label_map(50, 70)
+    given = image(50, 70), label_map(50, 70)
     for mine, reference in ((ours, there), (here, theirs)):
         assert_same_batch(mine(*given, return_tensors="np"), reference(*given, return_tensors="np"))
 
@@ -162,7 +160,7 @@ def test_a_published_file(tmp_path):
     assert ours.size == {"shortest_edge": 512, "longest_edge": 2048}
     assert (ours.do_reduce_labels, ours.size_divisor, ours.num_labels, ours.ignore_index) == (True, 32, 150, 255)
     settings = {"size": {"shortest_edge": 512, "longest_edge": 2048}, "ignore_index": 255, "do_reduce_labels": True}
-    given = picture(50, 70), label_map(50, 70)
+    given = image(50, 70), label_map(50, 70)
     assert_same_batch(ours(*given, return_tensors="np"), THEIRS(**settings)(*given, return_tensors="np"))
 
 

@@ -48,14 +48,14 @@ def pair_of(kind: str, values: dict) -> Pair:
     return build(CLASSES[kind], values, attention="eager")  # the reference has no other way for a ResNet
 
 
-def pictures(values: dict, batch: int = 3, size: tuple[int, int] = (37, 50)) -> Tensor:
+def images(values: dict, batch: int = 3, size: tuple[int, int] = (37, 50)) -> Tensor:
     shape = (batch, values.get("num_channels", 3), *size)
     return torch.randn(shape, generator=torch.Generator().manual_seed(5))
 
 
 def labelled(kind: str, values: dict) -> dict:
-    """Return pictures, with the labels that a classifier takes."""
-    inputs = {"pixel_values": pictures(values)}
+    """Return images, with the labels that a classifier takes."""
+    inputs = {"pixel_values": images(values)}
     if kind == "classes":
         labels = {
             "regression": torch.tensor([0.5, -1.0, 2.0]),
@@ -90,15 +90,15 @@ def test_configurations(kind, values):
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_activations(name):
     pair = pair_of("base", TINY | {"hidden_act": name})
-    assert_forward(pair, {"pixel_values": pictures(TINY)})
-    assert_gradients(pair, {"pixel_values": pictures(TINY)})
+    assert_forward(pair, {"pixel_values": images(TINY)})
+    assert_gradients(pair, {"pixel_values": images(TINY)})
 
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("layers", ["basic", "bottleneck"])
 def test_sizes(layers, size):
     pair = pair_of("backbone", TINY | {"layer_type": layers, "out_indices": [0, 1, 2, 3]})
-    inputs = {"pixel_values": pictures(TINY, size=size)}
+    inputs = {"pixel_values": images(TINY, size=size)}
     assert_forward(pair, inputs)
     assert_gradients(pair, inputs)
     assert_same_statistics(pair)
@@ -122,7 +122,7 @@ def test_several_steps_of_training():
     assert_same_statistics(pair)
     assert pair.ours.resnet.embedder.embedder.normalization.num_batches_tracked == 5
     pair.ours.eval(), pair.theirs.eval()
-    assert_forward(pair, {"pixel_values": pictures(TINY)})
+    assert_forward(pair, {"pixel_values": images(TINY)})
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_feature_maps(chosen):
     pair = pair_of("backbone", TINY | chosen)
     assert pair.ours.out_features == pair.theirs.out_features
     assert pair.ours.channels == pair.theirs.channels
-    inputs = {"pixel_values": pictures(TINY)}
+    inputs = {"pixel_values": images(TINY)}
     assert_forward(pair, inputs)
     assert_gradients(pair, inputs)
 
@@ -149,7 +149,7 @@ def test_feature_maps(chosen):
 def test_pixels_of_other_types(dtype):
     """The reference takes the model's own type alone; ours brings pixels into it."""
     pair = pair_of("base", TINY)
-    pixels = pictures(TINY).to(dtype)
+    pixels = images(TINY).to(dtype)
     with torch.no_grad():
         assert_same_output(pair.ours(pixels), pair.theirs(pixels.float()))
 
@@ -196,7 +196,7 @@ def test_a_backbone_takes_the_weights_of_a_classifier(tmp_path):
     assert "not used by this model: classifier.1.bias, classifier.1.weight." in str(said[0].message)
     theirs = transformers.ResNetBackbone.from_pretrained(tmp_path, out_features=every)
     with torch.no_grad():
-        inputs = {"pixel_values": pictures(TINY)}
+        inputs = {"pixel_values": images(TINY)}
         assert_same_output(ours(**inputs), theirs(**inputs))
         states = pair.theirs(**inputs, output_hidden_states=True).hidden_states
         assert_close(ours(**inputs).feature_maps, states, "feature maps")
@@ -210,7 +210,7 @@ def test_a_classifier_takes_the_weights_of_a_backbone(tmp_path):
         classifier = archsmith.AutoModelForImageClassification.from_pretrained(tmp_path)
     assert classifier.load_report.new == ("classifier.1.weight", "classifier.1.bias")
     with torch.no_grad():
-        inputs = {"pixel_values": pictures(TINY)}
+        inputs = {"pixel_values": images(TINY)}
         found = classifier.resnet(**inputs).last_hidden_state
         assert_close(found, pair.theirs(**inputs).feature_maps[-1], "last hidden state")
     for name, buffer in pair.theirs.named_buffers():

@@ -10,7 +10,7 @@ import archsmith
 
 from .support import Pair, assert_close, build
 
-#: One model of each family, as small as timm has them, with the size of its pictures.
+#: One model of each family, as small as timm has them, with the size of its images.
 BACKBONES = {
     "test_byobnet": 64,
     "test_coatnet": 160,
@@ -54,7 +54,7 @@ OPTIONS = {
 }
 
 
-def pictures(size: int = 64, channels: int = 3, batch: int = 2) -> Tensor:
+def images(size: int = 64, channels: int = 3, batch: int = 2) -> Tensor:
     return torch.randn((batch, channels, size, size), generator=torch.Generator().manual_seed(5))
 
 
@@ -93,7 +93,7 @@ def assert_same_gradients(pair: Pair, pixels: Tensor) -> None:
 @pytest.mark.parametrize("name", BACKBONES)
 def test_backbones(name):
     pair = build("TimmBackbone", {"backbone": name, "out_indices": [1, -1]})
-    pixels = pictures(BACKBONES[name])
+    pixels = images(BACKBONES[name])
     assert_same_maps(pair, pixels)
     if pair.ours.num_parameters() < 10_000_000:
         assert_same_gradients(pair, pixels)
@@ -104,13 +104,13 @@ def test_backbones(name):
 def test_choices_of_stages(name, choice):
     if name == "test_mambaout" and 4 in choice.get("out_indices", ()):
         choice = {"out_indices": [0, 1, 2, 3]}
-    assert_same_maps(build("TimmBackbone", {"backbone": name, **choice}), pictures(160))
+    assert_same_maps(build("TimmBackbone", {"backbone": name, **choice}), images(160))
 
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 def test_options(options):
     pair = build("TimmBackbone", {"backbone": "resnet10t", **options})
-    pixels = pictures(channels=options.get("num_channels", 3))
+    pixels = images(channels=options.get("num_channels", 3))
     assert_same_maps(pair, pixels)
     assert_same_gradients(pair, pixels)
 
@@ -120,10 +120,10 @@ def test_options(options):
 def test_hidden_states(name, choice):
     pair = build("TimmBackbone", {"backbone": name, "out_indices": choice})
     with torch.no_grad():
-        outputs = [model(pictures(), output_hidden_states=True) for model in (pair.ours, pair.theirs)]
+        outputs = [model(images(), output_hidden_states=True) for model in (pair.ours, pair.theirs)]
         assert_close(*(output.hidden_states for output in outputs), f"{name}: hidden states")
         assert_close(*(output.feature_maps for output in outputs), f"{name}: feature maps")
-        tuples = [model(pictures(), output_hidden_states=True, return_dict=False) for model in (pair.ours, pair.theirs)]
+        tuples = [model(images(), output_hidden_states=True, return_dict=False) for model in (pair.ours, pair.theirs)]
         assert_close(*tuples, f"{name}: as a tuple")
 
 
@@ -134,7 +134,7 @@ def test_hidden_states_are_the_feature_maps_of_all_stages(name):
     everything = {"backbone": name, "out_indices": list(range(len(pair.ours.stage_names)))}
     theirs = transformers.TimmBackbone(transformers.TimmBackboneConfig(**everything)).eval()
     theirs.load_state_dict(pair.theirs.state_dict())
-    pixels = pictures(BACKBONES[name], batch=1)
+    pixels = images(BACKBONES[name], batch=1)
     with torch.no_grad():
         states = pair.ours(pixels, output_hidden_states=True).hidden_states
         assert_close(states, theirs_as_ours(name, theirs(pixels).feature_maps), f"{name}: hidden states")
@@ -145,8 +145,8 @@ def test_batch_normalisation_freezes_and_thaws():
     for change in ("freeze_batch_norm_2d", "unfreeze_batch_norm_2d"):
         for model in (pair.ours, pair.theirs):
             getattr(model, change)()
-        assert_same_maps(pair, pictures())
-        assert_same_gradients(pair, pictures())
+        assert_same_maps(pair, images())
+        assert_same_gradients(pair, images())
         frozen = [module for module in pair.ours.modules() if "FrozenBatchNorm" in type(module).__name__]
         assert bool(frozen) is (change == "freeze_batch_norm_2d")
         assert pair.ours.state_dict().keys() == pair.theirs.state_dict().keys()
@@ -156,14 +156,14 @@ def test_batch_normalisation_freezes_and_thaws():
 @pytest.mark.parametrize("name", ["test_efficientnet", "test_resnet", "test_vit"])
 def test_backbone_files(tmp_path, name, values):
     pair = build("TimmBackbone", {"backbone": name, **values})
-    pixels = pictures(160)
+    pixels = images(160)
     pair.theirs.save_pretrained(tmp_path / "theirs")
     ours = archsmith.AutoBackbone.from_pretrained(tmp_path / "theirs")
     report = ours.load_report
     assert (report.new, report.unused, report.ignored) == ((), (), ())
     assert_same_maps(Pair(ours, pair.theirs), pixels)
     ours.save_pretrained(tmp_path / "ours")
-    # The reference can not load a backbone from files by itself: its class takes the name for one of timm's.
+    # The reference cannot load a backbone from files by itself: its class takes the name for one of timm's.
     config = transformers.AutoConfig.from_pretrained(tmp_path / "ours")
     theirs = transformers.TimmBackbone(config).eval()
     theirs.load_state_dict(load_file(tmp_path / "ours" / "model.safetensors"), strict=True)

@@ -1,4 +1,4 @@
-"""Classifiers of timm equal the reference's: features, scores, losses, gradients, files; and their pictures timm's."""
+"""Classifiers of timm equal the reference's: features, scores, losses, gradients, files; and their images timm's."""
 
 import json
 import warnings
@@ -46,13 +46,13 @@ VALUES = {
 }
 
 
-def pictures(size: int = 64, channels: int = 3) -> Tensor:
+def images(size: int = 64, channels: int = 3) -> Tensor:
     return torch.randn((3, channels, size, size), generator=torch.Generator().manual_seed(5))
 
 
 def labelled(kind: str, values: dict, size: int = 64) -> dict:
-    """Return pictures, with the labels that a classifier takes."""
-    inputs = {"pixel_values": pictures(size, (values.get("model_args") or {}).get("in_chans", 3))}
+    """Return images, with the labels that a classifier takes."""
+    inputs = {"pixel_values": images(size, (values.get("model_args") or {}).get("in_chans", 3))}
     count = values["num_labels"]
     if kind == "classes":
         labels = {
@@ -88,14 +88,14 @@ def test_options(kind, values):
 def test_chosen_hidden_states(indices):
     for name in CLASSES.values():
         pair = build(name, {"architecture": "test_vit", "num_labels": 3})
-        outputs = [model(pictures(160), output_hidden_states=indices) for model in (pair.ours, pair.theirs)]
+        outputs = [model(images(160), output_hidden_states=indices) for model in (pair.ours, pair.theirs)]
         assert_same_output(*outputs)
 
 
 def test_pooling_is_asked_for():
     pair = build("TimmWrapperModel", {"architecture": "test_resnet", "do_pooling": False})
     for asked in (True, False, None):
-        assert_same_output(*(model(pictures(), do_pooling=asked) for model in (pair.ours, pair.theirs)))
+        assert_same_output(*(model(images(), do_pooling=asked) for model in (pair.ours, pair.theirs)))
 
 
 # ---- files --------------------------------------------------------------------------------------------------
@@ -111,7 +111,7 @@ def test_files(tmp_path, name, kind):
     assert (report.new, report.unused, report.ignored) == ((), (), ())
     ours.save_pretrained(tmp_path / "ours")
     theirs = getattr(transformers, CLASSES[kind]).from_pretrained(tmp_path / "ours")
-    assert_forward(Pair(ours, theirs), {"pixel_values": pictures(160, 1)})
+    assert_forward(Pair(ours, theirs), {"pixel_values": images(160, 1)})
     assert ours.config.id2label == theirs.config.id2label
     assert theirs.config.num_labels == ours.config.num_labels
 
@@ -150,12 +150,12 @@ def test_timms_own_files(repository):
             ours = getattr(archsmith, auto).from_pretrained(repository)
         theirs = getattr(transformers, auto).from_pretrained(repository)
         assert type(ours).__name__ == type(theirs).__name__
-        assert_forward(Pair(ours, theirs), {"pixel_values": pictures(160)})
+        assert_forward(Pair(ours, theirs), {"pixel_values": images(160)})
         assert ours.config.id2label == theirs.config.id2label
         assert ours.config.num_labels == theirs.config.num_labels == 1000
     ours.save_pretrained(repository / "ours")
     again = transformers.AutoModel.from_pretrained(repository / "ours")
-    assert_forward(Pair(ours, again), {"pixel_values": pictures(160)})
+    assert_forward(Pair(ours, again), {"pixel_values": images(160)})
 
 
 @pytest.mark.parametrize("count", [1000, 11221, 11821, 21841, 21842, 21843])
@@ -177,7 +177,7 @@ def test_names_in_the_file(names):
     assert archsmith.TimmWrapperConfig.from_dict(values, id2label=other).id2label == other
 
 
-# ---- pictures -----------------------------------------------------------------------------------------------
+# ---- images -----------------------------------------------------------------------------------------------
 
 SHAPES = [(160, 160), (48, 64), (97, 33), (300, 211), (20, 500), (5, 3)]
 DATA = {
@@ -199,27 +199,27 @@ DATA = {
 
 @pytest.mark.parametrize("known", DATA.values(), ids=DATA)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_pictures(shape, known):
+def test_images(shape, known):
     """To timm's own transform, and to the reference's processor, which is made of it."""
-    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8))
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8))
     config = archsmith.TimmWrapperConfig(pretrained_cfg=known)
-    ours = archsmith.TimmWrapperImageProcessor.for_model(config)([picture], return_tensors="pt").pixel_values
+    ours = archsmith.TimmWrapperImageProcessor.for_model(config)([image], return_tensors="pt").pixel_values
     settings = resolve_data_config(known or {"input_size": (3, 224, 224)})
-    timms = create_transform(**settings, is_training=False)(picture)[None]
+    timms = create_transform(**settings, is_training=False)(image)[None]
     assert_close(ours, timms, f"{shape}, {known}")
     theirs = transformers.TimmWrapperImageProcessor(pretrained_cfg=known or {"input_size": (3, 224, 224)})
-    assert_close(ours, theirs([picture])["pixel_values"], f"{shape}, {known}")
+    assert_close(ours, theirs([image])["pixel_values"], f"{shape}, {known}")
 
 
 def test_the_processor_of_timms_own_files(repository):
-    picture = Image.fromarray(np.random.default_rng(1).integers(0, 256, (120, 170, 3), dtype=np.uint8))
+    image = Image.fromarray(np.random.default_rng(1).integers(0, 256, (120, 170, 3), dtype=np.uint8))
     ours = archsmith.AutoImageProcessor.from_pretrained(repository)
     theirs = transformers.AutoImageProcessor.from_pretrained(repository)
-    assert_close(ours(picture, return_tensors="pt").pixel_values, theirs(picture)["pixel_values"], "pixels")
+    assert_close(ours(image, return_tensors="pt").pixel_values, theirs(image)["pixel_values"], "pixels")
     assert archsmith.TimmWrapperImageProcessor.from_pretrained(repository) == ours
     assert archsmith.AutoProcessor.from_pretrained(repository) == ours
     assert archsmith.AutoImageProcessor.from_pretrained(repository / "config.json") == ours
     ours.save_pretrained(repository)
     assert archsmith.AutoImageProcessor.from_pretrained(repository) == ours
     again = transformers.AutoImageProcessor.from_pretrained(repository)
-    assert_close(ours(picture, return_tensors="pt").pixel_values, again(picture)["pixel_values"], "pixels")
+    assert_close(ours(image, return_tensors="pt").pixel_values, again(image)["pixel_values"], "pixels")

@@ -55,7 +55,7 @@ CONFIGS = {
 ATTENTION = ("sdpa", "eager")
 
 
-def pictures(values: dict, batch: int = 3, size: tuple[int, int] | None = None) -> Tensor:
+def images(values: dict, batch: int = 3, size: tuple[int, int] | None = None) -> Tensor:
     side = values["image_size"]
     shape = (batch, values.get("num_channels", 3), *(size or (side, side)))
     return torch.randn(shape, generator=torch.Generator().manual_seed(5))
@@ -67,8 +67,8 @@ def mask_of(values: dict, batch: int = 3) -> Tensor:
 
 
 def labelled(kind: str, values: dict) -> dict:
-    """Return pictures, with the labels or the mask that a class takes."""
-    inputs = {"pixel_values": pictures(values)}
+    """Return images, with the labels or the mask that a class takes."""
+    inputs = {"pixel_values": images(values)}
     if kind == "classes":
         labels = {
             "regression": torch.tensor([0.5, -1.0, 2.0]),
@@ -96,15 +96,15 @@ def test_configurations(kind, values):
 def test_activations(name):
     values = TINY | {"hidden_act": name, "pooler_act": name}
     pair = build("ViTModel", values)
-    assert_forward(pair, {"pixel_values": pictures(values)})
-    assert_gradients(pair, {"pixel_values": pictures(values)})
+    assert_forward(pair, {"pixel_values": images(values)})
+    assert_gradients(pair, {"pixel_values": images(values)})
 
 
 @pytest.mark.parametrize("size", [(12, 12), (16, 16), (8, 8), (20, 20), (4, 4), (17, 18), (12, 40), (40, 12), (9, 31)])
 @pytest.mark.parametrize("kind", ["base", "classes"])
 def test_interpolated_positions(kind, size):
     pair = build(CLASSES[kind], TINY)
-    inputs = {"pixel_values": pictures(TINY, size=size), "interpolate_pos_encoding": True}
+    inputs = {"pixel_values": images(TINY, size=size), "interpolate_pos_encoding": True}
     assert_forward(pair, inputs)
     assert_gradients(pair, inputs)
 
@@ -112,8 +112,8 @@ def test_interpolated_positions(kind, size):
 def test_interpolated_positions_of_masked_patches():
     pair = build("ViTForMaskedImageModeling", TINY)
     for size in ((12, 12), (20, 20), (8, 8)):
-        assert_forward(pair, {"pixel_values": pictures(TINY, size=size), "interpolate_pos_encoding": True})
-    asked = {"pixel_values": pictures(TINY), "interpolate_pos_encoding": True, "bool_masked_pos": mask_of(TINY)}
+        assert_forward(pair, {"pixel_values": images(TINY, size=size), "interpolate_pos_encoding": True})
+    asked = {"pixel_values": images(TINY), "interpolate_pos_encoding": True, "bool_masked_pos": mask_of(TINY)}
     assert_forward(pair, asked)
     assert_gradients(pair, asked)
 
@@ -122,17 +122,17 @@ def test_interpolated_positions_of_masked_patches():
 def test_masks(name):
     mask = {"none": mask_of(TINY) & False, "all": mask_of(TINY) | True, "as numbers": mask_of(TINY).long()}[name]
     pair = build("ViTForMaskedImageModeling", TINY)
-    assert_forward(pair, {"pixel_values": pictures(TINY), "bool_masked_pos": mask})
-    assert_gradients(pair, {"pixel_values": pictures(TINY), "bool_masked_pos": mask})
+    assert_forward(pair, {"pixel_values": images(TINY), "bool_masked_pos": mask})
+    assert_gradients(pair, {"pixel_values": images(TINY), "bool_masked_pos": mask})
     bare = build("ViTModel", TINY, use_mask_token=True, add_pooling_layer=False)
-    assert_forward(bare, {"pixel_values": pictures(TINY), "bool_masked_pos": mask})
+    assert_forward(bare, {"pixel_values": images(TINY), "bool_masked_pos": mask})
 
 
 def test_the_decoder_may_have_another_stride():
     for stride in (1, 3, 16):
         pair = build("ViTForMaskedImageModeling", TINY | {"encoder_stride": stride})
-        assert_forward(pair, {"pixel_values": pictures(TINY)})
-        assert_gradients(pair, {"pixel_values": pictures(TINY)})
+        assert_forward(pair, {"pixel_values": images(TINY)})
+        assert_gradients(pair, {"pixel_values": images(TINY)})
 
 
 @pytest.mark.parametrize("attention", ATTENTION)
@@ -146,12 +146,12 @@ def test_attention_masks(kind, attention):
 
 
 @pytest.mark.parametrize("image", [[12, 20], [20, 12], [8, 4]])
-def test_oblong_pictures_and_patches(image):
+def test_oblong_images_and_patches(image):
     for patch in (4, [4, 4], [2, 4]):
         values = TINY | {"image_size": image, "patch_size": patch}
         for name in ("ViTModel", "ViTForImageClassification"):
             pair = build(name, values)
-            inputs = {"pixel_values": pictures(values, size=(image[0], image[1]))}
+            inputs = {"pixel_values": images(values, size=(image[0], image[1]))}
             assert_forward(pair, inputs)
             assert_gradients(pair, inputs)
 
@@ -167,7 +167,7 @@ def test_dropout():
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
 def test_pixels_of_other_types(dtype):
     pair = build("ViTModel", TINY)
-    assert_forward(pair, {"pixel_values": pictures(TINY).to(dtype)})
+    assert_forward(pair, {"pixel_values": images(TINY).to(dtype)})
 
 
 @pytest.mark.parametrize("kind", CLASSES)
@@ -203,7 +203,7 @@ def test_a_backbone_takes_the_weights_of_a_classifier(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ArchsmithWarning)
         backbone = archsmith.AutoBackbone.from_pretrained(tmp_path, out_features=["stem", "stage1", "stage2"])
-    inputs = {"pixel_values": pictures(TINY, size=(20, 8))}
+    inputs = {"pixel_values": images(TINY, size=(20, 8))}
     with torch.no_grad():
         found = backbone(**inputs, output_hidden_states=True)
         theirs = pair.theirs(**inputs, output_hidden_states=True, interpolate_pos_encoding=True)

@@ -27,7 +27,7 @@ def test_no_installed_plugin_is_left_out():
 def test_no_check_goes_without_a_reason_and_a_remedy():
     for check in CHECKS:
         assert len(check.why.split()) > 5, check
-        assert len(check.mend.split()) > 3, check
+        assert len(check.fix.split()) > 3, check
 
 
 def test_waivers():

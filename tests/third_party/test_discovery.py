@@ -164,9 +164,9 @@ def test_only_the_listed_ones(run):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("BrokenConfig", "BrokenConfig can not be imported: acme-broken 1.0 is broken: acme_broken.plugin: "),
-        ("NewerConfig", "NewerConfig can not be imported: acme-newer 1.0 asks for archsmith>=99, but archsmith "),
-        ("TwinModel", "TwinModel can not be imported: model_type 'twin' is claimed by 2 distributions: "),
+        ("BrokenConfig", "BrokenConfig cannot be imported: acme-broken 1.0 is broken: acme_broken.plugin: "),
+        ("NewerConfig", "NewerConfig cannot be imported: acme-newer 1.0 asks for archsmith>=99, but archsmith "),
+        ("TwinModel", "TwinModel cannot be imported: model_type 'twin' is claimed by 2 distributions: "),
         (
             "BertModel",
             "BertModel belongs to 'bert', which no installed plugin provides. Run: pip install archsmith-bert",

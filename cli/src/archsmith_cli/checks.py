@@ -16,7 +16,7 @@ from archsmith_cli import survey
 
 __all__ = ["Problem", "commands", "notes", "plugins", "settings", "states"]
 
-#: Preprocessing part → the library it can not do without, and the extra of archsmith that brings it.
+#: Preprocessing part → the library it cannot do without, and the extra of archsmith that brings it.
 _LIBRARIES: Mapping[str, tuple[str, str, str]] = {
     "tokenizer_fast": ("tokenizers", "tokenizers", "text"),
     "image_processor": ("PIL", "pillow", "vision"),
@@ -70,7 +70,7 @@ def plugins() -> Iterator[Problem]:
 
 
 def commands(built_in: Container[str]) -> Iterator[Problem]:
-    """Yield the verbs of plugins that can not be invoked, or are no typer app."""
+    """Yield the verbs of plugins that cannot be invoked, or are no typer app."""
     for entry in survey.entries(Kind.COMMAND):
         if entry.name in built_in:
             reason = f"{entry} brings a command {entry.name!r}, but archsmith has one of that name, which wins."

@@ -33,7 +33,7 @@ def resolve_name(name: str) -> Named:
     Raises:
         UnknownArchitecture: It is neither.
         PluginConflict: Several architectures have a preset of that name.
-        PluginError: The architecture can not be used.
+        PluginError: The architecture cannot be used.
     """
     try:
         registry.get(name)

@@ -1,4 +1,4 @@
-"""The names of a new distribution, and what speaks against them: others have them, or Python can not take them."""
+"""The names of a new distribution, and what speaks against them: others have them, or Python cannot take them."""
 
 import ast
 import importlib.util

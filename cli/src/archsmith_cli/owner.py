@@ -97,7 +97,7 @@ def find_owner(model_type: str) -> Owner:
 
     Raises:
         OptionError: No extension can be written for it; the message says why.
-        PluginError: It is not installed, can not be used, or has no base model.
+        PluginError: It is not installed, cannot be used, or has no base model.
     """
     from archsmith.backbone import Backbone
     from archsmith.model import PreTrainedModel

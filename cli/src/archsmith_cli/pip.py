@@ -71,13 +71,13 @@ def requirement(text: str) -> str:
     try:
         asked = Requirement(text)
     except InvalidRequirement as error:
-        raise OptionError(f"{text!r} is no requirement: {str(error).splitlines()[0]}.") from error
+        raise OptionError(f"{text!r} is not a requirement: {str(error).splitlines()[0]}.") from error
     known = known_distribution(asked.name)
     names = _short_names()
     if known:
         asked.name = known
     elif canonicalize_name(asked.name) not in OWN and (hint := did_you_mean(asked.name, names)):
-        raise OptionError(f"{asked.name!r} is no plugin that archsmith knows.{hint} If not: pip install {text}")
+        raise OptionError(f"{asked.name!r} is not a plugin that archsmith knows.{hint} If not: pip install {text}")
     return str(asked)
 
 

@@ -30,7 +30,7 @@ def change(edit: Callable[[Any], list[str]]) -> tuple[Path, list[str]]:
 
     Raises:
         OptionError: There is no place for a file, or it holds something else.
-        SaveFailed: It can not be written.
+        SaveFailed: It cannot be written.
     """
     named = settings_file()
     if named is None:
@@ -54,16 +54,16 @@ def _edited(path: Path, edit: Callable[[Any], list[str]]) -> tuple[bytes, list[s
 
     try:
         if path.exists() and not path.is_file():
-            raise OptionError(f"{str(path)!r} is no regular file. Set {CONFIG_VARIABLE} to the path of one.")
+            raise OptionError(f"{str(path)!r} is not a regular file. Set {CONFIG_VARIABLE} to the path of one.")
         document = tomlkit.parse(path.read_bytes().decode("utf-8") if path.exists() else "")
     except OSError as error:
         raise OptionError(
-            f"{str(path)!r} can not be read: {error.strerror or error}. Set {CONFIG_VARIABLE} to another file."
+            f"{str(path)!r} cannot be read: {error.strerror or error}. Set {CONFIG_VARIABLE} to another file."
         ) from error
     except (TOMLKitError, ValueError, RecursionError) as error:
-        raise OptionError(f"{str(path)!r} is not TOML: {error}. Mend or delete it.") from error
+        raise OptionError(f"{str(path)!r} is not TOML: {error}. Fix or delete it.") from error
     for fault in find_faults(document.unwrap()):
-        raise OptionError(f"{str(path)!r}: {fault} Mend or delete it.")
+        raise OptionError(f"{str(path)!r}: {fault} Fix or delete it.")
     said = edit(document)
     return tomlkit.dumps(document).encode("utf-8"), said
 

@@ -68,7 +68,7 @@ class Page:
 
     Args:
         stream: Where the text goes. Styles are applied if it is a terminal, as `rich` decides.
-        width: Columns; None: those of the terminal, or no limit if the stream is no terminal.
+        width: Columns; None: those of the terminal, or no limit if the stream is not a terminal.
     """
 
     def __init__(self, stream: TextIO, *, width: int | None = None) -> None:
@@ -234,7 +234,7 @@ def clean(text: str) -> str:
 
 
 def encode(data: Any, stream: TextIO | None = None) -> str:
-    """Return JSON with a two-space indent; characters that the stream can not encode are escaped."""
+    """Return JSON with a two-space indent; characters that the stream cannot encode are escaped."""
     import json
 
     encoding = getattr(stream or sys.stdout, "encoding", None) or "utf-8"

@@ -81,7 +81,7 @@ def of_installed(entries: Iterable[Entry]) -> Report:
 def _pinned(name: str, version: str) -> Line:
     sound = _name_and_version(name, version)
     if sound is None:
-        return Line("", f"{_quoted(name)} {_quoted(version)} is installed, but that is no name and version for pip")
+        return Line("", f"{_quoted(name)} {_quoted(version)} is installed, but that is not a name and version for pip")
     pinned = f"{sound[0]}=={sound[1]}"
     with contextlib.suppress(PackageNotFoundError, OSError, ValueError, TypeError, AttributeError, LookupError):
         origin = json.loads(distribution(name).read_text("direct_url.json") or "null")
@@ -117,7 +117,7 @@ class _Said:
         written: Plugin → version → the places that say so.
         silent: model_type → the first place that has it and does not say who wrote it.
         model_types: All that are named.
-        faults: Places that name something that can not be a plugin.
+        faults: Places that name something that cannot be a plugin.
     """
 
     written: dict[str, dict[Version, list[str]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
@@ -142,7 +142,7 @@ class _Said:
                 self.written[sound[0]][sound[1]].append(place)
             else:
                 who = f"{_quoted(name)} {_quoted(version)}"
-                self.faults.append(Line("", f"{_quoted(place)} names a plugin {who}, which is no name and version"))
+                self.faults.append(Line("", f"{_quoted(place)} names a plugin {who}, which is not a name and version"))
 
 
 def of_checkpoint(opened: Checkpoint) -> Report:
@@ -152,7 +152,7 @@ def of_checkpoint(opened: Checkpoint) -> Report:
 
     Raises:
         CheckpointNotFound: It has none of the files that say who wrote them.
-        CheckpointCorrupt: A file can not be read.
+        CheckpointCorrupt: A file cannot be read.
     """
     read = {name: opened.read_json(name) for name in _FILES if opened.find(name)}
     if not read:

@@ -28,7 +28,7 @@ def target_folder(
         remedy: What the user can do about one that is not.
 
     Raises:
-        SaveFailed: There is something already, or the folder can not be made.
+        SaveFailed: There is something already, or the folder cannot be made.
     """
     if not path:
         raise typer.BadParameter("it is empty; expected the path of a folder", param_hint="OUT")
@@ -56,7 +56,7 @@ def target_folder(
     except OSError as error:
         if isinstance(error, ArchsmithError):
             raise
-        raise SaveFailed(f"the folder {str(out)!r} can not be made: {error.strerror or error}.") from error
+        raise SaveFailed(f"the folder {str(out)!r} cannot be made: {error.strerror or error}.") from error
     finally:
         if not done:
             shutil.rmtree(beside, ignore_errors=True)
@@ -66,13 +66,13 @@ def target_folder(
 
 
 def _check_free(out: Path, *, force: bool, remedy: str) -> bool:
-    """Refuse what can not be written to; return whether nothing is there yet."""
+    """Refuse what cannot be written to; return whether nothing is there yet."""
     try:
         held = sorted(entry.name for entry in out.iterdir()) if out.exists() else []
     except NotADirectoryError:
         raise SaveFailed(f"{str(out)!r} is a file; expected a folder, or a path where nothing is yet.") from None
     except (OSError, ValueError) as error:
-        raise SaveFailed(f"{str(out)!r} can not be used: {getattr(error, 'strerror', None) or error}.") from error
+        raise SaveFailed(f"{str(out)!r} cannot be used: {getattr(error, 'strerror', None) or error}.") from error
     if held and not force:
         shown = ", ".join(held[:4]) + (", ..." if len(held) > 4 else "")  # noqa: PLR2004
         raise SaveFailed(f"{str(out)!r} is not empty (it holds {shown}); expected an empty or a new folder. {remedy}")

@@ -1,4 +1,4 @@
-"""Backbones: models that turn a picture into feature maps, and how a model gets the one that its configuration chooses.
+"""Backbones: models that turn an image into feature maps, and how a model gets the one that its configuration chooses.
 
 A host, such as MaskFormer, holds a backbone without knowing its architecture: the registry finds the class.
 """
@@ -48,7 +48,7 @@ class Backbone(PreTrainedModel):
 
     @property
     def stage_strides(self) -> Sequence[int]:
-        """How many pixels of the picture, in each direction, one place of a stage's feature map stands for."""
+        """How many pixels of the image, in each direction, one place of a stage's feature map stands for."""
         raise NotImplementedError(f"{type(self).__name__} must say how coarse its stages are in stage_strides.")
 
     def forward(
@@ -59,7 +59,7 @@ class Backbone(PreTrainedModel):
         output_attentions: bool | None = None,
         return_dict: bool | None = None,
     ) -> Any:
-        """Return the feature maps of a batch of pictures, ``(batch, channels, height, width)``: a `BackboneOutput`."""
+        """Return the feature maps of a batch of images, ``(batch, channels, height, width)``: a `BackboneOutput`."""
         raise NotImplementedError(f"{type(self).__name__} must compute its feature maps in forward.")
 
     @property
@@ -121,9 +121,9 @@ def load_backbone(config: BackboneHostConfig, *, own: Mapping[str, type[Backbone
         [512]
 
     Raises:
-        ConfigError: No backbone is chosen, or its configuration is no backbone's.
+        ConfigError: No backbone is chosen, or its configuration is not a backbone's.
         UnknownTask, PluginError: No usable plugin has this backbone.
-        CheckpointError, HubError: The named one can not be had.
+        CheckpointError, HubError: The named one cannot be had.
     """
     if not isinstance(config, BackboneHostConfig):
         raise ConfigError(f"load_backbone needs the configuration of a host, but got {type(config).__name__}.")

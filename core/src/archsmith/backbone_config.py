@@ -198,7 +198,7 @@ class BackboneHostConfig(PreTrainedConfig):
 
         Raises:
             ConfigError: No backbone is chosen, or ``backbone_kwargs`` does not fit it.
-            PluginError, CheckpointError, HubError: The named one can not be had.
+            PluginError, CheckpointError, HubError: The named one cannot be had.
         """
         from archsmith.auto import AutoConfig
 

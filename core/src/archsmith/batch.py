@@ -42,7 +42,7 @@ class BatchFeature(MutableMapping[str, Any]):
         tensor_type: Convert them at once, see `convert_to_tensors`.
 
     Raises:
-        InputError: An entry can not become a tensor.
+        InputError: An entry cannot become a tensor.
         OptionError: There is no such type of tensor, or ``data`` is no mapping.
     """
 
@@ -69,7 +69,7 @@ class BatchFeature(MutableMapping[str, Any]):
             prepend_batch_axis: Put an axis of length one in front of each.
 
         Raises:
-            InputError: An entry is ragged or holds something that is no number; nothing was changed.
+            InputError: An entry is ragged or holds something that is not a number; nothing was changed.
             OptionError: There is no such type of tensor.
         """
         check_tensor_type(tensor_type)
@@ -109,7 +109,7 @@ class BatchFeature(MutableMapping[str, Any]):
             self._data.update({name: moved(value) for name, value in self._data.items()})
         except (RuntimeError, TypeError, AssertionError) as error:
             reason = str(error).strip().partition("\n")[0]
-            raise OptionError(f"the batch can not go to the device {shown(device)}: {reason}.") from error
+            raise OptionError(f"the batch cannot go to the device {shown(device)}: {reason}.") from error
         return self
 
     def __getitem__(self, name: Any) -> Any:
@@ -320,7 +320,7 @@ def to_tensor(name: str, value: Any, tensor_type: TensorType) -> Any:
     """Turn one entry into a tensor.
 
     Raises:
-        InputError: It is ragged, or holds something that is no number.
+        InputError: It is ragged, or holds something that is not a number.
         MissingDependency: torch is asked for, but not installed.
     """
     if tensor_type == "pt":
@@ -372,7 +372,7 @@ def _ragged(name: str, value: Any) -> str:
     lengths = [len(row) for row in value if hasattr(row, "__len__")] if isinstance(value, list | tuple) else []
     if len(set(lengths)) > 1:
         return (
-            f"{name!r} can not be one tensor: its rows have different lengths, {min(lengths)} to {max(lengths)}. "
+            f"{name!r} cannot be one tensor: its rows have different lengths, {min(lengths)} to {max(lengths)}. "
             "Pass padding=True (and truncation=True), or leave out return_tensors."
         )
-    return f"{name!r} can not be a tensor: it must hold numbers in rows of one length, but is {shown(value)}."
+    return f"{name!r} cannot be a tensor: it must hold numbers in rows of one length, but is {shown(value)}."

@@ -170,7 +170,7 @@ class BackboneOutput(ModelOutput):
 
 
 class ImageClassifierOutput(ModelOutput):
-    """What a classifier of pictures returns.
+    """What a classifier of images returns.
 
     Attributes:
         loss: The loss that fits the problem type, if labels were given; a scalar.
@@ -186,7 +186,7 @@ class ImageClassifierOutput(ModelOutput):
 
 
 class ImageClassifierOutputWithNoAttention(ModelOutput):
-    """What a convolutional classifier of pictures returns.
+    """What a convolutional classifier of images returns.
 
     Attributes:
         loss: The loss that fits the problem type, if labels were given; a scalar.
@@ -200,7 +200,7 @@ class ImageClassifierOutputWithNoAttention(ModelOutput):
 
 
 class MaskedImageModelingOutput(ModelOutput):
-    """What a model that fills in masked patches of pictures returns.
+    """What a model that fills in masked patches of images returns.
 
     Attributes:
         loss: Mean distance of the masked pixels from the true ones, if a mask was given; a scalar.
@@ -266,7 +266,7 @@ class MaskedLMOutput(ModelOutput):
 
 
 class SequenceClassifierOutput(ModelOutput):
-    """What a classifier of whole sequences (or pictures) returns.
+    """What a classifier of whole sequences (or images) returns.
 
     Attributes:
         loss: The loss that fits the problem type, if labels were given; a scalar.

@@ -59,7 +59,7 @@ def test_types_of_numbers():
 
 def test_long_values_are_cut():
     assert len(shown("x" * 1000)) == 80
-    assert shown(10**5000) == "a value of type int that can not be shown"
+    assert shown(10**5000) == "a value of type int that cannot be shown"
     assert shown([1]) == "[1]"
 
 

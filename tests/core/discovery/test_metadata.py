@@ -65,7 +65,7 @@ def test_what_is_asked_of_archsmith(site, requirements, asked):
 @pytest.mark.parametrize("line", ["archsmith>=>1", "archsmith banana", "archsmith>=1; python_version ~~ 3"])
 def test_a_requirement_that_can_not_be_read_is_a_fault(site, line):
     site.install("toy", requires=(line,))
-    assert only(site).fault == f"its requirement {line!r} can not be read"
+    assert only(site).fault == f"its requirement {line!r} cannot be read"
 
 
 def test_a_strange_requirement_on_something_else_is_not_ours(site):

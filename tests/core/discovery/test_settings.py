@@ -58,7 +58,7 @@ def test_a_variable_goes_over_the_file_thing_by_thing(read):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('disabel = ["a"]', ": 'disabel' is no setting; there are plugins, disable, pin. Did you mean 'disable'?"),
+        ('disabel = ["a"]', ": 'disabel' is not a setting; there are plugins, disable, pin. Did you mean 'disable'?"),
         ('disable = "a"', ": disable must be a list of distributions, but is 'a'."),
         ("plugins = [1]", ": plugins must be a list of distributions, but is [1]."),
         ('plugins = [" "]', ": plugins must be a list of distributions, but is [' ']."),
@@ -94,7 +94,7 @@ def test_a_file_that_is_not_there_or_not_readable(tmp_path):
     found = Settings.read({"ARCHSMITH_CONFIG": str(path)})
     assert found.faults == (f"ARCHSMITH_CONFIG names {str(path)!r}, but there is no such file.",)
     folder = Settings.read({"ARCHSMITH_CONFIG": str(tmp_path)})
-    assert folder.faults == (f"{str(tmp_path)!r} is no regular file. No setting in it counts.",)
+    assert folder.faults == (f"{str(tmp_path)!r} is not a regular file. No setting in it counts.",)
     (tmp_path / "bytes").write_bytes(b"\xff\xfe")
     assert "is not TOML" in Settings.read({"ARCHSMITH_CONFIG": str(tmp_path / "bytes")}).faults[0]
 
@@ -111,7 +111,7 @@ def test_what_would_never_end_is_not_read(tmp_path):
     else:
         path.mkdir()
     found = Settings.read({"ARCHSMITH_CONFIG": str(path)})
-    assert found.faults == (f"{str(path)!r} is no regular file. No setting in it counts.",)
+    assert found.faults == (f"{str(path)!r} is not a regular file. No setting in it counts.",)
 
 
 def test_where_it_is(tmp_path):

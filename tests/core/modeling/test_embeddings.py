@@ -159,7 +159,7 @@ def test_a_part_that_was_changed_alone_is_not_saved(tmp_path):
     with pytest.raises(ConfigError) as caught:
         model.save_pretrained(tmp_path)
     assert str(caught.value) == (
-        "BertForSequenceClassification can not be saved: its vocab_size is 40, but that of 'bert' inside is 50. "
+        "BertForSequenceClassification cannot be saved: its vocab_size is 40, but that of 'bert' inside is 50. "
         "Call resize_token_embeddings and prune_heads on the whole model."
     )
     assert not list(tmp_path.iterdir())

@@ -387,7 +387,7 @@ def test_abstract_classes():
         lambda: PreTrainedModel.from_pretrained("/tmp"),
     ):
         with pytest.raises(
-            OptionError, match=r"PreTrainedModel is no architecture\. Use AutoModel, or the class of an"
+            OptionError, match=r"PreTrainedModel is not an architecture\. Use AutoModel, or the class of an"
         ):
             build()
 

@@ -154,7 +154,7 @@ def test_the_whole_message(base):
     tensors["more"] = torch.zeros(1)
     base.write(tensors)
     assert str(refused(DistilBertModel, base)) == (
-        f"DistilBertModel can not be loaded from {str(base.path)!r} (model.safetensors):\n"
+        f"DistilBertModel cannot be loaded from {str(base.path)!r} (model.safetensors):\n"
         "  - 'more' is in the files, but the model has no place for it\n"
         "  - 'embeddings.LayerNorm.bias' must be [8] float, but model.safetensors holds [9] F32\n"
         "  - 'embeddings.LayerNorm.weight' is not in the files\n"
@@ -185,7 +185,7 @@ def test_a_long_list_of_faults_is_cut(base):
 )
 def test_a_configuration_of_other_sizes(folder, wrong):
     folder.write(**wrong)
-    refused(model_of(folder), folder, "can not be loaded from")
+    refused(model_of(folder), folder, "cannot be loaded from")
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,7 @@ def test_heads_that_can_not_go(heads, message):
     before = model(IDS).logits
     with pytest.raises(OptionError) as caught:
         model.prune_heads(heads)
-    assert str(caught.value) == f"heads of BertForMaskedLM can not be pruned: {message}."
+    assert str(caught.value) == f"heads of BertForMaskedLM cannot be pruned: {message}."
     assert model.config.pruned_heads == {0: [0]}
     assert torch.equal(model(IDS).logits, before)
 
@@ -180,10 +180,10 @@ class FlatModel(PreTrainedModel):
 
 
 def test_a_model_that_names_no_projections():
-    reason = "FlatModel names no attention_projections, so its heads can not be told apart."
+    reason = "FlatModel names no attention_projections, so its heads cannot be told apart."
     with pytest.raises(OptionError) as caught:
         FlatModel(FlatConfig()).prune_heads({0: [0]})
-    assert str(caught.value) == f"heads of FlatModel can not be pruned: {reason}"
+    assert str(caught.value) == f"heads of FlatModel cannot be pruned: {reason}"
     with pytest.raises(ConfigError) as caught:
         FlatModel(FlatConfig(pruned_heads={0: [0]}))
     assert str(caught.value) == f"FlatConfig: pruned_heads: {reason}"

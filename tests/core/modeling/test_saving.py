@@ -210,7 +210,7 @@ def test_folders_that_can_not_be_made(tmp_path):
     (tmp_path / "file").write_text("x")
     for place in (tmp_path / "file", tmp_path / "file" / "below", f"{tmp_path}/a\0b", tmp_path / ("x" * 300)):
         for save in (model().save_pretrained, DistilBertConfig().save_pretrained):
-            with pytest.raises(SaveFailed, match="can not be made"):
+            with pytest.raises(SaveFailed, match="cannot be made"):
                 save(place)
     assert content(tmp_path) == {"file": b"x"}
 
@@ -224,7 +224,7 @@ def test_a_folder_in_place_of_a_file(tmp_path, name):
     stamps = [path.stat().st_mtime_ns for path in sorted(tmp_path.iterdir())]
     with pytest.raises(SaveFailed) as caught:
         model().save_pretrained(tmp_path)
-    assert str(caught.value) == f"{str(tmp_path / name)!r} can not be written: a folder has that name. Move it away."
+    assert str(caught.value) == f"{str(tmp_path / name)!r} cannot be written: a folder has that name. Move it away."
     assert sorted(path.name for path in tmp_path.iterdir()) == before
     assert [path.stat().st_mtime_ns for path in sorted(tmp_path.iterdir())] == stamps
 
@@ -279,10 +279,10 @@ def test_what_a_failed_save_says(tmp_path, monkeypatch):
     monkeypatch.setattr("os.fsync", failing()(os.fsync))
     with pytest.raises(SaveFailed) as caught:
         model().save_pretrained(tmp_path)
-    assert str(caught.value) == f"{str(tmp_path)!r} can not be written: No space left on device."
+    assert str(caught.value) == f"{str(tmp_path)!r} cannot be written: No space left on device."
     with pytest.raises(SaveFailed) as caught:
         DistilBertConfig().save_pretrained(tmp_path)
-    assert str(caught.value) == f"{str(tmp_path / 'config.json')!r} can not be written: No space left on device."
+    assert str(caught.value) == f"{str(tmp_path / 'config.json')!r} cannot be written: No space left on device."
     assert content(tmp_path) == {}
 
 
@@ -306,7 +306,7 @@ def test_superseded_weights_that_can_not_be_deleted(tmp_path):
     with pytest.raises(SaveFailed) as caught:
         model().save_pretrained(tmp_path)
     path = tmp_path / "model-00001-of-00002.safetensors"
-    assert str(caught.value) == f"{str(path)!r} can not be written: a folder has that name. Move it away."
+    assert str(caught.value) == f"{str(path)!r} cannot be written: a folder has that name. Move it away."
     assert same(DistilBertForMaskedLM.from_pretrained(tmp_path), old)
 
 

@@ -73,8 +73,8 @@ def test_a_published_file():
 def test_presets_have_the_published_shapes():
     widths = {"tiny": 96, "small": 96, "base": 128, "large": 192}
     for size, width in widths.items():
-        for pictures, classes in (("ade", 150), ("coco", 133)):
-            preset = find_preset(f"facebook/maskformer-swin-{size}-{pictures}")
+        for images, classes in (("ade", 150), ("coco", 133)):
+            preset = find_preset(f"facebook/maskformer-swin-{size}-{images}")
             config = AutoConfig.for_model(preset.model_type, **preset.values)
             assert (config.backbone_config.embed_dim, config.num_labels) == (width, classes)
 

@@ -1,4 +1,4 @@
-"""What a MaskFormer and its image processor can not take, and what Swin makes of pictures of another size."""
+"""What a MaskFormer and its image processor cannot take, and what Swin makes of images of another size."""
 
 import json
 
@@ -38,7 +38,7 @@ def model():
     ("wrong", "message"),
     [
         ({"pixel_values": PIXELS[0]}, "pixel_values must have the shape (batch, channels, height, width), but have "),
-        ({"pixel_values": PIXELS[:, :2]}, "the model takes pictures with 3 channels, but pixel_values have (2, 2,"),
+        ({"pixel_values": PIXELS[:, :2]}, "the model takes images with 3 channels, but pixel_values have (2, 2,"),
         ({"pixel_values": PIXELS.long()}, "pixel_values must be floating-point numbers, but are torch.int64."),
         (
             {"pixel_mask": torch.ones(2, 40)},
@@ -47,8 +47,8 @@ def model():
         ({"pixel_mask": [1]}, "pixel_mask must be a tensor of the shape (batch, height, width) = (2, 40, 32), but is "),
         ({"mask_labels": None}, "a loss needs mask_labels and class_labels, but mask_labels are missing."),
         ({"class_labels": None}, "a loss needs mask_labels and class_labels, but class_labels are missing."),
-        ({"class_labels": [0, 1]}, "class_labels must be a list with one tensor for each picture, but are [0, 1]."),
-        ({"mask_labels": MASKS[:1]}, "mask_labels must hold one tensor for each of 2 pictures, but hold 1."),
+        ({"class_labels": [0, 1]}, "class_labels must be a list with one tensor for each image, but are [0, 1]."),
+        ({"mask_labels": MASKS[:1]}, "mask_labels must hold one tensor for each of 2 images, but hold 1."),
         (
             {"mask_labels": [MASKS[0], MASKS[1][0]]},
             "mask_labels[1] must have the shape (segments, height, width), but have (40, 32).",
@@ -116,7 +116,7 @@ def test_absolute_positions_are_stretched():
     with pytest.raises(InputError) as caught:
         swin(torch.zeros(1, 3, 64, 48))
     assert str(caught.value) == (
-        "the picture has 16 x 12 patches (rows x columns), but the model has positions for 8 x 12. Resize it, or pass "
+        "the image has 16 x 12 patches (rows x columns), but the model has positions for 8 x 12. Resize it, or pass "
         "interpolate_pos_encoding=True."
     )
 
@@ -144,7 +144,7 @@ def test_gradient_checkpointing_changes_no_gradient(model):
 
 # ---- the image processor --------------------------------------------------------------------------------------
 
-PICTURE = np.zeros((20, 30, 3), np.uint8)
+IMAGE = np.zeros((20, 30, 3), np.uint8)
 MAP = np.zeros((20, 30), np.uint8)
 SMALL = {"size": {"shortest_edge": 32, "longest_edge": 64}}
 
@@ -152,16 +152,16 @@ SMALL = {"size": {"shortest_edge": 32, "longest_edge": 64}}
 @pytest.mark.parametrize(
     ("maps", "settings", "message"),
     [
-        ([MAP, MAP], {}, "segmentation_maps must hold one entry for each of 1 pictures, but hold 2."),
+        ([MAP, MAP], {}, "segmentation_maps must hold one entry for each of 1 images, but hold 2."),
         (
             MAP[:10],
             {},
-            "segmentation map 0 has 30 x 10 pixels, but its picture has 30 x 20, upright.",
+            "segmentation map 0 has 30 x 10 pixels, but its image has 30 x 20, upright.",
         ),
         (
             np.zeros((20, 30, 3), np.uint8),
             {},
-            "segmentation_maps must hold one entry for each of 1 pictures, but hold 20.",
+            "segmentation_maps must hold one entry for each of 1 images, but hold 20.",
         ),
         (
             [np.zeros((20, 30, 3), np.uint8)],
@@ -172,7 +172,7 @@ SMALL = {"size": {"shortest_edge": 32, "longest_edge": 64}}
             ),
         ),
         (
-            Image.fromarray(PICTURE),
+            Image.fromarray(IMAGE),
             {},
             (
                 "segmentation map 0 must be an image of one channel, or an array of whole numbers of the shape "
@@ -200,19 +200,19 @@ SMALL = {"size": {"shortest_edge": 32, "longest_edge": 64}}
             {"instance_id_to_semantic_id": {0: "cat"}},
             (
                 "instance_id_to_semantic_id must be a mapping from labels to numbers of classes, or one for each "
-                "picture, but is {0: 'cat'}."
+                "image, but is {0: 'cat'}."
             ),
         ),
         (
             MAP,
             {"instance_id_to_semantic_id": [{0: 1}, {0: 2}]},
-            "instance_id_to_semantic_id must hold one entry for each of 1 pictures, but hold 2.",
+            "instance_id_to_semantic_id must hold one entry for each of 1 images, but hold 2.",
         ),
     ],
 )
 def test_maps_that_do_not_fit(maps, settings, message):
     with pytest.raises(InputError) as caught:
-        MaskFormerImageProcessor(**SMALL)(PICTURE, maps, **settings)
+        MaskFormerImageProcessor(**SMALL)(IMAGE, maps, **settings)
     assert str(caught.value).startswith(message)
 
 
@@ -232,7 +232,7 @@ def test_maps_that_do_not_fit(maps, settings, message):
             ("max_size is the longest edge beside a size of one number, but size is {'height': 3, 'width': 4}."),
         ),
         ({"size_divisor": 0}, "MaskFormerImageProcessor: size_divisor must be an integer from 1 to 2147483647, but is"),
-        ({"size_divisr": 8}, "MaskFormerImageProcessor: 'size_divisr' is no setting. Did you mean 'size_divisor'?"),
+        ({"size_divisr": 8}, "MaskFormerImageProcessor: 'size_divisr' is not a setting. Did you mean 'size_divisor'?"),
     ],
 )
 def test_settings_that_are_wrong(settings, message):
@@ -240,7 +240,7 @@ def test_settings_that_are_wrong(settings, message):
         MaskFormerImageProcessor(**settings)
     assert str(caught.value).startswith(message)
     with pytest.raises(OptionError) as caught:
-        MaskFormerImageProcessor()(PICTURE, **settings)
+        MaskFormerImageProcessor()(IMAGE, **settings)
     assert str(caught.value).startswith(message)
 
 
@@ -265,7 +265,7 @@ GIVEN = outputs(torch.zeros(1, 2, 4, 5), torch.zeros(1, 2, 4))
         (
             GIVEN,
             {"target_sizes": [(4, 5), (6, 7)]},
-            "target_sizes must hold a height and a width for each of 1 pictures, but hold [(4, 5), (6, 7)].",
+            "target_sizes must hold a height and a width for each of 1 images, but hold [(4, 5), (6, 7)].",
         ),
         (GIVEN, {"target_sizes": [(4, 0)]}, "target_sizes must hold pairs (height, width) of pixels, but hold (4, 0)."),
         (GIVEN, {"target_sizes": [4]}, "target_sizes must hold pairs (height, width) of pixels, but hold 4."),

@@ -30,7 +30,7 @@ def test_it_finds_shapes_in_new_drawings(vision, tmp_path):
     assert before < 0.4
     assert after >= 0.8
     path = tmp_path / "shapes.png"
-    vision.save_picture(path, drawings[0][0], vision.find(model, processor, drawings)[0])
+    vision.save_image(path, drawings[0][0], vision.find(model, processor, drawings)[0])
     with vision.Image.open(path) as image:
         assert image.size == (2 * 5 * vision.SIZE, 5 * vision.SIZE)
     instances = processor.post_process_instance_segmentation(

@@ -75,11 +75,11 @@ def test_stages_change_together():
         ),
         (
             torch.zeros(1, 1, 8, 8),
-            "the model takes pictures with 3 channels, but pixel_values have (1, 1, 8, 8).",
+            "the model takes images with 3 channels, but pixel_values have (1, 1, 8, 8).",
         ),
         (
             torch.zeros(1, 3, 0, 8),
-            "the pictures are 0 x 8 pixels (height x width); expected at least 1 x 1.",
+            "the images are 0 x 8 pixels (height x width); expected at least 1 x 1.",
         ),
         (
             torch.zeros(1, 3, 8, 8, dtype=torch.uint8),
@@ -102,8 +102,8 @@ def test_one_number_for_each_channel_is_nothing_to_learn_from(cls):
     with pytest.raises(InputError) as caught:
         model(torch.zeros(1, 3, 8, 8))
     assert str(caught.value) == (
-        "batch normalisation learns from several numbers for each channel, but the batch is one picture, and it has "
-        "shrunk to 1 x 1. In training pass several pictures or a larger one; to predict call model.eval() first."
+        "batch normalisation learns from several numbers for each channel, but the batch is one image, and it has "
+        "shrunk to 1 x 1. In training pass several images or a larger one; to predict call model.eval() first."
     )
     model(torch.zeros(2, 3, 8, 8))
     model(torch.zeros(1, 3, 8, 9))
@@ -142,7 +142,7 @@ def test_statistics_must_be_in_the_files(tmp_path):
         ({"crop_pct": 0}, "crop_pct must be from 0.01 to 1, but is 0.0."),
         ({"crop_pct": 87.5}, "crop_pct must be from 0.01 to 1, but is 87.5."),
         ({"crop_pct": "0.9"}, "crop_pct must be a number, but is '0.9'."),
-        ({"crop_percent": 0.9}, "'crop_percent' is no setting. Did you mean 'crop_pct'?"),
+        ({"crop_percent": 0.9}, "'crop_percent' is not a setting. Did you mean 'crop_pct'?"),
     ],
 )
 def test_settings_of_the_image_processor(settings, message):
@@ -160,7 +160,7 @@ def test_a_setting_that_is_taken_away():
     assert processor(np.zeros((5, 6, 3), np.uint8), do_resize=False).pixel_values[0].shape == (3, 5, 6)
 
 
-def test_a_share_so_small_that_nothing_could_hold_the_picture():
+def test_a_share_so_small_that_nothing_could_hold_the_image():
     with pytest.raises(InputError, match=r"it would be resized to 3830000 x 38300 pixels, above the limit"):
         ConvNextImageProcessor(size=383, crop_pct=0.01)(np.zeros((5, 500, 3), np.uint8))
 
@@ -171,7 +171,7 @@ def test_a_file_with_a_wrong_setting(tmp_path):
         ConvNextImageProcessor.from_pretrained(tmp_path)
 
 
-def test_a_configuration_may_say_how_large_pictures_are():
+def test_a_configuration_may_say_how_large_images_are():
     class SizedConfig(PreTrainedConfig):
         image_size: Size = 96
 
@@ -179,7 +179,7 @@ def test_a_configuration_may_say_how_large_pictures_are():
     assert ConvNextImageProcessor.for_model(ResNetConfig(**TINY)).size == {"shortest_edge": 384}
 
 
-def test_grey_models_take_grey_pictures():
+def test_grey_models_take_grey_images():
     processor = ConvNextImageProcessor.for_model(ResNetConfig(**TINY, num_channels=1))
     pixels = processor(np.zeros((40, 50), np.uint8), size=16, return_tensors="pt").pixel_values
     assert pixels.shape == (1, 1, 16, 16)

@@ -13,8 +13,8 @@ def test_a_small_resnet_reads_digits():
     digits = load_digits()
     # 32 pixels high and wide, so that the stem and two stages leave more than one place.
     processor = ConvNextImageProcessor(size=32, crop_pct=1, do_convert_rgb=False, image_mean=0.5, image_std=0.5)
-    pictures = (digits.images * (255 / 16)).round().astype(np.uint8)  # (1797, 8, 8)
-    pixels = processor(list(pictures), return_tensors="pt").pixel_values  # (1797, 1, 32, 32)
+    images = (digits.images * (255 / 16)).round().astype(np.uint8)  # (1797, 8, 8)
+    pixels = processor(list(images), return_tensors="pt").pixel_values  # (1797, 1, 32, 32)
     labels = torch.from_numpy(digits.target)
     torch.manual_seed(0)
     seen, unseen = torch.randperm(len(labels)).tensor_split([len(labels) - HELD_OUT])

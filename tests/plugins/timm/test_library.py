@@ -60,6 +60,6 @@ def test_a_library_that_is_not_there(library):
         """
     )
     assert line == (
-        f"{library} timm's models need the library {library}, which can not be imported (ModuleNotFoundError: import "
+        f"{library} timm's models need the library {library}, which cannot be imported (ModuleNotFoundError: import "
         f"of {library} halted; None in sys.modules). Run: pip install {library}"
     )

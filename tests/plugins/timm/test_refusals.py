@@ -86,7 +86,7 @@ BAD_BACKBONES = {
     "a stride it has not": (
         {"backbone": "test_vit", "output_stride": 8},
         (
-            "timm 1.0.31 can not build 'test_vit' with features_only=True, in_chans=3, out_indices=(-1,), "
+            "timm 1.0.31 cannot build 'test_vit' with features_only=True, in_chans=3, out_indices=(-1,), "
             "output_stride=8: TypeError"
         ),
     ),
@@ -118,21 +118,21 @@ def test_bad_configurations_of_backbones(values, message):
 @pytest.mark.parametrize(
     ("pixels", "message"),
     [
-        (PIXELS[:, :1], "the model takes pictures with 3 channels, but pixel_values have (2, 1, 64, 64)."),
+        (PIXELS[:, :1], "the model takes images with 3 channels, but pixel_values have (2, 1, 64, 64)."),
         (PIXELS.byte(), "pixel_values must be floating-point numbers, but are torch.uint8."),
         (PIXELS[..., :1, :1], "(2, 3, 1, 1)"),
     ],
 )
-def test_bad_pictures(pixels, message):
+def test_bad_images(pixels, message):
     backbone = TimmBackbone(TimmBackboneConfig("vgg11_bn" if pixels.shape[-1] == 1 else "test_resnet"))
     with pytest.raises(InputError, match=re.escape(message)):
         backbone(pixels)
 
 
-def test_pictures_of_a_size_that_the_model_was_not_built_for():
+def test_images_of_a_size_that_the_model_was_not_built_for():
     backbone = TimmBackbone(TimmBackboneConfig("deit_tiny_patch16_224", out_indices=[0]))
     message = (
-        "timm's deit_tiny_patch16_224 can not take pixel_values of the shape (2, 3, 64, 64): "
+        "timm's deit_tiny_patch16_224 cannot take pixel_values of the shape (2, 3, 64, 64): "
         "AssertionError: Input height (64) doesn't match model (224)."
     )
     with pytest.raises(InputError, match=re.escape(message)):
@@ -323,7 +323,7 @@ def test_saved_files_are_those_of_the_field(tmp_path):
     assert TimmWrapperConfig.from_pretrained(tmp_path) == gaps
 
 
-# ---- pictures -----------------------------------------------------------------------------------------------
+# ---- images -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -336,13 +336,13 @@ def test_saved_files_are_those_of_the_field(tmp_path):
         ({"mean": "x"}, "image_mean must be a number or a list of numbers, but is 'x'"),
     ],
 )
-def test_bad_knowledge_of_pictures(tmp_path, known, message):
+def test_bad_knowledge_of_images(tmp_path, known, message):
     (tmp_path / "config.json").write_text(json.dumps({"architecture": "test_resnet", "pretrained_cfg": known}))
     with pytest.raises(CheckpointCorrupt, match=re.escape(message)):
         AutoImageProcessor.from_pretrained(tmp_path)
 
 
-def test_a_folder_that_says_nothing_of_pictures(tmp_path):
+def test_a_folder_that_says_nothing_of_images(tmp_path):
     TimmBackboneConfig("test_resnet").save_pretrained(tmp_path)
     with pytest.raises(CheckpointNotFound, match=r"has no file 'preprocessor_config.json'\. It holds: config.json"):
         AutoImageProcessor.from_pretrained(tmp_path)

@@ -167,9 +167,9 @@ def test_weights_that_are_refused(run):
         f"CheckpointNotFound: 'timm/test_vit2.{TAG}' has no weights: expected model.safetensors or "
         "model.safetensors.index.json. It has pytorch_model.bin, a pickle, which can run code when it is read"
     )
-    assert "WeightsMismatch: timm's 'test_convnext' can not be loaded from" in lacking
+    assert "WeightsMismatch: timm's 'test_convnext' cannot be loaded from" in lacking
     assert "Missing key(s)" in lacking or "is not in the file" in lacking
-    assert "WeightsMismatch: timm's 'test_byobnet' can not be loaded from" in infinite
+    assert "WeightsMismatch: timm's 'test_byobnet' cannot be loaded from" in infinite
     assert "holds NaN or infinity The file may be broken" in infinite
     assert 'Unexpected key(s) in state_dict: "surplus.weight"' in surplus
     assert untagged.endswith("has no such weights. Did you mean 'test_resnet.r160_in1k'?")

@@ -1,4 +1,4 @@
-"""What a ViT refuses: pixels that it can not take, and checkpoints that contradict themselves."""
+"""What a ViT refuses: pixels that it cannot take, and checkpoints that contradict themselves."""
 
 import json
 import re
@@ -44,12 +44,12 @@ BAD_PIXELS = {
         "pixel_values must be a tensor, but are [[0.0]]. Ask the image processor: return_tensors='pt'.",
     ),
     "an array": (PIXELS.numpy(), "pixel_values must be a tensor, but are"),
-    "one picture": (
+    "one image": (
         PIXELS[0],
         "pixel_values must have the shape (batch, channels, height, width), but have (3, 12, 12).",
     ),
-    "no picture": (PIXELS[:0], "but have (0, 3, 12, 12)."),
-    "grey": (PIXELS[:, :1], "the model takes pictures with 3 channels, but pixel_values have (2, 1, 12, 12)."),
+    "no image": (PIXELS[:0], "but have (0, 3, 12, 12)."),
+    "grey": (PIXELS[:, :1], "the model takes images with 3 channels, but pixel_values have (2, 1, 12, 12)."),
     "channels last": (
         PIXELS.permute(0, 2, 3, 1),
         "but pixel_values have (2, 12, 12, 3). The channels come second: data_format='channels_first'.",
@@ -58,7 +58,7 @@ BAD_PIXELS = {
         PIXELS.byte(),
         "pixel_values must be floating-point numbers, but are torch.uint8. Ask the image processor",
     ),
-    "too small": (PIXELS[..., :3], "the pictures are 12 x 3 pixels (height x width); expected at least 4 x 4."),
+    "too small": (PIXELS[..., :3], "the images are 12 x 3 pixels (height x width); expected at least 4 x 4."),
     "another size": (
         torch.zeros(2, 3, 16, 12),
         "16 x 12 pixels (height x width), but the model takes 12 x 12. Resize them with its image processor, or pass",
@@ -97,9 +97,7 @@ def test_masks_where_there_is_no_token_for_them():
         ViTModel(ViTConfig(**TINY))(PIXELS, bool_masked_pos=MASK)
     with pytest.raises(InputError, match=r"needs an encoder_stride that equals patch_size, .* but they are 2 and 4"):
         ViTForMaskedImageModeling(ViTConfig(**TINY | {"encoder_stride": 2}))(PIXELS, bool_masked_pos=MASK)
-    with pytest.raises(
-        InputError, match=r"the pictures are 15 x 12 pixels \(height x width\); expected multiples of 4"
-    ):
+    with pytest.raises(InputError, match=r"the images are 15 x 12 pixels \(height x width\); expected multiples of 4"):
         ViTForMaskedImageModeling(ViTConfig(**TINY | {"image_size": [15, 12]}))(torch.zeros(2, 3, 15, 12), MASK)
 
 
@@ -131,7 +129,7 @@ def test_a_backbone_has_one_stride():
         ViTBackbone(ViTConfig(**TINY | {"patch_size": [4, 2]}))
 
 
-def test_oblong_pictures_with_masks():
+def test_oblong_images_with_masks():
     """Where the reference takes squares alone: rows and columns stay what they are."""
     torch.manual_seed(0)
     model = ViTForMaskedImageModeling(ViTConfig(**TINY | {"image_size": [8, 20]}))
@@ -234,7 +232,7 @@ def test_bad_files_of_an_image_processor(folder, content, error, message):
 
 def test_options_of_the_auto_class(folder):
     assert AutoImageProcessor.from_pretrained(folder, do_normalize=False).do_normalize is False
-    with pytest.raises(OptionError, match=r"ViTImageProcessor: 'use_fast' is no setting\. There is one kind"):
+    with pytest.raises(OptionError, match=r"ViTImageProcessor: 'use_fast' is not a setting\. There is one kind"):
         AutoImageProcessor.from_pretrained(folder, use_fast=True)
     with pytest.raises(OptionError, match="trust_remote_code is refused"):
         AutoImageProcessor.from_pretrained(folder, trust_remote_code=True)

@@ -12,8 +12,8 @@ EPOCHS, BATCH, HELD_OUT = 25, 64, 360
 def test_a_small_vit_reads_digits():
     digits = load_digits()
     processor = ViTImageProcessor(size=8, do_convert_rgb=False, image_mean=0.5, image_std=0.5)
-    pictures = (digits.images * (255 / 16)).round().astype(np.uint8)  # (1797, 8, 8)
-    pixels = processor(list(pictures), return_tensors="pt").pixel_values  # (1797, 1, 8, 8)
+    images = (digits.images * (255 / 16)).round().astype(np.uint8)  # (1797, 8, 8)
+    pixels = processor(list(images), return_tensors="pt").pixel_values  # (1797, 1, 8, 8)
     labels = torch.from_numpy(digits.target)
     torch.manual_seed(0)
     seen, unseen = torch.randperm(len(labels)).tensor_split([len(labels) - HELD_OUT])

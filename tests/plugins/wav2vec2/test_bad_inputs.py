@@ -262,7 +262,7 @@ def test_languages_of_a_vocabulary(tmp_path):
             f"target_lang must be a language of {str(path)!r}, eng, spa; but is 'span'. Did you mean",
         ),
         ({"do_lower_case": "yes"}, "do_lower_case must be true or false, but is 'yes'"),
-        ({"word_delimiter_tokn": "|"}, "'word_delimiter_tokn' is no option. Did you mean 'word_delimiter_token'?"),
+        ({"word_delimiter_tokn": "|"}, "'word_delimiter_tokn' is not an option. Did you mean 'word_delimiter_token'?"),
     ):
         with pytest.raises(OptionError) as error:
             Wav2Vec2CTCTokenizer(path, **settings)

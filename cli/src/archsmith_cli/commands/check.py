@@ -29,7 +29,7 @@ def run(
 ) -> Report:
     """Hold plugins against what each must do.
 
-    Says of each check that fails what was found, why it is checked and how to mend it. Ends with code 1 if one fails.
+    Says of each check that fails what was found, why it is checked and how to fix it. Ends with code 1 if one fails.
     """
     from archsmith_devkit import checks_of, plugins  # torch
 
@@ -111,7 +111,7 @@ def _draw(page: Page, outcome: "Outcome") -> None:
         page.prose(check.waiver, label="waived", indent=2)
         return
     page.prose(check.why, label="why   ", indent=2)
-    page.prose(check.mend, label="mend  ", indent=2)
+    page.prose(check.fix, label="fix  ", indent=2)
 
 
 def _explanation(checks: "list[Check]") -> Report:
@@ -124,7 +124,7 @@ def _explanation(checks: "list[Check]") -> Report:
                 page.blank()
                 page.line(f"  {check.name}")
                 page.prose(check.why, label="why ", indent=4)
-                page.prose(check.mend, label="mend", indent=4)
+                page.prose(check.fix, label="fix", indent=4)
             page.blank()
 
     return Report({"checks": data}, draw)
@@ -153,4 +153,4 @@ def _data(outcome: "Outcome") -> dict[str, Any]:
 
 
 def _named(check: "Check") -> dict[str, str]:
-    return {"check": check.name, "why": check.why, "mend": check.mend}
+    return {"check": check.name, "why": check.why, "fix": check.fix}

@@ -155,5 +155,5 @@ def _configuration(named: Named, values: dict[str, Any]) -> PreTrainedConfig:
     """Build and check the configuration; the settings go over the preset's values."""
     config_class: type[PreTrainedConfig] = registry.load(named.model_type, "config")
     for name in {"self", "source"} & values.keys():  # from_dict has arguments of these names
-        raise ConfigError(f"{config_class.__name__}: {name!r} can not be set.")
+        raise ConfigError(f"{config_class.__name__}: {name!r} cannot be set.")
     return config_class.from_dict(named.values, **values)

@@ -65,7 +65,7 @@ def run(
 
 
 def _read(opened: Checkpoint) -> tuple[dict[str, Any] | None, Weights | None, list[str]]:
-    """Read what can be read; what can not is a fault. Raises only if there is nothing at all."""
+    """Read what can be read; what cannot is a fault. Raises only if there is nothing at all."""
     faults: list[str] = []
     config: dict[str, Any] | None = None
     weights: Weights | None = None
@@ -81,7 +81,7 @@ def _read(opened: Checkpoint) -> tuple[dict[str, Any] | None, Weights | None, li
         missing += isinstance(error, CheckpointNotFound)
         faults.append(str(error))
     if missing == len(faults) == 2:  # noqa: PLR2004
-        raise CheckpointNotFound(f"{opened.source!r} is no checkpoint. {' '.join(faults)}")
+        raise CheckpointNotFound(f"{opened.source!r} is not a checkpoint. {' '.join(faults)}")
     return config, weights, faults
 
 

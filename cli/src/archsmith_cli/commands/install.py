@@ -35,7 +35,7 @@ def run(
 
     def draw(page: Page) -> None:
         if not found:
-            page.line("Nothing is new: it was there already, or is no plugin.")
+            page.line("Nothing is new: it was there already, or is not a plugin.")
         if change.new:
             page.table(("NEW", "PLUGIN", "STATE"), [survey.entry_cells(entry) for entry in change.new])
         if change.others:

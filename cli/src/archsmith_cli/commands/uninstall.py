@@ -53,7 +53,7 @@ def _plugin(name: str) -> str:
     """Return the distribution that a name means, if it is an installed plugin. Raises `PluginError` if not."""
     own = canonicalize_name(name)
     if own in pip.OWN:
-        raise PluginError(f"{own} is no plugin; it runs just now. If you mean it: pip uninstall {own}")
+        raise PluginError(f"{own} is not a plugin; it runs just now. If you mean it: pip uninstall {own}")
     found = preferences.find_plugin(name)
     if found is not None:
         return found.distribution
@@ -61,4 +61,4 @@ def _plugin(name: str) -> str:
         installed = version(name)
     except (PackageNotFoundError, ValueError):
         return preferences.plugin_named(pip.known_distribution(name) or name).distribution  # refuses
-    raise PluginError(f"{name} {installed} is no plugin, so it stays. If you mean it: pip uninstall {name}")
+    raise PluginError(f"{name} {installed} is not a plugin, so it stays. If you mean it: pip uninstall {name}")

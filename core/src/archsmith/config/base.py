@@ -122,8 +122,8 @@ class PreTrainedConfig(CheckedFields):  # noqa: PLW1641  # no hash: a configurat
         """Read config.json from a folder, a hub id, or a path to the file itself; overrides replace its values.
 
         Raises:
-            ConfigError: A value is wrong, or an override is no field.
-            CheckpointNotFound, CheckpointCorrupt, HubError: The file can not be had.
+            ConfigError: A value is wrong, or an override is not a field.
+            CheckpointNotFound, CheckpointCorrupt, HubError: The file cannot be had.
         """
         refuse_remote_code(trust_remote_code)
         values, source = load_config_file(
@@ -148,7 +148,7 @@ class PreTrainedConfig(CheckedFields):  # noqa: PLW1641  # no hash: a configurat
             **overrides: Fields to replace; an unknown one is an error.
 
         Raises:
-            ConfigError: A value is wrong, an override is no field, or the file is another architecture's.
+            ConfigError: A value is wrong, an override is not a field, or the file is another architecture's.
         """
         if not isinstance(values, Mapping):
             raise ConfigError(f"{cls.__name__} must be built from a mapping, but got {values!r}.")
@@ -178,7 +178,7 @@ class PreTrainedConfig(CheckedFields):  # noqa: PLW1641  # no hash: a configurat
         """Return sorted JSON: the content of config.json, or only what differs from the defaults.
 
         Raises:
-            ConfigError: A value was changed in place to something that JSON can not hold.
+            ConfigError: A value was changed in place to something that JSON cannot hold.
         """
         return encode_json(self.to_diff_dict() if use_diff else self._file_dict(_plain_file_dict)).decode()
 

@@ -54,7 +54,7 @@ class CheckedFields:
         """Change several fields at once: all of them, or none if any is wrong.
 
         Raises:
-            ConfigError: A value is wrong, a name is no field, or the result breaks a rule.
+            ConfigError: A value is wrong, a name is not a field, or the result breaks a rule.
         """
         changed = copy.copy(self)
         current = {name: getattr(self, name) for name in self._differing()}  # the others follow from these again

@@ -30,7 +30,7 @@ __all__ = [
 
 #: A dimension or a number of layers: at least one.
 Size = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
-#: A number of layers that each get a name: bounded, so that one number in a file can not take all memory.
+#: A number of layers that each get a name: bounded, so that one number in a file cannot take all memory.
 Depth = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
 #: A number of things that may be none.
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
@@ -140,7 +140,7 @@ def shown(value: Any) -> str:
     try:
         text = repr(value)
     except (ValueError, RuntimeError):
-        text = f"a value of type {type(value).__name__} that can not be shown"  # as an integer of 5,000 digits
+        text = f"a value of type {type(value).__name__} that cannot be shown"  # as an integer of 5,000 digits
     return text if len(text) <= 80 else f"{text[:77]}..."  # noqa: PLR2004
 
 

@@ -11,7 +11,7 @@ __all__ = ["LABEL_FIELDS", "labels_in_step"]
 
 LABEL_FIELDS = ("num_labels", "id2label", "label2id")
 
-#: Generic names are made for at most that many classes, so that one number in a file can not take all memory.
+#: Generic names are made for at most that many classes, so that one number in a file cannot take all memory.
 _NumLabels = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 
 

@@ -59,7 +59,7 @@ class FieldNames:
         return self.others.get(name, name)
 
     def hint(self, name: str) -> str:
-        """Return ``" Did you mean 'x'?"`` for a name that is no field, or an empty string."""
+        """Return ``" Did you mean 'x'?"`` for a name that is not a field, or an empty string."""
         if name.startswith("_"):
             return ""  # no field is called so, and Python itself asks for such names often
         return did_you_mean(name, [*self.fields, *self.others, *self._counts])

@@ -28,7 +28,7 @@ class DeclaredSettings(CheckedFields, abc.ABC):  # noqa: PLW1641  # no hash: set
         nested_keys: The keys under which processor_config.json may hold the settings; the first one is written.
     """
 
-    no_field = "is no setting of"
+    no_field = "is not a setting of"
     type_key: ClassVar[str]
     nested_keys: ClassVar[tuple[str, ...]]
 
@@ -66,8 +66,8 @@ class DeclaredSettings(CheckedFields, abc.ABC):  # noqa: PLW1641  # no hash: set
             **overrides: Settings to replace; an unknown one is an error.
 
         Raises:
-            OptionError: An override is no setting.
-            CheckpointNotFound, CheckpointCorrupt, HubError: The file can not be had, holds a wrong value, or
+            OptionError: An override is not a setting.
+            CheckpointNotFound, CheckpointCorrupt, HubError: The file cannot be had, holds a wrong value, or
                 contradicts another.
         """
         refuse_remote_code(trust_remote_code)
@@ -110,7 +110,7 @@ class DeclaredSettings(CheckedFields, abc.ABC):  # noqa: PLW1641  # no hash: set
         """Return the settings of this kind that a checkpoint holds, and where: nested ones first.
 
         Raises:
-            CheckpointCorrupt, HubError: A file can not be read.
+            CheckpointCorrupt, HubError: A file cannot be read.
         """
         found: list[tuple[dict[str, Any], str]] = []
         if path := checkpoint.find(PROCESSOR_FILE):

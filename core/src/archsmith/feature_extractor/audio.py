@@ -47,14 +47,14 @@ class SoundReader:
         """Return one array, ``(samples,)``, for each sound that a call was given.
 
         Raises:
-            InputError: One is none, or can not be what the caller thinks it is.
+            InputError: One is none, or cannot be what the caller thinks it is.
             MissingDependency: A library that it takes is not installed.
         """
         clips = self._clips(sounds)
         if self.given is None and not all(_is_file(clip) for _, clip in clips):
             announce(
                 f"the sampling rate of the sound is not given and taken to be {self.target} Hz. Pass sampling_rate=…, "
-                "so that another one can not go unnoticed."
+                "so that another one cannot go unnoticed."
             )
         return [self._read_one(name, clip) for name, clip in clips]
 
@@ -152,7 +152,7 @@ class SoundReader:
         try:
             resampled: NDArray[np.float32] = soxr.resample(samples, rate, self.target)
         except (RuntimeError, ValueError, MemoryError) as error:
-            raise InputError(f"{name} can not be resampled from {rate} to {self.target} Hz: {error}.") from error
+            raise InputError(f"{name} cannot be resampled from {rate} to {self.target} Hz: {error}.") from error
         if not len(resampled):
             raise InputError(f"{name} is too short to be resampled: it has {len(samples)} samples at {rate} Hz.")
         return resampled
@@ -207,7 +207,7 @@ def _as_array(name: str, clip: Any) -> "NDArray[Any]":
             return tensor.float().numpy() if tensor.dtype == torch.bfloat16 else tensor.numpy()  # type: ignore[no-any-return]
         return np.asarray(clip)
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
-        raise InputError(f"{name} can not be an array of samples: {shown(clip)}.") from error
+        raise InputError(f"{name} cannot be an array of samples: {shown(clip)}.") from error
 
 
 def _has_channels_behind(shape: Sequence[int]) -> bool:

@@ -49,7 +49,7 @@ def decode_sound(source: str | os.PathLike[str] | bytes, name: str) -> "tuple[ND
     except (soundfile.SoundFileError, TypeError, ValueError, OSError, MemoryError) as error:
         # TypeError: the name ends in .raw, for which the library wants to be told everything.
         raise InputError(
-            f"{name} can not be read as sound: {_said(error)}. Expected a whole WAV, FLAC, OGG or MP3 file."
+            f"{name} cannot be read as sound: {_said(error)}. Expected a whole WAV, FLAC, OGG or MP3 file."
         ) from error
     if len(samples) < frames or _is_cut_off(content, kind):
         announce(f"{name} is cut off: only its first {len(samples) / rate:.2f} seconds could be read.")
@@ -89,11 +89,11 @@ def _checked_path(source: str | os.PathLike[str], name: str) -> Path:
     try:
         mode = mode_of(path)
     except CheckpointCorrupt as error:
-        raise InputError(f"{name} {str(path)!r} can not be read: {error}") from error
+        raise InputError(f"{name} {str(path)!r} cannot be read: {error}") from error
     if mode is None:
         raise InputError(f"{name}: there is no file {str(path)[:500]!r} (working directory: {working_directory()}).")
     if not stat.S_ISREG(mode):
-        raise InputError(f"{name} {str(path)!r} is no file; expected one that holds sound.")
+        raise InputError(f"{name} {str(path)!r} is not a file; expected one that holds sound.")
     return path
 
 

@@ -118,7 +118,7 @@ class SequenceFeatureExtractor(DeclaredSettings):
             The batch, always of two axes or more: float32, and an attention mask of int32.
 
         Raises:
-            InputError: A clip is not what the model takes, or the batch can not be one tensor.
+            InputError: A clip is not what the model takes, or the batch cannot be one tensor.
             OptionError: An option is wrong, or contradicts another.
             MissingDependency: A library that reads or resamples sound is not installed.
         """

@@ -84,7 +84,7 @@ class Checkpoint:
 
         Raises:
             CheckpointNotFound: It is neither a folder nor a possible hub id.
-            OptionError: ``id_or_path`` is no path, or ``subfolder`` leads out of the folder.
+            OptionError: ``id_or_path`` is not a path, or ``subfolder`` leads out of the folder.
         """
         folder = local_path("a checkpoint", id_or_path)
         source = os.fspath(id_or_path)
@@ -252,7 +252,7 @@ def local_path(what: str, value: str | os.PathLike[str]) -> Path:
     """Return a path with ``~`` expanded; nothing is looked up.
 
     Raises:
-        OptionError: The value is no path.
+        OptionError: The value is not a path.
     """
     text: object = os.fspath(value) if isinstance(value, str | os.PathLike) else None  # type: ignore[redundant-expr]
     if not isinstance(text, str) or not text:
@@ -274,7 +274,7 @@ def mode_of(path: Path) -> int | None:
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None  # ValueError: no file can have such a name
     except OSError as error:
-        raise CheckpointCorrupt(f"{str(path)[:500]!r} can not be read: {reason(error)}.") from error
+        raise CheckpointCorrupt(f"{str(path)[:500]!r} cannot be read: {reason(error)}.") from error
 
 
 def working_directory() -> str:

@@ -89,12 +89,12 @@ def replacing(folder: Path, names: Sequence[str], *, superseded: re.Pattern[str]
     except SaveFailed:
         raise
     except (OSError, ValueError) as error:
-        raise SaveFailed(f"{str(what)!r} can not be written: {reason(error)}.") from error
+        raise SaveFailed(f"{str(what)!r} cannot be written: {reason(error)}.") from error
 
 
 def _refuse_folder(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
-        raise SaveFailed(f"{str(path)!r} can not be written: a folder has that name. Move it away.")
+        raise SaveFailed(f"{str(path)!r} cannot be written: a folder has that name. Move it away.")
 
 
 def _superseded(folder: Path, names: Sequence[str], pattern: re.Pattern[str] | None) -> list[str]:
@@ -169,12 +169,12 @@ def _recover(folder: Path) -> None:
         if journal is not None:
             _finish(journal)
     except CheckpointCorrupt as error:
-        raise SaveFailed(f"{str(folder)!r} can not be written: {error}") from error
+        raise SaveFailed(f"{str(folder)!r} cannot be written: {error}") from error
     _sweep(folder)
 
 
 def _sweep(folder: Path) -> None:
-    """Delete the folders of new files, unless there is a journal. What can not be deleted is left to the next save."""
+    """Delete the folders of new files, unless there is a journal. What cannot be deleted is left to the next save."""
     with contextlib.suppress(OSError, CheckpointCorrupt):
         if stamp_of(folder / JOURNAL_FILE) is None:
             for path in [path for path in folder.iterdir() if STAGING_PATTERN.fullmatch(path.name)]:
@@ -184,7 +184,7 @@ def _sweep(folder: Path) -> None:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Make renames durable. Where a folder can not be flushed, the system's own order has to do."""
+    """Make renames durable. Where a folder cannot be flushed, the system's own order has to do."""
     try:
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -211,7 +211,7 @@ def _locked(folder: Path) -> Iterator[None]:
     while (handle := _take(path)) is None:
         if time.monotonic() > end:
             raise SaveFailed(
-                f"{str(folder)!r} can not be written: another save has held {str(path)!r} for {LOCK_SECONDS:g} "
+                f"{str(folder)!r} cannot be written: another save has held {str(path)!r} for {LOCK_SECONDS:g} "
                 "seconds. Try again when it has ended."
             )
         time.sleep(0.01)
@@ -252,7 +252,7 @@ if sys.platform == "win32":
         return True
 
     def _release(path: Path, handle: int) -> None:
-        """Give the lock back. A file that another writer has open can not be deleted, so none loses its lock."""
+        """Give the lock back. A file that another writer has open cannot be deleted, so none loses its lock."""
         os.close(handle)
         with contextlib.suppress(OSError):
             do(os.unlink, path)
@@ -282,14 +282,14 @@ def save_folder(save_directory: str | os.PathLike[str]) -> Path:
     """Make the folder that a save goes to, if it is not there.
 
     Raises:
-        SaveFailed: It can not be made, or something else has its name.
-        OptionError: It is no path.
+        SaveFailed: It cannot be made, or something else has its name.
+        OptionError: It is not a path.
     """
     folder = local_path("save_directory", save_directory)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:
-        raise SaveFailed(f"the folder {str(folder)!r} can not be made: something else has that name.") from error
+        raise SaveFailed(f"the folder {str(folder)!r} cannot be made: something else has that name.") from error
     except (OSError, ValueError) as error:
-        raise SaveFailed(f"the folder {str(folder)!r} can not be made: {reason(error)}.") from error
+        raise SaveFailed(f"the folder {str(folder)!r} cannot be made: {reason(error)}.") from error
     return folder

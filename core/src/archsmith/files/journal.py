@@ -62,7 +62,7 @@ class Journal:
         except (FileNotFoundError, NotADirectoryError, ValueError):
             return None  # ValueError: no folder can have such a name
         except OSError as error:
-            raise CheckpointCorrupt(f"{str(path)[:500]!r} can not be read: {reason(error)}.") from error
+            raise CheckpointCorrupt(f"{str(path)[:500]!r} cannot be read: {reason(error)}.") from error
         if not stat.S_ISREG(mode):
             raise _damaged(path, "it is not a regular file")
         try:
@@ -151,7 +151,7 @@ def stamp_of(path: Path) -> Stamp | None:
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
     except OSError as error:
-        raise CheckpointCorrupt(f"{str(path)[:500]!r} can not be read: {reason(error)}.") from error
+        raise CheckpointCorrupt(f"{str(path)[:500]!r} cannot be read: {reason(error)}.") from error
     return status.st_size, status.st_mtime_ns
 
 

@@ -35,7 +35,7 @@ def read_json(path: Path, *, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:
         with path.open("rb") as file:
             raw = file.read(max_bytes + 1)
     except OSError as error:
-        raise CheckpointCorrupt(f"{str(path)!r} can not be read: {reason(error)}.") from error
+        raise CheckpointCorrupt(f"{str(path)!r} cannot be read: {reason(error)}.") from error
     if len(raw) > max_bytes:
         raise CheckpointCorrupt(f"{str(path)!r} is larger than {max_bytes:,} bytes; too large for a file of its kind.")
     return parse_json(raw, str(path))
@@ -108,7 +108,7 @@ def looks_like(text: str) -> str:
 
 
 def _half_character(value: Any) -> str | None:
-    """Return a key or a text that UTF-8 can not hold, because it has one half of a surrogate pair."""
+    """Return a key or a text that UTF-8 cannot hold, because it has one half of a surrogate pair."""
     if isinstance(value, str):
         return value[:40] if _SURROGATE_HALF.search(value) else None
     children = [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []

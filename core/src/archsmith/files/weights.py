@@ -123,7 +123,7 @@ class Weights:
             except CheckpointCorrupt:
                 raise
             except (SafetensorError, OSError, RuntimeError, ValueError) as error:
-                raise CheckpointCorrupt(f"{str(path)!r} can not be read: {reason(error)}.") from error
+                raise CheckpointCorrupt(f"{str(path)!r} cannot be read: {reason(error)}.") from error
         return loaded
 
     def _open(self, path: Path) -> Any:
@@ -133,7 +133,7 @@ class Weights:
             file: Any = safe_open(path, framework="pt")
             metadata = file.metadata() or {}
         except (SafetensorError, OSError, RuntimeError, ValueError) as error:
-            raise CheckpointCorrupt(f"{str(path)!r} can not be read: {reason(error)}.") from error
+            raise CheckpointCorrupt(f"{str(path)!r} cannot be read: {reason(error)}.") from error
         if _save_id(metadata) != self.save_ids.get(path):
             raise _corrupt(path, "it was saved anew while it was read")
         return file
@@ -246,7 +246,7 @@ def read_header(path: Path) -> tuple[dict[str, TensorInfo], dict[str, str]]:
                 raise _corrupt(path, f"it is not a safetensors file, or it is cut short ({size:,} bytes)", start)
             raw = file.read(length)
     except OSError as error:
-        raise _corrupt(path, f"it can not be read: {reason(error)}") from error
+        raise _corrupt(path, f"it cannot be read: {reason(error)}") from error
     if not raw.startswith(b"{"):
         raise _corrupt(path, "it is not a safetensors file: the header does not begin with '{'", start + raw[:32])
     header = parse_json(raw, f"{path} (header)")

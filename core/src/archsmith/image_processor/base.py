@@ -1,4 +1,4 @@
-"""Image processors: pictures in, the numbers that a vision model takes out. Pillow is imported when it is needed."""
+"""Image processors: images in, the numbers that a vision model takes out. Pillow is imported when it is needed."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Unpack
@@ -7,7 +7,7 @@ import numpy as np
 
 from archsmith.batch import BatchFeature, TensorType, check_tensor_type
 from archsmith.errors import InputError
-from archsmith.image_processor.reading import flatten, read_picture
+from archsmith.image_processor.reading import flatten, read_image
 from archsmith.image_processor.saved import SavedImageProcessor
 from archsmith.image_processor.settings import ImageSettings, read_resample
 from archsmith.image_processor.sizes import read_size, target_size
@@ -49,9 +49,9 @@ _DARK = 2.0
 
 
 class ImageProcessor(SavedImageProcessor):
-    """What every image processor is: settings, and the steps that they ask for, picture by picture.
+    """What every image processor is: settings, and the steps that they ask for, image by image.
 
-    The steps, in this order: read the picture upright, turn it into red, green and blue, resize, cut the middle out,
+    The steps, in this order: read the image upright, turn it into red, green and blue, resize, cut the middle out,
     rescale, normalise, fill up. A subclass gives the settings other defaults, by class attributes; one with a step of
     its own overrides `reshape` (rows and columns) or `scale` (values).
 
@@ -78,20 +78,20 @@ class ImageProcessor(SavedImageProcessor):
     def __call__(
         self, images: Any, *, return_tensors: TensorType | None = None, **settings: Unpack[ImageSettings]
     ) -> BatchFeature:
-        """Turn a picture, or several, into the input of a model.
+        """Turn an image, or several, into the input of a model.
 
         Args:
             images: A path to a local file, the bytes of one, a `PIL.Image.Image`, or an array or tensor: (height,
                 width), or with 1, 3 or 4 channels in front or behind; a batch of these in one array, or lists of them.
                 Integers range from 0 to 255, decimal numbers from 0 to 1 or from 0 to 255.
-            return_tensors: ``"pt"``, ``"np"``, or None for a list with one array for each picture.
+            return_tensors: ``"pt"``, ``"np"``, or None for a list with one array for each image.
             **settings: Settings for this call alone; see `ImageSettings`.
 
         Returns:
-            ``pixel_values``, (pictures, channels, height, width) float32.
+            ``pixel_values``, (images, channels, height, width) float32.
 
         Raises:
-            InputError: What was passed is no picture, is damaged, or may mean two things; or the pictures differ in
+            InputError: What was passed is not an image, is damaged, or may mean two things; or the images differ in
                 size where one tensor is asked for.
             OptionError: A setting does not exist, is wrong, or misses another.
             MissingDependency: Pillow is needed, but not installed.
@@ -106,31 +106,31 @@ class ImageProcessor(SavedImageProcessor):
         """Return what a call returns, by name. Arguments as `prepare` and `batch`."""
         return {"pixel_values": self.batch(self.prepare(images), stack=stack)[0]}
 
-    def reshape(self, picture: "Image | Array") -> Array:
-        """Return one picture with the rows and columns that the model takes.
+    def reshape(self, image: "Image | Array") -> Array:
+        """Return one image with the rows and columns that the model takes.
 
         Args:
-            picture: An image of Pillow in mode RGB, L or RGBA; or pixels (height, width, channels), uint8 or float32.
+            image: An image of Pillow in mode RGB, L or RGBA; or pixels (height, width, channels), uint8 or float32.
 
         Returns:
             Pixels, (height, width, channels), of the same type.
         """
         if self.do_resize:
-            picture = self.resized(picture)
+            image = self.resized(image)
         if self.do_center_crop and self.crop_size is not None:
-            picture = center_crop(picture, self.crop_size["height"], self.crop_size["width"])
-        return pixels_of(picture)
+            image = center_crop(image, self.crop_size["height"], self.crop_size["width"])
+        return pixels_of(image)
 
-    def resized(self, picture: "Image | Array") -> Array:
-        """Return one picture in the size that ``size`` makes of it. Arguments as `reshape`."""
-        height, width = height_and_width(picture)
+    def resized(self, image: "Image | Array") -> Array:
+        """Return one image in the size that ``size`` makes of it. Arguments as `reshape`."""
+        height, width = height_and_width(image)
         height, width = target_size(height, width, self.size or {})
-        return resize(picture, height, width, resample=self.resample or 0)
+        return resize(image, height, width, resample=self.resample or 0)
 
     def scale(self, pixels: Array) -> Array:
         """Return pixels of any type, (height, width, channels), rescaled and normalised, as float32.
 
-        Each number must depend on nothing but its old value and its channel: the 256 values of 8-bit pictures are
+        Each number must depend on nothing but its old value and its channel: the 256 values of 8-bit images are
         scaled once, and looked up.
         """
         if self.do_rescale and self.rescale_factor is not None:
@@ -142,23 +142,21 @@ class ImageProcessor(SavedImageProcessor):
     # ---- the two halves of a call ---------------------------------------------------------------------------
 
     def prepare(self, images: Any) -> list[Array]:
-        """Read pictures and `reshape` them. Arguments and errors as for calling the processor.
+        """Read images and `reshape` them. Arguments and errors as for calling the processor.
 
         Returns:
-            For each picture its pixels, (height, width, channels), uint8 or float32.
+            For each image its pixels, (height, width, channels), uint8 or float32.
         """
         sources = flatten(images)
         notes: list[str] = []
 
         def prepared(index: int) -> Array:
             try:
-                picture = read_picture(
-                    sources[index], order=self.input_data_format, rgb=self.do_convert_rgb, notes=notes
-                )
-                self._check_range(picture)
-                return self.reshape(picture)
+                image = read_image(sources[index], order=self.input_data_format, rgb=self.do_convert_rgb, notes=notes)
+                self._check_range(image)
+                return self.reshape(image)
             except InputError as error:
-                where = f"picture {index} of {len(sources)}" if len(sources) > 1 else "the picture"
+                where = f"image {index} of {len(sources)}" if len(sources) > 1 else "the image"
                 raise InputError(f"{where}: {error.message.rstrip('.')}.") from error
 
         pixels = in_threads(prepared, len(sources))
@@ -166,43 +164,43 @@ class ImageProcessor(SavedImageProcessor):
             announce(note)
         return pixels
 
-    def batch(self, pictures: Sequence[Array], *, stack: bool) -> tuple[Any, Any]:
-        """`scale` the pixels of pictures, pad them if ``do_pad`` asks for it, and put them together.
+    def batch(self, images: Sequence[Array], *, stack: bool) -> tuple[Any, Any]:
+        """`scale` the pixels of images, pad them if ``do_pad`` asks for it, and put them together.
 
         Args:
-            pictures: As `prepare` returns them.
+            images: As `prepare` returns them.
             stack: Make one array, for which all must have one size; else a list of arrays.
 
         Returns:
-            The values, (pictures, channels, height, width) float32, or a list with one array for each picture; and of
-            padded pictures the masks, (pictures, height, width) int64: 1 on the picture, 0 beside it; else None.
+            The values, (images, channels, height, width) float32, or a list with one array for each image; and of
+            padded images the masks, (images, height, width) int64: 1 on the image, 0 beside it; else None.
 
         Raises:
-            InputError: The pictures differ in size, or are larger than ``pad_size``, or have too many channels.
+            InputError: The images differ in size, or are larger than ``pad_size``, or have too many channels.
         """
-        shapes = {pixels.shape for pixels in pictures}
+        shapes = {pixels.shape for pixels in images}
         if stack and len(shapes) > 1 and not self.do_pad:
             sizes = ", ".join(f"{width} x {height}" for height, width, _ in sorted(shapes)[:4])
             raise InputError(
-                f"the pictures have several sizes ({sizes}), but one tensor needs one. Pass do_resize=True and a size "
+                f"the images have several sizes ({sizes}), but one tensor needs one. Pass do_resize=True and a size "
                 "with a height and a width, or do_pad=True, or leave out return_tensors."
             )
         tables = {channels: self._table(channels) for _, _, channels in shapes}
         if len(shapes) == 1:
-            height, width, channels = pictures[0].shape
-            values: Any = np.empty((len(pictures), channels, height, width), np.float32)
+            height, width, channels = images[0].shape
+            values: Any = np.empty((len(images), channels, height, width), np.float32)
         else:
-            values = [np.empty((shape[2], *shape[:2]), np.float32) for shape in (each.shape for each in pictures)]
+            values = [np.empty((shape[2], *shape[:2]), np.float32) for shape in (each.shape for each in images)]
 
         def fill(index: int) -> None:
-            pixels = pictures[index]
+            pixels = images[index]
             if pixels.dtype != np.uint8:
                 values[index][:] = np.moveaxis(self.scale(pixels), -1, 0)
                 return
             for channel, table in enumerate(tables[pixels.shape[2]]):
                 np.take(table, pixels[:, :, channel], out=values[index][channel], mode="clip")
 
-        in_threads(fill, len(pictures))
+        in_threads(fill, len(images))
         masks = None
         if self.do_pad:
             values, masks = pad(values, **(self.pad_size or {}))
@@ -213,10 +211,10 @@ class ImageProcessor(SavedImageProcessor):
 
     # ---- internals ------------------------------------------------------------------------------------------
 
-    def _check_range(self, picture: "Image | Array") -> None:
+    def _check_range(self, image: "Image | Array") -> None:
         """Refuse pixels that look as if they had been rescaled already. Raises `InputError`."""
-        if isinstance(picture, np.ndarray) and picture.dtype == np.float32 and self.do_rescale:
-            peak = picture.max()
+        if isinstance(image, np.ndarray) and image.dtype == np.float32 and self.do_rescale:
+            peak = image.max()
             if 0 < peak <= _DARK and (self.rescale_factor or 0) < 1:
                 raise InputError(
                     f"its pixels are decimal numbers of at most {peak:.6g}, as if they were rescaled already. Pass "

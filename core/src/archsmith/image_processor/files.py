@@ -28,7 +28,7 @@ def load_image_processor_file(id_or_path: str | os.PathLike[str], **hub_options:
         **hub_options: As `Checkpoint.open`.
 
     Raises:
-        CheckpointNotFound, CheckpointCorrupt, HubError: The file can not be had.
+        CheckpointNotFound, CheckpointCorrupt, HubError: The file cannot be had.
     """
     path = local_path("an image processor", id_or_path)
     if stat.S_ISREG(mode_of(path) or 0):

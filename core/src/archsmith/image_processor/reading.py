@@ -1,4 +1,4 @@
-"""What pictures come as: files, bytes, images of Pillow, arrays and tensors, alone, in lists or in batches."""
+"""What images come as: files, bytes, images of Pillow, arrays and tensors, alone, in lists or in batches."""
 
 import io
 import os
@@ -19,7 +19,7 @@ from archsmith.messages import announce
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["FORMATS", "ChannelOrder", "flatten", "read_picture"]
+__all__ = ["FORMATS", "ChannelOrder", "flatten", "read_image"]
 
 ChannelOrder = Literal["channels_first", "channels_last"]
 
@@ -27,26 +27,26 @@ ChannelOrder = Literal["channels_first", "channels_last"]
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 
 _DEPTH = 8
-_BATCH, _PICTURE, _PLANE = 4, 3, 2  # axes
+_BATCH, _IMAGE, _PLANE = 4, 3, 2  # axes
 _ORIENTATION = 0x0112
 _UPRIGHT = 1
 
 
 def flatten(images: Any) -> list[Any]:
-    """Return the single pictures of what was passed: one, a batch in one array, or lists of these, also nested.
+    """Return the single images of what was passed: one, a batch in one array, or lists of these, also nested.
 
     Images of Pillow are loaded here, because two threads must not load one.
 
     Raises:
-        InputError: There is no picture, or lists are nested too deeply.
+        InputError: There is no image, or lists are nested too deeply.
     """
     sources = list(_single(images, _DEPTH))
     if not sources:
-        raise InputError(f"images holds no picture: {shown(images)}.")
+        raise InputError(f"images holds no image: {shown(images)}.")
     for source in sources:
         if _is_pillow(source):
             if _is_series(source):
-                announce(f"{source!r} holds several pictures; the one at which it stands is used.")
+                announce(f"{source!r} holds several images; the one at which it stands is used.")
             try:
                 _load(source)
             except InputError as error:
@@ -54,11 +54,11 @@ def flatten(images: Any) -> list[Any]:
     return sources
 
 
-def read_picture(source: Any, *, order: ChannelOrder | None, rgb: bool, notes: list[str]) -> "Image | Array":
-    """Read one picture: a path, the bytes of a file, an image of Pillow, an array or a tensor.
+def read_image(source: Any, *, order: ChannelOrder | None, rgb: bool, notes: list[str]) -> "Image | Array":
+    """Read one image: a path, the bytes of a file, an image of Pillow, an array or a tensor.
 
     Args:
-        source: The picture.
+        source: The image.
         order: Where the channels of arrays are; None: found out.
         rgb: Turn it into red, green and blue; else it stays grey, or keeps its opacity, where Pillow has it so.
         notes: Gets what should be announced.
@@ -67,7 +67,7 @@ def read_picture(source: Any, *, order: ChannelOrder | None, rgb: bool, notes: l
         An image of Pillow, in mode RGB, L or RGBA; or pixels (height, width, channels), uint8 or float32.
 
     Raises:
-        InputError: It is no picture, or damaged.
+        InputError: It is not an image, or damaged.
         MissingDependency: Pillow is needed, but not installed.
     """
     if isinstance(source, str | os.PathLike | bytes | bytearray | memoryview):
@@ -94,29 +94,29 @@ def _single(images: Any, depth: int) -> Iterator[Any]:
 
 
 def _opened(source: Any, notes: list[str]) -> "Image":
-    """Open a file, or the bytes of one, by one of `FORMATS`, and load its first picture."""
-    image = import_pillow()
+    """Open a file, or the bytes of one, by one of `FORMATS`, and load its first image."""
+    pillow = import_pillow()
     if isinstance(source, str | os.PathLike):
         file: Any = _regular_file(source)
         name = repr(str(file))
     else:
         file, name = io.BytesIO(source), f"the file of {len(source)} bytes"
     try:
-        picture: Image = image.open(file, formats=FORMATS)
-    except image.UnidentifiedImageError as error:
+        image: Image = pillow.open(file, formats=FORMATS)
+    except pillow.UnidentifiedImageError as error:
         raise InputError(f"{name} is damaged, or not of a known format; expected {', '.join(FORMATS)}") from error
-    except (image.DecompressionBombError, image.DecompressionBombWarning) as error:
+    except (pillow.DecompressionBombError, pillow.DecompressionBombWarning) as error:
         raise InputError(f"{name} is too large: {error}") from error
     except Exception as error:  # Pillow's readers let through what they stumble over
-        raise InputError(f"{name} can not be opened: {_reason(error)}") from error
-    with picture:
-        if _is_series(picture):
-            notes.append(f"{name} holds several pictures; the first one is used.")
+        raise InputError(f"{name} cannot be opened: {_reason(error)}") from error
+    with image:
+        if _is_series(image):
+            notes.append(f"{name} holds several images; the first one is used.")
         try:
-            _load(picture)
+            _load(image)
         except InputError as error:
             raise InputError(f"{name} {error}") from error
-    return picture
+    return image
 
 
 def _regular_file(source: str | os.PathLike[str]) -> Path:
@@ -132,7 +132,7 @@ def _regular_file(source: str | os.PathLike[str]) -> Path:
         path = Path(text).expanduser()
         mode = mode_of(path)
     except (CheckpointCorrupt, RuntimeError) as error:
-        raise InputError(f"{shown(text)} can not be opened: {_reason(error)}") from error
+        raise InputError(f"{shown(text)} cannot be opened: {_reason(error)}") from error
     if mode is None:
         raise InputError(f"there is no file {shown(text)} (working directory: {working_directory()})")
     if not S_ISREG(mode):
@@ -140,24 +140,24 @@ def _regular_file(source: str | os.PathLike[str]) -> Path:
     return path
 
 
-def _is_series(picture: "Image") -> bool:
-    """Tell whether a file holds several pictures to be seen one after the other; pages of a TIFF count as such."""
+def _is_series(image: "Image") -> bool:
+    """Tell whether a file holds several images to be seen one after the other; pages of a TIFF count as such."""
     try:
-        return picture.format in FORMATS and bool(getattr(picture, "is_animated", False))
+        return image.format in FORMATS and bool(getattr(image, "is_animated", False))
     except Exception:  # noqa: BLE001  # it is damaged, which shows when it is loaded
         return False
 
 
-def _load(picture: "Image") -> None:
+def _load(image: "Image") -> None:
     """Decode an image of Pillow, whole or not at all. Raises `InputError`, whose message goes on after its name."""
     limit = import_pillow().MAX_IMAGE_PIXELS
-    is_undecoded = bool(getattr(picture, "tile", None))
-    if is_undecoded and limit is not None and picture.width * picture.height > limit:
+    is_undecoded = bool(getattr(image, "tile", None))
+    if is_undecoded and limit is not None and image.width * image.height > limit:
         raise InputError(
-            f"has {picture.width} x {picture.height} pixels, above the limit of {limit:,} (PIL.Image.MAX_IMAGE_PIXELS)"
+            f"has {image.width} x {image.height} pixels, above the limit of {limit:,} (PIL.Image.MAX_IMAGE_PIXELS)"
         )
     try:
-        picture.load()
+        image.load()
     except Exception as error:  # Pillow's readers let through what they stumble over
         raise InputError(f"is {'damaged' if is_undecoded else 'unusable'}: {_reason(error)}") from error
 
@@ -174,26 +174,26 @@ def _is_pillow(source: Any) -> bool:
     return kind is not None and isinstance(source, kind)
 
 
-def _from_pillow(picture: "Image", *, rgb: bool) -> "Image | Array":
-    if not picture.width or not picture.height:
-        raise InputError(f"it has no pixels: {picture.width} x {picture.height}")
-    picture = _upright(picture)
+def _from_pillow(image: "Image", *, rgb: bool) -> "Image | Array":
+    if not image.width or not image.height:
+        raise InputError(f"it has no pixels: {image.width} x {image.height}")
+    image = _upright(image)
     if rgb:
-        return to_rgb(picture)
-    if picture.mode.startswith(("I", "F")):
-        return narrowed(picture)
-    if picture.mode == "1":
-        return picture.convert("L")
-    return picture if picture.mode in ("L", "RGB", "RGBA") else to_rgb(picture)
+        return to_rgb(image)
+    if image.mode.startswith(("I", "F")):
+        return narrowed(image)
+    if image.mode == "1":
+        return image.convert("L")
+    return image if image.mode in ("L", "RGB", "RGBA") else to_rgb(image)
 
 
-def _upright(picture: "Image") -> "Image":
-    """Return the picture as its EXIF data says that it was meant to be seen."""
+def _upright(image: "Image") -> "Image":
+    """Return the image as its EXIF data says that it was meant to be seen."""
     from PIL import ImageOps
 
     try:
-        orientation = picture.getexif().get(_ORIENTATION, _UPRIGHT)
-        return picture if orientation == _UPRIGHT else ImageOps.exif_transpose(picture)
+        orientation = image.getexif().get(_ORIENTATION, _UPRIGHT)
+        return image if orientation == _UPRIGHT else ImageOps.exif_transpose(image)
     except Exception as error:  # Pillow lets through what it stumbles over
         raise InputError(f"its EXIF data is damaged, so which side is up is not known: {_reason(error)}") from error
 
@@ -209,7 +209,7 @@ def _as_array(source: Any) -> Array:
         try:
             source = source.detach().cpu().numpy()
         except (RuntimeError, TypeError, NotImplementedError) as error:
-            raise InputError(f"its tensor can not be read: {_reason(error)}") from error
+            raise InputError(f"its tensor cannot be read: {_reason(error)}") from error
     if not isinstance(source, np.ndarray):
         raise InputError(
             "it must be a path, the bytes of a file, a PIL.Image.Image, a numpy array or a torch tensor, but is "
@@ -219,10 +219,10 @@ def _as_array(source: Any) -> Array:
 
 
 def _channels_last(pixels: Array, order: ChannelOrder | None) -> Array:
-    """Return pixels as (height, width, channels). Raises `InputError` if where the channels are can not be told."""
+    """Return pixels as (height, width, channels). Raises `InputError` if where the channels are cannot be told."""
     if pixels.ndim == _PLANE:
         pixels, order = pixels[:, :, None], "channels_last"
-    if pixels.ndim != _PICTURE:
+    if pixels.ndim != _IMAGE:
         raise InputError(
             f"its shape is {pixels.shape}; expected (height, width), (channels, height, width) or (height, width, "
             "channels), or a batch of the latter two"

@@ -91,7 +91,7 @@ class SavedImageProcessor:  # noqa: PLW1641  # no hash: settings can be changed
 
     @classmethod
     def for_model(cls, config: "PreTrainedConfig") -> Self:
-        """Return the image processor whose pictures a model of this configuration takes, with other settings as usual.
+        """Return the image processor whose images a model of this configuration takes, with other settings as usual.
 
         ``image_size`` and ``num_channels`` of the configuration count, as far as it has them. Override it where a
         configuration says more.
@@ -138,8 +138,8 @@ class SavedImageProcessor:  # noqa: PLW1641  # no hash: settings can be changed
             **overrides: Settings that replace those of the file; see `ImageSettings`.
 
         Raises:
-            OptionError: An override is no setting, or has a wrong value.
-            CheckpointNotFound, CheckpointCorrupt, HubError: The file can not be had, or holds a wrong value.
+            OptionError: An override is not a setting, or has a wrong value.
+            CheckpointNotFound, CheckpointCorrupt, HubError: The file cannot be had, or holds a wrong value.
         """
         refuse_remote_code(trust_remote_code)
         values, source = load_image_processor_file(
@@ -170,7 +170,7 @@ class SavedImageProcessor:  # noqa: PLW1641  # no hash: settings can be changed
         unknown = {name: value for name, value in current.items() if name not in hints}
         for name in unknown:
             if hint := did_you_mean(name, hints.keys() - known.keys(), cutoff=0.85):
-                announce(f"{source}: {name!r} is no setting of {cls.__name__} and has no effect.{hint}")
+                announce(f"{source}: {name!r} is not a setting of {cls.__name__} and has no effect.{hint}")
         try:
             new = cls(**known)
         except OptionError as error:

@@ -29,22 +29,22 @@ class ImageSettings(TypedDict, total=False):
     as a class attribute.
 
     Attributes:
-        do_convert_rgb: Turn every picture into red, green and blue; else grey stays grey and opacity is kept.
-        do_resize: Resize pictures to ``size``.
+        do_convert_rgb: Turn every image into red, green and blue; else grey stays grey and opacity is kept.
+        do_resize: Resize images to ``size``.
         size: Pixels: ``{"height", "width"}``, ``{"shortest_edge"}``, ``{"shortest_edge", "longest_edge"}``,
             ``{"longest_edge"}`` or ``{"max_height", "max_width"}``; a pair (height, width); or one number.
         default_to_square: Whether one number as ``size`` means height and width, rather than the shortest edge.
         resample: The filter that resizes: the number that Pillow gives it, the enum member, or its name, as ``"BOX"``
             or ``"PIL.Image.BOX"``.
-        do_center_crop: Cut the middle of ``crop_size`` out of pictures.
+        do_center_crop: Cut the middle of ``crop_size`` out of images.
         crop_size: Pixels: ``{"height", "width"}``, such a pair, or one number for both.
         do_rescale: Multiply pixels by ``rescale_factor``.
         rescale_factor: What takes pixels from 0…255 to what the model takes.
         do_normalize: Subtract ``image_mean`` and divide by ``image_std``.
         image_mean: One number for each channel, or one for all.
         image_std: Likewise.
-        do_pad: Fill pictures up with zeros, to the right and below, to ``pad_size``.
-        pad_size: Pixels, as ``crop_size``; without it the largest picture of the batch counts.
+        do_pad: Fill images up with zeros, to the right and below, to ``pad_size``.
+        pad_size: Pixels, as ``crop_size``; without it the largest image of the batch counts.
         data_format: Where the channels of the result are: ``"channels_first"`` or ``"channels_last"``.
         input_data_format: Where the channels of arrays are; without it they are found.
     """
@@ -98,7 +98,7 @@ def read_settings(kind: type, values: Mapping[str, Any], *, is_square: bool, own
     for name, value in values.items():
         if name not in hints:
             hint = _ELSEWHERE.get(name) or did_you_mean(name, hints)
-            faults.append(f"{name!r} is no setting.{hint}")
+            faults.append(f"{name!r} is not a setting.{hint}")
         elif value is not None and name in special:
             try:
                 clean[name] = special[name](value)

@@ -1,4 +1,4 @@
-"""The forms in which the size of a picture is given, and what each makes of a picture. Sizes are in pixels."""
+"""The forms in which the size of an image is given, and what each makes of an image. Sizes are in pixels."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -52,15 +52,15 @@ def read_size(name: str, value: Any, *, is_square: bool = True) -> Size:
 
 
 def target_size(height: int, width: int, size: Size, *, divisor: int = 1) -> tuple[int, int]:
-    """Return the height and width that a picture gets when it is resized; neither is below one pixel.
+    """Return the height and width that an image gets when it is resized; neither is below one pixel.
 
     ``height`` and ``width`` are taken as they are; every other form keeps the ratio of the edges. ``shortest_edge``
     scales that edge to this length, but the other one to at most ``longest_edge``; ``longest_edge`` alone scales that
     edge to this length; ``max_height`` and ``max_width`` scale up or down until one of them is reached.
 
     Args:
-        height: Of the picture.
-        width: Of the picture.
+        height: Of the image.
+        width: Of the image.
         size: A dictionary of one of `SIZE_FORMS`.
         divisor: Round both edges up to a multiple of this.
 

@@ -1,4 +1,4 @@
-"""The steps that turn a picture into the numbers that a model takes.
+"""The steps that turn an image into the numbers that a model takes.
 
 Pixels are arrays of shape (height, width, channels): uint8 from 0 to 255, or float32 from 0 to 1 or from 0 to 255. A
 `PIL.Image.Image` may stand for its pixels where a step says so.
@@ -51,62 +51,62 @@ def import_pillow() -> "ModuleType":
         from PIL import Image
     except ImportError as error:
         raise MissingDependency(
-            'pictures need the library pillow, which is not installed. Run: pip install "archsmith[vision]"',
+            'images need the library pillow, which is not installed. Run: pip install "archsmith[vision]"',
             library="pillow",
         ) from error
     return Image
 
 
-def height_and_width(picture: "Image | Array") -> tuple[int, int]:
-    """Return how many rows and columns of pixels a picture has."""
-    if isinstance(picture, np.ndarray):
-        return picture.shape[0], picture.shape[1]
-    return picture.height, picture.width
+def height_and_width(image: "Image | Array") -> tuple[int, int]:
+    """Return how many rows and columns of pixels an image has."""
+    if isinstance(image, np.ndarray):
+        return image.shape[0], image.shape[1]
+    return image.height, image.width
 
 
-def pixels_of(picture: "Image | Array") -> Array:
-    """Return the pixels of a picture, (height, width, channels)."""
-    pixels = np.asarray(picture)
+def pixels_of(image: "Image | Array") -> Array:
+    """Return the pixels of an image, (height, width, channels)."""
+    pixels = np.asarray(image)
     return pixels if pixels.ndim == 3 else pixels[:, :, None]  # noqa: PLR2004
 
 
-def to_rgb(picture: "Image | Array") -> "Image | Array":
-    """Return a picture in red, green and blue: what is transparent lies on white, grey is repeated.
+def to_rgb(image: "Image | Array") -> "Image | Array":
+    """Return an image in red, green and blue: what is transparent lies on white, grey is repeated.
 
     Args:
-        picture: A `PIL.Image.Image` of any mode; or pixels with one channel (grey), three or four (with opacity).
+        image: A `PIL.Image.Image` of any mode; or pixels with one channel (grey), three or four (with opacity).
 
     Raises:
-        InputError: Pillow can not convert this mode.
+        InputError: Pillow cannot convert this mode.
     """
-    if isinstance(picture, np.ndarray):
-        return _array_to_rgb(picture)
-    if picture.mode.startswith(("I", "F")):
-        return _array_to_rgb(narrowed(picture))
-    has_opacity = picture.mode in _WITH_OPACITY or picture.info.get("transparency") is not None
-    if picture.mode == "RGB" and not has_opacity:
-        return picture
+    if isinstance(image, np.ndarray):
+        return _array_to_rgb(image)
+    if image.mode.startswith(("I", "F")):
+        return _array_to_rgb(narrowed(image))
+    has_opacity = image.mode in _WITH_OPACITY or image.info.get("transparency") is not None
+    if image.mode == "RGB" and not has_opacity:
+        return image
     try:
-        return _on_white(picture) if has_opacity else picture.convert("RGB")
+        return _on_white(image) if has_opacity else image.convert("RGB")
     except ValueError as error:
-        raise InputError(f"pixels of mode {picture.mode!r} can not become red, green and blue: {error}") from error
+        raise InputError(f"pixels of mode {image.mode!r} cannot become red, green and blue: {error}") from error
 
 
-def _on_white(picture: "Image") -> "Image":
-    image = import_pillow()
-    seen: Image = picture.convert(_WITH_OPACITY.get(picture.mode, "RGBA")).convert("RGBA")
-    white = image.new("RGBA", seen.size, (255, 255, 255, 255))
-    return image.alpha_composite(white, seen).convert("RGB")  # type: ignore[no-any-return]
+def _on_white(image: "Image") -> "Image":
+    pillow = import_pillow()
+    seen: Image = image.convert(_WITH_OPACITY.get(image.mode, "RGBA")).convert("RGBA")
+    white = pillow.new("RGBA", seen.size, (255, 255, 255, 255))
+    return pillow.alpha_composite(white, seen).convert("RGB")  # type: ignore[no-any-return]
 
 
-def narrowed(picture: "Image") -> Array:
-    """Return the pixels of a grey picture of more than 8 bits as uint8, or float32 where they are no whole numbers.
+def narrowed(image: "Image") -> Array:
+    """Return the pixels of a grey image of more than 8 bits as uint8, or float32 where they are no whole numbers.
 
     Raises:
-        InputError: The numbers are outside the range of a picture.
+        InputError: The numbers are outside the range of an image.
     """
-    pixels = np.asarray(picture)[:, :, None]
-    is_wide = picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format == "PNG")
+    pixels = np.asarray(image)[:, :, None]
+    is_wide = image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG")
     if is_wide and pixels.min() >= 0 and pixels.max() <= 255 * WIDE:
         return ((pixels.astype(np.uint32) + WIDE // 2) // WIDE).astype(np.uint8)
     return checked(pixels)
@@ -118,7 +118,7 @@ def checked(pixels: Array) -> Array:
     Truth values are black and white; 16-bit numbers are scaled to 8 bits.
 
     Raises:
-        InputError: The numbers are not finite, outside the range of a picture, or may mean two things.
+        InputError: The numbers are not finite, outside the range of an image, or may mean two things.
     """
     if pixels.dtype == np.uint8:
         return pixels
@@ -157,11 +157,11 @@ def _array_to_rgb(pixels: Array) -> Array:
     return (np.round(on_white) if pixels.dtype == np.uint8 else on_white).astype(pixels.dtype)
 
 
-def resize(picture: "Image | Array", height: int, width: int, *, resample: int = 2) -> Array:
-    """Return the pixels of a picture in another size, with the type they have.
+def resize(image: "Image | Array", height: int, width: int, *, resample: int = 2) -> Array:
+    """Return the pixels of an image in another size, with the type they have.
 
     Args:
-        picture: A `PIL.Image.Image`; pixels as uint8 or float32; or a map of labels as other integers, which are not
+        image: A `PIL.Image.Image`; pixels as uint8 or float32; or a map of labels as other integers, which are not
             mixed: only the filter NEAREST is for them.
         height: Rows of the result.
         width: Columns of the result.
@@ -173,43 +173,43 @@ def resize(picture: "Image | Array", height: int, width: int, *, resample: int =
     Raises:
         InputError: The result would have more pixels than ``PIL.Image.MAX_IMAGE_PIXELS``, or labels would be mixed.
     """
-    image = import_pillow()
-    limit = image.MAX_IMAGE_PIXELS
+    pillow = import_pillow()
+    limit = pillow.MAX_IMAGE_PIXELS
     if limit is not None and height * width > limit:
         raise InputError(
             f"it would be resized to {width} x {height} pixels, above the limit of {limit:,} "
             "(PIL.Image.MAX_IMAGE_PIXELS)"
         )
-    if not isinstance(picture, np.ndarray):
-        return pixels_of(picture.resize((width, height), resample))
-    if picture.dtype == np.uint8:
-        pixels = np.ascontiguousarray(picture[:, :, 0] if picture.shape[2] == GREY else picture)
-        return pixels_of(image.fromarray(pixels).resize((width, height), resample))
-    if picture.dtype.kind == "f" and picture.min() >= 0 and picture.max() <= 1:
-        narrow = (picture.astype(np.float64) * 255).astype(np.float32).astype(np.uint8)
+    if not isinstance(image, np.ndarray):
+        return pixels_of(image.resize((width, height), resample))
+    if image.dtype == np.uint8:
+        pixels = np.ascontiguousarray(image[:, :, 0] if image.shape[2] == GREY else image)
+        return pixels_of(pillow.fromarray(pixels).resize((width, height), resample))
+    if image.dtype.kind == "f" and image.min() >= 0 and image.max() <= 1:
+        narrow = (image.astype(np.float64) * 255).astype(np.float32).astype(np.uint8)
         return rescale(resize(narrow, height, width, resample=resample), 1 / 255)
-    if picture.dtype.kind != "f" and resample != NEAREST:
-        raise InputError(f"labels of type {picture.dtype} can only be resized with resample NEAREST, not {resample}")
-    kind = np.float32 if picture.dtype.kind == "f" else np.int32
-    if kind is np.int32 and picture.size and np.abs(picture.astype(np.int64)).max() > np.iinfo(np.int32).max:
-        raise InputError(f"labels must fit into 32 bits, but range from {picture.min()} to {picture.max()}")
-    planes = np.moveaxis(picture, 2, 0).astype(kind)  # (channels, height, width)
-    resized = [np.asarray(image.fromarray(plane).resize((width, height), resample)) for plane in planes]
-    return np.stack(resized, axis=2).astype(picture.dtype)
+    if image.dtype.kind != "f" and resample != NEAREST:
+        raise InputError(f"labels of type {image.dtype} can only be resized with resample NEAREST, not {resample}")
+    kind = np.float32 if image.dtype.kind == "f" else np.int32
+    if kind is np.int32 and image.size and np.abs(image.astype(np.int64)).max() > np.iinfo(np.int32).max:
+        raise InputError(f"labels must fit into 32 bits, but range from {image.min()} to {image.max()}")
+    planes = np.moveaxis(image, 2, 0).astype(kind)  # (channels, height, width)
+    resized = [np.asarray(pillow.fromarray(plane).resize((width, height), resample)) for plane in planes]
+    return np.stack(resized, axis=2).astype(image.dtype)
 
 
-def center_crop(picture: "Image | Array", height: int, width: int) -> Array:
-    """Return the middle of a picture; where the picture is smaller it lies in the middle of zeros.
+def center_crop(image: "Image | Array", height: int, width: int) -> Array:
+    """Return the middle of an image; where the image is smaller it lies in the middle of zeros.
 
     Args:
-        picture: A `PIL.Image.Image`, or pixels of any type.
+        image: A `PIL.Image.Image`, or pixels of any type.
         height: Rows of the result.
         width: Columns of the result.
 
     Returns:
         (height, width, channels).
     """
-    pixels = pixels_of(picture)
+    pixels = pixels_of(image)
     tops = [(have - want) // 2 for have, want in zip(pixels.shape, (height, width), strict=False)]
     rows, columns = (slice(max(0, top), max(0, top) + want) for top, want in zip(tops, (height, width), strict=True))
     middle = pixels[rows, columns]
@@ -241,43 +241,41 @@ def normalize(pixels: Array, mean: float | Sequence[float], std: float | Sequenc
     for name, numbers in (("image_mean", mean), ("image_std", std)):
         if isinstance(numbers, Sequence) and len(numbers) != channels:
             raise InputError(
-                f"{name} is {shown(numbers)}, but the picture has {channels} channel{'s' * (channels != 1)}; expected "
-                "one number for each, or one for all. do_convert_rgb decides whether every picture gets three channels."
+                f"{name} is {shown(numbers)}, but the image has {channels} channel{'s' * (channels != 1)}; expected "
+                "one number for each, or one for all. do_convert_rgb decides whether every image gets three channels."
             )
     centred = pixels.astype(np.float32) - np.asarray(mean, np.float32)
     return centred / np.asarray(std, np.float32)
 
 
 def pad(
-    pictures: Sequence[Array], *, height: int | None = None, width: int | None = None, value: float = 0
+    images: Sequence[Array], *, height: int | None = None, width: int | None = None, value: float = 0
 ) -> tuple[Array, Array]:
-    """Put pictures, or maps of labels, of several sizes into one batch, each in the upper left corner.
+    """Put images, or maps of labels, of several sizes into one batch, each in the upper left corner.
 
     Args:
-        pictures: Each (channels, height, width), or without channels; of one type.
-        height: Rows of the batch; None: those of the highest picture.
-        width: Columns of the batch; None: those of the widest picture.
+        images: Each (channels, height, width), or without channels; of one type.
+        height: Rows of the batch; None: those of the highest image.
+        width: Columns of the batch; None: those of the widest image.
         value: What fills the rest.
 
     Returns:
-        The batch, (pictures, channels, height, width); and masks, (pictures, height, width) int64: 1 on a picture.
+        The batch, (images, channels, height, width); and masks, (images, height, width) int64: 1 on an image.
 
     Raises:
-        InputError: A picture is larger than the batch, or they have several numbers of channels.
+        InputError: An image is larger than the batch, or they have several numbers of channels.
     """
-    height = max(pixels.shape[-2] for pixels in pictures) if height is None else height
-    width = max(pixels.shape[-1] for pixels in pictures) if width is None else width
-    channels = pictures[0].shape[:-2]
-    batch = np.full((len(pictures), *channels, height, width), value, pictures[0].dtype)
-    masks = np.zeros((len(pictures), height, width), np.int64)
-    for index, pixels in enumerate(pictures):
+    height = max(pixels.shape[-2] for pixels in images) if height is None else height
+    width = max(pixels.shape[-1] for pixels in images) if width is None else width
+    channels = images[0].shape[:-2]
+    batch = np.full((len(images), *channels, height, width), value, images[0].dtype)
+    masks = np.zeros((len(images), height, width), np.int64)
+    for index, pixels in enumerate(images):
         rows, columns = pixels.shape[-2:]
         if rows > height or columns > width:
-            raise InputError(
-                f"picture {index} has {columns} x {rows} pixels, too many to pad it to {width} x {height}."
-            )
+            raise InputError(f"image {index} has {columns} x {rows} pixels, too many to pad it to {width} x {height}.")
         if pixels.shape[:-2] != channels:
-            raise InputError(f"picture {index} has {pixels.shape[0]} channels, but picture 0 has {channels[0]}.")
+            raise InputError(f"image {index} has {pixels.shape[0]} channels, but image 0 has {channels[0]}.")
         batch[index, ..., :rows, :columns] = pixels
         masks[index, :rows, :columns] = 1
     return batch, masks

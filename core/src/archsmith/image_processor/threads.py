@@ -1,4 +1,4 @@
-"""Work on several pictures at a time: Pillow and numpy let threads run while they compute."""
+"""Work on several images at a time: Pillow and numpy let threads run while they compute."""
 
 import os
 from collections.abc import Callable

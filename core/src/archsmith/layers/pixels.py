@@ -1,4 +1,4 @@
-"""Checks on the pictures that are passed to a model."""
+"""Checks on the images that are passed to a model."""
 
 from torch import Tensor
 
@@ -11,7 +11,7 @@ _AXES = 4
 
 
 def check_pixels(pixel_values: Tensor, *, channels: int, least: tuple[int, int] = (1, 1)) -> Tensor:
-    """Return the pixels of pictures, after checking that they are what a model can take.
+    """Return the pixels of images, after checking that they are what a model can take.
 
     Args:
         pixel_values: ``(batch, channels, height, width)`` float.
@@ -31,10 +31,10 @@ def check_pixels(pixel_values: Tensor, *, channels: int, least: tuple[int, int] 
         raise InputError(f"pixel_values must have the shape (batch, channels, height, width), but have {shape}.")
     if shape[1] != channels:
         hint = " The channels come second: data_format='channels_first'." if shape[-1] == channels else ""
-        raise InputError(f"the model takes pictures with {channels} channels, but pixel_values have {shape}.{hint}")
+        raise InputError(f"the model takes images with {channels} channels, but pixel_values have {shape}.{hint}")
     if shape[2] < least[0] or shape[3] < least[1]:
         raise InputError(
-            f"the pictures are {shape[2]} x {shape[3]} pixels (height x width); expected at least "
+            f"the images are {shape[2]} x {shape[3]} pixels (height x width); expected at least "
             f"{least[0]} x {least[1]}."
         )
     if not pixel_values.is_floating_point():
@@ -46,11 +46,11 @@ def check_pixels(pixel_values: Tensor, *, channels: int, least: tuple[int, int] 
 
 
 def check_patch_mask(bool_masked_pos: Tensor, *, batch: int, patches: int) -> Tensor:
-    """Return which patches are hidden, as booleans, after checking that each patch of each picture has one.
+    """Return which patches are hidden, as booleans, after checking that each patch of each image has one.
 
     Args:
         bool_masked_pos: ``(batch, patches)`` boolean, or integers of 0 and 1.
-        batch: How many pictures there are.
+        batch: How many images there are.
         patches: How many patches each of them has.
 
     Raises:

@@ -192,7 +192,7 @@ class PreTrainedModel(SharedWork, metaclass=ModelType):
 
         Raises:
             WeightsMismatch: The weights are not those of this model; every fault is named.
-            CheckpointNotFound, CheckpointCorrupt, HubError: The files can not be had or are damaged.
+            CheckpointNotFound, CheckpointCorrupt, HubError: The files cannot be had or are damaged.
             ConfigError, OptionError: A configuration value or an argument is wrong.
         """
         refuse_remote_code(trust_remote_code)

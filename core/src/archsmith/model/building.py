@@ -89,4 +89,4 @@ def refuse_abstract(cls: type[Any]) -> None:
         OptionError: There is nothing to build.
     """
     if not hasattr(cls, "config_class"):
-        raise OptionError(f"{cls.__name__} is no architecture. Use AutoModel, or the class of an architecture.")
+        raise OptionError(f"{cls.__name__} is not an architecture. Use AutoModel, or the class of an architecture.")

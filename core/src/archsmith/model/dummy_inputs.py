@@ -13,14 +13,14 @@ INPUTS: Final = ("input_ids", "pixel_values", "input_values")
 
 _TOKENS, _OWN_TOKENS = 7, 4
 _SAMPLES, _OWN_SAMPLES = 1600, 1000
-_PICTURE = (48, 64)
+_IMAGE = (48, 64)
 
 
 def dummy_inputs(name: str, config: Any) -> Mapping[str, Tensor] | None:
     """Return arguments for a batch of two, the second shorter where lengths may differ; the same numbers each time.
 
     Args:
-        name: ``"input_ids"``: two texts of 7 tokens and their mask; ``"pixel_values"``: two pictures of the
+        name: ``"input_ids"``: two texts of 7 tokens and their mask; ``"pixel_values"``: two images of the
             configuration's ``num_channels`` (3) and ``image_size`` (48 by 64 pixels if it has none);
             ``"input_values"``: two clips of 1600 samples and their mask.
         config: The model's configuration.
@@ -33,7 +33,7 @@ def dummy_inputs(name: str, config: Any) -> Mapping[str, Tensor] | None:
         input_ids = torch.randint(config.vocab_size, (2, _TOKENS), generator=generator)
         return {"input_ids": input_ids, "attention_mask": _mask(_TOKENS, _OWN_TOKENS)}
     if name == "pixel_values":
-        size = getattr(config, "image_size", _PICTURE)
+        size = getattr(config, "image_size", _IMAGE)
         height, width = (size, size) if isinstance(size, int) else size
         channels = getattr(config, "num_channels", 3)
         return {"pixel_values": torch.randn(2, channels, height, width, generator=generator)}

@@ -221,7 +221,7 @@ class SharedWork(nn.Module):
                 those that are gone already are passed over.
 
         Raises:
-            OptionError: There is no such layer or head, a layer would keep none, or the model's heads can not be told
+            OptionError: There is no such layer or head, a layer would keep none, or the model's heads cannot be told
                 apart. Then nothing was changed.
         """
         gone = heads_to_cut(self, heads_to_prune)

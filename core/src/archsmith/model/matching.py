@@ -206,7 +206,7 @@ class _Matcher:
             shown += f"\n  - … and {len(self.faults) - _SHOWN_FAULTS} more"
         files = ", ".join(path.name for path in self.weights.files[:3]) + (", …" if len(self.weights.files) > 3 else "")  # noqa: PLR2004
         raise WeightsMismatch(
-            f"{self.expected.model} can not be loaded from {self.weights.source!r} ({files}):{shown}\n"
+            f"{self.expected.model} cannot be loaded from {self.weights.source!r} ({files}):{shown}\n"
             "Check that config.json and the weights belong together. To let parameters start from random values pass "
             "allow_new=[patterns]; to leave tensors of the files out pass allow_unused=[patterns].",
             faults=tuple(self.faults),

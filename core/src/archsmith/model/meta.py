@@ -36,7 +36,7 @@ def without_values(*, at_most: int, at_most_numbers: int) -> Iterator[None]:
     Filling a meta tensor does nothing, but torch takes the long way to it: it imports its compiler for the first one.
 
     Args:
-        at_most: The most calls of torch functions, so that a number in a file can not take all memory and time.
+        at_most: The most calls of torch functions, so that a number in a file cannot take all memory and time.
         at_most_numbers: The most numbers in tensors that are made `with_values` all the same, for the same reason.
 
     Raises:

@@ -36,7 +36,7 @@ def heads_to_cut(model: "SharedWork", named: Any) -> dict[int, list[int]]:
         faults = list(_faults(model, gone))
         if not faults:
             return gone
-    raise OptionError(f"heads of {type(model).__name__} can not be pruned: {'; '.join(faults)}.")
+    raise OptionError(f"heads of {type(model).__name__} cannot be pruned: {'; '.join(faults)}.")
 
 
 def cut_heads(model: "SharedWork", gone: _Heads, *, before: _Heads) -> None:
@@ -81,7 +81,7 @@ def _listed(heads: Any) -> Any:
 def _faults(model: "SharedWork", gone: _Heads) -> Iterator[str]:
     """Say in sentences what is wrong with a choice of heads."""
     if not model.attention_projections:
-        yield f"{type(model).__name__} names no attention_projections, so its heads can not be told apart"
+        yield f"{type(model).__name__} names no attention_projections, so its heads cannot be told apart"
         return
     layers, count = model.config.num_hidden_layers, model.config.num_attention_heads
     for layer, heads in gone.items():

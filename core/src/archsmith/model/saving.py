@@ -83,7 +83,7 @@ def refuse_half_changed(model: "PreTrainedModel") -> None:
             whole, inner = (getattr(config, name, None) for config in (model.config, part.config))
             if whole != inner:
                 raise ConfigError(
-                    f"{type(model).__name__} can not be saved: its {name} is {shown(whole)}, but that of {path!r} "
+                    f"{type(model).__name__} cannot be saved: its {name} is {shown(whole)}, but that of {path!r} "
                     f"inside is {shown(inner)}. Call resize_token_embeddings and prune_heads on the whole model."
                 )
 
@@ -137,4 +137,4 @@ def _write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, s
     try:
         do(save_file, tensors, path, metadata=metadata)  # by a temporary file beside it: in the save's own folder
     except (SafetensorError, RuntimeError, ValueError) as error:
-        raise SaveFailed(f"{str(path.parent.parent)!r}: the weights can not be written: {error}.") from error
+        raise SaveFailed(f"{str(path.parent.parent)!r}: the weights cannot be written: {error}.") from error

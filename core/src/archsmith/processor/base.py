@@ -116,7 +116,7 @@ class Processor:
             twice = [key for key in found if key in batch]
             if twice:
                 raise InputError(
-                    f"two parts return {twice[0]!r}, and a model can not tell them apart. Process the inputs one by "
+                    f"two parts return {twice[0]!r}, and a model cannot tell them apart. Process the inputs one by "
                     "one, or ask one part to leave it out."
                 )
             batch |= found
@@ -144,7 +144,7 @@ class Processor:
         for name in given:
             if name not in known and not is_open:
                 raise OptionError(
-                    f"{keyword}: {name!r} is no option of {type(self._part(part)).__name__}."
+                    f"{keyword}: {name!r} is not an option of {type(self._part(part)).__name__}."
                     f"{did_you_mean(str(name), known)}"
                 )
         return usual | dict(given)
@@ -194,7 +194,7 @@ class Processor:
 
         Raises:
             OptionError: A part that was passed is none, or of another kind.
-            CheckpointNotFound, CheckpointCorrupt, HubError: The files of a part can not be had, or contradict.
+            CheckpointNotFound, CheckpointCorrupt, HubError: The files of a part cannot be had, or contradict.
             UnknownArchitecture, PluginError: No usable plugin provides the class of a part.
         """
         refuse_remote_code(trust_remote_code)
@@ -213,7 +213,7 @@ class Processor:
         """Read a processor from an opened checkpoint. Raises as `from_pretrained`."""
         unknown = [name for name in parts if name not in PARTS]
         if unknown:
-            raise OptionError(f"{unknown[0]!r} is no part of a processor.{did_you_mean(unknown[0], PARTS)}")
+            raise OptionError(f"{unknown[0]!r} is not a part of a processor.{did_you_mean(unknown[0], PARTS)}")
         owner = registry.provider(cls)
         model_type = owner.model_type if owner is not None else None
         wanted = held_parts(checkpoint, model_type) if cls.parts is None else cls.parts

@@ -114,14 +114,14 @@ class Registry:
 
         Raises:
             UnknownArchitecture: No installed plugin provides it.
-            PluginDisabled, PluginConflict, PluginIncompatible, PluginBroken: One does, but it can not be used.
+            PluginDisabled, PluginConflict, PluginIncompatible, PluginBroken: One does, but it cannot be used.
         """
         return self._find(model_type, source, written_by)[1]
 
     def tasks(self, model_type: str) -> dict[str, Export]:
         """Return task key → class reference for an architecture, with what installed extensions add.
 
-        Extensions that can not be used are left out. Of two plugins that claim one task the owner of the architecture
+        Extensions that cannot be used are left out. Of two plugins that claim one task the owner of the architecture
         is listed, and `load` refuses that task.
 
         Raises:
@@ -155,7 +155,7 @@ class Registry:
 
         Raises:
             PluginError: No installed plugin provides it.
-            PluginDisabled, PluginConflict, PluginIncompatible, PluginBroken: One does, but it can not be used.
+            PluginDisabled, PluginConflict, PluginIncompatible, PluginBroken: One does, but it cannot be used.
         """
         entry = self._catalog.find(Kind.COMMAND, verb)
         if entry is None:
@@ -195,7 +195,7 @@ class Registry:
         """Return class name → reference for what one plugin provides under one entry, older names included.
 
         Raises:
-            PluginDisabled, PluginConflict, PluginIncompatible, PluginBroken: It can not be used.
+            PluginDisabled, PluginConflict, PluginIncompatible, PluginBroken: It cannot be used.
         """
         manifest: Manifest = self._catalog.use(entry)
         return manifest.exports(entry)
@@ -290,12 +290,12 @@ class Registry:
         return None
 
     def _absence(self, name: str) -> ClassNotAvailable | AttributeError:
-        """Say why no plugin exports a class: its plugin can not be used, is not installed, or there is none."""
+        """Say why no plugin exports a class: its plugin cannot be used, is not installed, or there is none."""
         entries = [entry for entry in self.entries() if entry.kind is not Kind.COMMAND]
         unusable = [entry for entry in entries if entry.state is not State.OK]
         for entry in sorted(unusable, key=lambda entry: -len(entry.model_type)):
             if _names_class_of(name, entry.model_type):
-                return ClassNotAvailable(f"{name} can not be imported: {entry.reason} {entry.remedy}", name=name)
+                return ClassNotAvailable(f"{name} cannot be imported: {entry.reason} {entry.remedy}", name=name)
         model_type = known_model_type(name)
         if model_type and model_type not in self.names():
             missing = f"{name} belongs to {model_type!r}, which no installed plugin provides."
@@ -348,7 +348,7 @@ def _identify(entry: Entry, manifest: Manifest, config: Mapping[str, Any]) -> st
         return None
     if answer is None or (isinstance(answer, str) and answer in manifest.architectures):
         return answer
-    message = f"{entry}: its identify() answered {answer!r}, which is no model_type of this plugin."
+    message = f"{entry}: its identify() answered {answer!r}, which is not a model_type of this plugin."
     warnings.warn(message, ArchsmithWarning, stacklevel=3)
     return None
 

@@ -111,7 +111,7 @@ class Catalog:
             source: What asks for it, for the error message.
 
         Raises:
-            PluginDisabled, PluginConflict, PluginIncompatible, PluginBroken: It can not be used.
+            PluginDisabled, PluginConflict, PluginIncompatible, PluginBroken: It cannot be used.
         """
         result = self.load(entry) if entry.state is State.OK else None
         seen = _seen(entry, result)

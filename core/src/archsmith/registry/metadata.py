@@ -111,7 +111,7 @@ def _read_header(distribution: Any) -> str:
 
 
 def _read(distribution: Any, file: str) -> str:
-    """Return the text of a metadata file; empty if there is none, or if it can not be read."""
+    """Return the text of a metadata file; empty if there is none, or if it cannot be read."""
     try:
         return str(distribution.read_text(file) or "")
     except (OSError, ValueError):
@@ -145,7 +145,7 @@ def _declared(folder: str, header: str, points: tuple[_Point, ...]) -> Declared:
         try:
             asked += _asked(requirement)
         except ValueError:
-            fault = fault or f"its requirement {requirement!r} can not be read"
+            fault = fault or f"its requirement {requirement!r} cannot be read"
     return Declared(name or folder, version or "(unknown version)", points, tuple(asked), fault)
 
 

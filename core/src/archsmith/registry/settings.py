@@ -3,7 +3,7 @@
 The file is ``ARCHSMITH_CONFIG``, else ``config.toml`` in the platform's folder for configuration files. It holds what
 the variables hold: ``plugins`` and ``disable``, lists of distributions, and ``[pin]``, a table of model_type =
 distribution. A variable goes over what the file says of the same thing: a list over the list, a pin over the pin of
-that name. What can not be understood is reported and does not count; the rest does.
+that name. What cannot be understood is reported and does not count; the rest does.
 """
 
 import os
@@ -112,7 +112,7 @@ def find_faults(values: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is wrong with the content of a file, as full sentences."""
     for key, value in values.items():
         if key not in KEYS:
-            yield f"{key!r} is no setting; there are {', '.join(KEYS)}.{did_you_mean(key, KEYS)}"
+            yield f"{key!r} is not a setting; there are {', '.join(KEYS)}.{did_you_mean(key, KEYS)}"
         elif key == "pin" and isinstance(value, dict):
             for name, distribution in value.items():
                 if not _is_name(distribution):
@@ -167,7 +167,7 @@ def _file_values(path: Path | None, *, named: bool) -> tuple[dict[str, Any], tup
     except OSError as error:
         return {}, _unreadable(path, error)
     if not stat.S_ISREG(status.st_mode):  # to read from a pipe or a device might never end
-        return {}, (f"{str(path)!r} is no regular file. No setting in it counts.",)
+        return {}, (f"{str(path)!r} is not a regular file. No setting in it counts.",)
     return _parse(path, (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
 
 
@@ -189,7 +189,7 @@ def _parse(path: Path, stamp: tuple[int, ...]) -> tuple[dict[str, Any], tuple[st
 
 
 def _unreadable(path: Path, error: OSError) -> tuple[str]:
-    return (f"{str(path)!r} can not be read: {error.strerror or error}. No setting in it counts.",)
+    return (f"{str(path)!r} cannot be read: {error.strerror or error}. No setting in it counts.",)
 
 
 def _is_list(value: object) -> bool:

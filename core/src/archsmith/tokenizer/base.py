@@ -96,7 +96,7 @@ class PreTrainedTokenizerBase(RowTokenizer):
             Lists for one text, lists of lists for a batch, or tensors of int64, (rows, tokens).
 
         Raises:
-            InputError: The texts are of a wrong form or can not be encoded, or the rows can not become a tensor.
+            InputError: The texts are of a wrong form or cannot be encoded, or the rows cannot become a tensor.
             OptionError: An option is wrong, or contradicts another.
         """
         check_tensor_type(return_tensors)
@@ -175,7 +175,7 @@ class PreTrainedTokenizerBase(RowTokenizer):
         """Return the tokens of one text or pair.
 
         Raises:
-            InputError: It is no text, or can not be encoded.
+            InputError: It is not a text, or cannot be encoded.
         """
         read_flags(add_special_tokens=add_special_tokens)
         texts = read_texts(text, pair)

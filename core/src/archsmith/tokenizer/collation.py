@@ -35,7 +35,7 @@ def collate(
         tensor_type: The type of the result; None: lists.
 
     Raises:
-        InputError: The rows can not become one tensor.
+        InputError: The rows cannot become one tensor.
     """
     import numpy as np
 
@@ -70,7 +70,7 @@ def collate(
 
 
 def _check_width(lengths: Sequence[int], width: int, *, is_filled: bool) -> None:
-    """Refuse rows that can not be one tensor of this width."""
+    """Refuse rows that cannot be one tensor of this width."""
     if not is_filled:
         if len(set(lengths)) > 1:
             raise InputError(

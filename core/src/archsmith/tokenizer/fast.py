@@ -46,7 +46,7 @@ class PreTrainedTokenizerFast(PreTrainedTokenizerBase):
 
     Raises:
         OptionError: Neither or both are given, or an option is wrong.
-        CheckpointNotFound, CheckpointCorrupt: The file can not be read.
+        CheckpointNotFound, CheckpointCorrupt: The file cannot be read.
         MissingDependency: The library is not installed.
     """
 
@@ -101,7 +101,7 @@ class PreTrainedTokenizerFast(PreTrainedTokenizerBase):
         if not isinstance(tokens, list | tuple) or not all(isinstance(token, str) for token in tokens):
             raise InputError(f"tokens must be a list of strings, but is {shown(tokens)}.")
         decoder = self._rust.decoder
-        with translated(InputError, "the tokens can not be joined"):
+        with translated(InputError, "the tokens cannot be joined"):
             return " ".join(tokens) if decoder is None else decoder.decode(list(tokens))
 
     # ---- what the base asks for -----------------------------------------------------------------------------
@@ -125,7 +125,7 @@ class PreTrainedTokenizerFast(PreTrainedTokenizerBase):
         }
 
     def _add(self, tokens: Sequence[AddedToken]) -> None:
-        with translated(OptionError, "tokens can not be added"):
+        with translated(OptionError, "tokens cannot be added"):
             rust_tokenizer.add_tokens(self._rust, tokens)
 
     def _special_count(self, *, is_pair: bool) -> int:
@@ -142,7 +142,7 @@ class PreTrainedTokenizerFast(PreTrainedTokenizerBase):
                 texts.rows(), is_pretokenized=texts.is_split, add_special_tokens=add_special_tokens
             )
         except BaseException as error:
-            with translated(InputError, "the text can not be encoded"):
+            with translated(InputError, "the text cannot be encoded"):
                 if isinstance(error, Exception) and (reason := unencodable(texts)):
                     raise InputError(reason) from error
                 raise
@@ -166,7 +166,7 @@ class PreTrainedTokenizerFast(PreTrainedTokenizerBase):
         if reason := unencodable(texts):
             raise InputError(reason)
         rust = rust_tokenizer.variant(self._rust, split_special=True) if self.split_special_tokens else self._rust
-        with translated(InputError, "the text can not be encoded"):
+        with translated(InputError, "the text cannot be encoded"):
             encodings = rust.encode_batch_fast(list(rows), is_pretokenized=texts.is_split, add_special_tokens=False)
         return [len(encoding) for encoding in encodings]
 
@@ -180,7 +180,7 @@ class PreTrainedTokenizerFast(PreTrainedTokenizerBase):
             skipped = special if skip_special_tokens else set()
             tokens = ([self._token_at(number) for number in row if number not in skipped] for row in rows)
             return [self.convert_tokens_to_string([token for token in row if token is not None]) for row in tokens]
-        with translated(InputError, "the ids can not be decoded"):
+        with translated(InputError, "the ids cannot be decoded"):
             return self._rust.decode_batch(rows, skip_special_tokens=skip_special_tokens)
 
     def _cleans_up(self) -> bool:

@@ -50,8 +50,8 @@ class SavedTokenizer(GrowingVocabulary):
             **overrides: Options that replace those of tokenizer_config.json.
 
         Raises:
-            OptionError: An override is no option, has a wrong value, or can have no effect on this tokenizer.
-            CheckpointNotFound, CheckpointCorrupt, HubError: The files can not be had.
+            OptionError: An override is not an option, has a wrong value, or can have no effect on this tokenizer.
+            CheckpointNotFound, CheckpointCorrupt, HubError: The files cannot be had.
             MissingDependency: The library ``tokenizers`` is needed, but not installed.
         """
         refuse_remote_code(trust_remote_code)
@@ -124,7 +124,7 @@ class SavedTokenizer(GrowingVocabulary):
             The paths of the files.
 
         Raises:
-            OptionError: The plain file can not hold this vocabulary.
+            OptionError: The plain file cannot hold this vocabulary.
             SaveFailed: The system refused.
         """
         return _write_files(save_directory, self._plain_files())

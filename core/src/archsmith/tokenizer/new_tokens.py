@@ -27,7 +27,7 @@ class GrowingVocabulary(TokenVocabulary):
             How many were new; a model needs as many more embeddings.
 
         Raises:
-            OptionError: One is no token; none was added.
+            OptionError: One is not a token; none was added.
         """
         if not isinstance(special_tokens, bool):
             raise OptionError(f"special_tokens must be True or False, but is {shown(special_tokens)}.")

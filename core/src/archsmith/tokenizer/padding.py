@@ -70,7 +70,7 @@ def resolve_padding(
         return None
     if number and cut_to is not None and cut_to % number:
         raise OptionError(
-            f"rows are cut to {cut_to} tokens, which is no multiple of {number} (pad_to_multiple_of). "
+            f"rows are cut to {cut_to} tokens, which is not a multiple of {number} (pad_to_multiple_of). "
             f"Pass max_length={max(cut_to // number, 1) * number}."
         )
     if strategy == "longest":

@@ -80,7 +80,7 @@ class RowTokenizer(SavedTokenizer):
             A string, or a list of strings for a batch.
 
         Raises:
-            InputError: An id is no number or is not in the vocabulary.
+            InputError: An id is not a number or is not in the vocabulary.
         """
         ids = token_ids.tolist() if hasattr(token_ids, "tolist") else token_ids
         ids = ids[self.model_input_names[0]] if isinstance(ids, Mapping) else ids

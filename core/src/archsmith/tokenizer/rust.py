@@ -73,7 +73,7 @@ def read_bytes(path: Path) -> bytes:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise CheckpointCorrupt(f"{str(path)!r} can not be read: {error.strerror or error}.") from error
+        raise CheckpointCorrupt(f"{str(path)!r} cannot be read: {error.strerror or error}.") from error
     if len(raw) > MAX_BYTES:
         raise CheckpointCorrupt(f"{str(path)!r} is larger than {MAX_BYTES:,} bytes; too large for a file of its kind.")
     return raw
@@ -91,7 +91,7 @@ def load_tokenizer_json(path: Path) -> "Tokenizer":
     content = parse_json(raw, str(path))
     check_vocabulary(content, str(path))
     check_templates(content.get("post_processor"), str(path))
-    where = f"{str(path)!r} is no tokenizer that tokenizers {tokenizers.__version__} can read"
+    where = f"{str(path)!r} is not a tokenizer that tokenizers {tokenizers.__version__} can read"
     with translated(CheckpointCorrupt, where):
         tokenizer: Tokenizer = tokenizers.Tokenizer.from_buffer(raw.removeprefix(b"\xef\xbb\xbf"))
     for token in content.get("added_tokens") or ():
@@ -188,7 +188,7 @@ def to_json(tokenizer: "Tokenizer", stored: Mapping[str, Any]) -> bytes:
     if stored.get("padding"):
         carrier.enable_padding(**stored["padding"])
     written = json.loads(carrier.to_str())
-    with translated(OptionError, "tokenizer.json can not hold this tokenizer"):
+    with translated(OptionError, "tokenizer.json cannot hold this tokenizer"):
         text = tokenizer.to_str()
     content = json.loads(text) | {name: written[name] for name in ("truncation", "padding")}
     return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()

@@ -116,7 +116,7 @@ def read_settings(kind: type, values: Mapping[str, Any], *, owner: str) -> dict[
     for name, value in values.items():
         try:
             if name not in hints:
-                faults.append(f"{name!r} is no option{'.' + hint if (hint := did_you_mean(name, hints)) else ''}")
+                faults.append(f"{name!r} is not an option{'.' + hint if (hint := did_you_mean(name, hints)) else ''}")
             elif name in plain:
                 clean[name], fault = read_setting(name, value, plain[name])
                 faults += fault
@@ -178,7 +178,7 @@ def load_tokenizer_config(checkpoint: Checkpoint, *, needs_added: bool) -> tuple
         needs_added: Whether added_tokens.json counts, which tokenizer.json makes superfluous.
 
     Raises:
-        CheckpointCorrupt, HubError: A file can not be read.
+        CheckpointCorrupt, HubError: A file cannot be read.
     """
     found = checkpoint.find(TOKENIZER_CONFIG_FILE)
     values = {} if found is None else checkpoint.read_json(TOKENIZER_CONFIG_FILE)

@@ -53,7 +53,7 @@ def read_token(name: str, value: Any) -> AddedToken:
         value: The token.
 
     Raises:
-        OptionError: It is none of these, is empty, or can not be encoded.
+        OptionError: It is none of these, is empty, or cannot be encoded.
     """
     marks: dict[str, Any] = {}
     content = value
@@ -68,7 +68,7 @@ def read_token(name: str, value: Any) -> AddedToken:
     try:
         content.encode()
     except UnicodeEncodeError as error:
-        raise OptionError(f"{name} can not be encoded as UTF-8: {shown(value)}.") from error
+        raise OptionError(f"{name} cannot be encoded as UTF-8: {shown(value)}.") from error
     return AddedToken(content, **marks)
 
 

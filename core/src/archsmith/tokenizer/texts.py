@@ -75,12 +75,12 @@ def read_texts(text: Any, text_pair: Any = None, *, is_split_into_words: bool = 
 
 
 def unencodable(texts: Texts) -> str | None:
-    """Return a sentence about the first text that is no valid Unicode, or None."""
+    """Return a sentence about the first text that is not valid Unicode, or None."""
     for name, rows in (("text", texts.firsts), ("text_pair", texts.seconds)):
         for where, text in _strings(rows or (), texts):
             if found := _SURROGATE.search(text):
                 return (
-                    f"{name}{where} can not be encoded as UTF-8: character {found.start()} is the lone surrogate "
+                    f"{name}{where} cannot be encoded as UTF-8: character {found.start()} is the lone surrogate "
                     f"{found.group()!r}. Read the text with the right encoding, or clean it with "
                     'text.encode("utf-8", "replace").decode().'
                 )

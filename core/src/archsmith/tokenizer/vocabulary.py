@@ -109,7 +109,7 @@ class TokenVocabulary(ABC):
         """Return the id of a token, or the ids of several; what the vocabulary lacks becomes the unknown token.
 
         Raises:
-            InputError: A token is no string, or is unknown to a tokenizer without an unknown token.
+            InputError: A token is not a string, or is unknown to a tokenizer without an unknown token.
         """
         if isinstance(tokens, str):
             return self._known_id(tokens)
@@ -129,7 +129,7 @@ class TokenVocabulary(ABC):
             skip_special_tokens: Leave special tokens out of the list.
 
         Raises:
-            InputError: An id is no number or is not in the vocabulary.
+            InputError: An id is not a number or is not in the vocabulary.
         """
         numbers = self._checked_ids(ids)
         if isinstance(numbers, int):
@@ -146,7 +146,7 @@ class TokenVocabulary(ABC):
         try:
             number = self._id_of(token)
         except UnicodeEncodeError as error:
-            raise InputError(f"the token {shown(token)} can not be encoded as UTF-8.") from error
+            raise InputError(f"the token {shown(token)} cannot be encoded as UTF-8.") from error
         number = self.unk_token_id if number is None else number
         if number is None:
             raise InputError(f"the token {shown(token)} is not in the vocabulary, and there is no unk_token.")
@@ -159,7 +159,7 @@ class TokenVocabulary(ABC):
         return token
 
     def _checked_ids(self, ids: Any) -> int | list[int]:
-        """Return ids as Python's numbers. Raises `InputError`: one is no number or outside the vocabulary."""
+        """Return ids as Python's numbers. Raises `InputError`: one is not a number or outside the vocabulary."""
         ids = ids.tolist() if hasattr(ids, "tolist") else ids
         single = not isinstance(ids, list | tuple)
         try:
@@ -232,7 +232,7 @@ class TokenVocabulary(ABC):
         more = {name: token for name, token in more.items() if name not in own}  # which say it themselves
         for name in more:
             if not name.isidentifier() or hasattr(type(self), name):
-                raise OptionError(f"a special token can not have the name {name!r}: it is taken or no identifier.")
+                raise OptionError(f"a special token cannot have the name {name!r}: it is taken or no identifier.")
         named |= more
         marked = {token.content for token in self.added_tokens_decoder.values()}
         new = {token.content: token for token in (*named.values(), *others) if token.content not in marked}

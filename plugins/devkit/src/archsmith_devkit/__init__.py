@@ -9,7 +9,7 @@ A plugin's whole conformance test is::
         assert_conforms("archsmith-toy")
 
 It runs every check on every part of the installed distribution, and says of each that fails what was found, why it is
-checked, and how to mend it. ``archsmith check archsmith-toy`` does the same from the shell.
+checked, and how to fix it. ``archsmith check archsmith-toy`` does the same from the shell.
 
 Whoever wants one test for each check parametrises over `checks_of`, or subclasses a conformance class, whose methods
 are plain asserts that any runner collects::

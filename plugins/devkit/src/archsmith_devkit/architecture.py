@@ -56,7 +56,7 @@ class ExtensionConformance(FileChecks, LearningChecks, ChangeChecks, Calculation
     def test_references_resolve(self) -> None:
         """A reference is a string; a misspelt one would show only when somebody asks for that class.
 
-        Mend: correct the reference in the manifest, or build the class on the owner's.
+        Fix: correct the reference in the manifest, or build the class on the owner's.
         """
         models = self.models()
         assert models, f"the extension {self.extension!r} adds no task that {self.model_type!r} has not got already"
@@ -75,9 +75,9 @@ class EntryChecks:
         self.entry = entry
 
     def test_usable(self) -> None:
-        """An installed plugin that can not be used is worse than none: it looks as if it were there.
+        """An installed plugin that cannot be used is worse than none: it looks as if it were there.
 
-        Mend: as the message says. A conflict ends when one of the two is uninstalled or the name is pinned.
+        Fix: as the message says. A conflict ends when one of the two is uninstalled or the name is pinned.
         """
         try:
             use(self.entry)
@@ -97,14 +97,14 @@ class CommandConformance:
     def test_is_a_command(self) -> None:
         """The command line hands its arguments to a typer app, or to a function that becomes one.
 
-        Mend: let the entry point name a typer.Typer, or a function, as "module:app".
+        Fix: let the entry point name a typer.Typer, or a function, as "module:app".
         """
         found: Any = registry.command(self.verb)
-        assert callable(found), f"the command {self.verb!r} is {type(found).__name__}, which can not be called"
+        assert callable(found), f"the command {self.verb!r} is {type(found).__name__}, which cannot be called"
 
 
 def use(entry: Entry) -> None:
-    """Load what stands behind an entry point. Raises `PluginError` if it can not be used."""
+    """Load what stands behind an entry point. Raises `PluginError` if it cannot be used."""
     if entry.kind is Kind.COMMAND:
         registry.command(entry.name)
     elif entry.kind is Kind.ARCHITECTURE:

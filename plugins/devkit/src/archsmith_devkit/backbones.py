@@ -22,11 +22,11 @@ class BackboneChecks(Subject):
     """A model that holds a backbone relies on nothing but these. Architectures without one pass.
 
     Attributes:
-        picture_sizes: Height and width of pictures that a backbone must take, in pixels: odd ones among them. Override
+        image_sizes: Height and width of images that a backbone must take, in pixels: odd ones among them. Override
             it for a backbone that is built for one size.
     """
 
-    picture_sizes: ClassVar[tuple[tuple[int, int], ...]] = ((32, 32), (45, 61), (64, 33))
+    image_sizes: ClassVar[tuple[tuple[int, int], ...]] = ((32, 32), (45, 61), (64, 33))
 
     def backbones(self) -> Iterator[Backbone]:
         """Yield the small models that are backbones, each with all its stages chosen."""
@@ -35,9 +35,9 @@ class BackboneChecks(Subject):
                 yield _choosing(model, out_features=model.stage_names)
 
     def test_backbone_knows_its_stages(self) -> None:
-        """A host builds its layers from channels and strides before it sees a picture.
+        """A host builds its layers from channels and strides before it sees an image.
 
-        Mend: return one number for each stage from stage_channels and stage_strides, computed from the
+        Fix: return one number for each stage from stage_channels and stage_strides, computed from the
         configuration.
         """
         for backbone in self.backbones():
@@ -51,29 +51,29 @@ class BackboneChecks(Subject):
             assert backbone.out_indices == list(range(count))
 
     def test_backbone_feature_maps_have_their_shapes(self) -> None:
-        """A feature map must have the size that its stride promises, for odd pictures too: a lost edge shows here.
+        """A feature map must have the size that its stride promises, for odd images too: a lost edge shows here.
 
-        Mend: round sizes up as the stride says: pad a picture that does not divide, rather than cut it.
+        Fix: round sizes up as the stride says: pad an image that does not divide, rather than cut it.
         """
         for backbone in self.backbones():
-            for height, width in self.picture_sizes:
-                maps = _maps(backbone, self._pictures(backbone, height, width))
+            for height, width in self.image_sizes:
+                maps = _maps(backbone, self._images(backbone, height, width))
                 for stage, channels, stride, found in zip(
                     backbone.out_features, backbone.channels, backbone.strides, maps, strict=True
                 ):
                     expected = (2, channels, -(-height // stride), -(-width // stride))
                     assert found.shape == expected, (
-                        f"{type(backbone).__name__}: the feature map of {stage!r} for pictures of {height} x {width} "
+                        f"{type(backbone).__name__}: the feature map of {stage!r} for images of {height} x {width} "
                         f"(height x width) is {tuple(found.shape)}, not {expected}"
                     )
 
     def test_backbone_gives_the_chosen_stages(self) -> None:
         """Whichever stages are chosen, each must give what it gives among all of them, by name and by number.
 
-        Mend: compute all stages in their order, and return those that out_features names.
+        Fix: compute all stages in their order, and return those that out_features names.
         """
         for backbone in self.backbones():
-            name, pixels = type(backbone).__name__, self._pictures(backbone)
+            name, pixels = type(backbone).__name__, self._images(backbone)
             names = backbone.stage_names
             whole = dict(zip(names, _maps(backbone, pixels), strict=True))
             for chosen in (*([each] for each in names), [names[0], names[-1]] if len(names) > 1 else names):
@@ -89,7 +89,7 @@ class BackboneChecks(Subject):
     def test_backbone_configuration_keeps_the_choice(self) -> None:
         """The choice must survive files and later changes, and a stage that is not there must be refused.
 
-        Mend: derive the configuration from BackboneConfig, and name the stages in stage_names.
+        Fix: derive the configuration from BackboneConfig, and name the stages in stage_names.
         """
         for backbone in self.backbones():
             names = backbone.stage_names
@@ -107,10 +107,10 @@ class BackboneChecks(Subject):
     def test_backbone_returns_what_is_asked_for(self) -> None:
         """Hidden states must come when they are asked for and only then, and outputs as tuples too.
 
-        Mend: hand output_hidden_states and return_dict through, and end with self.returned(...).
+        Fix: hand output_hidden_states and return_dict through, and end with self.returned(...).
         """
         for backbone in self.backbones():
-            name, pixels = type(backbone).__name__, self._pictures(backbone)
+            name, pixels = type(backbone).__name__, self._images(backbone)
             with torch.no_grad():
                 plain, asked = backbone(pixels), backbone(pixels, output_hidden_states=True, output_attentions=True)
                 first = backbone(pixels, return_dict=False)[0]
@@ -121,24 +121,24 @@ class BackboneChecks(Subject):
                 assert_near(f"{name}, asked in another way", _named(found), _named(plain.feature_maps), tolerance=1e-3)
 
     def test_backbone_keeps_to_its_type(self) -> None:
-        """Pictures come in float32 whatever the model is: feature maps must be of the model's type.
+        """Images come in float32 whatever the model is: feature maps must be of the model's type.
 
-        Mend: convert the picture to the model's dtype first, and make new tensors with dtype= and device= of
+        Fix: convert the image to the model's dtype first, and make new tensors with dtype= and device= of
         another.
         """
         for backbone in self.backbones():
             for dtype in (torch.float32, torch.bfloat16):
-                types = {features.dtype for features in _maps(backbone.to(dtype), self._pictures(backbone).float())}
+                types = {features.dtype for features in _maps(backbone.to(dtype), self._images(backbone).float())}
                 assert types == {dtype}, f"{type(backbone).__name__} in {dtype} gives feature maps of {types}"
 
     def test_backbone_learns_from_each_feature_map(self) -> None:
-        """A loss on any feature map must reach the picture and the parameters: a detached stage shows here.
+        """A loss on any feature map must reach the image and the parameters: a detached stage shows here.
 
-        Mend: compute feature maps without detach() or no_grad().
+        Fix: compute feature maps without detach() or no_grad().
         """
         for backbone in self.backbones():
             for index, stage in enumerate(backbone.out_features):
-                pixels = self._pictures(backbone).requires_grad_()
+                pixels = self._images(backbone).requires_grad_()
                 backbone.zero_grad(set_to_none=True)
                 backbone(pixels).feature_maps[index].square().sum().backward()
                 gradients = (parameter.grad for parameter in backbone.parameters())
@@ -149,10 +149,10 @@ class BackboneChecks(Subject):
     def test_backbone_comes_back_from_files(self) -> None:
         """A saved backbone must come back through its Auto class with its choice, or with another one.
 
-        Mend: let parameters be named the same whichever stages are chosen.
+        Fix: let parameters be named the same whichever stages are chosen.
         """
         for backbone in self.backbones():
-            name, pixels, stages = type(backbone).__name__, self._pictures(backbone), backbone.stage_names
+            name, pixels, stages = type(backbone).__name__, self._images(backbone), backbone.stage_names
             with tempfile.TemporaryDirectory() as folder:
                 backbone.save_pretrained(folder)
                 loaded = AutoBackbone.from_pretrained(folder, mmap=False)
@@ -164,7 +164,7 @@ class BackboneChecks(Subject):
     def test_backbone_fits_into_a_host(self) -> None:
         """A host gets it from a configuration that knows nothing of it, and must write that configuration in full.
 
-        Mend: make the configuration whole by itself, and set no eval() in the constructor.
+        Fix: make the configuration whole by itself, and set no eval() in the constructor.
         """
         for backbone in self.backbones():
             host = BackboneHostConfig.from_dict({"backbone_config": backbone.config.to_dict()})
@@ -177,15 +177,15 @@ class BackboneChecks(Subject):
                 f"{type(backbone.config).__name__} changed on its way through a host's files"
             )
 
-    def test_backbone_refuses_what_is_no_picture(self) -> None:
-        """Pixels that a model can not take must be an error that says so, not one from deep inside a library.
+    def test_backbone_refuses_what_is_no_image(self) -> None:
+        """Pixels that a model cannot take must be an error that says so, not one from deep inside a library.
 
-        Mend: check pixel_values with archsmith.layers.inputs before anything else.
+        Fix: check pixel_values with archsmith.layers.inputs before anything else.
         """
         for backbone in self.backbones():
-            pixels = self._pictures(backbone)
+            pixels = self._images(backbone)
             wrong = {
-                "one picture without a batch": pixels[0],
+                "one image without a batch": pixels[0],
                 "another number of channels": torch.cat([pixels, pixels[:, :1]], dim=1),
                 "bytes": (pixels * 0).to(torch.uint8),
                 "a list": pixels.tolist(),
@@ -197,10 +197,10 @@ class BackboneChecks(Subject):
                     continue
                 raise AssertionError(f"{type(backbone).__name__} takes {what}")
 
-    def _pictures(self, backbone: Backbone, height: int | None = None, width: int | None = None) -> Tensor:
-        """Return two pictures with the channels of the backbone's inputs, ``(2, channels, height, width)``."""
+    def _images(self, backbone: Backbone, height: int | None = None, width: int | None = None) -> Tensor:
+        """Return two images with the channels of the backbone's inputs, ``(2, channels, height, width)``."""
         channels = self.inputs(backbone)["pixel_values"].shape[1]
-        size = self.picture_sizes[0] if height is None or width is None else (height, width)
+        size = self.image_sizes[0] if height is None or width is None else (height, width)
         return torch.randn((2, channels, *size), generator=torch.Generator().manual_seed(0))
 
 

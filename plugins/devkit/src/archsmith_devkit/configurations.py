@@ -37,7 +37,7 @@ class ConfigurationChecks(Subject):
     def test_configuration_round_trip(self) -> None:
         """A configuration must survive a dictionary, its difference from the defaults, and config.json.
 
-        Mend: make every fact a declared field; what a rule or a property adds must follow from the fields.
+        Fix: make every fact a declared field; what a rule or a property adds must follow from the fields.
         """
         config_class = self.config_class()
         assert config_class.model_type == self.model_type, (
@@ -59,7 +59,7 @@ class ConfigurationChecks(Subject):
     def test_presets_build(self) -> None:
         """A preset is the first thing that a user tries: it must be a valid configuration.
 
-        Mend: correct the values of the preset in the manifest; its keys are fields of the configuration.
+        Fix: correct the values of the preset in the manifest; its keys are fields of the configuration.
         """
         for name, values in registry.get(self.model_type).presets.items():
             try:
@@ -71,7 +71,7 @@ class ConfigurationChecks(Subject):
     def test_unknown_fields_are_refused(self) -> None:
         """A misspelt field that is ignored gives a model that nobody asked for.
 
-        Mend: do not catch arguments in an __init__ of your own; declare fields instead.
+        Fix: do not catch arguments in an __init__ of your own; declare fields instead.
         """
         said = _refusal(self.config_class(), {**self.values(), "no_such_field": 1})
         assert said is not None, f"{self.config_class().__name__} takes a field that does not exist"
@@ -80,7 +80,7 @@ class ConfigurationChecks(Subject):
     def test_nonsense_is_refused(self) -> None:
         """Every field must refuse what is not of its type, by name, when it is given, assigned or read from a file.
 
-        Mend: give each field a type that says what it takes (archsmith.config: Size, Count, Probability, Literal, …).
+        Fix: give each field a type that says what it takes (archsmith.config: Size, Count, Probability, Literal, …).
         """
         for name, bad in self._nonsense():
             what = f"{self.config_class().__name__}.{name}"
@@ -91,7 +91,7 @@ class ConfigurationChecks(Subject):
     def test_what_is_accepted_builds(self) -> None:
         """A value that the configuration accepts must make a model that runs: else the error comes from deep inside.
 
-        Mend: narrow the field's type, or yield a sentence from rules() for values that do not go together.
+        Fix: narrow the field's type, or yield a sentence from rules() for values that do not go together.
         """
         for name, value in self._unusual():
             values = {**self.values(), name: value}

@@ -71,7 +71,7 @@ def assert_conforms(distribution: str, *, waivers: Mapping[str, str] | None = No
         The report, for whoever wants to print it.
 
     Raises:
-        AssertionError: A check failed; the message says for each what was found, why it is checked, how to mend it.
+        AssertionError: A check failed; the message says for each what was found, why it is checked, how to fix it.
         PluginError: As `checks_of`.
     """
     report = check_plugin(distribution, waivers=waivers)
@@ -92,9 +92,9 @@ class _Part:
 
     def checks(self, given: Mapping[str, str]) -> Iterator[Check]:
         waivers = {**self.waivers, **given}
-        for name, why, mend, action in checks_in(self.subject):
+        for name, why, fix, action in checks_in(self.subject):
             if not name.startswith(self.without):
-                yield Check(str(self.entry), self.label, name, why, mend, action, waivers.get(name, ""))
+                yield Check(str(self.entry), self.label, name, why, fix, action, waivers.get(name, ""))
 
 
 def _entries(distribution: str) -> list[Entry]:

@@ -30,7 +30,7 @@ class FileChecks(Subject):
     def test_nothing_is_left_on_meta(self) -> None:
         """A model is built without values and filled from the files; what is forgotten there has none.
 
-        Mend: compute buffers that no file holds in init_buffers(), and name tied parameters in tied_weights.
+        Fix: compute buffers that no file holds in init_buffers(), and name tied parameters in tied_weights.
         """
         for model in self.built():
             cls = type(model)
@@ -44,7 +44,7 @@ class FileChecks(Subject):
     def test_tied_weights(self) -> None:
         """One parameter under two names is stored and trained once; it must be one again after loading.
 
-        Mend: name it in tied_weights, and assign no parameter of one module to another yourself.
+        Fix: name it in tied_weights, and assign no parameter of one module to another yourself.
         """
         for model in self.built():
             cls = type(model)
@@ -67,7 +67,7 @@ class FileChecks(Subject):
     def test_save_and_load(self) -> None:
         """What is saved must come back: every tensor, every output, and the class through its Auto class.
 
-        Mend: keep all state in parameters and buffers, and let the tensors' names depend on the configuration alone.
+        Fix: keep all state in parameters and buffers, and let the tensors' names depend on the configuration alone.
         """
         for task, cls in self.models().items():
             model = cls(self.config()).eval()
@@ -92,7 +92,7 @@ class FileChecks(Subject):
     def test_each_tensor_is_held_against_the_files(self) -> None:
         """A tensor that is missing, or of another shape, must be an error that names it: never a random start.
 
-        Mend: name in optional_keys and ignored_keys only what published files really lack or hold in vain.
+        Fix: name in optional_keys and ignored_keys only what published files really lack or hold in vain.
         """
         cls = self.base_class()
         for model_class in [cls] if cls else list(self.models().values())[:1]:
@@ -116,7 +116,7 @@ class FileChecks(Subject):
     def test_head_takes_base_weights(self) -> None:
         """A model with a head must start from a checkpoint without one, say so, and keep every number of the base.
 
-        Mend: hold the base model under base_model_prefix, and give it the names that it has by itself.
+        Fix: hold the base model under base_model_prefix, and give it the names that it has by itself.
         """
         base_class = self.base_class()
         for model in self.built():
@@ -146,7 +146,7 @@ class FileChecks(Subject):
     def test_other_processes(self) -> None:
         """A server loads what a training job saved, and its workers load it again: both must compute the same.
 
-        Mend: let no number depend on what the process did before: global state, hash order, import order.
+        Fix: let no number depend on what the process did before: global state, hash order, import order.
         """
         with tempfile.TemporaryDirectory() as root:
             for task, cls in self.models().items():
@@ -166,7 +166,7 @@ class FileChecks(Subject):
     def test_no_network(self) -> None:
         """Building, saving and loading from a folder must never ask the network: half of the users have none.
 
-        Mend: fetch nothing in a configuration, a constructor or at import; weights come through from_pretrained.
+        Fix: fetch nothing in a configuration, a constructor or at import; weights come through from_pretrained.
         """
         with network_refused() as attempts, tempfile.TemporaryDirectory() as folder:
             for model in self.built():

@@ -38,7 +38,7 @@ class DeclarationChecks(Subject):
     def test_manifest_is_light(self) -> None:
         """Whoever lists or explains an architecture loads its manifest; that must not cost what using it does.
 
-        Mend: import the standard library and archsmith.plugin in the manifest, nothing else, name classes as
+        Fix: import the standard library and archsmith.plugin in the manifest, nothing else, name classes as
         strings, and make the package's __init__ lazy (archsmith.lazy).
         """
         entry = self.entry()
@@ -52,7 +52,7 @@ class DeclarationChecks(Subject):
     def test_import_cost(self) -> None:
         """Fifty plugins that take a tenth of a second each make every command wait for five.
 
-        Mend: compute nothing in the manifest and in the package's __init__: no tables, no files, no waiting.
+        Fix: compute nothing in the manifest and in the package's __init__: no tables, no files, no waiting.
         """
         module = self.entry().module
         times = min(_brought(module)[1] for _ in range(3))  # the machine may be busy with something else
@@ -61,7 +61,7 @@ class DeclarationChecks(Subject):
     def test_configuration_is_light(self) -> None:
         """A configuration is read to explain or choose a model; torch would make that twenty times slower.
 
-        Mend: keep the configuration in a module of its own, which imports archsmith.config and no module of a model.
+        Fix: keep the configuration in a module of its own, which imports archsmith.config and no module of a model.
         """
         module = self.config_class().__module__
         heavy = sorted(_brought(module)[0] & set(HEAVY))
@@ -70,7 +70,7 @@ class DeclarationChecks(Subject):
     def test_references_resolve(self) -> None:
         """A reference is a string; a misspelt one would show only when somebody asks for that class.
 
-        Mend: correct the reference in the manifest, or derive the class from the base that is named.
+        Fix: correct the reference in the manifest, or derive the class from the base that is named.
         """
         architecture = registry.get(self.model_type)
         for role in architecture.references():
@@ -89,7 +89,7 @@ class DeclarationChecks(Subject):
     def test_class_names_lead_back(self) -> None:
         """``from archsmith import X`` must give the class of the plugin's own package: it is how users write it.
 
-        Mend: let no two classes of the plugin have one name, and name each class in the manifest as it is called.
+        Fix: let no two classes of the plugin have one name, and name each class in the manifest as it is called.
         """
         for name in registry.exports(self.entry()):
             found = getattr(archsmith, name)
@@ -98,7 +98,7 @@ class DeclarationChecks(Subject):
     def test_provenance(self) -> None:
         """A file says which plugin wrote it, so that whoever lacks the plugin is told its name.
 
-        Mend: define the configuration class in the package that the entry point names.
+        Fix: define the configuration class in the package that the entry point names.
         """
         entry = self.entry()
         written = self.config().to_file_dict().get("archsmith", {})
@@ -108,7 +108,7 @@ class DeclarationChecks(Subject):
     def test_messages_name_the_plugin(self) -> None:
         """With fifty plugins installed, an error that does not say whose it is helps nobody.
 
-        Mend: leave the messages of the registry alone; what is raised here is its own.
+        Fix: leave the messages of the registry alone; what is raised here is its own.
         """
         entry = self.entry()
         try:

@@ -17,7 +17,7 @@ class CalculationChecks(Subject):
     def test_rows_of_a_batch_are_independent(self) -> None:
         """A user who fills a batch must get for each row what it gets alone: a mixed-up dimension shows here.
 
-        Mend: look for a reduction, a reshape or a normalisation over the batch dimension.
+        Fix: look for a reduction, a reshape or a normalisation over the batch dimension.
         """
         for model in self.built():
             inputs = self.inputs(model)
@@ -35,7 +35,7 @@ class CalculationChecks(Subject):
     def test_padding_does_not_count(self) -> None:
         """A text must get the same output however long the others in its batch are: an unmasked place shows here.
 
-        Mend: hand attention_mask to every place where tokens meet: attention, pooling, mean, normalisation over
+        Fix: hand attention_mask to every place where tokens meet: attention, pooling, mean, normalisation over
         tokens.
         """
         for model in self.built():
@@ -56,7 +56,7 @@ class CalculationChecks(Subject):
     def test_bfloat16(self) -> None:
         """Half the memory must be had for the asking: a tensor made in float32 inside a model shows here.
 
-        Mend: make new tensors with dtype= and device= of another, and convert masks to the dtype of what they
+        Fix: make new tensors with dtype= and device= of another, and convert masks to the dtype of what they
         are added to.
         """
         for model in self.built():
@@ -71,7 +71,7 @@ class CalculationChecks(Subject):
     def test_exports(self) -> None:
         """A model must become a graph for other runtimes, for any size of batch: a branch on values shows here.
 
-        Mend: do not branch on values of tensors (.item(), if tensor), and take sizes from shapes.
+        Fix: do not branch on values of tensors (.item(), if tensor), and take sizes from shapes.
         """
         for model in self.built()[:1]:
             inputs = self.inputs(model)
@@ -86,7 +86,7 @@ class CalculationChecks(Subject):
     def test_compiles(self) -> None:
         """A model must compile to one graph: a break costs the speed that its user compiles it for.
 
-        Mend: as for torch.export; and keep Python objects and lists of the model unchanged in forward.
+        Fix: as for torch.export; and keep Python objects and lists of the model unchanged in forward.
         """
         for model in self.built()[:1]:
             inputs = self.inputs(model)

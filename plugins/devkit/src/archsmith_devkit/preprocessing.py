@@ -32,38 +32,38 @@ class ImageProcessorConformance:
 
     model_type: ClassVar[str]
 
-    def test_pictures(self) -> None:
-        """A model gets finite float32 of every picture, brighter for brighter ones, and the same as either tensor.
+    def test_images(self) -> None:
+        """A model gets finite float32 of every image, brighter for brighter ones, and the same as either tensor.
 
-        Mend: leave reading, scaling and normalising to archsmith.image_processor, and add what is yours.
+        Fix: leave reading, scaling and normalising to archsmith.image_processor, and add what is yours.
         """
         processor = self.processor()
-        name, pictures = type(processor).__name__, _greys()
-        values = processor(pictures, return_tensors="np").pixel_values
-        assert values.shape[0] == len(pictures), f"{name} made {len(values)} of {len(pictures)} pictures"
+        name, images = type(processor).__name__, _greys()
+        values = processor(images, return_tensors="np").pixel_values
+        assert values.shape[0] == len(images), f"{name} made {len(values)} of {len(images)} images"
         assert values.dtype == np.float32, f"{name} makes {values.dtype}, not float32"
         assert np.isfinite(values).all(), f"{name} makes numbers that are not finite"
         assert values[0].max() < values[1].min(), f"{name} makes of black no less than of white"
-        assert torch.equal(processor(pictures, return_tensors="pt").pixel_values, torch.from_numpy(values))
+        assert torch.equal(processor(images, return_tensors="pt").pixel_values, torch.from_numpy(values))
 
-    def test_bad_pictures_are_refused(self) -> None:
-        """What is no picture must never become numbers without a word.
+    def test_bad_images_are_refused(self) -> None:
+        """What is not an image must never become numbers without a word.
 
-        Mend: read pictures by the base class alone; it says what is wrong with each.
+        Fix: read images by the base class alone; it says what is wrong with each.
         """
         holes, nothing = np.full((4, 4, 3), np.nan, np.float32), np.zeros((0, 4, 3), np.uint8)
-        wrong: list[Any] = [b"no picture at all", [], holes, nothing]
+        wrong: list[Any] = [b"no image at all", [], holes, nothing]
         for bad in wrong:
             try:
                 self.processor()(bad)
             except InputError:
                 continue
-            raise AssertionError(f"{type(self.processor()).__name__} takes {str(bad)[:40]!r} for a picture")
+            raise AssertionError(f"{type(self.processor()).__name__} takes {str(bad)[:40]!r} for an image")
 
     def test_files(self) -> None:
         """Settings must survive their file, a call must not change them, and the Auto class must find the class.
 
-        Mend: declare every setting, and keep what a call computes in local variables.
+        Fix: declare every setting, and keep what a call computes in local variables.
         """
         processor = self.processor()
         before = processor.to_dict()
@@ -101,7 +101,7 @@ class FeatureExtractorConformance:
     def test_files(self) -> None:
         """Settings must survive their file, be found by the Auto class, and name the class that wrote them.
 
-        Mend: declare every setting as a field (archsmith.config.field), so that it is written and read.
+        Fix: declare every setting as a field (archsmith.config.field), so that it is written and read.
         """
         extractor = self.extractor_class(padding_side="left")
         with tempfile.TemporaryDirectory() as folder:
@@ -114,7 +114,7 @@ class FeatureExtractorConformance:
     def test_unknown_settings_are_refused(self) -> None:
         """A misspelt setting that is ignored would change what the model sees.
 
-        Mend: declare settings as fields, and write no __init__ that takes anything.
+        Fix: declare settings as fields, and write no __init__ that takes anything.
         """
         said = _refusal(self.extractor_class, smpling_rate=1)
         assert said is not None, f"{self.extractor_class.__name__} takes settings that do not exist"
@@ -123,7 +123,7 @@ class FeatureExtractorConformance:
     def test_a_call_leaves_everything_as_it_was(self) -> None:
         """Neither the object nor the caller's samples may change: threads share the one, the caller needs the other.
 
-        Mend: keep what a call computes in local variables, and compute out of place.
+        Fix: keep what a call computes in local variables, and compute out of place.
         """
         extractor, clips = self.extractor_class(), self._clips()
         before, samples = copy.deepcopy(extractor), [clip.copy() for clip in clips]
@@ -134,7 +134,7 @@ class FeatureExtractorConformance:
     def test_padding_shows_in_the_mask(self) -> None:
         """The mask must be 1 for each clip's own places, on either side.
 
-        Mend: return one row for each place of features_of, and let the base class pad and mask.
+        Fix: return one row for each place of features_of, and let the base class pad and mask.
         """
         for side in get_args(Side):
             batch = self._call(self._clips(), side, padding=True, return_attention_mask=True, return_tensors="np")
@@ -149,7 +149,7 @@ class FeatureExtractorConformance:
     def test_a_batch_is_its_clips(self) -> None:
         """With a mask, a clip must become the same alone and in a batch: the filling may not leak into it.
 
-        Mend: normalise each clip by itself, before it is filled up.
+        Fix: normalise each clip by itself, before it is filled up.
         """
         clips = self._clips()
         batch = self._call(clips, padding=True, return_attention_mask=True, return_tensors="np")
@@ -161,7 +161,7 @@ class FeatureExtractorConformance:
     def test_sources_agree(self) -> None:
         """A clip as a list, an array, a tensor, 16-bit samples or a file must become the same.
 
-        Mend: leave reading to the base class; features_of gets float32 samples.
+        Fix: leave reading to the base class; features_of gets float32 samples.
         """
         clip = np.round(self._clips()[0] * 32767).astype(np.int16)
         floats = clip.astype(np.float32) / 32768
@@ -174,7 +174,7 @@ class FeatureExtractorConformance:
     def test_bad_sound_is_refused(self) -> None:
         """What is no sound must never become numbers without a word.
 
-        Mend: leave reading to the base class, which refuses it.
+        Fix: leave reading to the base class, which refuses it.
         """
         for bad in ([0.1, float("nan")] * 300, [], np.zeros((2, 300, 2)), np.zeros(300, bool), ["no such file.wav"]):
             try:
@@ -218,7 +218,7 @@ class ProcessorConformance:
     def test_parts(self) -> None:
         """Every part must be there, and a missing or wrong one must be refused by name.
 
-        Mend: name the parts in the class attribute parts, and let the base class take them.
+        Fix: name the parts in the class attribute parts, and let the base class take them.
         """
         processor = self.processor()
         given = {name: getattr(processor, name) for name in processor.parts or ()}
@@ -232,7 +232,7 @@ class ProcessorConformance:
     def test_files(self) -> None:
         """A processor must come back whole, through its own class and the Auto class, from either layout of files.
 
-        Mend: keep no state beside the parts and declared settings.
+        Fix: keep no state beside the parts and declared settings.
         """
         processor = self.processor()
         with tempfile.TemporaryDirectory() as folder:
@@ -263,7 +263,7 @@ def _refusal(build: Callable[..., Any], **values: Any) -> str | None:
 
 
 def _settings(part: Any) -> Any:
-    """Return what a part is told; the name of its processor is no part of that."""
+    """Return what a part is told; the name of its processor is not a part of that."""
     if hasattr(part, "to_dict"):
         return {name: value for name, value in part.to_dict().items() if name != "processor_class"}
     return repr(part), part.get_vocab()

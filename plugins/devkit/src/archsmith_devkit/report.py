@@ -17,7 +17,7 @@ __all__ = ["Check", "Outcome", "Report", "State", "checks_in"]
 
 #: What a check's name begins with as a method.
 PREFIX = "test_"
-_MEND = re.compile(r"\n\s*Mend:\s*")
+_MEND = re.compile(r"\n\s*Fix:\s*")
 
 
 class State(StrEnum):
@@ -37,7 +37,7 @@ class Check:
         subject: The part, such as ``"architecture vit"`` or ``"tokenizer of bert"``.
         name: The check, such as ``"save_and_load"``.
         why: Why it is there.
-        mend: What to do when it fails.
+        fix: What to do when it fails.
         waiver: Why it need not pass; empty if it must.
     """
 
@@ -45,7 +45,7 @@ class Check:
     subject: str
     name: str
     why: str
-    mend: str
+    fix: str
     action: Callable[[], None] = field(repr=False, compare=False)
     waiver: str = ""
 
@@ -97,7 +97,7 @@ class Outcome:
         if self.state is State.WAIVED:
             lines.append(f"  waived: {self.check.waiver}")
         if self.state is State.FAILED:
-            lines += [f"  why:  {self.check.why}", f"  mend: {self.check.mend}"]
+            lines += [f"  why:  {self.check.why}", f"  fix: {self.check.fix}"]
         return "\n".join(lines)
 
 
@@ -123,11 +123,11 @@ class Report:
 
 
 def checks_in(subject: Any) -> Iterator[tuple[str, str, str, Callable[[], None]]]:
-    """Yield name, why, how to mend, and the bound method, for each check of a subject."""
+    """Yield name, why, how to fix, and the bound method, for each check of a subject."""
     for attribute in sorted(name for name in dir(subject) if name.startswith(PREFIX)):
         method = getattr(subject, attribute)
-        why, *mend = _MEND.split(inspect.getdoc(method) or "", maxsplit=1)
-        remedy = _line(" ".join(mend))
+        why, *fix = _MEND.split(inspect.getdoc(method) or "", maxsplit=1)
+        remedy = _line(" ".join(fix))
         yield attribute.removeprefix(PREFIX), _line(why), remedy[:1].upper() + remedy[1:], method
 
 

@@ -21,7 +21,7 @@ class ChangeChecks(Subject):
     def test_vocabulary_resizes(self) -> None:
         """New tokens need rows in every place that has one for each: a head that is forgotten shows here.
 
-        Mend: name the token embeddings in input_embeddings, and the layer that scores tokens in tied_weights.
+        Fix: name the token embeddings in input_embeddings, and the layer that scores tokens in tied_weights.
         """
         for model in self.built():
             name = type(model).__name__
@@ -42,7 +42,7 @@ class ChangeChecks(Subject):
     def test_heads_prune(self) -> None:
         """A model that says where its heads are must compute without them as if they put out zero.
 
-        Mend: name the projections of attention in their order, output last, and take the number of heads from
+        Fix: name the projections of attention in their order, output last, and take the number of heads from
         the tensor.
         """
         for model in self.built():
@@ -63,7 +63,7 @@ class ChangeChecks(Subject):
     def test_gradient_checkpointing(self) -> None:
         """Less memory must not change what is learned, dropout included; and every layer must take part.
 
-        Mend: put the layers into an archsmith.layers.stack.Stack and call them as steps() gives them.
+        Fix: put the layers into an archsmith.layers.stack.Stack and call them as steps() gives them.
         """
         for model in self.built():
             name, inputs = type(model).__name__, self.inputs(model)
@@ -81,7 +81,7 @@ class ChangeChecks(Subject):
     def test_freezing(self) -> None:
         """What is frozen must get no gradient, and what is not must get one.
 
-        Mend: override neither freeze nor requires_grad_.
+        Fix: override neither freeze nor requires_grad_.
         """
         for model in self.built():
             expected = set(gradients_of(model, self.inputs(model)))
@@ -97,7 +97,7 @@ class ChangeChecks(Subject):
     def test_deep_copy(self) -> None:
         """A copy must compute the same, and share nothing: training it must leave the first model alone.
 
-        Mend: keep modules and tensors as attributes, not in closures or class attributes.
+        Fix: keep modules and tensors as attributes, not in closures or class attributes.
         """
         for model in self.built():
             name, inputs = type(model).__name__, self.inputs(model)

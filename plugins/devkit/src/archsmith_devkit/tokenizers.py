@@ -91,7 +91,7 @@ class TokenizerConformance:
     def test_slow_is_fast(self) -> None:
         """Whoever trains with one tokenizer and serves with the other must get the same ids.
 
-        Mend: let both follow one description of the text's way, as archsmith_wordpiece.tokenizers does.
+        Fix: let both follow one description of the text's way, as archsmith_wordpiece.tokenizers does.
         """
         found = self.tokenizers()
         if len(found) > 1:
@@ -103,7 +103,7 @@ class TokenizerConformance:
     def test_files(self) -> None:
         """A tokenizer must come back from its files with every id, through its own class and through AutoTokenizer.
 
-        Mend: keep no state beside the vocabulary, the added tokens and the declared settings.
+        Fix: keep no state beside the vocabulary, the added tokens and the declared settings.
         """
         for role, tokenizer in self.tokenizers().items():
             tokenizer.add_tokens(["<new>"])
@@ -122,7 +122,7 @@ class TokenizerConformance:
     def test_padding(self) -> None:
         """The mask must be 1 for a text's own tokens alone, on either side: the model takes it at its word.
 
-        Mend: let the base class pad, and set padding_side as a setting only.
+        Fix: let the base class pad, and set padding_side as a setting only.
         """
         for tokenizer in self.tokenizers().values():
             short, long = TEXTS[0][:9], TEXTS[0]
@@ -137,7 +137,7 @@ class TokenizerConformance:
     def test_ids_are_in_the_vocabulary(self) -> None:
         """An id beyond the vocabulary would be a row that the model's embeddings do not have.
 
-        Mend: give special tokens that the vocabulary lacks the ids behind it, as the base class does.
+        Fix: give special tokens that the vocabulary lacks the ids behind it, as the base class does.
         """
         for tokenizer in self.tokenizers().values():
             count = len(tokenizer)
@@ -149,7 +149,7 @@ class TokenizerConformance:
     def test_decoding(self) -> None:
         """What comes back of a text of known words is that text.
 
-        Mend: undo in decoding what cutting a text adds: marks of pieces, spaces, special tokens.
+        Fix: undo in decoding what cutting a text adds: marks of pieces, spaces, special tokens.
         """
         for tokenizer in self.tokenizers().values():
             text = TEXTS[0]
@@ -159,9 +159,9 @@ class TokenizerConformance:
                 assert found.casefold() == text, f"{text!r} comes back as {found!r}"
 
     def test_bad_texts_are_refused(self) -> None:
-        """What is no text must be named: a number that becomes its digits, or None that becomes nothing, is a fault.
+        """What is not a text must be named: a number that becomes its digits, or None that becomes nothing, is a fault.
 
-        Mend: override no __call__; the base class reads the texts.
+        Fix: override no __call__; the base class reads the texts.
         """
         for tokenizer in self.tokenizers().values():
             for bad in (None, 3, [3], ["fine", None], b"bytes", "lone \ud800 surrogate"):
@@ -174,7 +174,7 @@ class TokenizerConformance:
     def test_calls_are_independent(self) -> None:
         """Threads share a tokenizer: what one asks for (padding, cutting) must not show in another's ids.
 
-        Mend: keep the options of a call in local variables.
+        Fix: keep the options of a call in local variables.
         """
         for tokenizer in self.tokenizers().values():
             calls = list(_calls())

@@ -56,7 +56,7 @@ class LearningChecks(Subject):
     def test_head_shapes(self) -> None:
         """Whoever swaps one model for another relies on the shapes of the task: one score for each label, in order.
 
-        Mend: give the last layer num_labels (or vocab_size) outputs, and return them as the field names them.
+        Fix: give the last layer num_labels (or vocab_size) outputs, and return them as the field names them.
         """
         for task, cls in self.models().items():
             if task in _SHAPES:
@@ -71,7 +71,7 @@ class LearningChecks(Subject):
     def test_labels_make_a_loss(self) -> None:
         """A trainer passes labels and expects one number to minimise, first in the tuple.
 
-        Mend: compute the loss when labels are given (archsmith.layers.losses), and return it as the output's loss.
+        Fix: compute the loss when labels are given (archsmith.layers.losses), and return it as the output's loss.
         """
         for task, cls in self.models().items():
             if task in _SHAPES:
@@ -88,7 +88,7 @@ class LearningChecks(Subject):
     def test_gradients_reach_every_parameter(self) -> None:
         """A parameter that nothing depends on is saved, loaded and paid for in vain, or was forgotten in forward.
 
-        Mend: use it in forward, remove it, or, if published files hold it although nothing reads it, name it in
+        Fix: use it in forward, remove it, or, if published files hold it although nothing reads it, name it in
         optional_keys.
         """
         for model in self.built():

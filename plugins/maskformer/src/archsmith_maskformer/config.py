@@ -36,7 +36,7 @@ class DetrConfig(PreTrainedConfig):
         "num_hidden_layers": "encoder_layers",
     }
 
-    num_queries: Size = field(default=100, doc="Queries: the most segments that can be found in a picture.")
+    num_queries: Size = field(default=100, doc="Queries: the most segments that can be found in an image.")
     d_model: Size = field(default=256, doc="Width of the queries; must be divisible by 4.")
     decoder_layers: Size = field(default=6, doc="Layers of the decoder.")
     decoder_ffn_dim: Size = field(default=2048, doc="Width inside the feed-forward blocks.")

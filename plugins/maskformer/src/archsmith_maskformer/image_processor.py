@@ -1,4 +1,4 @@
-"""MaskFormer's image processor: pictures and maps of labels in, maps of segments out."""
+"""MaskFormer's image processor: images and maps of labels in, maps of segments out."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, Unpack
@@ -16,7 +16,7 @@ from archsmith.image_processor import (
     resize,
     target_size,
 )
-from archsmith_maskformer.label_maps import Array, masks_of, per_picture, read_label_map
+from archsmith_maskformer.label_maps import Array, masks_of, per_image, read_label_map
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -31,7 +31,7 @@ class MaskFormerImageSettings(ImageSettings, total=False):
     """The settings of `MaskFormerImageProcessor`.
 
     Attributes:
-        size_divisor: Round the height and the width of a resized picture up to a multiple of this.
+        size_divisor: Round the height and the width of a resized image up to a multiple of this.
         ignore_index: The label, in maps of labels, of pixels that belong to no segment.
         do_reduce_labels: Take one off every label; what was 0 becomes ``ignore_index``.
         num_labels: How many classes there are; without it any number may be a class.
@@ -44,7 +44,7 @@ class MaskFormerImageSettings(ImageSettings, total=False):
 
 
 class MaskFormerImageProcessor(ImageProcessor):
-    """Pictures for MaskFormer, as large as they come up to a limit; and what the model says, as maps of segments.
+    """Images for MaskFormer, as large as they come up to a limit; and what the model says, as maps of segments.
 
     Older spellings still work: ``size`` as a number with ``max_size`` for the longest edge, ``reduce_labels``.
 
@@ -52,8 +52,8 @@ class MaskFormerImageProcessor(ImageProcessor):
         >>> import numpy
         >>> from archsmith import MaskFormerImageProcessor
         >>> processor = MaskFormerImageProcessor(size={"shortest_edge": 64, "longest_edge": 96}, ignore_index=255)
-        >>> pictures = [numpy.zeros((100, 120, 3), numpy.uint8), numpy.zeros((100, 200, 3), numpy.uint8)]
-        >>> batch = processor(pictures, return_tensors="pt")
+        >>> images = [numpy.zeros((100, 120, 3), numpy.uint8), numpy.zeros((100, 200, 3), numpy.uint8)]
+        >>> batch = processor(images, return_tensors="pt")
         >>> batch.pixel_values.shape, batch.pixel_mask.sum(dim=(1, 2)).tolist()
         (torch.Size([2, 3, 64, 96]), [6144, 6144])
     """
@@ -95,24 +95,24 @@ class MaskFormerImageProcessor(ImageProcessor):
         return_tensors: TensorType | None = None,
         **settings: Unpack[MaskFormerImageSettings],
     ) -> BatchFeature:
-        """Turn pictures into the input of a model, and maps of labels into what it learns from.
+        """Turn images into the input of a model, and maps of labels into what it learns from.
 
         Args:
             images: As `archsmith.ImageProcessor` takes them.
-            segmentation_maps: For each picture a map of labels, as large as it: an image of Pillow of one channel, an
-                array or a tensor (height, width), or all of them in one (pictures, height, width).
+            segmentation_maps: For each image a map of labels, as large as it: an image of Pillow of one channel, an
+                array or a tensor (height, width), or all of them in one (images, height, width).
             instance_id_to_semantic_id: Label in the maps → class, where labels number segments: one mapping, or one for
-                each picture. Without it labels are classes.
-            return_tensors: ``"pt"``, ``"np"``, or None for lists with one array for each picture.
+                each image. Without it labels are classes.
+            return_tensors: ``"pt"``, ``"np"``, or None for lists with one array for each image.
             **settings: Settings for this call alone; see `MaskFormerImageSettings`.
 
         Returns:
-            ``pixel_values``, (pictures, channels, height, width) float32; ``pixel_mask``, (pictures, height, width)
-            int64, 1 on the picture and 0 on what fills the batch up. With maps also ``mask_labels``, a list with
-            (segments, height, width) float32 for each picture, and ``class_labels``, a list with (segments,) int64.
+            ``pixel_values``, (images, channels, height, width) float32; ``pixel_mask``, (images, height, width)
+            int64, 1 on the image and 0 on what fills the batch up. With maps also ``mask_labels``, a list with
+            (segments, height, width) float32 for each image, and ``class_labels``, a list with (segments,) int64.
 
         Raises:
-            InputError: A picture or a map is none, is damaged, or the two do not fit together.
+            InputError: An image or a map is none, is damaged, or the two do not fit together.
             OptionError: A setting does not exist, is wrong, or misses another.
             MissingDependency: Pillow is needed, but not installed.
         """
@@ -120,22 +120,22 @@ class MaskFormerImageProcessor(ImageProcessor):
         processor = self.changed(**settings)
         if segmentation_maps is None:
             return processor._features(images, return_tensors)  # noqa: SLF001  # its own kind
-        pictures = processor.changed(do_resize=False, do_center_crop=False).prepare(images)
-        labels = _read_labels(segmentation_maps, pictures)
+        prepared = processor.changed(do_resize=False, do_center_crop=False).prepare(images)
+        labels = _read_labels(segmentation_maps, prepared)
         processor = processor.changed(input_data_format="channels_last")
-        features = processor._features(pictures, return_tensors)  # noqa: SLF001
+        features = processor._features(prepared, return_tensors)  # noqa: SLF001
         batch_shape = np.shape(features["pixel_mask"])[1:] if "pixel_mask" in features else ()
         found = processor._segments(labels, instance_id_to_semantic_id, batch_shape)  # noqa: SLF001
         for name, entries in zip(("mask_labels", "class_labels"), zip(*found, strict=True), strict=True):
             features[name] = _as_tensors(entries) if return_tensors == "pt" else list(entries)
         return features
 
-    def resized(self, picture: "Image | Array") -> Array:
-        """Return one picture in the size that ``size`` and ``size_divisor`` make of it. Arguments as `reshape`."""
-        return resize(picture, *self._target(picture), resample=self.resample or 0)
+    def resized(self, image: "Image | Array") -> Array:
+        """Return one image in the size that ``size`` and ``size_divisor`` make of it. Arguments as `reshape`."""
+        return resize(image, *self._target(image), resample=self.resample or 0)
 
-    def _target(self, picture: "Image | Array") -> tuple[int, int]:
-        return target_size(*height_and_width(picture), self.size or {}, divisor=self.size_divisor or 1)
+    def _target(self, image: "Image | Array") -> tuple[int, int]:
+        return target_size(*height_and_width(image), self.size or {}, divisor=self.size_divisor or 1)
 
     def _features(self, images: Any, return_tensors: TensorType | None) -> BatchFeature:
         values, masks = self.batch(self.prepare(images), stack=return_tensors is not None)
@@ -145,8 +145,8 @@ class MaskFormerImageProcessor(ImageProcessor):
     def _segments(
         self, maps: Sequence[Array], classes: Any, batch_shape: tuple[int, ...]
     ) -> Iterator[tuple[Array, Array]]:
-        """Yield masks and classes of each picture, the masks as large as the batch, if that is padded."""
-        of_pictures = per_picture("instance_id_to_semantic_id", classes, len(maps)) if _is_list(classes) else None
+        """Yield masks and classes of each image, the masks as large as the batch, if that is padded."""
+        by_image = per_image("instance_id_to_semantic_id", classes, len(maps)) if _is_list(classes) else None
         for index, labels in enumerate(maps):
             planes = labels[:, :, None]
             if self.do_resize:
@@ -156,7 +156,7 @@ class MaskFormerImageProcessor(ImageProcessor):
             masks, kinds = masks_of(
                 planes[:, :, 0],
                 index,
-                classes=of_pictures[index] if of_pictures else classes,
+                classes=by_image[index] if by_image else classes,
                 ignore=self.ignore_index,
                 reduce=self.do_reduce_labels,
             )
@@ -182,13 +182,13 @@ class MaskFormerImageProcessor(ImageProcessor):
 
         Args:
             outputs: What `MaskFormerForInstanceSegmentation` returns.
-            target_sizes: Height and width of the result, for each picture; None: those of the predicted masks.
+            target_sizes: Height and width of the result, for each image; None: those of the predicted masks.
 
         Returns:
-            For each picture the classes, ``(height, width)`` int64.
+            For each image the classes, ``(height, width)`` int64.
 
         Raises:
-            InputError: There are more or fewer sizes than pictures, or the outputs are none of a MaskFormer.
+            InputError: There are more or fewer sizes than images, or the outputs are none of a MaskFormer.
         """
         from archsmith_maskformer.postprocessing import semantic_maps
 
@@ -212,16 +212,16 @@ class MaskFormerImageProcessor(ImageProcessor):
             threshold: The least score of a segment: probability of its class times mean probability of its mask.
             mask_threshold: Has no effect: a mask is where it is more likely than not.
             overlap_mask_area_threshold: Has no effect: segments may overlap.
-            target_sizes: Height and width of the result, for each picture; None: those of the predicted masks.
+            target_sizes: Height and width of the result, for each image; None: those of the predicted masks.
             return_coco_annotation: Return the map as COCO's run lengths, a list for each number in it.
             return_binary_maps: Return one map for each segment, ``(segments, height, width)`` of 0 and 1.
 
         Returns:
-            For each picture ``segmentation``, ``(height, width)`` with the id of a segment or -1; and
+            For each image ``segmentation``, ``(height, width)`` with the id of a segment or -1; and
             ``segments_info``: for each segment ``id``, ``label_id``, ``was_fused`` and ``score``.
 
         Raises:
-            InputError: There are more or fewer sizes than pictures, or the outputs are none of a MaskFormer.
+            InputError: There are more or fewer sizes than images, or the outputs are none of a MaskFormer.
             OptionError: A threshold is not from 0 to 1, or both kinds of results are asked for.
         """
         from archsmith_maskformer.postprocessing import instance_maps
@@ -254,14 +254,14 @@ class MaskFormerImageProcessor(ImageProcessor):
             mask_threshold: The least probability of a pixel that counts for the area of a query.
             overlap_mask_area_threshold: The share of that area that must be left after others took their pixels.
             label_ids_to_fuse: A set of classes whose segments become one, as the sky.
-            target_sizes: Height and width of the result, for each picture; None: those of the predicted masks.
+            target_sizes: Height and width of the result, for each image; None: those of the predicted masks.
 
         Returns:
-            For each picture ``segmentation``, ``(height, width)`` with the id of a segment from 1, or 0; -1 everywhere
+            For each image ``segmentation``, ``(height, width)`` with the id of a segment from 1, or 0; -1 everywhere
             where no query exceeds the threshold; and ``segments_info`` as `post_process_instance_segmentation`.
 
         Raises:
-            InputError: There are more or fewer sizes than pictures, or the outputs are none of a MaskFormer.
+            InputError: There are more or fewer sizes than images, or the outputs are none of a MaskFormer.
             OptionError: A threshold is not from 0 to 1.
         """
         from archsmith_maskformer.postprocessing import panoptic_maps
@@ -309,15 +309,15 @@ def _is_list(classes: Any) -> bool:
     return isinstance(classes, list | tuple)
 
 
-def _read_labels(maps: Any, pictures: Sequence[Array]) -> list[Array]:
-    """Return the maps of labels, after checking that each is as large as its picture."""
+def _read_labels(maps: Any, images: Sequence[Array]) -> list[Array]:
+    """Return the maps of labels, after checking that each is as large as its image."""
     found = []
-    for index, source in enumerate(per_picture("segmentation_maps", maps, len(pictures))):
+    for index, source in enumerate(per_image("segmentation_maps", maps, len(images))):
         labels = read_label_map(source, index)
-        height, width = pictures[index].shape[:2]
+        height, width = images[index].shape[:2]
         if labels.shape != (height, width):
             raise InputError(
-                f"segmentation map {index} has {labels.shape[1]} x {labels.shape[0]} pixels, but its picture has "
+                f"segmentation map {index} has {labels.shape[1]} x {labels.shape[0]} pixels, but its image has "
                 f"{width} x {height}, upright."
             )
         found.append(labels)

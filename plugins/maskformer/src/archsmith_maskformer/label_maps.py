@@ -9,23 +9,23 @@ import numpy.typing as npt
 from archsmith.config.fields import shown
 from archsmith.errors import InputError
 
-__all__ = ["masks_of", "per_picture", "read_label_map"]
+__all__ = ["masks_of", "per_image", "read_label_map"]
 
 Array = npt.NDArray[Any]
 
 _PLANE, _STACK = 2, 3  # axes
 
 
-def per_picture(name: str, given: Any, count: int) -> Sequence[Any]:
-    """Return one entry for each of ``count`` pictures: those of a list or a stack, or the only one.
+def per_image(name: str, given: Any, count: int) -> Sequence[Any]:
+    """Return one entry for each of ``count`` images: those of a list or a stack, or the only one.
 
     Raises:
-        InputError: There are more or fewer entries than pictures.
+        InputError: There are more or fewer entries than images.
     """
     axes = np.ndim(given) if not isinstance(given, list | tuple) and hasattr(given, "__array__") else 0
     entries = given if isinstance(given, list | tuple) or axes == _STACK else [given]
     if len(entries) != count:
-        raise InputError(f"{name} must hold one entry for each of {count} pictures, but hold {len(entries)}.")
+        raise InputError(f"{name} must hold one entry for each of {count} images, but hold {len(entries)}.")
     return list(entries)
 
 
@@ -35,7 +35,7 @@ def read_label_map(source: Any, index: int) -> Array:
     Args:
         source: An image of Pillow of one channel (colours of a palette count as their numbers), an array or a tensor,
             ``(height, width)`` or ``(1, height, width)``.
-        index: The picture it belongs to, for the message.
+        index: The image it belongs to, for the message.
 
     Raises:
         InputError: It is none of these, or does not hold whole numbers from 0.
@@ -65,7 +65,7 @@ def masks_of(labels: Array, index: int, *, classes: Any, ignore: int | None, red
 
     Args:
         labels: ``(height, width)`` int64.
-        index: The picture it belongs to, for the message.
+        index: The image it belongs to, for the message.
         classes: Label in the map → class, where labels number segments; None: labels are classes.
         ignore: The label, after reduction, whose pixels belong to no segment.
         reduce: Take one off every label and class; what was 0 becomes ``ignore``.
@@ -85,7 +85,7 @@ def masks_of(labels: Array, index: int, *, classes: Any, ignore: int | None, red
         return masks, found
     if not isinstance(classes, Mapping) or not all(hasattr(kind, "__index__") for kind in classes.values()):
         raise InputError(
-            "instance_id_to_semantic_id must be a mapping from labels to numbers of classes, or one for each picture, "
+            "instance_id_to_semantic_id must be a mapping from labels to numbers of classes, or one for each image, "
             f"but is {shown(classes)}."
         )
     shift = int(reduce)

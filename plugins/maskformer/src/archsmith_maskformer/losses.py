@@ -41,9 +41,9 @@ def check_labels(mask_labels: Any, class_labels: Any, *, batch: int, classes: in
     """Check what a MaskFormer is to learn from.
 
     Args:
-        mask_labels: For each picture ``(segments, height, width)``, 1 on the segment and 0 beside it.
-        class_labels: For each picture ``(segments,)`` integer.
-        batch: How many pictures there are.
+        mask_labels: For each image ``(segments, height, width)``, 1 on the segment and 0 beside it.
+        class_labels: For each image ``(segments,)`` integer.
+        batch: How many images there are.
         classes: How many classes there are.
 
     Raises:
@@ -51,9 +51,9 @@ def check_labels(mask_labels: Any, class_labels: Any, *, batch: int, classes: in
     """
     for name, labels in (("mask_labels", mask_labels), ("class_labels", class_labels)):
         if not isinstance(labels, Tensor | list | tuple) or not all(isinstance(each, Tensor) for each in labels):
-            raise InputError(f"{name} must be a list with one tensor for each picture, but are {shown(labels)}.")
+            raise InputError(f"{name} must be a list with one tensor for each image, but are {shown(labels)}.")
         if len(labels) != batch:
-            raise InputError(f"{name} must hold one tensor for each of {batch} pictures, but hold {len(labels)}.")
+            raise InputError(f"{name} must hold one tensor for each of {batch} images, but hold {len(labels)}.")
     for index, (masks, labels) in enumerate(zip(mask_labels, class_labels, strict=True)):
         if masks.ndim != 3 or not masks.shape[1] or not masks.shape[2]:  # noqa: PLR2004
             raise InputError(
@@ -86,7 +86,7 @@ def _check_values(index: int, masks: Tensor, labels: Tensor, classes: int) -> No
 def match_queries(
     mask_logits: Tensor, class_logits: Tensor, masks: Tensor, labels: Tensor, weights: LossWeights
 ) -> tuple[Tensor, Tensor]:
-    """Find for each segment of one picture a query of its own, so that the sum of the costs is the least.
+    """Find for each segment of one image a query of its own, so that the sum of the costs is the least.
 
     The cost is one minus the probability of the class, and focal and dice loss of the mask with their weights.
 
@@ -141,8 +141,8 @@ def segmentation_loss(
         weights: How much each part counts.
     """
     pairs = [
-        match_queries(*picture, weights)
-        for picture in zip(mask_logits, class_logits, mask_labels, class_labels, strict=True)
+        match_queries(*image, weights)
+        for image in zip(mask_logits, class_logits, mask_labels, class_labels, strict=True)
     ]
     none = class_logits.shape[-1] - 1
     classes = class_logits.new_full(class_logits.shape[:2], none, dtype=torch.long)  # (batch, queries)

@@ -143,7 +143,7 @@ class Attention(nn.Module):
 
 
 class DecoderLayer(nn.Module):
-    """Attention of the queries to each other and to the picture, and feed-forward; each normalised afterwards."""
+    """Attention of the queries to each other and to the image, and feed-forward; each normalised afterwards."""
 
     def __init__(self, config: DetrConfig) -> None:
         super().__init__()
@@ -167,7 +167,7 @@ class DecoderLayer(nn.Module):
         Args:
             hidden: ``(batch, queries, width)``.
             query_positions: ``(queries, width)``, what tells the queries apart.
-            places: ``(batch, places, width)``, the features of the picture.
+            places: ``(batch, places, width)``, the features of the image.
             place_positions: ``(places, width)``.
             eager: Return the attention maps too.
 
@@ -291,11 +291,11 @@ class MaskFormerModel(MaskFormerPreTrainedModel):
         output_attentions: bool | None = None,
         return_dict: bool | None = None,
     ) -> Any:
-        """Look at a batch of pictures.
+        """Look at a batch of images.
 
         Args:
             pixel_values: ``(batch, channels, height, width)`` float.
-            pixel_mask: ``(batch, height, width)``, 1 on the picture and 0 on what fills the batch up, as the image
+            pixel_mask: ``(batch, height, width)``, 1 on the image and 0 on what fills the batch up, as the image
                 processor makes it. A MaskFormer looks at both alike: it has no effect.
             output_hidden_states: Return the features of backbone and pixel decoder and the queries of every layer.
             output_attentions: Return how the queries attend to each other in every layer.
@@ -338,7 +338,7 @@ def _check_mask(pixel_mask: Any, pixel_values: Tensor) -> None:
 def _sine_positions(features: Tensor) -> Tensor:
     """Return waves that tell where each place of a map lies, ``(height × width, channels)``.
 
-    The first half of the channels is for the rows, the second for the columns; a picture spans one turn, whatever its
+    The first half of the channels is for the rows, the second for the columns; an image spans one turn, whatever its
     size. Source: arXiv:2005.12872, appendix A.4.
 
     Args:

@@ -23,14 +23,14 @@ _RESNET = {"model_type": "resnet", "out_features": ["stage1", "stage2", "stage3"
 
 
 def _presets() -> dict[str, dict[str, Any]]:
-    """Return the published checkpoints: each Swin, trained on each set of pictures; and two around a ResNet."""
+    """Return the published checkpoints: each Swin, trained on each set of images; and two around a ResNet."""
     swins = {
-        f"facebook/maskformer-swin-{size}-{pictures}": {
+        f"facebook/maskformer-swin-{size}-{images}": {
             "backbone_config": {"model_type": "swin", "drop_path_rate": 0.3, **_BASE, **swin},
             "num_labels": classes,
         }
         for size, swin in _SWINS.items()
-        for pictures, classes in _CLASSES.items()
+        for images, classes in _CLASSES.items()
     }
     return swins | {
         "facebook/maskformer-resnet50-ade": {"backbone_config": _RESNET, "num_labels": 150},

@@ -22,7 +22,7 @@ _DIGITS = 6  # of a score
 
 
 def semantic_maps(outputs: Any, target_sizes: TargetSizes) -> list[Tensor]:
-    """Return for each picture the likeliest class of every pixel, ``(height, width)`` int64."""
+    """Return for each image the likeliest class of every pixel, ``(height, width)`` int64."""
     class_logits, mask_logits, sizes = _checked(outputs, target_sizes)
     classes = class_logits.softmax(dim=-1)[..., :-1]  # (batch, queries, classes)
     scores = torch.einsum("bqc,bqhw->bchw", classes, mask_logits.sigmoid())
@@ -32,11 +32,11 @@ def semantic_maps(outputs: Any, target_sizes: TargetSizes) -> list[Tensor]:
 def instance_maps(
     outputs: Any, target_sizes: TargetSizes, *, threshold: float, as_runs: bool, as_masks: bool
 ) -> list[dict[str, Any]]:
-    """Return for each picture its segments, which may overlap.
+    """Return for each image its segments, which may overlap.
 
     Args:
         outputs: What the model returns.
-        target_sizes: Height and width for each picture.
+        target_sizes: Height and width for each image.
         threshold: The least score of a segment.
         as_runs: Return the run lengths of the map in place of it.
         as_masks: Return one mask for each segment in place of the map.
@@ -72,11 +72,11 @@ def panoptic_maps(
     overlap: float,
     fused: Collection[int],
 ) -> list[dict[str, Any]]:
-    """Return for each picture its segments, none of which overlap.
+    """Return for each image its segments, none of which overlap.
 
     Args:
         outputs: What the model returns.
-        target_sizes: Height and width for each picture.
+        target_sizes: Height and width for each image.
         threshold: What the probability of the class of a query must exceed.
         mask_threshold: The least probability of a pixel that counts for the area of a query.
         overlap: The share of that area that must be left.
@@ -160,7 +160,7 @@ def _resized(maps: Tensor, size: tuple[int, int], *, mode: str = "bilinear") -> 
 
 
 def _checked(outputs: Any, target_sizes: TargetSizes) -> tuple[Tensor, Tensor, list[tuple[int, int]]]:
-    """Return the logits of classes and masks, and for each picture the height and width of the result."""
+    """Return the logits of classes and masks, and for each image the height and width of the result."""
     logits = [getattr(outputs, name, None) for name in ("class_queries_logits", "masks_queries_logits")]
     class_logits, mask_logits = logits
     if not isinstance(class_logits, Tensor) or not isinstance(mask_logits, Tensor):
@@ -173,7 +173,7 @@ def _checked(outputs: Any, target_sizes: TargetSizes) -> tuple[Tensor, Tensor, l
         return class_logits, mask_logits, [(mask_logits.shape[2], mask_logits.shape[3])] * batch
     sizes = [size.tolist() if hasattr(size, "tolist") else size for size in target_sizes]
     if len(sizes) != batch:
-        raise InputError(f"target_sizes must hold a height and a width for each of {batch} pictures, but hold {sizes}.")
+        raise InputError(f"target_sizes must hold a height and a width for each of {batch} images, but hold {sizes}.")
     for size in sizes:
         if not isinstance(size, list | tuple) or len(size) != _PAIR or not all(_is_size(edge) for edge in size):
             raise InputError(f"target_sizes must hold pairs (height, width) of pixels, but hold {shown(size)}.")

@@ -52,7 +52,7 @@ class MaskFormerForInstanceSegmentationOutput(ModelOutput):
 
 
 class MaskFormerForInstanceSegmentation(MaskFormerPreTrainedModel):
-    """MaskFormer that finds segments in pictures: one mask and one class for each query.
+    """MaskFormer that finds segments in images: one mask and one class for each query.
 
     Example:
         >>> import torch
@@ -99,12 +99,12 @@ class MaskFormerForInstanceSegmentation(MaskFormerPreTrainedModel):
         output_attentions: bool | None = None,
         return_dict: bool | None = None,
     ) -> Any:
-        """Find segments in a batch of pictures. Arguments as `MaskFormerModel.forward`.
+        """Find segments in a batch of images. Arguments as `MaskFormerModel.forward`.
 
         Args:
-            mask_labels: For each picture ``(segments, height, width)``: 1 on a segment and 0 beside it. Pictures may
+            mask_labels: For each image ``(segments, height, width)``: 1 on a segment and 0 beside it. Images may
                 have several numbers of segments, and none at all.
-            class_labels: For each picture ``(segments,)`` integer: the class of each segment.
+            class_labels: For each image ``(segments,)`` integer: the class of each segment.
             output_auxiliary_logits: Return the predictions of every layer, where ``use_auxiliary_loss`` makes them.
 
         Returns:

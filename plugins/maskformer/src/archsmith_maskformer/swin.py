@@ -66,7 +66,7 @@ class MaskFormerSwinPreTrainedModel(PreTrainedModel):
 class MaskFormerSwinModel(MaskFormerSwinPreTrainedModel):
     """Swin without a head: hidden states for every place of the last stage and, from the pooler, their mean.
 
-    Pictures may have any size. With absolute positions they must have that of the configuration, unless
+    Images may have any size. With absolute positions they must have that of the configuration, unless
     ``interpolate_pos_encoding`` stretches the positions over them.
 
     Example:
@@ -85,7 +85,7 @@ class MaskFormerSwinModel(MaskFormerSwinPreTrainedModel):
         self.pools = add_pooling_layer
 
     def encode(self, pixel_values: Tensor, *, interpolate: bool, eager: bool) -> Encoded:
-        """Return what the stages make of a batch of pictures. Arguments and errors as `forward`."""
+        """Return what the stages make of a batch of images. Arguments and errors as `forward`."""
         pixels = check_pixels(pixel_values, channels=self.config.num_channels)
         hidden, shape = self.embeddings(pixels.to(self.dtype), interpolate=interpolate)
         encoded: Encoded = self.encoder(hidden, shape, eager=eager or self.attn_implementation == "eager")
@@ -100,13 +100,13 @@ class MaskFormerSwinModel(MaskFormerSwinPreTrainedModel):
         interpolate_pos_encoding: bool | None = None,
         return_dict: bool | None = None,
     ) -> Any:
-        """Encode a batch of pictures.
+        """Encode a batch of images.
 
         Args:
             pixel_values: ``(batch, channels, height, width)`` float.
             output_attentions: Return the attention maps of every block.
             output_hidden_states: Return the hidden states of every block.
-            interpolate_pos_encoding: Stretch absolute positions over pictures of another size.
+            interpolate_pos_encoding: Stretch absolute positions over images of another size.
             return_dict: Return an output object (True) or a tuple.
 
         Returns:
@@ -129,7 +129,7 @@ class MaskFormerSwinModel(MaskFormerSwinPreTrainedModel):
 
 
 class MaskFormerSwinBackbone(MaskFormerSwinPreTrainedModel, Backbone):
-    """Swin that gives a map after each of the chosen stages, each normalised. Pictures may have any size.
+    """Swin that gives a map after each of the chosen stages, each normalised. Images may have any size.
 
     Example:
         >>> import torch
@@ -175,7 +175,7 @@ class MaskFormerSwinBackbone(MaskFormerSwinPreTrainedModel, Backbone):
         output_attentions: bool | None = None,
         return_dict: bool | None = None,
     ) -> Any:
-        """Return the feature maps of a batch of pictures.
+        """Return the feature maps of a batch of images.
 
         Args:
             pixel_values: ``(batch, channels, height, width)`` float; zeros fill the last patches up.

@@ -30,9 +30,9 @@ class MaskFormerSwinConfig(BackboneConfig):
     supersedes = {**BackboneConfig.supersedes, "depths": _STAGES_FOLLOW}
     computed = ("stage_names", "hidden_size", "num_layers")
 
-    image_size: Size | list[Size] = field(default=224, doc="Pixels of a picture: one number, or height and width.")
+    image_size: Size | list[Size] = field(default=224, doc="Pixels of an image: one number, or height and width.")
     patch_size: Size | list[Size] = field(default=4, doc="Pixels of a patch: one number, or height and width.")
-    num_channels: Size = field(default=3, doc="Channels of a picture.")
+    num_channels: Size = field(default=3, doc="Channels of an image.")
     embed_dim: Size = field(default=96, doc="Width of the first stage; each stage is twice as wide as the one before.")
     depths: list[Size] = field(default=[2, 2, 6, 2], doc="Blocks in each stage.")
     num_heads: list[Size] = field(
@@ -58,7 +58,7 @@ class MaskFormerSwinConfig(BackboneConfig):
 
     @property
     def grid(self) -> tuple[int, int]:
-        """Rows and columns of patches in a picture of ``image_size``."""
+        """Rows and columns of patches in an image of ``image_size``."""
         height, width = _pair(self.image_size)
         return height // self.patch_shape[0], width // self.patch_shape[1]
 

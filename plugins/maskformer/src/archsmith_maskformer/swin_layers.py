@@ -19,7 +19,7 @@ from archsmith_maskformer.swin_config import MaskFormerSwinConfig
 __all__ = ["Embeddings", "Encoded", "Encoder", "SelfAttention", "Shape"]
 
 Shape = tuple[int, int]
-#: Added to the scores of places that were no neighbours before the picture was rolled.
+#: Added to the scores of places that were no neighbours before the image was rolled.
 _APART = -100.0
 
 
@@ -42,7 +42,7 @@ class Encoded(NamedTuple):
 
 
 class PatchEmbeddings(nn.Module):
-    """One vector for each patch of a picture."""
+    """One vector for each patch of an image."""
 
     def __init__(self, config: MaskFormerSwinConfig) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class Embeddings(nn.Module):
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
 
     def forward(self, pixels: Tensor, *, interpolate: bool) -> tuple[Tensor, Shape]:
-        """Embed pictures: ``(batch, places, width)``, and how many rows and columns of places there are."""
+        """Embed images: ``(batch, places, width)``, and how many rows and columns of places there are."""
         embedded = self.patch_embeddings(pixels)  # (batch, width, rows, columns)
         shape = (embedded.shape[2], embedded.shape[3])
         patches = self.norm(embedded.flatten(2).transpose(1, 2))  # (batch, rows × columns, width)
@@ -81,7 +81,7 @@ class Embeddings(nn.Module):
             return table
         if not interpolate:
             raise InputError(
-                f"the picture has {shape[0]} x {shape[1]} patches (rows x columns), but the model has positions for "
+                f"the image has {shape[0]} x {shape[1]} patches (rows x columns), but the model has positions for "
                 f"{self.grid[0]} x {self.grid[1]}. Resize it, or pass interpolate_pos_encoding=True."
             )
         spread = torch.unflatten(table.transpose(1, 2), 2, self.grid)  # (1, width, rows, columns)
@@ -168,7 +168,7 @@ class Attention(nn.Module):
 class Block(nn.Module):
     """Attention within windows and feed-forward, each with a normalisation before it and a residual connection.
 
-    In training whole pictures skip the attention at random (arXiv:1603.09382).
+    In training whole images skip the attention at random (arXiv:1603.09382).
     """
 
     def __init__(
@@ -203,7 +203,7 @@ class Block(nn.Module):
         return hidden + self.output(self.intermediate(self.layernorm_after(hidden))), maps
 
     def _dropped(self, added: Tensor) -> Tensor:
-        """Drop what is added for some of the pictures, and make it larger for the others to make up for it."""
+        """Drop what is added for some of the images, and make it larger for the others to make up for it."""
         if not self.training or self.drop_path == 0:
             return added
         kept = 1 - self.drop_path

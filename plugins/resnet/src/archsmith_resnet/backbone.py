@@ -57,7 +57,7 @@ class ResNetBackbone(ResNetPreTrainedModel, Backbone):
         output_attentions: bool | None = None,  # noqa: ARG002  # as every backbone takes it; there are none
         return_dict: bool | None = None,
     ) -> Any:
-        """Return the feature maps of a batch of pictures.
+        """Return the feature maps of a batch of images.
 
         Args:
             pixel_values: ``(batch, channels, height, width)`` float, of any size.

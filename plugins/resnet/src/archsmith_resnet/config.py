@@ -28,7 +28,7 @@ class ResNetConfig(BackboneConfig):
     # From both follow the stages, and one without the other breaks a rule.
     supersedes = {**BackboneConfig.supersedes, "depths": (), "hidden_sizes": ()}
 
-    num_channels: Size = field(default=3, doc="Channels of a picture.")
+    num_channels: Size = field(default=3, doc="Channels of an image.")
     embedding_size: Size = field(default=64, doc="Channels of the stem.")
     hidden_sizes: list[Size] = field(default=[256, 512, 1024, 2048], doc="Channels of each stage.")
     depths: list[Size] = field(default=[3, 4, 6, 3], doc="Layers of each stage.")
@@ -36,9 +36,9 @@ class ResNetConfig(BackboneConfig):
         default="bottleneck", doc="Layers of two 3 x 3 convolutions, or of one between two 1 x 1 ones."
     )
     hidden_act: Activation = field(default="relu", doc="Activation function of the stem, and behind each layer.")
-    downsample_in_first_stage: bool = field(default=False, doc="The first stage halves the picture too.")
+    downsample_in_first_stage: bool = field(default=False, doc="The first stage halves the image too.")
     downsample_in_bottleneck: bool = field(
-        default=False, doc="A bottleneck layer halves the picture in its first convolution rather than its second."
+        default=False, doc="A bottleneck layer halves the image in its first convolution rather than its second."
     )
 
     @property

@@ -28,7 +28,7 @@ class ConvNextImageSettings(ImageSettings, total=False):
     """The settings of `ConvNextImageProcessor`.
 
     Attributes:
-        crop_pct: The share of a resized picture's shorter edge that is kept when its middle is cut out, where ``size``
+        crop_pct: The share of a resized image's shorter edge that is kept when its middle is cut out, where ``size``
             is below 384.
     """
 
@@ -36,10 +36,10 @@ class ConvNextImageSettings(ImageSettings, total=False):
 
 
 class ConvNextImageProcessor(ImageProcessor):
-    """Square pictures for ResNet and ConvNeXt: ``size["shortest_edge"]`` pixels high and wide.
+    """Square images for ResNet and ConvNeXt: ``size["shortest_edge"]`` pixels high and wide.
 
     Below 384 pixels the shorter edge becomes ``size / crop_pct``, and the middle is cut out; from 384 on the whole
-    picture is resized, whatever its ratio was. Published ResNets bring their own numbers, with a size of 224.
+    image is resized, whatever its ratio was. Published ResNets bring their own numbers, with a size of 224.
 
     Example:
         >>> import numpy
@@ -72,12 +72,12 @@ class ConvNextImageProcessor(ImageProcessor):
         elif not _SMALLEST_CROP <= self.crop_pct <= 1:
             yield f"crop_pct must be from {_SMALLEST_CROP} to 1, but is {self.crop_pct}"
 
-    def resized(self, picture: "Image | npt.NDArray[Any]") -> npt.NDArray[Any]:
-        """Return the middle of one picture, or all of it from 384 pixels on, as a square."""
+    def resized(self, image: "Image | npt.NDArray[Any]") -> npt.NDArray[Any]:
+        """Return the middle of one image, or all of it from 384 pixels on, as a square."""
         assert self.size is not None  # for the type checker: the rules say so
         assert self.crop_pct is not None
         edge = self.size["shortest_edge"]
         if edge >= _LARGE:
-            return resize(picture, edge, edge, resample=self.resample or 0)
-        height, width = target_size(*height_and_width(picture), {"shortest_edge": int(edge / self.crop_pct)})
-        return center_crop(resize(picture, height, width, resample=self.resample or 0), edge, edge)
+            return resize(image, edge, edge, resample=self.resample or 0)
+        height, width = target_size(*height_and_width(image), {"shortest_edge": int(edge / self.crop_pct)})
+        return center_crop(resize(image, height, width, resample=self.resample or 0), edge, edge)

@@ -1,4 +1,4 @@
-"""ResNet: pictures as grids of features that get coarser and wider from stage to stage.
+"""ResNet: images as grids of features that get coarser and wider from stage to stage.
 
 Source: He et al., "Deep Residual Learning for Image Recognition" (arXiv:1512.03385); the stride of a bottleneck layer
 is in its second convolution, as in Goyal et al., "Accurate, Large Minibatch SGD" (arXiv:1706.02677), section 5.1.
@@ -20,14 +20,14 @@ __all__ = ["Embedder", "Encoder", "ResNetForImageClassification", "ResNetModel",
 
 
 class Normalization(nn.BatchNorm2d):
-    """Batch normalisation that says in the words of a picture why it can not learn from a single number."""
+    """Batch normalisation that says in the words of an image why it cannot learn from a single number."""
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Normalise ``(batch, channels, height, width)``."""
         if self.training and hidden[:, 0].numel() == 1:
             raise InputError(
-                "batch normalisation learns from several numbers for each channel, but the batch is one picture, and "
-                "it has shrunk to 1 x 1. In training pass several pictures or a larger one; to predict call "
+                "batch normalisation learns from several numbers for each channel, but the batch is one image, and "
+                "it has shrunk to 1 x 1. In training pass several images or a larger one; to predict call "
                 "model.eval() first."
             )
         return super().forward(hidden)
@@ -48,7 +48,7 @@ class Convolution(nn.Module):
 
 
 class Embedder(nn.Module):
-    """The stem: a wide convolution and a maximum, each of which halves the picture."""
+    """The stem: a wide convolution and a maximum, each of which halves the image."""
 
     def __init__(self, config: ResNetConfig) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class Embedder(nn.Module):
         self.num_channels = config.num_channels
 
     def forward(self, pixel_values: Tensor) -> Tensor:
-        """Embed pictures: ``(batch, embedding_size, ⌈height / 4⌉, ⌈width / 4⌉)``."""
+        """Embed images: ``(batch, embedding_size, ⌈height / 4⌉, ⌈width / 4⌉)``."""
         pixels = check_pixels(pixel_values, channels=self.num_channels)
         return self.pooler(self.embedder(pixels.to(self.embedder.convolution.weight.dtype)))  # type: ignore[no-any-return]
 
@@ -99,7 +99,7 @@ class Layer(nn.Module):
 
 
 class Stage(nn.Module):
-    """Layers of one width; the first of them may halve the picture."""
+    """Layers of one width; the first of them may halve the image."""
 
     def __init__(self, config: ResNetConfig, inputs: int, outputs: int, *, depth: int, stride: int) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ class Stage(nn.Module):
 
 
 class Encoder(nn.Module):
-    """The stages: each but the first halves the picture, and that one if the configuration says so."""
+    """The stages: each but the first halves the image, and that one if the configuration says so."""
 
     def __init__(self, config: ResNetConfig) -> None:
         super().__init__()
@@ -124,7 +124,7 @@ class Encoder(nn.Module):
         )
 
     def forward(self, hidden: Tensor) -> tuple[Tensor, ...]:
-        """Return the embedded pictures and the hidden states after each stage."""
+        """Return the embedded images and the hidden states after each stage."""
         states = [hidden]
         for stage in self.stages:
             states.append(stage(states[-1]))
@@ -173,7 +173,7 @@ class ResNetModel(ResNetPreTrainedModel):
     def forward(
         self, pixel_values: Tensor, *, output_hidden_states: bool | None = None, return_dict: bool | None = None
     ) -> Any:
-        """Encode a batch of pictures.
+        """Encode a batch of images.
 
         Args:
             pixel_values: ``(batch, channels, height, width)`` float of any size, as the image processor makes them.
@@ -193,7 +193,7 @@ class ResNetModel(ResNetPreTrainedModel):
 
 
 class ResNetForImageClassification(ResNetPreTrainedModel):
-    """ResNet that classifies pictures, or predicts numbers for them."""
+    """ResNet that classifies images, or predicts numbers for them."""
 
     def __init__(self, config: ResNetConfig) -> None:
         super().__init__(config)

@@ -79,7 +79,7 @@ class TimmBackbone(Backbone):
         output_attentions: bool | None = None,  # noqa: ARG002  # as every backbone takes it
         return_dict: bool | None = None,
     ) -> Any:
-        """Return the feature maps of a batch of pictures.
+        """Return the feature maps of a batch of images.
 
         Args:
             pixel_values: ``(batch, channels, height, width)`` float, of a size that timm's model takes.
@@ -107,7 +107,7 @@ class TimmBackbone(Backbone):
             raise
         except (AssertionError, RuntimeError, ValueError) as error:
             raise InputError(
-                f"timm's {self.config.backbone} can not take pixel_values of the shape {tuple(pixels.shape)}: "
+                f"timm's {self.config.backbone} cannot take pixel_values of the shape {tuple(pixels.shape)}: "
                 f"{reason(error)}."
             ) from error
         maps = tuple(stages[index] for index in self.out_indices)

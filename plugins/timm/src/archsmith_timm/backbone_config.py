@@ -31,7 +31,7 @@ class TimmBackboneConfig(BackboneConfig):
     backbone: str | None = field(
         default=None, doc="Name of timm's model, as resnet50, with or without the tag of its weights."
     )
-    num_channels: Size = field(default=3, doc="Channels of a picture.")
+    num_channels: Size = field(default=3, doc="Channels of an image.")
     features_only: bool = field(default=True, doc="As other programs write it: a backbone gives features only.")
     use_pretrained_backbone: bool = field(default=False, doc="Start a new model from timm's weights.")
     freeze_batch_norm_2d: bool = field(default=False, doc="Batch normalisation is fixed: statistics and parameters.")

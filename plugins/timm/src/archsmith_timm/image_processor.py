@@ -1,4 +1,4 @@
-"""timm's preparation of pictures for evaluation."""
+"""timm's preparation of images for evaluation."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -35,8 +35,8 @@ class TimmImageSettings(ImageSettings, total=False):
     """The settings of `TimmWrapperImageProcessor`.
 
     Attributes:
-        crop_pct: The share of a resized picture, in each direction, that ``size`` keeps.
-        crop_mode: ``"center"``: the picture keeps its ratio and covers the whole; ``"squash"``: it loses its ratio;
+        crop_pct: The share of a resized image, in each direction, that ``size`` keeps.
+        crop_mode: ``"center"``: the image keeps its ratio and covers the whole; ``"squash"``: it loses its ratio;
             ``"border"``: it keeps its ratio and lies whole on a ground of the mean colour.
     """
 
@@ -45,7 +45,7 @@ class TimmImageSettings(ImageSettings, total=False):
 
 
 class TimmWrapperImageProcessor(ImageProcessor):
-    """Pictures as timm evaluates its models with them: resized to ``size / crop_pct``, and the middle cut out.
+    """Images as timm evaluates its models with them: resized to ``size / crop_pct``, and the middle cut out.
 
     It reads what timm knows of the weights out of config.json, where there is no preprocessor_config.json.
 
@@ -102,10 +102,10 @@ class TimmWrapperImageProcessor(ImageProcessor):
         elif self.crop_pct <= 0:
             yield f"crop_pct must be more than 0, but is {self.crop_pct}"
 
-    def resized(self, picture: "Image | npt.NDArray[Any]") -> npt.NDArray[Any]:
-        """Return one picture in the ``size``, cropped or filled up as ``crop_mode`` says."""
+    def resized(self, image: "Image | npt.NDArray[Any]") -> npt.NDArray[Any]:
+        """Return one image in the ``size``, cropped or filled up as ``crop_mode`` says."""
         size, crop_pct = self.size or {}, self.crop_pct or 1
-        height, width = height_and_width(picture)
+        height, width = height_and_width(image)
         rows, columns = (math.floor(size[edge] / crop_pct) for edge in ("height", "width"))
         if self.crop_mode == "center" and rows == columns:
             short, long = sorted((height, width))
@@ -115,11 +115,11 @@ class TimmWrapperImageProcessor(ImageProcessor):
             choose = max if self.crop_mode == "border" else min
             ratio = choose(height / rows, width / columns)
             rows, columns = round(height / ratio), round(width / ratio)
-        pixels = resize(picture, max(1, rows), max(1, columns), resample=self.resample or 0)
+        pixels = resize(image, max(1, rows), max(1, columns), resample=self.resample or 0)
         return _middle(pixels, size["height"], size["width"], ground=self._ground(pixels))
 
     def _ground(self, pixels: npt.NDArray[Any]) -> Any:
-        """Return the colour that lies around a picture: the mean one around a whole picture, else black."""
+        """Return the colour that lies around an image: the mean one around a whole image, else black."""
         if self.crop_mode != "border" or self.image_mean is None:
             return 0
         mean = np.asarray(self.image_mean) * (255 if pixels.dtype == np.uint8 or self.do_rescale else 1)

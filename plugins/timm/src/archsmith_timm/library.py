@@ -30,7 +30,7 @@ def import_timm() -> Any:
                 _import(name)
             except (ImportError, RuntimeError, OSError) as error:
                 raise MissingDependency(
-                    f"timm's models need the library {name}, which can not be imported ({reason(error)}). "
+                    f"timm's models need the library {name}, which cannot be imported ({reason(error)}). "
                     f"Run: pip install {name}",
                     library=name,
                 ) from error
@@ -63,7 +63,7 @@ def create_model(name: str | None, *, owner: str, **arguments: Any) -> nn.Module
         **arguments: As ``timm.create_model`` takes them.
 
     Raises:
-        ConfigError: timm has no such model, or can not build it so.
+        ConfigError: timm has no such model, or cannot build it so.
         MissingDependency: As `import_timm`.
     """
     timm = import_timm()
@@ -74,7 +74,7 @@ def create_model(name: str | None, *, owner: str, **arguments: Any) -> nn.Module
         raise
     except Exception as error:  # timm's models let through what they stumble over
         asked = ", ".join(f"{key}={value!r}" for key, value in arguments.items() if value is not None)
-        raise ConfigError(f"timm {timm.__version__} can not build {name!r} with {asked}: {reason(error)}.") from error
+        raise ConfigError(f"timm {timm.__version__} cannot build {name!r} with {asked}: {reason(error)}.") from error
     return model
 
 
@@ -92,7 +92,7 @@ def reason(error: Exception) -> str:
 
 
 def _check_name(timm: Any, name: str | None, owner: str) -> None:
-    """Refuse what is no name of a model: timm itself would take it for an address, and fetch."""
+    """Refuse what is not a name of a model: timm itself would take it for an address, and fetch."""
     if name is None:
         raise ConfigError(f"{owner} names no model of timm: give one, as 'resnet50'.")
     if not timm.is_model(name):

@@ -26,12 +26,12 @@ def load_timm_weights(network: nn.Module, name: str, *, channels: int, owner: st
     Args:
         network: The model, as timm built it under this name.
         name: timm's name, with or without the tag of the weights.
-        channels: Channels of a picture.
+        channels: Channels of an image.
         owner: The field that holds the name, for messages.
 
     Raises:
         CheckpointNotFound: timm has no weights under this name, or not as safetensors.
-        CheckpointCorrupt, HubError: The file is damaged, or can not be had.
+        CheckpointCorrupt, HubError: The file is damaged, or cannot be had.
         WeightsMismatch: The file does not hold exactly the weights of this model, or numbers that are not finite.
     """
     path = _find(name)
@@ -93,7 +93,7 @@ def _for_features(wanted: Iterable[str], state: dict[str, Tensor]) -> dict[str, 
 def _mismatch(name: str, path: Path, faults: list[str]) -> WeightsMismatch:
     listed = "".join(f"\n  - {fault}" for fault in faults[:20]) + ("\n  - …" if len(faults) > 20 else "")  # noqa: PLR2004
     return WeightsMismatch(
-        f"timm's {name!r} can not be loaded from {str(path)!r}:{listed}\n"
+        f"timm's {name!r} cannot be loaded from {str(path)!r}:{listed}\n"
         "The file may be broken, or not that of this model: delete it from the hub's cache to fetch it again.",
         faults=tuple(faults),
         source=str(path),

@@ -1,4 +1,4 @@
-"""Models of timm: without a head, and as classifiers of pictures."""
+"""Models of timm: without a head, and as classifiers of images."""
 
 import re
 from typing import Any
@@ -80,7 +80,7 @@ class TimmWrapperPreTrainedModel(PreTrainedModel):
         return features, tuple(states)
 
     def _called(self, method: str, values: Any, **options: Any) -> Any:
-        """Let timm's model compute, and say which pictures it can not take."""
+        """Let timm's model compute, and say which images it cannot take."""
         try:
             return getattr(self.timm_model, method)(values, **options)
         except torch.OutOfMemoryError:
@@ -89,7 +89,7 @@ class TimmWrapperPreTrainedModel(PreTrainedModel):
             asked = f" with {options}" if options else ""
             of_shape = f" of the shape {tuple(values.shape)}" if isinstance(values, Tensor) else ""
             raise InputError(
-                f"timm's {self.config.architecture} can not compute {method.strip('_')} of values{of_shape}{asked}: "
+                f"timm's {self.config.architecture} cannot compute {method.strip('_')} of values{of_shape}{asked}: "
                 f"{reason(error)}."
             ) from error
 
@@ -120,7 +120,7 @@ class TimmWrapperModel(TimmWrapperPreTrainedModel):
         output_attentions: bool | None = None,
         return_dict: bool | None = None,
     ) -> Any:
-        """Return the features of a batch of pictures.
+        """Return the features of a batch of images.
 
         Args:
             pixel_values: ``(batch, channels, height, width)`` float, of a size that timm's model takes.

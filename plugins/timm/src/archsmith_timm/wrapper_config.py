@@ -17,7 +17,7 @@ _RESERVED = (
 
 
 class TimmWrapperConfig(PreTrainedConfig):
-    """The configuration of a model that timm builds: its name, its classes, and how its pictures are prepared.
+    """The configuration of a model that timm builds: its name, its classes, and how its images are prepared.
 
     It reads the config.json of timm's own repositories, which has no ``model_type``.
 

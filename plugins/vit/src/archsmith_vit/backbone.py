@@ -22,7 +22,7 @@ __all__ = ["ViTBackbone"]
 class ViTBackbone(ViTPreTrainedModel, Backbone):
     """ViT that gives a map of its patches after each of the chosen layers, each normalised.
 
-    Pictures may have any size: the position embeddings are stretched over them.
+    Images may have any size: the position embeddings are stretched over them.
 
     Example:
         >>> import torch
@@ -69,7 +69,7 @@ class ViTBackbone(ViTPreTrainedModel, Backbone):
         output_attentions: bool | None = None,
         return_dict: bool | None = None,
     ) -> Any:
-        """Return the feature maps of a batch of pictures.
+        """Return the feature maps of a batch of images.
 
         Args:
             pixel_values: ``(batch, channels, height, width)`` float; zeros fill the last patches up.

@@ -34,9 +34,9 @@ class ViTConfig(BackboneConfig):
     attention_probs_dropout_prob: Probability = field(default=0.0, doc="Dropout of the attention probabilities.")
     initializer_range: NonNegative = field(default=0.02, doc="Standard deviation of the initial weights.")
     layer_norm_eps: NonNegative = field(default=1e-12, doc="Added to the variance in every normalisation.")
-    image_size: Size | list[Size] = field(default=224, doc="Pixels of a picture: one number, or height and width.")
+    image_size: Size | list[Size] = field(default=224, doc="Pixels of an image: one number, or height and width.")
     patch_size: Size | list[Size] = field(default=16, doc="Pixels of a patch: one number, or height and width.")
-    num_channels: Size = field(default=3, doc="Channels of a picture.")
+    num_channels: Size = field(default=3, doc="Channels of an image.")
     qkv_bias: bool = field(default=True, doc="Queries, keys and values have a bias.")
     encoder_stride: Size = field(
         default=16, doc="Pixels, in each direction, that a patch becomes when it is filled in."
@@ -46,7 +46,7 @@ class ViTConfig(BackboneConfig):
 
     @property
     def image_shape(self) -> tuple[int, int]:
-        """Height and width of a picture, in pixels."""
+        """Height and width of an image, in pixels."""
         return _pair(self.image_size)
 
     @property
@@ -56,7 +56,7 @@ class ViTConfig(BackboneConfig):
 
     @property
     def grid(self) -> tuple[int, int]:
-        """Rows and columns of patches in a picture; what is left over at its lower and right edge is not seen."""
+        """Rows and columns of patches in an image; what is left over at its lower and right edge is not seen."""
         return self.image_shape[0] // self.patch_shape[0], self.image_shape[1] // self.patch_shape[1]
 
     @property

@@ -21,7 +21,7 @@ _EPS = 1e-5
 
 
 class ViTForImageClassification(ViTPreTrainedModel):
-    """ViT that classifies pictures, or predicts numbers for them."""
+    """ViT that classifies images, or predicts numbers for them."""
 
     def __init__(self, config: ViTConfig) -> None:
         super().__init__(config)
@@ -70,7 +70,7 @@ class ViTForImageClassification(ViTPreTrainedModel):
 
 
 class ViTForMaskedImageModeling(ViTPreTrainedModel):
-    """ViT that fills in the patches of a picture that are hidden from it."""
+    """ViT that fills in the patches of an image that are hidden from it."""
 
     def __init__(self, config: ViTConfig) -> None:
         super().__init__(config)
@@ -94,7 +94,7 @@ class ViTForMaskedImageModeling(ViTPreTrainedModel):
         """Paint every pixel anew. Arguments as `ViTModel.forward`.
 
         With ``bool_masked_pos`` there is a loss: the mean distance of the masked pixels from the true ones. It needs
-        patches of ``encoder_stride`` pixels, and pictures that they cover.
+        patches of ``encoder_stride`` pixels, and images that they cover.
 
         Returns:
             `MaskedImageModelingOutput`.
@@ -131,7 +131,7 @@ def _masked_distance(pixels: Tensor, painted: Tensor, masked: Tensor, stride: in
     """Return the mean distance per channel over the masked patches, ``(batch, rows, columns)`` of ``stride`` pixels."""
     if pixels.shape != painted.shape:
         raise InputError(
-            f"the pictures are {pixels.shape[2]} x {pixels.shape[3]} pixels (height x width); expected multiples of "
+            f"the images are {pixels.shape[2]} x {pixels.shape[3]} pixels (height x width); expected multiples of "
             f"{stride}, so that the patches cover them."
         )
     mask = masked.repeat_interleave(stride, 1).repeat_interleave(stride, 2)[:, None]  # (batch, 1, height, width)

@@ -6,7 +6,7 @@ __all__ = ["ViTImageProcessor"]
 
 
 class ViTImageProcessor(ImageProcessor):
-    """Pictures for ViT: 224 pixels high and wide, whatever their ratio was, and values from -1 to 1.
+    """Images for ViT: 224 pixels high and wide, whatever their ratio was, and values from -1 to 1.
 
     Example:
         >>> import numpy

@@ -1,4 +1,4 @@
-"""ViT: a transformer encoder over the patches of a picture. Heads and backbone are in the modules beside it.
+"""ViT: a transformer encoder over the patches of an image. Heads and backbone are in the modules beside it.
 
 Source: Dosovitskiy et al., "An Image is Worth 16x16 Words: Transformers for Image Recognition at Scale"
 (arXiv:2010.11929), section 3.1. Names of modules and parameters are those of the published checkpoints.
@@ -24,7 +24,7 @@ __all__ = ["Embeddings", "Encoder", "ViTModel", "ViTPreTrainedModel"]
 
 
 class PatchEmbeddings(nn.Module):
-    """One vector for each patch of a picture."""
+    """One vector for each patch of an image."""
 
     def __init__(self, config: ViTConfig) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class PatchEmbeddings(nn.Module):
 
 
 class Embeddings(nn.Module):
-    """Patches behind a token for the whole picture, with their positions added."""
+    """Patches behind a token for the whole image, with their positions added."""
 
     def __init__(self, config: ViTConfig, *, use_mask_token: bool = False) -> None:
         super().__init__()
@@ -51,19 +51,19 @@ class Embeddings(nn.Module):
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
 
     def forward(self, pixels: Tensor, masked: Tensor | None = None, *, interpolate: bool = False) -> Tensor:
-        """Embed pictures.
+        """Embed images.
 
         Args:
             pixels: ``(batch, channels, height, width)`` float.
             masked: ``(batch, patches)``: true or 1 where the mask token takes the place of a patch.
-            interpolate: Stretch the positions over pictures of another size.
+            interpolate: Stretch the positions over images of another size.
 
         Returns:
             ``(batch, 1 + patches, width)``.
         """
         if not interpolate and pixels.shape[-2:] != self.image_shape:
             raise InputError(
-                f"the pictures are {pixels.shape[-2]} x {pixels.shape[-1]} pixels (height x width), but the model "
+                f"the images are {pixels.shape[-2]} x {pixels.shape[-1]} pixels (height x width), but the model "
                 f"takes {self.image_shape[0]} x {self.image_shape[1]}. Resize them with its image processor, or pass "
                 "interpolate_pos_encoding=True."
             )
@@ -228,7 +228,7 @@ _NEWER_NAMES = (
 
 
 class Pooler(nn.Module):
-    """One vector for a whole picture: a transformation of its first token."""
+    """One vector for a whole image: a transformation of its first token."""
 
     def __init__(self, config: ViTConfig) -> None:
         super().__init__()
@@ -241,7 +241,7 @@ class Pooler(nn.Module):
 
 
 class ViTModel(ViTPreTrainedModel):
-    """ViT without a head: hidden states for every patch and, from the pooler, one vector for each picture.
+    """ViT without a head: hidden states for every patch and, from the pooler, one vector for each image.
 
     Example:
         >>> import torch
@@ -275,12 +275,12 @@ class ViTModel(ViTPreTrainedModel):
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
     ) -> Any:
-        """Encode a batch of pictures.
+        """Encode a batch of images.
 
         Args:
             pixel_values: ``(batch, channels, height, width)`` float, as the image processor makes them.
             bool_masked_pos: ``(batch, patches)``: true or 1 where a patch is hidden behind the mask token.
-            interpolate_pos_encoding: Take pictures of any size, and stretch the position embeddings over them.
+            interpolate_pos_encoding: Take images of any size, and stretch the position embeddings over them.
             attention_mask: As `archsmith.layers.attention.attention_mask_for` takes it, for the first token and the
                 patches; None: all attend to all.
             output_attentions: Return the attention maps of every layer.

@@ -28,9 +28,9 @@ def load_adapter_file(
         hub_options: As `Checkpoint.open`.
 
     Raises:
-        OptionError: The language is no name.
+        OptionError: The language is not a name.
         WeightsMismatch: A tensor is missing, left over, of another shape or type, or not finite.
-        CheckpointNotFound, CheckpointCorrupt, HubError: The file can not be had.
+        CheckpointNotFound, CheckpointCorrupt, HubError: The file cannot be had.
     """
     if not isinstance(target_lang, str) or not target_lang:  # type: ignore[redundant-expr]
         raise OptionError(f"target_lang must be the name of a language, as 'eng', but is {target_lang!r}.")

@@ -165,7 +165,7 @@ class Wav2Vec2ForCTC(Wav2Vec2PreTrainedModel):
         Raises:
             ConfigError: The model has no adapters.
             WeightsMismatch: The tensors in the file are not exactly those of this model.
-            OptionError, CheckpointNotFound, CheckpointCorrupt, HubError: The file can not be had.
+            OptionError, CheckpointNotFound, CheckpointCorrupt, HubError: The file cannot be had.
         """
         expected = self.adapter_parameters()
         tensors = load_adapter_file(target_lang, id_or_path, expected, hub_options)

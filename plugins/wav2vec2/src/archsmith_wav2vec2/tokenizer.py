@@ -78,7 +78,7 @@ class Wav2Vec2CTCTokenizer(PreTrainedTokenizer):
 
     Raises:
         OptionError: A setting is wrong, or a language is missing, unknown or in vain.
-        CheckpointNotFound, CheckpointCorrupt: The file can not be read.
+        CheckpointNotFound, CheckpointCorrupt: The file cannot be read.
     """
 
     Settings = CTCSettings
@@ -166,7 +166,7 @@ class Wav2Vec2CTCTokenizer(PreTrainedTokenizer):
             (``{"char", "start_offset", "end_offset"}``) and ``word_offsets`` (``{"word", …}``), counted in frames.
 
         Raises:
-            InputError: An id is no number or is not in the vocabulary.
+            InputError: An id is not a number or is not in the vocabulary.
         """
         ids = token_ids.tolist() if hasattr(token_ids, "tolist") else token_ids
         ids = ids[self.model_input_names[0]] if isinstance(ids, Mapping) else ids
@@ -286,7 +286,7 @@ def _load_vocabulary(path: Path, language: str | None) -> tuple[dict[str, int], 
     """Return the vocabulary of a file, and if it holds several those of all languages.
 
     Raises:
-        CheckpointCorrupt: It is no vocabulary.
+        CheckpointCorrupt: It is not a vocabulary.
         OptionError: It holds several and none of them is chosen, or the other way round.
     """
     values = read_json(path)

@@ -60,7 +60,7 @@ class WordPieceTokenizerFast(PreTrainedTokenizerFast):
 
     Raises:
         OptionError: Not one source is given, or a setting is wrong or can have no effect.
-        CheckpointNotFound, CheckpointCorrupt: The file can not be read.
+        CheckpointNotFound, CheckpointCorrupt: The file cannot be read.
         MissingDependency: The library ``tokenizers`` is not installed.
     """
 
@@ -143,7 +143,7 @@ class WordPieceTokenizerFast(PreTrainedTokenizerFast):
         tokenizers = rust_tokenizer.import_tokenizers()
         vocabulary = load_wordpiece_vocabulary(path)
         tokens = wordpiece_tokens(path, vocabulary, clean, owner=cls.__name__, defaults=cls.default_tokens)
-        with translated(CheckpointCorrupt, f"{str(path)!r} is no WordPiece vocabulary"):
+        with translated(CheckpointCorrupt, f"{str(path)!r} is not a WordPiece vocabulary"):
             rust: Tokenizer = tokenizers.Tokenizer(
                 tokenizers.models.WordPiece(vocabulary, unk_token=tokens["unk_token"])
             )
@@ -234,7 +234,7 @@ class WordPieceTokenizer(PreTrainedTokenizer):
 
     Raises:
         OptionError: Not one source is given, or a setting is wrong.
-        CheckpointNotFound, CheckpointCorrupt: The file can not be read, or is not of BERT's kind.
+        CheckpointNotFound, CheckpointCorrupt: The file cannot be read, or is not of BERT's kind.
     """
 
     Settings = WordPieceSettings
@@ -371,7 +371,7 @@ def _template(
     start = [] if cls_token is None else [f"{cls_token}:0"]
     ends: Sequence[list[str]] = [[] if sep_token is None else [f"{sep_token}:{kind}"] for kind in (0, 1)]
     special = {token: number for token, number in ((cls_token, cls_id), (sep_token, sep_id)) if token is not None}
-    with translated(OptionError, "cls_token and sep_token can not be put around a text"):
+    with translated(OptionError, "cls_token and sep_token cannot be put around a text"):
         return processors.TemplateProcessing(  # type: ignore[no-any-return]
             single=[*start, "$A:0", *ends[0]],
             pair=[*start, "$A:0", *ends[0], "$B:1", *ends[1]],

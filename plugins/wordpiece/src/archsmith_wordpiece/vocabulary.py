@@ -57,7 +57,7 @@ def load_wordpiece_vocabulary(path: Path) -> dict[str, int]:
         raise CheckpointCorrupt(f"{str(path)!r} is not UTF-8 text (byte {error.start}).") from error
     lines = re.split("\r\n|\r|\n", text.rstrip("\r\n"))
     if hint := looks_like(text):
-        raise CheckpointCorrupt(f"{str(path)!r} is no vocabulary.{hint}")
+        raise CheckpointCorrupt(f"{str(path)!r} is not a vocabulary.{hint}")
     vocabulary: dict[str, int] = {}
     for number, token in enumerate(lines):
         if not token:
@@ -75,13 +75,13 @@ def vocabulary_lines(vocabulary: Mapping[str, int]) -> bytes:
     """Return the content of a vocab.txt.
 
     Raises:
-        OptionError: A file of lines can not hold this vocabulary.
+        OptionError: A file of lines cannot hold this vocabulary.
     """
     tokens = sorted(vocabulary, key=vocabulary.__getitem__)
     for number, token in enumerate(tokens):
         if vocabulary[token] != number or not token or set(token) & {"\n", "\r"}:
             raise OptionError(
-                f"{VOCAB_FILE} can not hold this vocabulary: line {number + 1} would be the token {token!r} of the id "
+                f"{VOCAB_FILE} cannot hold this vocabulary: line {number + 1} would be the token {token!r} of the id "
                 f"{vocabulary[token]}; expected tokens of one line with ids from 0. Use save_pretrained."
             )
     return "".join(f"{token}\n" for token in tokens).encode()

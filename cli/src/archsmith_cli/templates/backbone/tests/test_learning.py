@@ -22,8 +22,8 @@ def test_loss_falls() -> None:
     losses = []
     for _ in range(30):
         labels = torch.arange(16) % 2
-        pictures = torch.stack([stripes if label else stripes.mT for label in labels])
-        maps = backbone(pictures + 0.3 * torch.randn_like(pictures)).feature_maps
+        images = torch.stack([stripes if label else stripes.mT for label in labels])
+        maps = backbone(images + 0.3 * torch.randn_like(images)).feature_maps
         pooled = torch.cat([each.mean((2, 3)) for each in maps], dim=1)  # (batch, channels of all maps)
         loss = torch.nn.functional.cross_entropy(head(pooled), labels)
         optimiser.zero_grad()

@@ -1,4 +1,4 @@
-"""The head learns: pictures with vertical stripes are told from those with horizontal ones."""
+"""The head learns: images with vertical stripes are told from those with horizontal ones."""
 
 import torch
 
@@ -22,8 +22,8 @@ def test_loss_falls() -> None:
     losses = []
     for _ in range(30):
         labels = torch.arange(16) % 2
-        pictures = torch.stack([stripes if label else stripes.mT for label in labels])
-        loss = model(pictures + 0.3 * torch.randn_like(pictures), labels=labels).loss
+        images = torch.stack([stripes if label else stripes.mT for label in labels])
+        loss = model(images + 0.3 * torch.randn_like(images), labels=labels).loss
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

@@ -15,7 +15,7 @@ class SampleNetConfig(BackboneConfig):
     # From both follow the stages, so a new value of either makes an old choice of stages void.
     supersedes = {**BackboneConfig.supersedes, "hidden_sizes": (), "depths": ()}
 
-    num_channels: Size = field(default=3, doc="Channels of a picture.")
+    num_channels: Size = field(default=3, doc="Channels of an image.")
     hidden_sizes: list[Size] = field(default=[64, 128, 256, 512], doc="Channels of each stage.")
     depths: list[Size] = field(default=[2, 2, 2, 2], doc="Blocks of each stage.")
     initializer_range: NonNegative = field(default=0.02, doc="Standard deviation of the initial weights.")

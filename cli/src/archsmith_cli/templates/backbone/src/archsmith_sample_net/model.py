@@ -1,7 +1,7 @@
-"""SampleNet: pictures as grids of features that get coarser and wider from stage to stage.
+"""SampleNet: images as grids of features that get coarser and wider from stage to stage.
 
 Source: residual blocks of He et al., "Deep Residual Learning for Image Recognition" (arXiv:1512.03385), section 3, with
-the group normalisation of Wu and He (arXiv:1803.08494), so that a picture does not depend on the others in its batch.
+the group normalisation of Wu and He (arXiv:1803.08494), so that an image does not depend on the others in its batch.
 """
 
 from typing import Any
@@ -53,7 +53,7 @@ class SampleNetStages(nn.ModuleList):
             inputs, kernel, stride = width, 3, 2
 
     def forward(self, pixel_values: Tensor) -> list[Tensor]:
-        """Return what each stage makes of pictures: ``(batch, channels, ⌈height / stride⌉, ⌈width / stride⌉)``."""
+        """Return what each stage makes of images: ``(batch, channels, ⌈height / stride⌉, ⌈width / stride⌉)``."""
         pixels = check_pixels(pixel_values, channels=self.num_channels)
         states = [pixels.to(next(self.parameters()).dtype)]
         for stage in self:
@@ -80,7 +80,7 @@ class SampleNetModel(SampleNetPreTrainedModel):
     def forward(
         self, pixel_values: Tensor, *, output_hidden_states: bool | None = None, return_dict: bool | None = None
     ) -> Any:
-        """Encode a batch of pictures.
+        """Encode a batch of images.
 
         Args:
             pixel_values: ``(batch, channels, height, width)`` float, of any size.

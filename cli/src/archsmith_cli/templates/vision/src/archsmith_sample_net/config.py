@@ -12,7 +12,7 @@ class SampleNetConfig(PreTrainedConfig):
 
     model_type = "sample-net"
 
-    num_channels: Size = field(default=3, doc="Channels of a picture.")
+    num_channels: Size = field(default=3, doc="Channels of an image.")
     patch_size: Size = field(default=16, doc="Height and width of a patch, in pixels.")
     hidden_size: Size = field(default=256, doc="Channels of the features.")
     num_hidden_layers: Size = field(default=6, doc="Blocks.")

@@ -6,7 +6,7 @@ __all__ = ["SampleNetImageProcessor"]
 
 
 class SampleNetImageProcessor(ImageProcessor):
-    """Pictures for SampleNet: 224 pixels high and wide, whatever their ratio was, and values from -1 to 1."""
+    """Images for SampleNet: 224 pixels high and wide, whatever their ratio was, and values from -1 to 1."""
 
     do_resize = True
     size = {"height": 224, "width": 224}

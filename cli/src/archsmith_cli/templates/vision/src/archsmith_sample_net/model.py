@@ -1,7 +1,7 @@
-"""SampleNet: patches of a picture, mixed over places and over channels in turn, and a head that classifies pictures.
+"""SampleNet: patches of an image, mixed over places and over channels in turn, and a head that classifies images.
 
 Source: Trockman and Kolter, "Patches Are All You Need?" (arXiv:2201.09792), section 2; with layer normalisation in
-place of batch normalisation, so that a picture's features do not depend on the others in its batch.
+place of batch normalisation, so that an image's features do not depend on the others in its batch.
 """
 
 from typing import Any
@@ -23,7 +23,7 @@ __all__ = [
 
 
 class Block(nn.Module):
-    """Mixes the places of each channel, then the channels at each place; the picture keeps its size."""
+    """Mixes the places of each channel, then the channels at each place; the image keeps its size."""
 
     def __init__(self, config: SampleNetConfig) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class SampleNetModel(SampleNetPreTrainedModel):
     def forward(
         self, pixel_values: Tensor, *, output_hidden_states: bool | None = None, return_dict: bool | None = None
     ) -> Any:
-        """Encode a batch of pictures.
+        """Encode a batch of images.
 
         Args:
             pixel_values: ``(batch, channels, height, width)`` float, of any size from one patch on.
@@ -87,7 +87,7 @@ class SampleNetModel(SampleNetPreTrainedModel):
 
 
 class SampleNetForImageClassification(SampleNetPreTrainedModel):
-    """SampleNet that classifies pictures."""
+    """SampleNet that classifies images."""
 
     def __init__(self, config: SampleNetConfig) -> None:
         super().__init__(config)

@@ -1,4 +1,4 @@
-"""Bad pictures give an error or the right answer, never something silently wrong; odd but good ones are understood."""
+"""Bad images give an error or the right answer, never something silently wrong; odd but good ones are understood."""
 
 import io
 import re
@@ -17,18 +17,18 @@ from archsmith.errors import ArchsmithWarning, InputError, OptionError
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (24, 32, 3), dtype=np.uint8)
 GREY = PIXELS[:, :, 0]
-PICTURE = Image.fromarray(PIXELS)
+IMAGE = Image.fromarray(PIXELS)
 PROCESSOR = ViTImageProcessor(do_resize=False, do_normalize=False, do_rescale=False)
 
 
-def encoded(picture=PICTURE, kind="PNG", **options):
+def encoded(image=IMAGE, kind="PNG", **options):
     buffer = io.BytesIO()
-    picture.save(buffer, kind, **options)
+    image.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
 def pixels(source, **settings):
-    """Return what becomes of one picture, (height, width, channels), from 0 to 255."""
+    """Return what becomes of one image, (height, width, channels), from 0 to 255."""
     (values,) = PROCESSOR(source, data_format="channels_last", **settings).pixel_values
     assert values.dtype == np.float32
     return values
@@ -52,9 +52,9 @@ def flipped(data, places):
 
 
 def closed():
-    picture = PICTURE.copy()
-    picture.close()
-    return picture
+    image = IMAGE.copy()
+    image.close()
+    return image
 
 
 PNG, JPEG, GIF, BMP = encoded(), encoded(kind="JPEG"), encoded(kind="GIF"), encoded(kind="BMP")
@@ -63,21 +63,21 @@ FLOAT = PIXELS.astype(np.float32)
 UNIT = FLOAT / 255
 
 BAD = {
-    # nothing, or no picture
+    # nothing, or no image
     "none": (
         None,
         "it must be a path, the bytes of a file, a PIL.Image.Image, a numpy array or a torch tensor, but is ",
     ),
     "a number": (3, "but is 3 of type int"),
-    "an empty list": ([], r"images holds no picture: \[\]"),
-    "lists of nothing": ([[], []], "images holds no picture"),
-    "a list with none": ([PICTURE, None], "picture 1 of 2: it must be a path"),
-    "a list of numbers": ([[1, 2], [3, 4]], "picture 0 of 4: it must be a path, .*, but is 1 of type int"),
-    "a dictionary": ({"image": PICTURE}, "of type dict"),
+    "an empty list": ([], r"images holds no image: \[\]"),
+    "lists of nothing": ([[], []], "images holds no image"),
+    "a list with none": ([IMAGE, None], "image 1 of 2: it must be a path"),
+    "a list of numbers": ([[1, 2], [3, 4]], "image 0 of 4: it must be a path, .*, but is 1 of type int"),
+    "a dictionary": ({"image": IMAGE}, "of type dict"),
     "a set": ({1, 2}, "of type set"),
-    "a generator": ((each for each in [PICTURE]), "of type generator"),
+    "a generator": ((each for each in [IMAGE]), "of type generator"),
     "a class": (Image.Image, "of type type"),
-    "lists without end": ([[[[[[[[[[PICTURE]]]]]]]]]], "nested deeper than 8 lists"),
+    "lists without end": ([[[[[[[[[[IMAGE]]]]]]]]]], "nested deeper than 8 lists"),
     "a complex number": (1j, "of type complex"),
     # files
     "no such file": ("no/such/file.png", "there is no file 'no/such/file.png'"),
@@ -89,23 +89,23 @@ BAD = {
     "a device": ("/dev/zero", "is not a regular file"),
     "a text file": (__file__, "is damaged, or not of a known format; expected PNG, JPEG, WEBP, BMP, GIF, TIFF"),
     "a path with a null": ("a\0b", "there is no file"),
-    "base64": ("iVBORw0KGgo=" * 400, "there is no file|can not be read"),
+    "base64": ("iVBORw0KGgo=" * 400, "there is no file|cannot be read"),
     # bytes
     "no bytes": (b"", "the file of 0 bytes is damaged, or not of a known format"),
     "text": (b"hello", "is damaged, or not of a known format"),
-    "the start of a PNG": (PNG[:8], "is damaged|can not be opened"),
+    "the start of a PNG": (PNG[:8], "is damaged|cannot be opened"),
     "half a PNG": (PNG[: len(PNG) // 2], "is damaged"),
     "a PNG without its last pixels": (PNG[:-40], "is damaged"),
-    "half a JPEG": (JPEG[: len(JPEG) // 2], "is damaged|can not be opened"),
+    "half a JPEG": (JPEG[: len(JPEG) // 2], "is damaged|cannot be opened"),
     "a JPEG without its end": (JPEG[:-20], "is damaged"),
     "half a GIF": (GIF[: len(GIF) // 2], "is damaged"),
     "half a BMP": (BMP[: len(BMP) // 2], "is damaged"),
-    "half a WebP": (WEBP[: len(WEBP) // 2], "is damaged|can not be opened"),
-    "half a TIFF": (TIFF[: len(TIFF) // 2], "is damaged|can not be opened"),
+    "half a WebP": (WEBP[: len(WEBP) // 2], "is damaged|cannot be opened"),
+    "half a TIFF": (TIFF[: len(TIFF) // 2], "is damaged|cannot be opened"),
     "a PNG with wrong pixels": (flipped(PNG, [len(PNG) // 2]), "is damaged"),
-    "a PNG with a wrong header": (flipped(PNG, [18]), "is damaged|can not be opened"),
+    "a PNG with a wrong header": (flipped(PNG, [18]), "is damaged|cannot be opened"),
     "a PNG of another size": (claiming(200, 200), "is damaged"),
-    "a PNG of no size": (claiming(0, 0), "is damaged|can not be opened|no pixels"),
+    "a PNG of no size": (claiming(0, 0), "is damaged|cannot be opened|no pixels"),
     "a bomb": (claiming(60_000, 60_000), "is too large|above the limit"),
     "a small bomb": (claiming(10_000, 9_000), "is too large|above the limit"),
     "an icon": (encoded(kind="ICO"), "not of a known format"),
@@ -118,9 +118,9 @@ BAD = {
     # images of Pillow
     "an image without pixels": (Image.new("RGB", (0, 5)), "it has no pixels: 0 x 5"),
     "a closed image": (closed(), "is unusable: Operation on closed image"),
-    "a home of nobody": ("~nobody-of-that-name/x.png", "can not be opened: Could not determine home directory"),
+    "a home of nobody": ("~nobody-of-that-name/x.png", "cannot be opened: Could not determine home directory"),
     "a lazy half": (Image.open(io.BytesIO(PNG[: len(PNG) // 2])), "is damaged"),
-    "integers beyond a picture": (Image.fromarray(np.full((4, 4), 70_000, np.int32)), "range from 70000 to 70000"),
+    "integers beyond an image": (Image.fromarray(np.full((4, 4), 70_000, np.int32)), "range from 70000 to 70000"),
     "negative integers": (Image.fromarray(np.full((4, 4), -1, np.int32)), "range from -1 to -1"),
     "NaN in an image": (Image.fromarray(np.full((4, 4), np.nan, np.float32)), "not all finite"),
     # arrays
@@ -130,7 +130,7 @@ BAD = {
     "no pixels": (np.zeros((0, 5, 3), np.uint8), r"it has no pixels: its shape is \(0, 5, 3\)"),
     "no columns": (np.zeros((5, 0, 3), np.uint8), "it has no pixels"),
     "no channels": (np.zeros((5, 5, 0), np.uint8), "it has no pixels"),
-    "an empty batch": (np.zeros((0, 3, 5, 5), np.uint8), "images holds no picture"),
+    "an empty batch": (np.zeros((0, 3, 5, 5), np.uint8), "images holds no image"),
     "two channels": (
         np.zeros((9, 9, 2), np.uint8),
         r"its shape is \(9, 9, 2\); expected 1, 3 or 4 channels in the first",
@@ -154,9 +154,9 @@ BAD = {
     "records": (np.zeros((4, 4), [("r", "u1")]), "its pixels are of type"),
     "a ragged array": (np.array([np.zeros(2), np.zeros(3)], dtype=object), "its shape is"),
     # tensors
-    "a tensor of nothing": (torch.zeros(0, 3, 4, 4), "images holds no picture"),
-    "a tensor without values": (torch.zeros(3, 4, 5, device="meta"), "its tensor can not be read"),
-    "a sparse tensor": (torch.zeros(4, 5).to_sparse(), "its tensor can not be read"),
+    "a tensor of nothing": (torch.zeros(0, 3, 4, 4), "images holds no image"),
+    "a tensor without values": (torch.zeros(3, 4, 5, device="meta"), "its tensor cannot be read"),
+    "a sparse tensor": (torch.zeros(4, 5).to_sparse(), "its tensor cannot be read"),
     "NaN in a tensor": (torch.full((3, 5, 6), float("nan")), "not all finite"),
     "normalised tensors": (torch.linspace(-2, 2, 90).reshape(3, 5, 6), "range from -2 to 2"),
 }
@@ -164,20 +164,20 @@ BAD = {
 
 @pytest.mark.parametrize(("source", "message"), BAD.values(), ids=BAD)
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_bad_pictures(source, message):
+def test_bad_images(source, message):
     for processor in (PROCESSOR, ViTImageProcessor(size=8)):
         with pytest.raises(InputError, match=message):
             processor(source, return_tensors="pt")
 
 
-def test_there_are_many_bad_pictures():
+def test_there_are_many_bad_images():
     assert len(BAD) >= 80
 
 
 @pytest.mark.parametrize("values", [UNIT, UNIT.astype(np.float64), torch.from_numpy(UNIT), UNIT.astype(np.float16)])
 def test_numbers_that_were_rescaled_already(values):
     message = (
-        "the picture: its pixels are decimal numbers of at most 1, as if they were rescaled already. Pass "
+        "the image: its pixels are decimal numbers of at most 1, as if they were rescaled already. Pass "
         "do_rescale=False to take them as they are, or multiply them by 255."
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
@@ -191,7 +191,7 @@ def test_numbers_that_were_rescaled_already(values):
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF"])
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_a_file_that_was_cut_gives_an_error_or_the_whole_picture(kind):
+def test_a_file_that_was_cut_gives_an_error_or_the_whole_image(kind):
     whole = encoded(kind=kind)
     expected = pixels(whole)
     refused = 0
@@ -207,7 +207,7 @@ def test_a_file_that_was_cut_gives_an_error_or_the_whole_picture(kind):
 
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "WEBP", "TIFF"])
 def test_files(tmp_path, kind):
-    path = tmp_path / f"picture.{kind.lower()}"
+    path = tmp_path / f"image.{kind.lower()}"
     path.write_bytes(encoded(kind=kind, **({"lossless": True} if kind == "WEBP" else {})))
     data = path.read_bytes()
     for source in (path, str(path), data, bytearray(data), memoryview(data), Image.open(path)):
@@ -215,7 +215,7 @@ def test_files(tmp_path, kind):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_pictures_are_turned_upright(orientation):
+def test_images_are_turned_upright(orientation):
     upright = {
         1: PIXELS,
         2: PIXELS[:, ::-1],
@@ -233,7 +233,7 @@ def test_pictures_are_turned_upright(orientation):
         assert np.array_equal(pixels(data), upright)
         opened = Image.open(io.BytesIO(data))
         assert np.array_equal(pixels(opened), upright)
-        assert np.array_equal(pixels(opened), upright)  # the picture itself was not turned
+        assert np.array_equal(pixels(opened), upright)  # the image itself was not turned
 
 
 def test_damaged_exif_is_refused():
@@ -252,8 +252,8 @@ def on_white(colour, opacity):
 
 @pytest.mark.parametrize("mode", ["L", "P", "1", "CMYK", "YCbCr", "HSV", "RGBX"])
 def test_modes_without_opacity(mode):
-    picture = PICTURE.convert(mode)
-    assert np.array_equal(pixels(picture), np.asarray(picture.convert("RGB")))
+    image = IMAGE.convert(mode)
+    assert np.array_equal(pixels(image), np.asarray(image.convert("RGB")))
 
 
 def test_opacity_lies_on_white():
@@ -262,9 +262,9 @@ def test_opacity_lies_on_white():
     assert np.array_equal(pixels(np.asarray(SEE_THROUGH)), expected)
     assert np.allclose(pixels(np.asarray(SEE_THROUGH) / 255), expected / 255, atol=1 / 255)
     for mode in ("LA", "La", "RGBa", "PA"):
-        picture = SEE_THROUGH.convert("LA").convert(mode) if mode in ("La", "PA") else SEE_THROUGH.convert(mode)
-        shown = np.asarray(picture.convert("LA").convert("RGBA") if mode == "La" else picture.convert("RGBA"))
-        assert np.abs(pixels(picture) - on_white(shown[:, :, :3], shown[:, :, 3:])).max() <= 1
+        image = SEE_THROUGH.convert("LA").convert(mode) if mode in ("La", "PA") else SEE_THROUGH.convert(mode)
+        shown = np.asarray(image.convert("LA").convert("RGBA") if mode == "La" else image.convert("RGBA"))
+        assert np.abs(pixels(image) - on_white(shown[:, :, :3], shown[:, :, 3:])).max() <= 1
 
 
 def test_a_transparent_colour_lies_on_white():
@@ -272,18 +272,16 @@ def test_a_transparent_colour_lies_on_white():
     assert np.array_equal(pixels(encoded(palette, transparency=7))[0, 7], [255, 255, 255])
     assert np.array_equal(pixels(encoded(palette, transparency=bytes([0] * 9)))[0, 8], [255, 255, 255])
     assert np.array_equal(pixels(encoded(palette, kind="GIF", transparency=7))[0, 7], [255, 255, 255])
-    coloured = encoded(PICTURE, transparency=tuple(int(value) for value in PIXELS[2, 3]))
+    coloured = encoded(IMAGE, transparency=tuple(int(value) for value in PIXELS[2, 3]))
     assert np.array_equal(pixels(coloured)[2, 3], [255, 255, 255])
 
 
 def test_channels_are_kept_where_asked():
-    assert pixels(PICTURE.convert("L"), do_convert_rgb=False).shape == (24, 32, 1)
-    assert pixels(PICTURE.convert("1"), do_convert_rgb=False).max() == 255
+    assert pixels(IMAGE.convert("L"), do_convert_rgb=False).shape == (24, 32, 1)
+    assert pixels(IMAGE.convert("1"), do_convert_rgb=False).max() == 255
     assert np.array_equal(pixels(SEE_THROUGH, do_convert_rgb=False), np.asarray(SEE_THROUGH))
-    assert pixels(PICTURE.convert("P"), do_convert_rgb=False).shape == (24, 32, 3)
-    with pytest.raises(
-        InputError, match=r"image_mean is \[0.5, 0.5, 0.5\], but the picture has 1 channel; expected one"
-    ):
+    assert pixels(IMAGE.convert("P"), do_convert_rgb=False).shape == (24, 32, 3)
+    with pytest.raises(InputError, match=r"image_mean is \[0.5, 0.5, 0.5\], but the image has 1 channel; expected one"):
         pixels(GREY, do_convert_rgb=False, do_normalize=True)
 
 
@@ -300,16 +298,16 @@ def test_16_bits_become_8():
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF"])
-def test_the_first_of_several_pictures_is_announced(kind):
+def test_the_first_of_several_images_is_announced(kind):
     frames = [Image.fromarray(SHADES), Image.fromarray(OPACITY)]
     data = encoded(frames[0], kind=kind, save_all=True, append_images=frames[1:])
     with pytest.warns(
-        ArchsmithWarning, match=r"^the file of \d+ bytes holds several pictures; the first one is used\.$"
+        ArchsmithWarning, match=r"^the file of \d+ bytes holds several images; the first one is used\.$"
     ) as said:
         found = pixels(data)
     assert said[0].filename == __file__
     opened = Image.open(io.BytesIO(data))
-    with pytest.warns(ArchsmithWarning, match=r"holds several pictures; the one at which it stands is used\.$"):
+    with pytest.warns(ArchsmithWarning, match=r"holds several images; the one at which it stands is used\.$"):
         assert np.array_equal(pixels(opened), found)
     opened.seek(1)
     with pytest.warns(ArchsmithWarning, match="the one at which it stands is used"):
@@ -333,11 +331,11 @@ def test_the_first_of_several_pictures_is_announced(kind):
         torch.from_numpy(PIXELS).to(torch.bfloat16).round().to(torch.int32) * 0 + torch.from_numpy(PIXELS).int(),
         torch.from_numpy(FLOAT).requires_grad_(),
         [PIXELS],
-        ([PICTURE],),
+        ([IMAGE],),
         [[PIXELS[None]]],
     ],
 )
-def test_ways_to_pass_a_picture(source):
+def test_ways_to_pass_a_image(source):
     assert np.array_equal(pixels(source), PIXELS)
 
 
@@ -346,7 +344,7 @@ def test_truth_values_are_black_and_white():
 
 
 def test_one_pixel():
-    for source in (PICTURE.crop((0, 0, 1, 1)), PIXELS[:1, :1, 0], Image.new("1", (1, 1), 1)):
+    for source in (IMAGE.crop((0, 0, 1, 1)), PIXELS[:1, :1, 0], Image.new("1", (1, 1), 1)):
         assert ViTImageProcessor()(source, return_tensors="np").pixel_values.shape == (1, 3, 224, 224)
     assert np.array_equal(pixels(PIXELS[:1, :1], input_data_format="channels_last"), PIXELS[:1, :1])
 
@@ -367,7 +365,7 @@ def test_decimal_numbers_between_the_pixels():
     assert np.allclose(resized, blocks, atol=1e-3)
 
 
-def test_a_picture_that_would_become_too_large():
+def test_a_image_that_would_become_too_large():
     strip = np.zeros((1, 40_000, 3), np.uint8)
     message = "it would be resized to 8960000 x 224 pixels, above the limit of 89,478,485"
     with pytest.raises(InputError, match=message):
@@ -390,13 +388,13 @@ def test_a_file_that_is_a_link_is_followed(tmp_path):
     assert np.array_equal(pixels(tmp_path / "link.png"), PIXELS)
 
 
-def test_a_bad_picture_among_good_ones_is_named():
-    with pytest.raises(InputError, match=r"^picture 2 of 4: the file of 4 bytes is damaged, or not of a known format"):
-        PROCESSOR([PICTURE, PIXELS, b"oops", PICTURE])
+def test_a_bad_image_among_good_ones_is_named():
+    with pytest.raises(InputError, match=r"^image 2 of 4: the file of 4 bytes is damaged, or not of a known format"):
+        PROCESSOR([IMAGE, PIXELS, b"oops", IMAGE])
 
 
 def test_a_call_takes_no_other_option():
-    with pytest.raises(OptionError, match=r"'use_fast' is no setting\. There is one kind of image processor"):
+    with pytest.raises(OptionError, match=r"'use_fast' is not a setting\. There is one kind of image processor"):
         ViTImageProcessor(use_fast=True)
     with pytest.raises(OptionError, match="return_tensors is 'tf'; expected 'pt' for torch, 'np' for numpy, or None"):
-        PROCESSOR(PICTURE, return_tensors="tf")
+        PROCESSOR(IMAGE, return_tensors="tf")
