@@ -7,8 +7,9 @@ import time
 import pytest
 
 from archsmith.errors import ArchsmithError, CheckpointCorrupt, CheckpointNotFound, SaveFailed
-from archsmith.files.checkpoint import Checkpoint, encode_json, parse_json, read_json
+from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.commit import replacing, save_folder, write_file
+from archsmith.files.strictjson import encode_json, parse_json, read_json
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ import pytest
 
 import archsmith
 import archsmith.errors
-from archsmith.errors import ArchsmithError, ArchsmithWarning, PluginError, did_you_mean
+from archsmith.errors import ArchsmithError, ArchsmithWarning, PluginError
+from archsmith.messages import did_you_mean
 
 ERRORS = [
     value

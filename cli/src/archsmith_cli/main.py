@@ -11,7 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from archsmith.errors import did_you_mean
+from archsmith.messages import did_you_mean
 from archsmith_cli import endings
 from archsmith_cli.render import Page, Report, encode
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from archsmith.errors import UnknownArchitecture, did_you_mean
+from archsmith.errors import UnknownArchitecture
+from archsmith.messages import did_you_mean
 from archsmith.registry import registry
 from archsmith.registry.installed import Entry, Kind, State
 from archsmith.registry.presets import all_presets, find_preset

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from archsmith.errors import OptionError, PluginError, did_you_mean
+from archsmith.errors import OptionError, PluginError
+from archsmith.messages import did_you_mean
 from archsmith.registry import KNOWN_PLUGINS, known_model_type, registry
 from archsmith.registry.installed import Entry, Kind
 from archsmith_cli import survey

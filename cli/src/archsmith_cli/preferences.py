@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from archsmith.errors import OptionError, PluginError, did_you_mean
+from archsmith.errors import OptionError, PluginError
 from archsmith.files.commit import do, replacing, save_folder
+from archsmith.messages import did_you_mean
 from archsmith.registry import registry
 from archsmith.registry.installed import Entry, Kind, State
 from archsmith.registry.metadata import normal_name

@@ -5,9 +5,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from archsmith.config.base import PreTrainedConfig
-from archsmith.config.fields import shown
-from archsmith.errors import ConfigError, OptionError, PluginError, UnknownArchitecture, UnknownTask, did_you_mean
+from archsmith.errors import (
+    ConfigError,
+    OptionError,
+    PluginError,
+    UnknownArchitecture,
+    UnknownTask,
+)
 from archsmith.files.checkpoint import CONFIG_FILE, Checkpoint, load_config_file, refuse_remote_code
+from archsmith.messages import did_you_mean, shown
 from archsmith.processor.parts import (
     TOKENIZER_FILE,
     named_architecture,

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from archsmith.config.base import PreTrainedConfig
-from archsmith.config.fields import field, shown
-from archsmith.errors import ConfigError, did_you_mean
+from archsmith.config.fields import field
+from archsmith.errors import ConfigError
+from archsmith.messages import did_you_mean, shown
 from archsmith.registry.presets import find_preset
 
 __all__ = ["BackboneConfig", "BackboneHostConfig"]

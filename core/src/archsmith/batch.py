@@ -2,15 +2,13 @@
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
-from archsmith.config.fields import shown
 from archsmith.errors import InputError, MissingDependency, OptionError
+from archsmith.messages import shown
+from archsmith.options import TensorType, check_tensor_type
 
-__all__ = ["BatchEncoding", "BatchFeature", "CharSpan", "TensorType", "TokenSpan", "check_tensor_type"]
-
-#: ``"pt"`` is torch, ``"np"`` is numpy.
-TensorType = Literal["pt", "np"]
+__all__ = ["BatchEncoding", "BatchFeature", "CharSpan", "TokenSpan"]
 
 
 class CharSpan(NamedTuple):
@@ -306,14 +304,6 @@ class BatchEncoding(BatchFeature):
 
 
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
-
-
-def check_tensor_type(tensor_type: object) -> None:
-    """Refuse a type of tensor that there is none of. Raises `OptionError`."""
-    if tensor_type is not None and (not isinstance(tensor_type, str) or tensor_type not in ("pt", "np")):
-        raise OptionError(
-            f"return_tensors is {shown(tensor_type)}; expected 'pt' for torch, 'np' for numpy, or None for lists."
-        )
 
 
 def to_tensor(name: str, value: Any, tensor_type: TensorType) -> Any:

@@ -25,7 +25,6 @@ Each leaf also inherits the builtin that it resembles, so ``except ImportError``
     ArchsmithWarning                (UserWarning)  announcements: nothing is wrong, but the user should know
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 __all__ = [
@@ -49,7 +48,6 @@ __all__ = [
     "UnknownArchitecture",
     "UnknownTask",
     "WeightsMismatch",
-    "did_you_mean",
 ]
 
 
@@ -173,17 +171,3 @@ class InputError(ArchsmithError, ValueError):
 
 class OptionError(ArchsmithError, TypeError):
     """An argument that does not exist, is not allowed, or contradicts another."""
-
-
-def did_you_mean(name: str, candidates: Iterable[str], *, cutoff: float = 0.6) -> str:
-    """Return ``" Did you mean 'x'?"`` for the candidate nearest to a name, or an empty string.
-
-    Example:
-        >>> did_you_mean("distilbret", ["bert", "distilbert"])
-        " Did you mean 'distilbert'?"
-    """
-    import difflib
-
-    folded = {candidate.lower(): candidate for candidate in candidates}
-    near = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=cutoff)
-    return f" Did you mean {folded[near[0]]!r}?" if near else ""

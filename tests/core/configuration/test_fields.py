@@ -8,7 +8,14 @@ import pytest
 import torch
 
 from archsmith.config import DType, NonNegative, Probability, Size, TokenId
-from archsmith.config.fields import convert, convert_json, expected, field, shown, to_json
+from archsmith.config.fields import (
+    convert,
+    convert_json,
+    expected,
+    field,
+    to_json,
+)
+from archsmith.messages import shown
 
 
 @pytest.mark.parametrize(

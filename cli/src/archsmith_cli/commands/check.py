@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from archsmith.errors import PluginError, did_you_mean
+from archsmith.errors import PluginError
+from archsmith.messages import did_you_mean
 from archsmith_cli.preferences import plugin_named
 from archsmith_cli.render import Cell, Page, Report
 

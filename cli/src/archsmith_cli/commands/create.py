@@ -8,9 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from archsmith.config import PreTrainedConfig
-from archsmith.errors import ConfigError, did_you_mean
+from archsmith.errors import ConfigError
 from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.weights import find_weights, total_size
+from archsmith.messages import did_you_mean
 from archsmith.registry import registry
 from archsmith_cli import components
 from archsmith_cli.naming import Named, resolve_name

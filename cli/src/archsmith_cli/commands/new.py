@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from archsmith.errors import did_you_mean
+from archsmith.messages import did_you_mean
 from archsmith.registry import registry
 from archsmith.registry.installed import Kind
 from archsmith.tasks import auto_class_name

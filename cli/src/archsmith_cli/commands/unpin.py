@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from archsmith.errors import PluginError, did_you_mean
+from archsmith.errors import PluginError
+from archsmith.messages import did_you_mean
 from archsmith.registry.installed import Kind
 from archsmith_cli import preferences, survey
 from archsmith_cli.render import Report

@@ -25,8 +25,9 @@ from archsmith.config.labels import LABEL_FIELDS, labels_in_step
 from archsmith.config.names import field_names
 from archsmith.config.schema import json_schema
 from archsmith.errors import ConfigError, OptionError
-from archsmith.files.checkpoint import CONFIG_FILE, encode_json, load_config_file, local_path, refuse_remote_code
+from archsmith.files.checkpoint import CONFIG_FILE, load_config_file, local_path, refuse_remote_code
 from archsmith.files.commit import save_folder, write_file
+from archsmith.files.strictjson import encode_json
 
 __all__ = [
     "Activation", "Count", "DType", "Depth", "NonNegative", "PreTrainedConfig", "Probability", "Size", "TokenId",

@@ -7,9 +7,10 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, dataclass_transform
 
-from archsmith.config.fields import convert_json, field, shown
+from archsmith.config.fields import convert_json, field
 from archsmith.config.names import field_names
 from archsmith.errors import ArchsmithError, ArchsmithWarning, ConfigError, OptionError
+from archsmith.messages import shown
 
 __all__ = ["CheckedFields"]
 

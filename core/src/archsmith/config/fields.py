@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
+from archsmith.messages import shown
+
 __all__ = [
     "Activation",
     "Count",
@@ -24,7 +26,6 @@ __all__ = [
     "convert_json",
     "expected",
     "field",
-    "shown",
     "to_json",
 ]
 
@@ -133,15 +134,6 @@ def _limits(limits: msgspec.Meta) -> str:
     if limits.gt is not None:
         return f" above {limits.gt}"
     return f" of at most {high}" if high is not None else ""
-
-
-def shown(value: Any) -> str:
-    """Return a value for an error message, cut to a readable length."""
-    try:
-        text = repr(value)
-    except (ValueError, RuntimeError):
-        text = f"a value of type {type(value).__name__} that cannot be shown"  # as an integer of 5,000 digits
-    return text if len(text) <= 80 else f"{text[:77]}..."  # noqa: PLR2004
 
 
 def _plain(value: Any, hint: Any) -> Any:

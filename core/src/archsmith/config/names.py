@@ -6,9 +6,9 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar, get_type_hints
 
-from archsmith.config.fields import convert, shown
+from archsmith.config.fields import convert
 from archsmith.config.nested import convert_nested, nested_kinds
-from archsmith.errors import did_you_mean
+from archsmith.messages import did_you_mean, shown
 
 __all__ = ["FieldNames", "field_names"]
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, get_args
 
-from archsmith.config.fields import shown
 from archsmith.errors import ConfigError, UnknownArchitecture
+from archsmith.messages import shown
 
 if TYPE_CHECKING:
     from archsmith.config.base import PreTrainedConfig

@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from archsmith.config.checked import CheckedFields
-from archsmith.config.fields import shown, to_json
+from archsmith.config.fields import to_json
 from archsmith.config.names import field_names
 from archsmith.errors import ArchsmithError, CheckpointCorrupt, CheckpointNotFound, OptionError
-from archsmith.files.checkpoint import Checkpoint, encode_json, local_path, mode_of, read_json, refuse_remote_code
+from archsmith.files.checkpoint import Checkpoint, local_path, mode_of, refuse_remote_code
 from archsmith.files.commit import save_folder, write_file
+from archsmith.files.strictjson import encode_json, read_json
+from archsmith.messages import shown
 
 __all__ = ["PREPROCESSOR_FILE", "PROCESSOR_FILE", "DeclaredSettings"]
 

@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from archsmith.config.fields import shown
 from archsmith.errors import InputError, MissingDependency, OptionError
 from archsmith.feature_extractor.audio_files import decode_sound
-from archsmith.messages import announce
+from archsmith.messages import announce, shown
 
 if TYPE_CHECKING:
     import numpy as np

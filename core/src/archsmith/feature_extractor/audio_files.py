@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from archsmith.errors import CheckpointCorrupt, InputError, MissingDependency
 from archsmith.files.checkpoint import local_path, mode_of, working_directory
-from archsmith.files.strictjson import reason
-from archsmith.messages import announce
+from archsmith.messages import announce, reason
 
 if TYPE_CHECKING:
     import numpy as np

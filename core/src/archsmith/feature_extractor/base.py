@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, get_a
 
 import msgspec
 
-from archsmith.batch import BatchFeature, TensorType, check_tensor_type, to_tensor
-from archsmith.config.fields import Size, field, shown
+from archsmith.batch import BatchFeature, to_tensor
+from archsmith.config.fields import Size, field
 from archsmith.config.settings import DeclaredSettings
 from archsmith.errors import InputError, OptionError
 from archsmith.feature_extractor.audio import SoundReader, read_rate
-from archsmith.tokenizer.padding import Padding, PaddingStrategy, row_mask
-from archsmith.tokenizer.truncation import Side, choice, read_count, read_flags
+from archsmith.lengths import Padding, PaddingStrategy, Side, row_mask
+from archsmith.messages import shown
+from archsmith.options import TensorType, check_tensor_type, choice, read_count, read_flags
 
 if TYPE_CHECKING:
     import numpy as np

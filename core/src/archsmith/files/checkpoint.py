@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 from archsmith.errors import ArchsmithError, CheckpointCorrupt, CheckpointNotFound, OptionError
 from archsmith.files.journal import OWN_PREFIX, Journal, is_plain_name
-from archsmith.files.strictjson import MAX_JSON_BYTES, encode_json, parse_json, read_json, reason
+from archsmith.files.strictjson import MAX_JSON_BYTES, encode_json, parse_json, read_json
+from archsmith.messages import reason
 
 __all__ = [
     "CONFIG_FILE",

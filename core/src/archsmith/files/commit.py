@@ -20,7 +20,7 @@ from typing import ParamSpec, TypeVar
 from archsmith.errors import CheckpointCorrupt, SaveFailed
 from archsmith.files.checkpoint import local_path
 from archsmith.files.journal import JOURNAL_FILE, STAGING_PATTERN, Journal, Stamp, stamp_of
-from archsmith.files.strictjson import reason
+from archsmith.messages import reason
 
 __all__ = ["LOCK_FILE", "do", "replacing", "save_folder", "write_file", "write_files"]
 

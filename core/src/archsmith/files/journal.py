@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from archsmith.errors import CheckpointCorrupt
-from archsmith.files.strictjson import encode_json, read_json, reason
+from archsmith.files.strictjson import encode_json, read_json
+from archsmith.messages import reason
 
 __all__ = ["JOURNAL_FILE", "OWN_PREFIX", "STAGING_PATTERN", "Journal", "Stamp", "is_plain_name", "stamp_of"]
 

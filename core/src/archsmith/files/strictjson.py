@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from archsmith.errors import CheckpointCorrupt
+from archsmith.messages import looks_like, reason
 
-__all__ = ["MAX_JSON_BYTES", "encode_json", "looks_like", "parse_json", "read_json", "reason"]
+__all__ = ["MAX_JSON_BYTES", "encode_json", "parse_json", "read_json"]
 
 #: The largest JSON file that is read, in bytes.
 MAX_JSON_BYTES = 16 * 2**20
@@ -70,11 +71,6 @@ def encode_json(value: Mapping[str, Any]) -> bytes:
     return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
-def reason(error: Exception) -> str:
-    """Return why the system refused something."""
-    return getattr(error, "strerror", None) or str(error)
-
-
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
@@ -93,18 +89,6 @@ def _finite(text: str) -> float:
     if number in (float("inf"), float("-inf")):
         raise ValueError(f"the number {text[:40]} is too large")
     return number
-
-
-def looks_like(text: str) -> str:
-    """Return a sentence on what a file holds instead of what it should, if that is known; else nothing."""
-    start = text.lstrip()[:40].lower()
-    if not start:
-        return " The file is empty."
-    if start.startswith("version https://git-lfs"):
-        return " It is a Git LFS pointer; fetch the real file with: git lfs pull"
-    if start.startswith(("<!doctype", "<html")):
-        return " It is a web page; the download went wrong."
-    return ""
 
 
 def _half_character(value: Any) -> str | None:

@@ -10,9 +10,10 @@ from operator import mul
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archsmith.config.fields import shown
 from archsmith.errors import CheckpointCorrupt, CheckpointNotFound
-from archsmith.files.checkpoint import CONFIG_FILE, Checkpoint, parse_json, read_json, reason
+from archsmith.files.checkpoint import CONFIG_FILE, Checkpoint
+from archsmith.files.strictjson import parse_json, read_json
+from archsmith.messages import reason, shown
 
 if TYPE_CHECKING:
     import torch

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
-from archsmith.batch import BatchFeature, TensorType, check_tensor_type
+from archsmith.batch import BatchFeature
 from archsmith.errors import InputError
 from archsmith.image_processor.reading import flatten, read_image
 from archsmith.image_processor.saved import SavedImageProcessor
@@ -24,6 +24,7 @@ from archsmith.image_processor.steps import (
 )
 from archsmith.image_processor.threads import in_threads
 from archsmith.messages import announce
+from archsmith.options import TensorType, check_tensor_type
 
 if TYPE_CHECKING:
     from PIL.Image import Image

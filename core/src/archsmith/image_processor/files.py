@@ -5,9 +5,10 @@ import stat
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from archsmith.config.fields import shown
 from archsmith.errors import CheckpointCorrupt
-from archsmith.files.checkpoint import CONFIG_FILE, Checkpoint, local_path, mode_of, read_json
+from archsmith.files.checkpoint import CONFIG_FILE, Checkpoint, local_path, mode_of
+from archsmith.files.strictjson import read_json
+from archsmith.messages import shown
 
 __all__ = ["IMAGE_PROCESSOR_FILE", "find_image_processor", "load_image_processor_file", "modern"]
 

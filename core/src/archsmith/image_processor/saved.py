@@ -5,15 +5,16 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack
 
-from archsmith.config.fields import shown, to_json
-from archsmith.errors import CheckpointCorrupt, OptionError, did_you_mean
-from archsmith.files.checkpoint import encode_json, refuse_remote_code
+from archsmith.config.fields import to_json
+from archsmith.errors import CheckpointCorrupt, OptionError
+from archsmith.files.checkpoint import refuse_remote_code
 from archsmith.files.commit import save_folder, write_file
+from archsmith.files.strictjson import encode_json
 from archsmith.image_processor.files import IMAGE_PROCESSOR_FILE, load_image_processor_file, modern
 from archsmith.image_processor.reading import ChannelOrder
 from archsmith.image_processor.settings import ImageSettings, raise_faults, read_settings, setting_hints
 from archsmith.image_processor.sizes import Size
-from archsmith.messages import announce
+from archsmith.messages import announce, did_you_mean, shown
 
 if TYPE_CHECKING:
     from archsmith.config.base import PreTrainedConfig

@@ -4,10 +4,11 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypedDict, get_type_hints
 
-from archsmith.config.fields import convert, shown
-from archsmith.errors import OptionError, did_you_mean
+from archsmith.config.fields import convert
+from archsmith.errors import OptionError
 from archsmith.image_processor.reading import ChannelOrder
 from archsmith.image_processor.sizes import Size, read_size
+from archsmith.messages import did_you_mean, shown
 
 __all__ = ["RESAMPLE", "ImageSettings", "Resample", "read_resample", "read_settings", "setting_hints"]
 

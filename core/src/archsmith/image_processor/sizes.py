@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from archsmith.config.fields import shown
 from archsmith.errors import OptionError
+from archsmith.messages import shown
 
 __all__ = ["SIZE_FORMS", "Size", "read_size", "target_size"]
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from archsmith.config.fields import shown
 from archsmith.errors import InputError, MissingDependency
+from archsmith.messages import shown
 
 if TYPE_CHECKING:
     from types import ModuleType

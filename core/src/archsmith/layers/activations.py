@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # the field's own abbreviation
 from torch import Tensor
 
-from archsmith.errors import InputError, did_you_mean
+from archsmith.errors import InputError
+from archsmith.messages import did_you_mean
 
 __all__ = ["ACTIVATIONS", "activation"]
 

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # the field's own abbreviation
 from torch import Tensor
 
-from archsmith.config.fields import shown
 from archsmith.errors import InputError
+from archsmith.messages import shown
 
 __all__ = ["attend", "attention_mask_for", "split_heads"]
 

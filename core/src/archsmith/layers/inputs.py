@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from archsmith.config.fields import shown
 from archsmith.errors import InputError
+from archsmith.messages import shown
 
 __all__ = ["check_choices", "check_ids", "check_token_inputs", "flatten_choices"]
 

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # the field's own abbreviation
 from torch import Tensor
 
-from archsmith.config.fields import shown
 from archsmith.errors import InputError
+from archsmith.messages import shown
 
 __all__ = ["classification_loss", "span_loss", "token_loss"]
 

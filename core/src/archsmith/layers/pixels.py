@@ -2,8 +2,8 @@
 
 from torch import Tensor
 
-from archsmith.config.fields import shown
 from archsmith.errors import InputError
+from archsmith.messages import shown
 
 __all__ = ["check_patch_mask", "check_pixels"]
 

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor, nn
 
-from archsmith.config.fields import Size, convert, shown
+from archsmith.config.fields import Size, convert
 from archsmith.errors import InputError, OptionError
+from archsmith.messages import shown
 from archsmith.model.loading import initialise
 
 if TYPE_CHECKING:

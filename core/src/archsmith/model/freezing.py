@@ -5,7 +5,8 @@ from fnmatch import fnmatchcase
 
 from torch import nn
 
-from archsmith.errors import OptionError, did_you_mean
+from archsmith.errors import OptionError
+from archsmith.messages import did_you_mean
 
 __all__ = ["set_trainable"]
 

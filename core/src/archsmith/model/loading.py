@@ -1,7 +1,7 @@
 """Put tensors from files into a model that was built on the meta device, and give values to what no file holds."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from archsmith.errors import ArchsmithWarning, PluginBroken, WeightsMismatch
 from archsmith.files.weights import Weights
+from archsmith.messages import shorten
 from archsmith.model.finite import first_not_finite
 from archsmith.model.matching import Expected, LoadReport, Match
 
@@ -175,14 +176,14 @@ def announce(model: str, weights: Weights, report: LoadReport) -> None:
     """Warn of what started from random values and of what was left over."""
     if report.new:
         warnings.warn(
-            f"{model}: not in {weights.source!r}, so they start from random values: {_few(report.new)}. "
+            f"{model}: not in {weights.source!r}, so they start from random values: {shorten(report.new)}. "
             "Train them before you rely on the output.",
             ArchsmithWarning,
             stacklevel=3,
         )
     if report.unused:
         warnings.warn(
-            f"{model}: in {weights.source!r}, but not used by this model: {_few(report.unused)}.",
+            f"{model}: in {weights.source!r}, but not used by this model: {shorten(report.unused)}.",
             ArchsmithWarning,
             stacklevel=3,
         )
@@ -256,8 +257,3 @@ def _kind(dtype: torch.dtype) -> str:
     if dtype.is_complex:
         return "complex"
     return "boolean" if dtype == torch.bool else "integer"
-
-
-def _few(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:8])
-    return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"  # noqa: PLR2004

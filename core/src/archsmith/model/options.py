@@ -7,7 +7,8 @@ from typing import Any
 import torch
 
 from archsmith.config.names import field_names
-from archsmith.errors import OptionError, did_you_mean
+from archsmith.errors import OptionError
+from archsmith.messages import did_you_mean
 
 __all__ = [
     "attention_name",

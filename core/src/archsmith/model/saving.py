@@ -11,11 +11,12 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from archsmith.config.fields import shown
 from archsmith.errors import ConfigError, InputError, OptionError, SaveFailed
-from archsmith.files.checkpoint import CONFIG_FILE, encode_json
+from archsmith.files.checkpoint import CONFIG_FILE
 from archsmith.files.commit import do, replacing, save_folder
+from archsmith.files.strictjson import encode_json
 from archsmith.files.weights import INDEX_FILE, WEIGHTS_FILE, WEIGHTS_PATTERN, encode_metadata
+from archsmith.messages import shown
 from archsmith.model.facts import SharedWork
 
 if TYPE_CHECKING:

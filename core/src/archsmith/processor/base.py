@@ -8,12 +8,14 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
-from archsmith.batch import BatchFeature, TensorType, check_tensor_type
-from archsmith.config.fields import shown
+from archsmith.batch import BatchFeature
 from archsmith.config.settings import PREPROCESSOR_FILE, PROCESSOR_FILE
-from archsmith.errors import InputError, OptionError, did_you_mean
-from archsmith.files.checkpoint import Checkpoint, encode_json, refuse_remote_code
+from archsmith.errors import InputError, OptionError
+from archsmith.files.checkpoint import Checkpoint, refuse_remote_code
 from archsmith.files.commit import do, replacing, save_folder
+from archsmith.files.strictjson import encode_json
+from archsmith.messages import did_you_mean, shown
+from archsmith.options import TensorType, check_tensor_type
 from archsmith.processor.parts import held_parts, read_part
 from archsmith.registry.base import registry
 

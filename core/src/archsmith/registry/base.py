@@ -10,7 +10,7 @@ import itertools
 import re
 import sys
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +22,8 @@ from archsmith.errors import (
     PluginError,
     UnknownArchitecture,
     UnknownTask,
-    did_you_mean,
 )
+from archsmith.messages import did_you_mean, shorten
 from archsmith.plugin import Architecture
 from archsmith.registry.catalog import Catalog
 from archsmith.registry.installed import Entry, Index, Kind, State
@@ -160,7 +160,7 @@ class Registry:
         entry = self._catalog.find(Kind.COMMAND, verb)
         if entry is None:
             verbs = sorted({each.name for each in self.entries(Kind.COMMAND)})
-            known = f"Installed: {_shorten(verbs)}.{did_you_mean(verb, verbs)}"
+            known = f"Installed: {shorten(verbs, 20)}.{did_you_mean(verb, verbs)}"
             raise PluginError(f"No installed plugin provides the command {verb!r}. {known}", verb=verb)
         return self._catalog.use(entry)
 
@@ -245,7 +245,7 @@ class Registry:
         if task not in claims:
             owner, _ = self._find(model_type)
             message = (
-                f"{model_type!r} ({owner}) has no model for the task {task!r}. It has: {_shorten(sorted(claims))}."
+                f"{model_type!r} ({owner}) has no model for the task {task!r}. It has: {shorten(sorted(claims), 20)}."
             )
             for entry in self.entries(Kind.EXTENSION):
                 if entry.model_type == model_type and entry.state is not State.OK:
@@ -302,7 +302,7 @@ class Registry:
             return ClassNotAvailable(f"{missing} Run: pip install {KNOWN_PLUGINS[model_type]}", name=name)
         message = f"module 'archsmith' has no attribute {name!r}, and no installed plugin exports it."
         if unusable:
-            message += f" Not asked: {_shorten(sorted({f'{entry} ({entry.state})' for entry in unusable}))}."
+            message += f" Not asked: {shorten(sorted({f'{entry} ({entry.state})' for entry in unusable}), 20)}."
         known = [export for entry in entries if entry.state is State.OK for export in self._exports(entry)]
         return AttributeError(message + did_you_mean(name, known), name=name, obj=sys.modules["archsmith"])
 
@@ -366,7 +366,7 @@ def _unknown_architecture(
     else:
         if written_by and _WRITER.fullmatch(written_by):
             message += f" The checkpoint says it was written by {written_by}."
-        message += f" Installed: {_shorten(names)}.{did_you_mean(model_type, [*names, *KNOWN_PLUGINS])}"
+        message += f" Installed: {shorten(names, 20)}.{did_you_mean(model_type, [*names, *KNOWN_PLUGINS])}"
     return UnknownArchitecture(message, model_type=model_type, install=known)
 
 
@@ -374,12 +374,6 @@ def _names_class_of(name: str, model_type: str) -> bool:
     """Tell whether a class name is a model_type followed by what the classes of a plugin usually end in."""
     prefix = _squash(model_type)
     return name.lower().startswith(prefix) and bool(_CLASS_SUFFIX.fullmatch(name[len(prefix) :].lower()))
-
-
-def _shorten(names: Iterable[str], most: int = 20) -> str:
-    listed = list(names)
-    more = [f"and {len(listed) - most} more"] if len(listed) > most else []
-    return ", ".join([*listed[:most], *more]) or "none"
 
 
 def _shared_parts(module: str, other: str) -> int:

@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from archsmith._version import __version__
-from archsmith.errors import did_you_mean
+from archsmith.messages import did_you_mean
 from archsmith.registry.metadata import Declared, Kind, find_declared, normal_name
 from archsmith.registry.settings import KEYS, Pin, Settings
 

@@ -16,7 +16,8 @@ from typing import Any, TextIO, TypeVar
 
 import pluggy
 
-from archsmith.errors import ArchsmithError, PluginBroken, did_you_mean
+from archsmith.errors import ArchsmithError, PluginBroken
+from archsmith.messages import did_you_mean
 from archsmith.plugin import Architecture, Extension, ManifestError, PluginSpec
 from archsmith.registry.installed import Entry, Kind, repair
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from archsmith.errors import did_you_mean
+from archsmith.messages import did_you_mean
 from archsmith.registry.metadata import normal_name
 
 __all__ = ["CONFIG_VARIABLE", "KEYS", "Pin", "Settings", "Switch", "find_faults", "settings_file"]

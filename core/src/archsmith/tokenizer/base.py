@@ -4,14 +4,13 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from archsmith.batch import BatchEncoding, TensorType, check_tensor_type
-from archsmith.config.fields import shown
+from archsmith.batch import BatchEncoding
 from archsmith.errors import InputError
-from archsmith.messages import announce
-from archsmith.tokenizer.padding import Padding, resolve_padding
+from archsmith.lengths import Padding, Side, Truncation, check_room, resolve_padding, resolve_truncation
+from archsmith.messages import announce, shown
+from archsmith.options import TensorType, check_tensor_type, read_count, read_flags
 from archsmith.tokenizer.rows import RowTokenizer
 from archsmith.tokenizer.texts import Texts, read_texts
-from archsmith.tokenizer.truncation import Side, Truncation, check_room, read_count, read_flags, resolve_truncation
 
 __all__ = ["EncodedRows", "PreTrainedTokenizerBase"]
 

@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from archsmith.batch import TensorType, to_tensor
-from archsmith.config.fields import shown
+from archsmith.batch import to_tensor
 from archsmith.errors import InputError
-from archsmith.tokenizer.padding import Padding, pad_lists, pad_matrix, row_mask
+from archsmith.lengths import Padding, pad_lists, pad_matrix, row_mask
+from archsmith.messages import shown
+from archsmith.options import TensorType
 
 if TYPE_CHECKING:
-    from archsmith.tokenizer.truncation import Side
+    from archsmith.lengths import Side
 
 __all__ = ["collate", "read_columns"]
 

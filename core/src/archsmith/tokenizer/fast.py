@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from archsmith.config.fields import shown
 from archsmith.errors import CheckpointNotFound, InputError, OptionError
 from archsmith.files.checkpoint import Checkpoint
+from archsmith.lengths import Side, Truncation, check_uncut
+from archsmith.messages import shown
 from archsmith.tokenizer import rust as rust_tokenizer
 from archsmith.tokenizer.base import EncodedRows, PreTrainedTokenizerBase
 from archsmith.tokenizer.rust import translated
@@ -15,7 +16,6 @@ from archsmith.tokenizer.settings import TokenizerSettings
 from archsmith.tokenizer.slow import PreTrainedTokenizer
 from archsmith.tokenizer.special_tokens import AddedToken, read_token
 from archsmith.tokenizer.texts import Texts, unencodable
-from archsmith.tokenizer.truncation import Side, Truncation, check_uncut
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from archsmith.errors import CheckpointCorrupt, OptionError
-from archsmith.files.checkpoint import Checkpoint, encode_json, refuse_remote_code
+from archsmith.files.checkpoint import Checkpoint, refuse_remote_code
 from archsmith.files.commit import save_folder, write_files
+from archsmith.files.strictjson import encode_json
 from archsmith.tokenizer.new_tokens import GrowingVocabulary
 from archsmith.tokenizer.settings import (
     SPECIAL_TOKENS_FILE,

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from archsmith.config.fields import shown
-from archsmith.errors import OptionError, did_you_mean
+from archsmith.errors import OptionError
+from archsmith.messages import did_you_mean, shown
 from archsmith.tokenizer.special_tokens import SPECIAL_TOKENS, AddedToken, read_token
 from archsmith.tokenizer.vocabulary import TokenVocabulary
 

@@ -4,13 +4,13 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from archsmith.batch import BatchEncoding, TensorType, check_tensor_type
+from archsmith.batch import BatchEncoding
 from archsmith.errors import OptionError
+from archsmith.lengths import Padding, Side, resolve_padding
+from archsmith.options import TensorType, check_tensor_type, read_count, read_flags
 from archsmith.tokenizer.collation import collate, read_columns
 from archsmith.tokenizer.files import SavedTokenizer
-from archsmith.tokenizer.padding import Padding, resolve_padding
 from archsmith.tokenizer.texts import clean_up
-from archsmith.tokenizer.truncation import Side, read_count, read_flags
 
 __all__ = ["RowTokenizer"]
 

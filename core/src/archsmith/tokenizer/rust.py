@@ -6,17 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archsmith.config.fields import shown
 from archsmith.errors import ArchsmithError, CheckpointCorrupt, MissingDependency, OptionError
-from archsmith.files.checkpoint import parse_json
+from archsmith.files.strictjson import parse_json
+from archsmith.messages import shown
 
 if TYPE_CHECKING:
     from types import ModuleType
 
     from tokenizers import Tokenizer
 
+    from archsmith.lengths import Truncation
     from archsmith.tokenizer.special_tokens import AddedToken
-    from archsmith.tokenizer.truncation import Truncation
 
 __all__ = [
     "add_tokens",

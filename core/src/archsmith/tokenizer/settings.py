@@ -4,9 +4,10 @@ import functools
 from collections.abc import Mapping
 from typing import Any, Literal, TypedDict, get_type_hints
 
-from archsmith.config.fields import convert, shown
-from archsmith.errors import CheckpointCorrupt, OptionError, did_you_mean
+from archsmith.config.fields import convert
+from archsmith.errors import CheckpointCorrupt, OptionError
 from archsmith.files.checkpoint import Checkpoint
+from archsmith.messages import did_you_mean, shown
 from archsmith.tokenizer.special_tokens import SPECIAL_TOKENS, AddedToken, read_token
 
 __all__ = ["TOKENIZER_CONFIG_FILE", "TokenizerSettings", "load_tokenizer_config", "read_settings", "split_settings"]

@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Unpack
 
-from archsmith.config.fields import shown
 from archsmith.errors import InputError
+from archsmith.lengths import Truncation, check_uncut
+from archsmith.messages import shown
 from archsmith.tokenizer.added_tokens import Finder
 from archsmith.tokenizer.base import EncodedRows, PreTrainedTokenizerBase
 from archsmith.tokenizer.settings import TokenizerSettings
 from archsmith.tokenizer.special_tokens import AddedToken
 from archsmith.tokenizer.templates import Around, PythonRows
 from archsmith.tokenizer.texts import Texts, unencodable
-from archsmith.tokenizer.truncation import Truncation, check_uncut
 
 __all__ = ["PreTrainedTokenizer"]
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol, overload
 
-from archsmith.config.fields import shown
 from archsmith.errors import OptionError
+from archsmith.messages import shown
 
 __all__ = ["SPECIAL_TOKENS", "AddedToken", "SpecialToken", "SpecialTokenId", "read_token"]
 

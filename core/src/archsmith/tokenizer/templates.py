@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from archsmith.errors import OptionError
-from archsmith.tokenizer.truncation import Side, Truncation
+from archsmith.lengths import Side, Truncation
 
 __all__ = ["Around", "Part", "PythonRows", "Row"]
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from archsmith.config.fields import shown
 from archsmith.errors import InputError, OptionError
+from archsmith.messages import shown
 
 __all__ = ["Texts", "clean_up", "read_texts", "unencodable"]
 

@@ -5,8 +5,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Unpack, overload
 
-from archsmith.config.fields import shown
-from archsmith.errors import ArchsmithError, InputError, OptionError, did_you_mean
+from archsmith.errors import ArchsmithError, InputError, OptionError
+from archsmith.lengths import Side
+from archsmith.messages import did_you_mean, shown
 from archsmith.tokenizer.settings import (
     NO_LIMIT,
     TokenizerSettings,
@@ -16,7 +17,6 @@ from archsmith.tokenizer.settings import (
     special_names,
 )
 from archsmith.tokenizer.special_tokens import SPECIAL_TOKENS, AddedToken, SpecialToken, SpecialTokenId, read_token
-from archsmith.tokenizer.truncation import Side
 
 __all__ = ["TokenVocabulary"]
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from archsmith.errors import PluginError, did_you_mean
+from archsmith.errors import PluginError
+from archsmith.messages import did_you_mean
 from archsmith.plugin import waiver_faults
 from archsmith.registry.base import registry
 from archsmith.registry.installed import Entry, Kind

@@ -15,9 +15,9 @@ from archsmith.config.settings import PREPROCESSOR_FILE, PROCESSOR_FILE
 from archsmith.errors import InputError, OptionError
 from archsmith.feature_extractor.base import SequenceFeatureExtractor
 from archsmith.image_processor.base import ImageProcessor
+from archsmith.lengths import Side
 from archsmith.processor.base import Processor
 from archsmith.registry.base import registry
-from archsmith.tokenizer.truncation import Side
 from archsmith_devkit.tokenizers import sample_tokenizer
 
 __all__ = ["FeatureExtractorConformance", "ImageProcessorConformance", "ProcessorConformance"]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numpy as np
 
-from archsmith.batch import BatchFeature, TensorType, check_tensor_type
+from archsmith.batch import BatchFeature
 from archsmith.config import Count, Size
 from archsmith.errors import InputError, OptionError
 from archsmith.image_processor import (
@@ -16,6 +16,7 @@ from archsmith.image_processor import (
     resize,
     target_size,
 )
+from archsmith.options import TensorType, check_tensor_type
 from archsmith_maskformer.label_maps import Array, masks_of, per_image, read_label_map
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from archsmith.config.fields import shown
 from archsmith.errors import InputError
+from archsmith.messages import shown
 
 __all__ = ["masks_of", "per_image", "read_label_map"]
 

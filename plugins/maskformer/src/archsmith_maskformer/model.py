@@ -15,11 +15,11 @@ import torch.nn.functional as F  # noqa: N812  # the field's own abbreviation
 from torch import Tensor, nn
 
 from archsmith.backbone import load_backbone
-from archsmith.config.fields import shown
 from archsmith.errors import InputError
 from archsmith.layers.activations import activation
 from archsmith.layers.attention import attend, split_heads
 from archsmith.layers.stack import Stack
+from archsmith.messages import shown
 from archsmith.model import PreTrainedModel
 from archsmith.outputs import ModelOutput
 from archsmith_maskformer.config import GROUPS, DetrConfig, MaskFormerConfig

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from archsmith.config.fields import shown
-from archsmith.errors import ConfigError, MissingDependency, did_you_mean
+from archsmith.errors import ConfigError, MissingDependency
+from archsmith.messages import did_you_mean, shown
 from archsmith.model.meta import TooLarge
 
 __all__ = ["create_model", "import_timm", "pretrained_cfg", "reason"]

@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from archsmith.config.fields import shown
 from archsmith.errors import ConfigError, InputError
 from archsmith.layers.losses import classification_loss
 from archsmith.layers.pixels import check_pixels
+from archsmith.messages import shown
 from archsmith.model import PreTrainedModel, foreign_modules
 from archsmith.outputs import BaseModelOutputWithPooling, ImageClassifierOutput
 from archsmith_timm.library import create_model, reason

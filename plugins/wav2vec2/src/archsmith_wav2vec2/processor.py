@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from archsmith.batch import BatchFeature, TensorType, check_tensor_type
+from archsmith.batch import BatchFeature
 from archsmith.errors import InputError
+from archsmith.options import TensorType, check_tensor_type
 from archsmith.processor import Processor
 
 __all__ = ["Wav2Vec2Processor"]

@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self, Unpack
 
 from archsmith.batch import BatchFeature
-from archsmith.config.fields import shown
-from archsmith.errors import CheckpointCorrupt, OptionError, did_you_mean
-from archsmith.files.checkpoint import Checkpoint, encode_json, read_json
+from archsmith.errors import CheckpointCorrupt, OptionError
+from archsmith.files.checkpoint import Checkpoint
+from archsmith.files.strictjson import encode_json, read_json
+from archsmith.messages import did_you_mean, shown
+from archsmith.options import read_flags
 from archsmith.tokenizer import PreTrainedTokenizer, named_file
 from archsmith.tokenizer.base import EncodedRows
 from archsmith.tokenizer.settings import TOKENIZER_CONFIG_FILE, TokenizerSettings, read_settings
 from archsmith.tokenizer.special_tokens import AddedToken, SpecialToken, SpecialTokenId
 from archsmith.tokenizer.texts import clean_up
-from archsmith.tokenizer.truncation import read_flags
 
 __all__ = ["CTCSettings", "Wav2Vec2CTCTokenizer"]
 

@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from archsmith.config.fields import shown
 from archsmith.errors import CheckpointCorrupt, CheckpointNotFound, OptionError
 from archsmith.files.checkpoint import Checkpoint
+from archsmith.messages import shown
+from archsmith.options import read_count
 from archsmith.tokenizer import rust as rust_tokenizer
 from archsmith.tokenizer.fast import TOKENIZER_FILE, PreTrainedTokenizerFast, named_file
 from archsmith.tokenizer.rust import translated
@@ -17,7 +18,6 @@ from archsmith.tokenizer.settings import read_settings
 from archsmith.tokenizer.slow import PreTrainedTokenizer
 from archsmith.tokenizer.special_tokens import SPECIAL_TOKENS, AddedToken, read_token
 from archsmith.tokenizer.templates import Around
-from archsmith.tokenizer.truncation import read_count
 from archsmith_wordpiece.bert_text import BertText
 from archsmith_wordpiece.parts import WordPieceParts, bert_around, load_wordpiece_json, to_wordpiece_json
 from archsmith_wordpiece.rust_normalizer import bert_options, changed_normalizer, normalizer_state

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from archsmith.config.fields import shown
 from archsmith.errors import InputError, OptionError
+from archsmith.messages import shown
 from archsmith.tokenizer.rust import import_tokenizers, translated
 from archsmith.tokenizer.special_tokens import AddedToken
 

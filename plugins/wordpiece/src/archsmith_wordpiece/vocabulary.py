@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from archsmith.config.fields import shown
-from archsmith.errors import CheckpointCorrupt, OptionError, did_you_mean
-from archsmith.files.strictjson import looks_like
+from archsmith.errors import CheckpointCorrupt, OptionError
+from archsmith.messages import did_you_mean, looks_like, shown
 from archsmith.tokenizer.rust import read_bytes
 from archsmith.tokenizer.settings import TokenizerSettings
 from archsmith.tokenizer.special_tokens import read_token
