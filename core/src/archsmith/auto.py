@@ -302,7 +302,7 @@ class AutoFeatureExtractor(_Auto):
         refuse_remote_code(trust_remote_code)
         checkpoint = _checkpoint(id_or_path, options)
         known = None if config is None else config.model_type
-        return checkpoint.read_whole(lambda: read_feature_extractor(checkpoint, known, **options))
+        return checkpoint.read_consistent(lambda: read_feature_extractor(checkpoint, known, **options))
 
 
 class AutoProcessor(_Auto):
@@ -335,7 +335,7 @@ class AutoProcessor(_Auto):
         """
         refuse_remote_code(trust_remote_code)
         checkpoint = _checkpoint(id_or_path, options)
-        return checkpoint.read_whole(lambda: read_processor(checkpoint, config, options))
+        return checkpoint.read_consistent(lambda: read_processor(checkpoint, config, options))
 
 
 def _checkpoint(id_or_path: str | os.PathLike[str], options: dict[str, Any]) -> Checkpoint:

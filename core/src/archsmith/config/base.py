@@ -25,8 +25,9 @@ from archsmith.config.labels import LABEL_FIELDS, labels_in_step
 from archsmith.config.names import field_names
 from archsmith.config.schema import json_schema
 from archsmith.errors import ConfigError, OptionError
-from archsmith.files.checkpoint import CONFIG_FILE, load_config_file, local_path, refuse_remote_code
+from archsmith.files.checkpoint import CONFIG_FILE, Checkpoint, local_path
 from archsmith.files.commit import save_folder, write_file
+from archsmith.files.pretrained import FromPretrained
 from archsmith.files.strictjson import encode_json
 
 __all__ = [
@@ -39,7 +40,7 @@ def _two_labels() -> dict[int, str]:
     return {0: "LABEL_0", 1: "LABEL_1"}
 
 
-class PreTrainedConfig(CheckedFields):  # noqa: PLW1641  # no hash: a configuration can be changed
+class PreTrainedConfig(FromPretrained, CheckedFields):  # noqa: PLW1641  # no hash: a configuration can be changed
     """What every configuration is: fields with types, defaults and rules, read from and written to config.json.
 
     A subclass declares its fields; it becomes a dataclass by itself. Arguments are keyword-only (apart from those that
@@ -77,6 +78,7 @@ class PreTrainedConfig(CheckedFields):  # noqa: PLW1641  # no hash: a configurat
     """
 
     model_type: ClassVar[str] = ""
+    own_file = CONFIG_FILE
 
     architectures: list[str] | None = field(default=None, doc="Model classes that the weights were saved from.")
     dtype: DType | None = field(default=None, doc="Type of the saved weights.")
@@ -108,34 +110,15 @@ class PreTrainedConfig(CheckedFields):  # noqa: PLW1641  # no hash: a configurat
     # ---- reading --------------------------------------------------------------------------------------------
 
     @classmethod
-    def from_pretrained(
-        cls,
-        id_or_path: str | os.PathLike[str],
-        *,
-        revision: str | None = None,
-        token: str | bool | None = None,
-        cache_dir: str | os.PathLike[str] | None = None,
-        local_files_only: bool = False,
-        subfolder: str = "",
-        trust_remote_code: bool | None = None,
-        **overrides: Any,
-    ) -> Self:
-        """Read config.json from a folder, a hub id, or a path to the file itself; overrides replace its values.
+    def read(cls, checkpoint: Checkpoint, **overrides: Any) -> Self:
+        """Read config.json from an opened checkpoint; overrides replace its values.
 
         Raises:
             ConfigError: A value is wrong, or an override is not a field.
             CheckpointNotFound, CheckpointCorrupt, HubError: The file cannot be had.
         """
-        refuse_remote_code(trust_remote_code)
-        values, source = load_config_file(
-            id_or_path,
-            revision=revision,
-            token=token,
-            cache_dir=cache_dir,
-            local_files_only=local_files_only,
-            subfolder=subfolder,
-        )
-        return cls.from_dict(values, source=source, **overrides)
+        values = checkpoint.read_json(CONFIG_FILE)
+        return cls.from_dict(values, source=str(checkpoint.path(CONFIG_FILE)), **overrides)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], /, *, source: str = "", **overrides: Any) -> Self:

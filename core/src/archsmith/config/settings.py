@@ -84,7 +84,7 @@ class DeclaredSettings(CheckedFields, abc.ABC):  # noqa: PLW1641  # no hash: set
             local_files_only=local_files_only,
             subfolder=subfolder,
         )
-        return checkpoint.read_whole(lambda: cls.read(checkpoint, **overrides))
+        return checkpoint.read_consistent(lambda: cls.read(checkpoint, **overrides))
 
     @classmethod
     def read(cls, checkpoint: Checkpoint, **overrides: Any) -> Self:

@@ -64,6 +64,7 @@ class Checkpoint:
     _files: dict[str, Path | None] = field(default_factory=dict)
     _seen: dict[str, object] = field(default_factory=dict)  # what each name led to
     _journal: Journal | None = None
+    _names: dict[str, str] | None = None  # of a checkpoint of one file: what it is called → its name
 
     @classmethod
     def open(
@@ -75,6 +76,7 @@ class Checkpoint:
         token: str | bool | None = None,
         cache_dir: str | os.PathLike[str] | None = None,
         local_files_only: bool = False,
+        own_file: str = "",
     ) -> "Checkpoint":
         """Open a local folder of that name if there is one, else the hub repository of that id.
 
@@ -82,6 +84,7 @@ class Checkpoint:
 
         Args:
             id_or_path: A folder, or a hub id such as ``"distilbert/distilbert-base-uncased"``.
+            own_file: The name of a file that is all that is wanted, so that its path, under whatever name, will do too.
 
         Raises:
             CheckpointNotFound: It is neither a folder nor a possible hub id.
@@ -96,6 +99,8 @@ class Checkpoint:
         mode = mode_of(folder)
         if mode is not None and stat.S_ISDIR(mode):
             return cls(source, folder, subfolder)
+        if mode is not None and own_file and stat.S_ISREG(mode):
+            return cls(source, folder.parent, _names={own_file: folder.name})
         if mode is not None:
             raise CheckpointNotFound(
                 f"{source!r} is {_kind(mode)}; expected the folder that holds it, {str(folder.parent)!r}."
@@ -111,6 +116,8 @@ class Checkpoint:
             CheckpointCorrupt: The name is no plain file name, or leads to something that is not a regular file.
             HubError: The hub could not be asked.
         """
+        if self._names is not None and name not in self._names:
+            return None
         if name not in self._files:
             self._seen[name] = _REFUSED  # unless it is found
             found = self._find(name)
@@ -118,7 +125,9 @@ class Checkpoint:
             self._files[name] = found
         return self._files[name]
 
-    def read_whole(self, read: Callable[[], _Result], *, proves: Callable[[Any], bool] | None = None) -> _Result:
+    def read_consistent(
+        self, read: Callable[[], _Result], *, is_consistent: Callable[[Any], bool] | None = None
+    ) -> _Result:
         """Return what a function reads from several files, all of them from one state of the folder.
 
         If the files were saved anew while it read, what it read or raised does not count, and it reads again. Of a file
@@ -126,7 +135,8 @@ class Checkpoint:
 
         Args:
             read: It finds every file by this checkpoint.
-            proves: Tells from what was read that it belongs together, whatever happened meanwhile; None: nothing does.
+            is_consistent: Tells from what was read that it belongs together, whatever happened meanwhile; None:
+                nothing does.
 
         Raises:
             CheckpointCorrupt: The folder changes faster than it can be read.
@@ -145,7 +155,7 @@ class Checkpoint:
                 said = str(error)
                 time.sleep(_PAUSE * attempt)
             else:
-                if (proves is not None and proves(result)) or not self._changed():
+                if (is_consistent is not None and is_consistent(result)) or not self._changed():
                     return result
         raise CheckpointCorrupt(
             f"{self.source!r} was saved anew each of the {_ATTEMPTS} times that it was read. Load it between two saves."
@@ -177,6 +187,7 @@ class Checkpoint:
             folder = self.folder / self.subfolder
             if not self._files:
                 self._journal = Journal.read(folder)
+            name = name if self._names is None else self._names[name]
             path = self._journal.find(name) if self._journal else folder / name
             if path is None:
                 return None
@@ -197,7 +208,7 @@ class Checkpoint:
 
     def _changed(self) -> bool:
         """Return whether a name that was looked up leads to something else by now, or another save goes on."""
-        again = Checkpoint(self.source, self.folder, self.subfolder)
+        again = Checkpoint(self.source, self.folder, self.subfolder, _names=self._names)
         for name in self._seen if self.folder is not None else ():
             with contextlib.suppress(CheckpointCorrupt):
                 again.find(name)
@@ -232,7 +243,7 @@ def load_config_file(id_or_path: str | os.PathLike[str], **hub_options: Any) -> 
     if stat.S_ISREG(mode_of(path) or 0):
         return read_json(path), str(path)
     checkpoint = Checkpoint.open(id_or_path, **hub_options)
-    values = checkpoint.read_whole(lambda: checkpoint.read_json(CONFIG_FILE))
+    values = checkpoint.read_consistent(lambda: checkpoint.read_json(CONFIG_FILE))
     return values, str(checkpoint.path(CONFIG_FILE))
 
 

@@ -40,7 +40,7 @@ def load_image_processor_file(id_or_path: str | os.PathLike[str], **hub_options:
         found = find_image_processor(checkpoint)
         return found or (checkpoint.read_json(IMAGE_PROCESSOR_FILE), "")  # which says what is missing
 
-    return checkpoint.read_whole(read)
+    return checkpoint.read_consistent(read)
 
 
 def find_image_processor(checkpoint: Checkpoint) -> tuple[dict[str, Any], str] | None:

@@ -219,7 +219,9 @@ class PreTrainedModel(SharedWork, metaclass=ModelType):
             )
             return model, weights, match.report
 
-        found: tuple[Self, Weights, LoadReport] = checkpoint.read_whole(read, proves=lambda found: found[1].one_save)
+        found: tuple[Self, Weights, LoadReport] = checkpoint.read_consistent(
+            read, is_consistent=lambda found: found[1].one_save
+        )
         announce(type(found[0]).__name__, *found[1:])
         return found[0].eval()
 
@@ -251,7 +253,7 @@ class PreTrainedModel(SharedWork, metaclass=ModelType):
             cache_dir=cache_dir,
             local_files_only=local_files_only,
         )
-        found = checkpoint.read_whole(lambda: cls._match(checkpoint, config, allow_new, allow_unused, overrides))
+        found = checkpoint.read_consistent(lambda: cls._match(checkpoint, config, allow_new, allow_unused, overrides))
         return found[2].report
 
     @classmethod

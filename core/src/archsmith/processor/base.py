@@ -208,7 +208,7 @@ class Processor:
             local_files_only=local_files_only,
             subfolder=subfolder,
         )
-        return checkpoint.read_whole(lambda: cls.read(checkpoint, **parts))
+        return checkpoint.read_consistent(lambda: cls.read(checkpoint, **parts))
 
     @classmethod
     def read(cls, checkpoint: Checkpoint, **parts: Any) -> Self:

@@ -65,7 +65,7 @@ class SavedTokenizer(GrowingVocabulary):
             local_files_only=local_files_only,
             subfolder=subfolder,
         )
-        return checkpoint.read_whole(lambda: cls.read(checkpoint, **overrides))
+        return checkpoint.read_consistent(lambda: cls.read(checkpoint, **overrides))
 
     @classmethod
     def read(cls, checkpoint: Checkpoint, **overrides: Any) -> Self:
