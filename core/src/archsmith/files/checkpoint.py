@@ -13,10 +13,11 @@ from typing import Any, TypeVar
 from archsmith.errors import ArchsmithError, CheckpointCorrupt, CheckpointNotFound, OptionError
 from archsmith.files.journal import OWN_PREFIX, Journal, is_plain_name
 from archsmith.files.strictjson import MAX_JSON_BYTES, encode_json, parse_json, read_json
-from archsmith.messages import reason
+from archsmith.messages import announce, reason
 
 __all__ = [
     "CONFIG_FILE",
+    "HUB_OPTIONS",
     "Checkpoint",
     "encode_json",
     "load_config_file",
@@ -28,6 +29,9 @@ __all__ = [
 
 #: The file of a configuration.
 CONFIG_FILE = "config.json"
+
+#: Options that say where on the hub, and where inside, a checkpoint lies.
+HUB_OPTIONS = ("revision", "token", "cache_dir", "local_files_only", "subfolder")
 
 #: How often a folder is read that is saved anew each time meanwhile, and by how many seconds each pause is longer.
 _ATTEMPTS = 50
@@ -52,6 +56,7 @@ class Checkpoint:
         token: Access token for the hub.
         cache_dir: Where the hub's files are kept; None for the hub library's own choice.
         local_files_only: Ask the cache alone.
+        is_one_save: Whether what was read says of itself that it all comes from one save.
     """
 
     source: str
@@ -61,6 +66,8 @@ class Checkpoint:
     token: str | bool | None = None
     cache_dir: str | os.PathLike[str] | None = None
     local_files_only: bool = False
+    is_one_save: bool = False
+    _warnings: list[str] = field(default_factory=list)
     _files: dict[str, Path | None] = field(default_factory=dict)
     _seen: dict[str, object] = field(default_factory=dict)  # what each name led to
     _journal: Journal | None = None
@@ -109,6 +116,14 @@ class Checkpoint:
             raise CheckpointNotFound(f"there is no folder {source!r} (working directory: {working_directory()}).")
         return cls(source, None, subfolder, revision, token, cache_dir, local_files_only)
 
+    @classmethod
+    def open_with(
+        cls, id_or_path: str | os.PathLike[str], options: dict[str, Any], *, own_file: str = ""
+    ) -> "Checkpoint":
+        """Open with those of many options that say how, and take them out. Raises as `open`."""
+        hub_options = {name: options.pop(name) for name in HUB_OPTIONS if name in options}
+        return cls.open(id_or_path, own_file=own_file, **hub_options)
+
     def find(self, name: str) -> Path | None:
         """Return the path of one file, fetched from the hub if need be, or None if the checkpoint has no such file.
 
@@ -125,18 +140,15 @@ class Checkpoint:
             self._files[name] = found
         return self._files[name]
 
-    def read_consistent(
-        self, read: Callable[[], _Result], *, is_consistent: Callable[[Any], bool] | None = None
-    ) -> _Result:
+    def read_consistent(self, read: Callable[[], _Result]) -> _Result:
         """Return what a function reads from several files, all of them from one state of the folder.
 
-        If the files were saved anew while it read, what it read or raised does not count, and it reads again. Of a file
-        that could not be looked at nobody can tell whether it changed, so an error about it has to come twice.
+        If the files were saved anew while it read, what it read or raised does not count, and it reads again; unless
+        what it read says of itself that it `is_one_save`. Of a file that could not be looked at nobody can tell whether
+        it changed, so an error about it has to come twice.
 
         Args:
             read: It finds every file by this checkpoint.
-            is_consistent: Tells from what was read that it belongs together, whatever happened meanwhile; None:
-                nothing does.
 
         Raises:
             CheckpointCorrupt: The folder changes faster than it can be read.
@@ -146,6 +158,8 @@ class Checkpoint:
         for attempt in range(1, _ATTEMPTS + 1):
             self._files.clear()
             self._seen.clear()
+            self._warnings.clear()
+            self.is_one_save = False
             try:
                 result = read()
             except ArchsmithError as error:
@@ -155,11 +169,17 @@ class Checkpoint:
                 said = str(error)
                 time.sleep(_PAUSE * attempt)
             else:
-                if (is_consistent is not None and is_consistent(result)) or not self._changed():
+                if self.is_one_save or not self._changed():
+                    for message in self._warnings:
+                        announce(message)
                     return result
         raise CheckpointCorrupt(
             f"{self.source!r} was saved anew each of the {_ATTEMPTS} times that it was read. Load it between two saves."
         )
+
+    def warn(self, message: str) -> None:
+        """Warn of something in the files, once what is being read counts (see `read_consistent`)."""
+        self._warnings.append(message)
 
     def path(self, name: str) -> Path:
         """Return the path of one file that must be there.

@@ -4,7 +4,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import reduce
 from operator import mul
 from pathlib import Path
@@ -74,7 +74,6 @@ class Weights:
         tensors: Key → what the header says.
         metadata: ``__metadata__`` of the first file.
         save_ids: The save that each file comes from, as far as it says so.
-        one_save: Whether all files, and the config.json beside them, say that they come from one save.
     """
 
     source: str
@@ -82,10 +81,9 @@ class Weights:
     tensors: Mapping[str, TensorInfo]
     metadata: Mapping[str, str] = field(default_factory=dict)
     save_ids: Mapping[Path, str | None] = field(default_factory=dict)
-    one_save: bool = False
 
-    def beside(self, config: Mapping[str, Any], config_file: str) -> "Weights":
-        """Return these weights after checking that they come from the same save as the config.json beside them.
+    def check_same_save(self, checkpoint: Checkpoint, config: Mapping[str, Any]) -> None:
+        """Check that the weights come from the same save as the content of config.json, and note it if both say so.
 
         Raises:
             CheckpointCorrupt: Both say which save they come from, and it is not one.
@@ -95,11 +93,11 @@ class Weights:
         for path, found in self.save_ids.items():
             if None not in (expected, found) and found != expected:
                 raise CheckpointCorrupt(
-                    f"{str(path)!r} and {config_file!r} come from different saves: their save_id is {found!r} and "
-                    f"{expected!r}. Restore the one that is out of date; if they do belong together, delete save_id "
-                    f"from {CONFIG_FILE}."
+                    f"{str(path)!r} and {str(checkpoint.find(CONFIG_FILE))!r} come from different saves: their save_id "
+                    f"is {found!r} and {expected!r}. Restore the one that is out of date; if they do belong together, "
+                    f"delete save_id from {CONFIG_FILE}."
                 )
-        return replace(self, one_save=expected is not None and None not in self.save_ids.values())
+        checkpoint.is_one_save = expected is not None and None not in self.save_ids.values()
 
     def load(self, names: Iterable[str], *, mmap: bool = True) -> dict[str, "torch.Tensor"]:
         """Return tensors by key, mapped from the files without a copy (or, with ``mmap=False``, read into memory).

@@ -477,7 +477,7 @@ def test_a_file_that_changes_under_the_reader_is_read_again(folder, monkeypatch)
         return found
 
     before = DistilBertForMaskedLM.from_pretrained(folder).state_dict()
-    monkeypatch.setattr("archsmith.model.find_weights", then_changed)
+    monkeypatch.setattr("archsmith.model.base.find_weights", then_changed)
     after = DistilBertForMaskedLM.from_pretrained(folder).state_dict()
     assert len(calls) == 2
     assert all(torch.equal(tensor + 1, after[name]) for name, tensor in before.items())
@@ -493,7 +493,7 @@ def test_a_file_that_changes_under_every_reader(folder, monkeypatch):
         save_file(load_file(folder / "model.safetensors"), folder / "model.safetensors")
         return found
 
-    monkeypatch.setattr("archsmith.model.find_weights", then_changed)
+    monkeypatch.setattr("archsmith.model.base.find_weights", then_changed)
     with pytest.raises(CheckpointCorrupt) as caught:
         DistilBertForMaskedLM.from_pretrained(folder)
     assert str(caught.value) == (
