@@ -246,7 +246,7 @@ class TestRefusals:
         with pytest.raises(OptionError) as caught:
             slow("a", return_offsets_mapping=True)
         assert str(caught.value) == (
-            "return_offsets_mapping=True needs a fast tokenizer, and this one is in Python. Use its fast class, "
+            "return_offsets_mapping=True needs a fast tokenizer, but this one is in Python. Use its fast class, "
             "WordPieceTokenizerFast."
         )
         with pytest.raises(InputError, match=r"word_ids is known for the output of a fast tokenizer alone.*Fast"):
@@ -337,10 +337,10 @@ class TestFiles:
 
 def test_pieces():
     row = Row([1, 2, 3, 4, 5], [0] * 5, [0] * 5, list("abcde"))
-    assert [piece.ids for piece in row.cut(3, 1, "right")] == [[1, 2, 3], [3, 4, 5]]
-    assert [piece.ids for piece in row.cut(3, 1, "left")] == [[3, 4, 5], [1, 2, 3]]
-    assert [piece.ids for piece in row.cut(2, 0, "left")] == [[4, 5], [2, 3], [1]]
-    assert [piece.ids for piece in row.cut(0, 0, "right")] == [[], [1, 2, 3, 4, 5]]
+    assert [piece.ids for piece in row.truncated(3, 1, "right")] == [[1, 2, 3], [3, 4, 5]]
+    assert [piece.ids for piece in row.truncated(3, 1, "left")] == [[3, 4, 5], [1, 2, 3]]
+    assert [piece.ids for piece in row.truncated(2, 0, "left")] == [[4, 5], [2, 3], [1]]
+    assert [piece.ids for piece in row.truncated(0, 0, "right")] == [[], [1, 2, 3, 4, 5]]
 
 
 @pytest.fixture(params=["uncased", "cased"])
