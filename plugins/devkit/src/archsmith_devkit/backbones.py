@@ -13,12 +13,12 @@ from archsmith.auto import AutoBackbone
 from archsmith.backbone import Backbone, load_backbone
 from archsmith.backbone_config import BackboneHostConfig
 from archsmith.errors import ConfigError, InputError
-from archsmith_devkit.harness import Subject, assert_near
+from archsmith_devkit.harness import Harness, assert_near
 
 __all__ = ["BackboneChecks"]
 
 
-class BackboneChecks(Subject):
+class BackboneChecks(Harness):
     """A model that holds a backbone relies on nothing but these. Architectures without one pass.
 
     Attributes:

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 
 from archsmith.auto import AutoConfig
-from archsmith.config.base import PreTrainedConfig
+from archsmith.config import PreTrainedConfig
 from archsmith.errors import ArchsmithError
-from archsmith.registry.base import registry
-from archsmith_devkit.harness import Subject
+from archsmith.registry import registry
+from archsmith_devkit.harness import Harness
 
 __all__ = ["ConfigurationChecks"]
 
@@ -31,7 +31,7 @@ _NONSENSE: dict[type, tuple[Any, ...]] = {
 }
 
 
-class ConfigurationChecks(Subject):
+class ConfigurationChecks(Harness):
     """A configuration is what users write by hand, so it is where mistakes are made."""
 
     def test_configuration_round_trip(self) -> None:

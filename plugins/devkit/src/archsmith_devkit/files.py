@@ -14,9 +14,9 @@ from torch import Tensor
 
 import archsmith
 from archsmith.errors import ArchsmithWarning, WeightsMismatch
-from archsmith.model.base import PreTrainedModel
+from archsmith.model import PreTrainedModel
 from archsmith.tasks import auto_class_name
-from archsmith_devkit.harness import Subject, assert_near, load_silently, run_python, tensors_of
+from archsmith_devkit.harness import Harness, assert_near, load_silently, run_python, tensors_of
 from archsmith_devkit.offline import network_refused
 
 __all__ = ["FileChecks"]
@@ -24,7 +24,7 @@ __all__ = ["FileChecks"]
 _WEIGHTS = "model.safetensors"
 
 
-class FileChecks(Subject):
+class FileChecks(Harness):
     """What loads must be exactly what is in the files, or an error."""
 
     def test_nothing_is_left_on_meta(self) -> None:

@@ -13,17 +13,16 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from archsmith.config.base import PreTrainedConfig
+from archsmith.config import PreTrainedConfig
 from archsmith.errors import ArchsmithWarning
-from archsmith.model.base import PreTrainedModel
-from archsmith.registry.base import registry
-from archsmith.registry.installed import Entry, Kind
+from archsmith.model import PreTrainedModel
+from archsmith.registry import Entry, Kind, registry
 from archsmith_devkit.tiny_config import shrunk
 
-__all__ = ["Subject", "assert_near", "gradients_of", "load_silently", "run_python", "tensors_of"]
+__all__ = ["Harness", "assert_near", "gradients_of", "load_silently", "run_python", "tensors_of"]
 
 
-class Subject:
+class Harness:
     """Where the checks get models and inputs from. Subclass a conformance class, and change here what does not fit.
 
     Attributes:

@@ -4,17 +4,16 @@ import json
 from typing import Any
 
 import archsmith
-from archsmith.config.base import PreTrainedConfig
+from archsmith.config import PreTrainedConfig
 from archsmith.errors import ArchsmithError
-from archsmith.feature_extractor.base import SequenceFeatureExtractor
-from archsmith.image_processor.base import ImageProcessor
-from archsmith.model.base import PreTrainedModel
-from archsmith.processor.base import Processor
-from archsmith.registry.base import registry
+from archsmith.feature_extractor import SequenceFeatureExtractor
+from archsmith.image_processor import ImageProcessor
+from archsmith.model import PreTrainedModel
+from archsmith.processor import Processor
+from archsmith.registry import registry
 from archsmith.tasks import auto_class_name
-from archsmith.tokenizer.fast import PreTrainedTokenizerFast
-from archsmith.tokenizer.slow import PreTrainedTokenizer
-from archsmith_devkit.harness import Subject, run_python
+from archsmith.tokenizer import PreTrainedTokenizer, PreTrainedTokenizerFast
+from archsmith_devkit.harness import Harness, run_python
 
 __all__ = ["HEAVY", "DeclarationChecks"]
 
@@ -32,7 +31,7 @@ _BASES: dict[str, type[Any]] = {
 }
 
 
-class DeclarationChecks(Subject):
+class DeclarationChecks(Harness):
     """What others rely on before they use anything of a plugin."""
 
     def test_manifest_is_light(self) -> None:
@@ -77,7 +76,7 @@ class DeclarationChecks(Subject):
             found = registry.load(self.model_type, role)
             kind = _BASES[role.partition(".")[0]]
             assert issubclass(found, kind), (
-                f"{role} of {self.model_type!r} is {found.__name__}, which is no {kind.__name__}"
+                f"{role} of {self.model_type!r} is {found.__name__}, which is not a {kind.__name__}"
             )
         for task, cls in self.models().items():
             assert cls.config_class is self.config_class(), (

@@ -9,13 +9,13 @@ from torch import nn
 
 from archsmith.errors import OptionError
 from archsmith.layers.stack import Stack
-from archsmith.model.base import PreTrainedModel
-from archsmith_devkit.harness import Subject, assert_near, gradients_of, tensors_of
+from archsmith.model import PreTrainedModel
+from archsmith_devkit.harness import Harness, assert_near, gradients_of, tensors_of
 
-__all__ = ["ChangeChecks"]
+__all__ = ["SurgeryChecks"]
 
 
-class ChangeChecks(Subject):
+class SurgeryChecks(Harness):
     """A model must stay whole whatever is changed in it."""
 
     def test_vocabulary_resizes(self) -> None:
@@ -112,12 +112,12 @@ class ChangeChecks(Subject):
             assert_near(f"{name}, after its copy was changed", tensors_of(model(**inputs)), expected)
 
 
-def _assert_comes_back(subject: Subject, model: PreTrainedModel, what: str) -> None:
+def _assert_comes_back(harness: Harness, model: PreTrainedModel, what: str) -> None:
     """Assert that a changed model survives its files."""
     with tempfile.TemporaryDirectory() as folder:
         model.save_pretrained(folder)
         loaded = type(model).from_pretrained(folder, mmap=False)
-    inputs = subject.inputs(loaded)
+    inputs = harness.inputs(loaded)
     assert_near(f"{what} and loaded", tensors_of(loaded(**inputs)), tensors_of(model(**inputs)))
 
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from archsmith.auto import AutoTokenizer
 from archsmith.errors import ArchsmithError, InputError
-from archsmith.registry.base import registry
+from archsmith.registry import registry
 
 __all__ = ["TokenizerConformance", "sample_tokenizer"]
 
@@ -172,7 +172,7 @@ class TokenizerConformance:
                 raise AssertionError(f"{type(tokenizer).__name__} takes {bad!r} for a text")
 
     def test_calls_are_independent(self) -> None:
-        """Threads share a tokenizer: what one asks for (padding, cutting) must not show in another's ids.
+        """Threads share a tokenizer: what one asks for (padding, truncation) must not show in another's ids.
 
         Fix: keep the options of a call in local variables.
         """
@@ -186,7 +186,7 @@ class TokenizerConformance:
 
 
 def _calls() -> Iterator[tuple[Any, dict[str, Any]]]:
-    """Yield arguments and options of calls: single texts, batches, filled up, cut."""
+    """Yield arguments and options of calls: single texts, batches, padded, truncated."""
     for text in TEXTS:
         yield text, {}
         yield text, {"add_special_tokens": False}

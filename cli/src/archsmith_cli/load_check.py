@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from archsmith.errors import ArchsmithError, PluginError, UnknownTask
-from archsmith.files.checkpoint import Checkpoint
-from archsmith.registry import registry
-from archsmith.registry.installed import Kind, State
+from archsmith.files import Checkpoint
+from archsmith.registry import Kind, State, registry
 from archsmith_cli.render import STATE_STYLES, Cell, Page
 
 __all__ = ["draw", "draw_plugin", "judge", "plugin"]
@@ -82,7 +81,7 @@ def draw_plugin(page: Page, found: Mapping[str, Any] | None) -> None:
 
 
 def draw(page: Page, result: Mapping[str, Any] | None) -> None:
-    """Write the verdict."""
+    """Write the load_check."""
     if result is None or (result["loads"] is None and not result["error"]):
         return
     page.blank()

@@ -41,7 +41,7 @@ WRONG = {
         "tokenizer:BagTokenizerFast",
         "tokenizer:BagTokenizer",
         "references_resolve",
-        "tokenizer_fast of 'bag' is BagTokenizer, which is no PreTrainedTokenizerFast",
+        "tokenizer_fast of 'bag' is BagTokenizer, which is not a PreTrainedTokenizerFast",
     ),
     "a configuration of another architecture": (
         "config",
@@ -309,7 +309,7 @@ def tags(install, site):
         install("host_bag")
         site.declare("acme-tags", extensions={"bag.tags": "acme_tags.plugin"}, commands={"tag": "acme_tags.verb:app"})
         site.write("acme_tags/plugin.py", EXTENSION)
-        site.write("acme_tags/verb.py", "app = print\n")
+        site.write("acme_tags/verb.py", "def app(text: str) -> None:\n    print(text)\n")
         assert old in TAGS
         site.write("acme_tags/model.py", TAGS.replace(old, new) if old else TAGS)
 
@@ -354,7 +354,10 @@ def test_a_verb_that_is_no_command(tags, site):
     site.write("acme_tags/verb.py", "app = 3\n")
     outcomes = [each.run() for each in checks_of("acme-tags") if each.subject == "command tag"]
     assert [outcome.found for outcome in outcomes if outcome.found] == [
-        "the command 'tag' is int, which cannot be called"
+        (
+            "acme-tags 1.0: its command 'tag' is neither a typer app nor a function that can become one: TypeError: 3 "
+            "is not a callable object. Run: pip install --upgrade acme-tags"
+        )
     ]
 
 

@@ -14,11 +14,9 @@ import typer
 
 import archsmith
 from archsmith.errors import PluginError
-from archsmith.registry import KNOWN_PLUGINS, registry
-from archsmith.registry.installed import Kind, State
-from archsmith.registry.metadata import normal_name
+from archsmith.registry import KNOWN_PLUGINS, Kind, State, normal_name, registry
 
-__all__ = ["Newcomer", "refuse_taken_classes", "resolve_newcomer"]
+__all__ = ["ProjectNames", "find_names", "refuse_taken_classes"]
 
 _NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 _DISTRIBUTION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
@@ -27,7 +25,7 @@ _LONGEST = 29
 
 
 @dataclass(frozen=True)
-class Newcomer:
+class ProjectNames:
     """The names that follow from one NAME.
 
     Attributes:
@@ -58,21 +56,21 @@ class Newcomer:
         }
 
 
-def resolve_newcomer(name: str, distribution: str | None) -> Newcomer:
+def find_names(name: str, distribution: str | None) -> ProjectNames:
     """Return the names of a new distribution.
 
     Raises:
         BadParameter: One of them is impossible or taken; the message says by whom, and what to do.
     """
-    newcomer = Newcomer(name, f"archsmith-{name}" if distribution is None else distribution)
-    for fault in chain(_spelling_faults(name), _taken_faults(newcomer)):
+    names = ProjectNames(name, f"archsmith-{name}" if distribution is None else distribution)
+    for fault in chain(_spelling_faults(name), _taken_faults(names)):
         raise typer.BadParameter(fault, param_hint="NAME")
-    for fault in _distribution_faults(newcomer.distribution):
+    for fault in _distribution_faults(names.distribution):
         raise typer.BadParameter(fault, param_hint="NAME" if distribution is None else "--distribution")
-    return newcomer
+    return names
 
 
-def refuse_taken_classes(newcomer: Newcomer, files: Mapping[str, str]) -> None:
+def refuse_taken_classes(names: ProjectNames, files: Mapping[str, str]) -> None:
     """Refuse a name whose classes would have the names of others: ``from archsmith import X`` must mean one class.
 
     Raises:
@@ -82,7 +80,7 @@ def refuse_taken_classes(newcomer: Newcomer, files: Mapping[str, str]) -> None:
     taken = {
         alias.name: str(node.module)
         for node in nodes
-        if isinstance(node, ast.ImportFrom) and node.module and not node.module.startswith(newcomer.package)
+        if isinstance(node, ast.ImportFrom) and node.module and not node.module.startswith(names.package)
         for alias in node.names
     }
     taken |= dict.fromkeys(archsmith.__all__, "archsmith itself")
@@ -95,8 +93,8 @@ def refuse_taken_classes(newcomer: Newcomer, files: Mapping[str, str]) -> None:
     for node in nodes:
         if isinstance(node, ast.ClassDef) and node.name in taken:
             owner = taken[node.name]
-            fault = f"{newcomer.name!r} would bring a class {node.name}, which {owner} has already"
-            raise typer.BadParameter(f"{fault}. {_other(newcomer.name)}", param_hint="NAME")
+            fault = f"{names.name!r} would bring a class {node.name}, which {owner} has already"
+            raise typer.BadParameter(f"{fault}. {_other(names.name)}", param_hint="NAME")
 
 
 def _spelling_faults(name: str) -> Iterator[str]:
@@ -117,15 +115,15 @@ def _spelling_faults(name: str) -> Iterator[str]:
         yield f"{name!r} is a module of Python's standard library. {_other(name)}"
 
 
-def _taken_faults(newcomer: Newcomer) -> Iterator[str]:
-    name = newcomer.name
+def _taken_faults(names: ProjectNames) -> Iterator[str]:
+    name = names.name
     owners = dict(KNOWN_PLUGINS)
     owners.update((entry.name, str(entry)) for entry in registry.entries(Kind.ARCHITECTURE))
     for model_type, owner in owners.items():
         if _squashed(model_type) == _squashed(name):
             whose = "" if model_type == name else f", whose model_type {model_type!r} differs in '-' and '_' alone"
             yield f"{name!r} is taken by {owner}{whose}. {_other(name)}"
-    for package in (name.replace("-", "_"), newcomer.package):
+    for package in (name.replace("-", "_"), names.package):
         if _is_importable(package):
             yield f"{name!r} is taken by the installed package {package}. {_other(name)}"
 

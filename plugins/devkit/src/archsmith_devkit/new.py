@@ -7,16 +7,14 @@ from typing import Annotated, Any
 import typer
 
 from archsmith.messages import did_you_mean
-from archsmith.registry import registry
-from archsmith.registry.installed import Kind
+from archsmith.registry import Kind, registry
 from archsmith.tasks import auto_class_name
-from archsmith_cli.main import BUILT_IN
-from archsmith_cli.newcomer import Newcomer, refuse_taken_classes, resolve_newcomer
-from archsmith_cli.owner import find_owner
-from archsmith_cli.render import Cell, Page, Report
-from archsmith_cli.scaffold import KINDS, project_files
-from archsmith_cli.target import target_folder
+from archsmith_cli.verb import BUILT_IN, Cell, Page, Report, output_folder
+from archsmith_devkit.base_architecture import find_base
+from archsmith_devkit.project_names import ProjectNames, find_names, refuse_taken_classes
+from archsmith_devkit.scaffold import KINDS, project_files
 
+#: The architecture that an extension extends if none is named.
 _BASE = "distilbert"
 
 
@@ -26,7 +24,7 @@ def _kind(value: str) -> str:
     return value
 
 
-def run(
+def new(
     name: Annotated[
         str, typer.Argument(metavar="NAME", help="The model_type; of an extension the task, of a tool the command.")
     ],
@@ -56,42 +54,42 @@ def run(
     """
     if base is not None and kind != "extension":
         raise typer.BadParameter("it is for --kind extension", param_hint="--base")
-    newcomer = resolve_newcomer(name, distribution)
+    names = find_names(name, distribution)
     if kind == "tool":
         _refuse_taken_verb(name)
-    files = _extension_files(newcomer, base or _BASE) if kind == "extension" else project_files(kind, newcomer.words())
-    refuse_taken_classes(newcomer, files)
-    where = newcomer.distribution if out is None else out
-    with target_folder(where, force=False, remedy="Choose another with --out.") as folder:
+    files = _extension_files(names, base or _BASE) if kind == "extension" else project_files(kind, names.words())
+    refuse_taken_classes(names, files)
+    where = names.distribution if out is None else out
+    with output_folder(where, force=False, remedy="Choose another with --out.") as folder:
         _write(files, folder)
     commands = [f"cd {shlex.quote(where)}", 'pip install -e ".[dev]"', "pytest"]
     data: dict[str, Any] = {
         "path": where,
         "kind": kind,
         "name": name,
-        "distribution": newcomer.distribution,
-        "package": newcomer.package,
+        "distribution": names.distribution,
+        "package": names.package,
         "files": sorted(files),
         "next": commands,
     }
     return Report(data, lambda page: _draw(page, data))
 
 
-def _extension_files(newcomer: Newcomer, base: str) -> dict[str, str]:
+def _extension_files(names: ProjectNames, base: str) -> dict[str, str]:
     """Return the files of an extension of somebody else's architecture."""
-    task = newcomer.name.replace("_", "-")
-    owner = find_owner(base)
+    task = names.name.replace("_", "-")
+    extended = find_base(base)
     tasks = registry.tasks(base)
     if task in tasks:
         raise typer.BadParameter(
             f"{base!r} has a model for the task {task!r} already, from {tasks[task].entry}. Choose another name.",
             param_hint="NAME",
         )
-    words = newcomer.words() | owner.words()
+    words = names.words() | extended.words()
     words |= {"sample-net": task, "ForSampleNet": auto_class_name(task).removeprefix("AutoModel")}
     files = project_files("extension", words)
-    model = f"src/{newcomer.package}/model.py"
-    return files | {model: owner.adapt(files[model])}
+    model = f"src/{names.package}/model.py"
+    return files | {model: extended.adapt(files[model])}
 
 
 def _refuse_taken_verb(name: str) -> None:

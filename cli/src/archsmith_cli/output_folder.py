@@ -13,11 +13,11 @@ import typer
 
 from archsmith.errors import ArchsmithError, SaveFailed
 
-__all__ = ["target_folder"]
+__all__ = ["output_folder"]
 
 
 @contextlib.contextmanager
-def target_folder(
+def output_folder(
     path: str, *, force: bool, remedy: str = "Choose another, or pass --force to replace the model in it."
 ) -> Iterator[Path]:
     """Yield the folder to write to: a new one that takes the place of ``path`` at the end, or that if it exists.

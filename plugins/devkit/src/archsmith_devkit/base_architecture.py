@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from archsmith.errors import OptionError
 from archsmith.registry import registry
-from archsmith_cli.naming import find_entry
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from archsmith.model import PreTrainedModel
 
-__all__ = ["Owner", "find_owner"]
+__all__ = ["BaseArchitecture", "find_base"]
 
 #: Arguments that a base model may lack → the word by which the lines of the template are known that need it.
 _OPTIONAL = {
@@ -30,7 +29,7 @@ _SEQUENCE, _GRID = 3, 4  # axes of hidden states: (batch, places, width) and (ba
 
 
 @dataclass(frozen=True)
-class Owner:
+class BaseArchitecture:
     """What the template of an extension, which is written for DistilBERT, needs to know of another architecture.
 
     Attributes:
@@ -54,13 +53,14 @@ class Owner:
 
     def words(self) -> dict[str, str]:
         """Return the words of the template that this architecture replaces."""
-        entry = find_entry(self.model_type)
+        entry = registry.provider(self.base.config_class)
+        assert entry is not None  # `registry.load` has found the class by it
         version = entry.version.partition("+")[0]  # a range names no local version
         main = next(iter(self._arguments()))
         optional = self._arguments()[main].default is None
         hidden = "encoded.last_hidden_state"
         return {
-            "archsmith-distilbert>=0.1": f"{entry.distribution}>={version}",
+            "archsmith-distilbert>=0.2,<0.3": f"{entry.distribution}>={version}",
             "archsmith-distilbert": entry.distribution,
             "self.distilbert": f"self.{self.base.base_model_prefix}",
             "distilbert": self.model_type,
@@ -92,7 +92,7 @@ class Owner:
         return arguments
 
 
-def find_owner(model_type: str) -> Owner:
+def find_base(model_type: str) -> BaseArchitecture:
     """Return what an extension needs to know of an architecture. Its base model is built once, small, and asked.
 
     Raises:
@@ -115,7 +115,7 @@ def find_owner(model_type: str) -> Owner:
     fitting = [name for name in names if _value(config, name) == width]
     if not fitting:
         raise _refusal(model_type, f"no hidden_size of {type(config).__name__} tells how wide its hidden states are")
-    return Owner(model_type, base, shared, f"config.{fitting[0]}", is_grid)
+    return BaseArchitecture(model_type, base, shared, f"config.{fitting[0]}", is_grid)
 
 
 def _tried(model_type: str, base: "type[PreTrainedModel]") -> "tuple[Any, Tensor | None]":

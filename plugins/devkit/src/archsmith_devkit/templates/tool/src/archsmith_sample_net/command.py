@@ -5,25 +5,25 @@ from collections import Counter
 from typing import Annotated
 
 import typer
+from archsmith_cli.verb import Page, Report
 
-__all__ = ["app"]
-
-app = typer.Typer()
+__all__ = ["count"]
 
 
-@app.command()
 def count(
     checkpoint: Annotated[str, typer.Argument(help="A folder with weights, or a hub id.")],
     depth: Annotated[int, typer.Option(min=1, help="How many parts of a tensor's name make a row.")] = 1,
-) -> None:
+) -> Report:
     """Say how many numbers each part of a checkpoint holds."""
     # What a command needs is imported when it runs: `archsmith --help` does not wait for it.
-    from archsmith.files.checkpoint import Checkpoint
-    from archsmith.files.weights import find_weights
+    from archsmith.files import Checkpoint, find_weights
 
     numbers: Counter[str] = Counter()
     for name, tensor in find_weights(Checkpoint.open(checkpoint)).tensors.items():
         numbers[".".join(name.split(".")[:depth])] += math.prod(tensor.shape)
-    for part, amount in numbers.most_common():
-        typer.echo(f"{amount:>14,}  {part}")
-    typer.echo(f"{numbers.total():>14,}  in all")
+
+    def draw(page: Page) -> None:
+        rows = [(part, f"{amount:,}") for part, amount in numbers.most_common()]
+        page.table(("PART", "NUMBERS"), [*rows, ("in all", f"{numbers.total():,}")], right=["NUMBERS"])
+
+    return Report({"parts": dict(numbers), "numbers": numbers.total()}, draw)

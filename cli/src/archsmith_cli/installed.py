@@ -1,14 +1,13 @@
 """What is installed, as the commands that list it see it. Reads metadata; loads nothing unless it says so."""
 
+import contextlib
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from archsmith.errors import ArchsmithWarning
-from archsmith.registry import registry
-from archsmith.registry.installed import Entry, Index, Kind, State
-from archsmith.registry.settings import KEYS, Pin, Settings, Switch
+from archsmith.registry import Entry, Kind, Pin, Settings, State, Switch, registry
 from archsmith_cli.render import STATE_STYLES, Cell, Page
 
 __all__ = [
@@ -18,10 +17,11 @@ __all__ = [
     "entries",
     "entry_cells",
     "entry_data",
-    "index",
+    "notes",
     "overriding",
     "overriding_pin",
     "pin_data",
+    "problems",
     "settings_data",
     "state_cell",
     "trouble_data",
@@ -30,17 +30,30 @@ __all__ = [
 NOTHING_INSTALLED = "No architecture is installed. Each comes in a package of its own: pip install archsmith-distilbert"
 
 
-def index() -> Index:
-    """Return the scan, for a command that shows its problems itself and needs no warning of them."""
+@contextlib.contextmanager
+def _unannounced() -> Iterator[None]:
+    """Let the scan warn of no problem: the commands show them themselves."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ArchsmithWarning)
-        return registry.index
+        yield
+
+
+def problems() -> tuple[str, ...]:
+    """Return what is wrong with the settings."""
+    with _unannounced():
+        return registry.index.problems
+
+
+def notes() -> tuple[str, ...]:
+    """Return what is unusual but allowed."""
+    with _unannounced():
+        return registry.index.notes
 
 
 def entries(*kinds: Kind) -> list[Entry]:
-    """Return the entries of some kinds, as `index` without a warning."""
-    index()
-    return [entry for kind in kinds for entry in registry.entries(kind)]
+    """Return the entries of some kinds; of all if none is named."""
+    with _unannounced():
+        return [entry for kind in kinds or Kind for entry in registry.entries(kind)]
 
 
 def state_cell(state: State) -> Cell:
@@ -78,13 +91,15 @@ def settings_data() -> dict[str, Any]:
         "exists": found.file is not None and _is_there(found.file),
         "plugins": switch(found.only),
         "disable": switch(found.disable),
-        "pin": {pin.name: pin_data(pin) for pin in found.pins},
+        "pin": {pin.name: pin_data(pin.name) for pin in found.pins},
     }
 
 
-def pin_data(pin: Pin) -> dict[str, str]:
-    """Return a pin as JSON."""
-    return {"distribution": pin.distribution, "source": _source(pin, Settings.read())}
+def pin_data(name: str) -> dict[str, str] | None:
+    """Return the pin of a name as JSON; None if it is not pinned."""
+    found = Settings.read()
+    pin = found.pin_of(name)
+    return {"distribution": pin.distribution, "source": _source(pin, found)} if pin else None
 
 
 def draw_settings(page: Page) -> None:
@@ -106,7 +121,7 @@ def overriding(*keys: str) -> list[str]:
     """Return the variables that go over lists in the file."""
     found = Settings.read()
     lists = {"plugins": found.only, "disable": found.disable}
-    return [KEYS[key] for key in keys if lists[key].source == KEYS[key]]
+    return [lists[key].source for key in keys if lists[key].source and not lists[key].in_file]
 
 
 def overriding_pin(name: str) -> list[str]:

@@ -14,8 +14,8 @@ import torch
 
 from archsmith.errors import InputError, SaveFailed
 from archsmith.registry import registry
-from archsmith_cli.scaffold import KINDS
-from archsmith_cli.target import target_folder
+from archsmith_cli.verb import output_folder
+from archsmith_devkit.scaffold import KINDS
 
 COMMON = [".github/workflows/ci.yml", ".gitignore", "README.md", "pyproject.toml", "tests/test_conformance.py"]
 OWN = {
@@ -134,14 +134,15 @@ REFUSALS = {
         + MY.format("backbone")
     ),
     "word-piece": (
-        "NAME: 'word-piece' would bring a class WordPieceTokenizer, which archsmith_wordpiece.tokenizers has already. "
+        "NAME: 'word-piece' would bring a class WordPieceTokenizer, which archsmith_wordpiece has already. "
         + MY.format("word-piece")
     ),
     "conv-next --kind vision": (
         "NAME: 'conv-next' would bring a class ConvNextImageProcessor, which archsmith-resnet 0.2.0 has already. "
         + MY.format("conv-next")
     ),
-    "check --kind tool": f"NAME: 'check' is a command of archsmith itself already. {MY.format('check')}",
+    "check --kind tool": f"NAME: 'check' is a command of archsmith-devkit 0.2.0 already. {MY.format('check')}",
+    "create --kind tool": f"NAME: 'create' is a command of archsmith itself already. {MY.format('create')}",
     "masked-lm --kind extension": (
         "NAME: 'distilbert' has a model for the task 'masked-lm' already, from archsmith-distilbert 0.2.0. "
         "Choose another name."
@@ -214,7 +215,7 @@ def test_an_extension_of_any_architecture_computes(installed, tmp_path, base):
     assert (result.code, result.err) == (0, "")
     project = tomllib.loads((tmp_path / "out/pyproject.toml").read_text())["project"]
     owner = registry.provider(registry.load(base, "config"))
-    assert project["dependencies"] == ["archsmith>=0.1", f"{owner.distribution}>={owner.version}"]
+    assert project["dependencies"] == ["archsmith>=0.2,<0.3", f"{owner.distribution}>={owner.version}"]
     assert project["entry-points"]["archsmith.extensions"] == {f"{base}.my-scoring": "archsmith_my_scoring.plugin"}
     source = tmp_path / "out/src/archsmith_my_scoring/model.py"
     spec = importlib.util.spec_from_file_location(f"scoring_{base.replace('-', '_')}", source)
@@ -352,7 +353,7 @@ def test_all_of_it_or_nothing(tmp_path, exists):
     out = tmp_path / "out"
     if exists:
         out.mkdir()
-    with pytest.raises(SaveFailed), target_folder(str(out), force=False) as folder:
+    with pytest.raises(SaveFailed), output_folder(str(out), force=False) as folder:
         (folder / "src").mkdir()
         (folder / "src" / "model.py").touch()
         (folder / "README.md").touch()

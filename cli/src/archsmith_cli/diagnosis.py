@@ -2,17 +2,15 @@
 
 import importlib.util
 import warnings
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import typer
-
 from archsmith.config import PreTrainedConfig
 from archsmith.errors import ArchsmithError, ArchsmithWarning
-from archsmith.registry import KNOWN_PLUGINS, registry
-from archsmith.registry.installed import Entry, Kind, State
-from archsmith_cli import survey
+from archsmith.registry import KNOWN_PLUGINS, Entry, Kind, State, registry
+from archsmith_cli import installed
+from archsmith_cli.verb import BUILT_IN, load_verb
 
 __all__ = ["Problem", "commands", "notes", "plugins", "settings", "states"]
 
@@ -40,15 +38,15 @@ class Problem:
 
 def settings() -> Iterator[Problem]:
     """Yield what is wrong with the ``ARCHSMITH_*`` variables and the user's file."""
-    for problem in survey.index().problems:
+    for problem in installed.problems():
         yield Problem("settings", problem)
 
 
 def states() -> Iterator[Problem]:
     """Load every manifest; yield what makes plugins unusable. What the user switched off is no problem."""
-    survey.index()
+    installed.problems()  # known before anything below could announce them
     registry.load_all()
-    for entry in survey.entries(*Kind):
+    for entry in installed.entries():
         if entry.state not in (State.OK, State.DISABLED):
             subject = "settings" if entry.state is State.CONFLICTING else str(entry)
             yield Problem(subject, entry.reason, entry.remedy)
@@ -57,11 +55,11 @@ def states() -> Iterator[Problem]:
 def plugins() -> Iterator[Problem]:
     """Yield what is wrong with the plugins whose manifest loads: references, configurations, presets, libraries."""
     names = set(registry.names())
-    for entry in survey.entries(Kind.ARCHITECTURE):
+    for entry in installed.entries(Kind.ARCHITECTURE):
         if entry.state is State.OK:
             yield from _references(entry)
             yield from _libraries(entry)
-    for entry in survey.entries(Kind.EXTENSION):
+    for entry in installed.entries(Kind.EXTENSION):
         if entry.state is State.OK and entry.model_type not in names:
             known = KNOWN_PLUGINS.get(entry.model_type)
             remedy = f"Run: pip install {known}" if known else "Install the plugin that provides it"
@@ -69,32 +67,29 @@ def plugins() -> Iterator[Problem]:
             yield Problem(str(entry), reason, f"{remedy} (or: pip uninstall {entry.distribution})")
 
 
-def commands(built_in: Container[str]) -> Iterator[Problem]:
-    """Yield the verbs of plugins that cannot be invoked, or are no typer app."""
-    for entry in survey.entries(Kind.COMMAND):
-        if entry.name in built_in:
+def commands() -> Iterator[Problem]:
+    """Yield the verbs of plugins that cannot be invoked."""
+    for entry in installed.entries(Kind.COMMAND):
+        if entry.name in BUILT_IN:
             reason = f"{entry} brings a command {entry.name!r}, but archsmith has one of that name, which wins."
             yield Problem(
                 str(entry), reason, f"Ask its author for another verb, or: pip uninstall {entry.distribution}"
             )
         elif entry.state is State.OK:
-            app = _attempt(lambda verb=entry.name: registry.command(verb), entry)
-            if isinstance(app, Problem):
-                yield app
-            elif not isinstance(app, typer.Typer) and not callable(app):
-                reason = f"{entry}: its command {entry.name!r} must be a typer app, but is {type(app).__name__}."
-                yield Problem(str(entry), reason, f"Run: pip install --upgrade {entry.distribution}")
+            found = _attempt(lambda verb=entry.name: load_verb(verb), entry)
+            if isinstance(found, Problem):
+                yield found
 
 
 def notes(problems: Iterable[Problem]) -> list[str]:
     """Return what is unusual but allowed, without what is a problem already."""
     said = {problem.problem for problem in problems}
-    found = [note for note in survey.index().notes if note not in said]
-    off = [entry for entry in survey.entries(*Kind) if entry.state is State.DISABLED]
+    found = [note for note in installed.notes() if note not in said]
+    off = [entry for entry in installed.entries() if entry.state is State.DISABLED]
     found += [f"{entry.reason} {entry.remedy}" for entry in off]
     audio = [
         entry.name
-        for entry in survey.entries(Kind.ARCHITECTURE)
+        for entry in installed.entries(Kind.ARCHITECTURE)
         if entry.state is State.OK and registry.get(entry.name).feature_extractor
     ]
     if audio and not _has_library("soundfile"):
@@ -117,7 +112,7 @@ def _references(entry: Entry) -> Iterator[Problem]:
 def _configuration(entry: Entry, config_class: type[Any], presets: Mapping[str, Any]) -> Iterator[Problem]:
     remedy = f"Run: pip install --upgrade {entry.distribution}"
     if not issubclass(config_class, PreTrainedConfig):
-        yield Problem(str(entry), f"{entry}: {config_class.__name__} is no PreTrainedConfig.", remedy)
+        yield Problem(str(entry), f"{entry}: {config_class.__name__} is not a PreTrainedConfig.", remedy)
         return
     if config_class.model_type != entry.name:
         said = f"{config_class.__name__}.model_type is {config_class.model_type!r}; expected {entry.name!r}"

@@ -14,7 +14,7 @@ __all__ = ["KINDS", "project_files"]
 KINDS: Mapping[str, str] = {
     "text": "an encoder of texts with a classifier and tokenizers",
     "vision": "a network for images with a classifier and an image processor",
-    "audio": "a network for sound with a classifier and a feature extractor",
+    "audio": "a network for audio with a classifier and a feature extractor",
     "backbone": "a vision backbone with an image processor",
     "extension": "a new task for somebody else's architecture",
     "tool": "a command for archsmith",

@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from archsmith.errors import PluginError
 from archsmith.messages import did_you_mean
-from archsmith_cli.preferences import plugin_named
-from archsmith_cli.render import Cell, Page, Report
+from archsmith_cli.verb import Cell, Page, Report, plugin_named
 
 if TYPE_CHECKING:
     from archsmith_devkit import Check, Outcome
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
 _STYLES = {"passed": "green", "failed": "red", "waived": "yellow"}
 
 
-def run(
+def check(
     distributions: Annotated[
         list[str] | None,
         typer.Argument(metavar="DISTRIBUTION", help="Plugins: vit, archsmith-vit, acme-good. All if none."),
@@ -28,15 +26,13 @@ def run(
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Say what would be checked and why; run nothing.")] = False,
 ) -> Report:
-    """Hold plugins against what each must do.
+    """Run the conformance checks on installed plugins.
 
     Says of each check that fails what was found, why it is checked and how to fix it. Ends with code 1 if one fails.
     """
-    from archsmith_devkit import checks_of, plugins  # torch
+    from archsmith_devkit.conformance import checks_of, plugins  # torch
 
     waivers = dict(_waiver(text) for text in waive or ())
-    if not plugins():
-        raise PluginError("no plugin is installed, so there is nothing to check.")
     named = dict.fromkeys(plugin_named(name).distribution for name in distributions or plugins())
     checks = [check for name in named for check in checks_of(name, waivers=waivers)]
     checks = _chosen(checks, only or ())
