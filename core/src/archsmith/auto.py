@@ -12,7 +12,8 @@ from archsmith.errors import (
     UnknownArchitecture,
     UnknownTask,
 )
-from archsmith.files.checkpoint import CONFIG_FILE, Checkpoint, load_config_file, refuse_remote_code
+from archsmith.files.checkpoint import Checkpoint, load_config_file, refuse_remote_code
+from archsmith.files.names import CONFIG_FILE
 from archsmith.messages import did_you_mean, shown
 from archsmith.processor.parts import (
     TOKENIZER_FILE,

@@ -11,8 +11,9 @@ from archsmith.config.checked import CheckedFields
 from archsmith.config.fields import to_json
 from archsmith.config.names import field_names
 from archsmith.errors import ArchsmithError, CheckpointCorrupt, CheckpointNotFound, OptionError
-from archsmith.files.checkpoint import Checkpoint, local_path, mode_of, refuse_remote_code
+from archsmith.files.checkpoint import Checkpoint, refuse_remote_code
 from archsmith.files.commit import save_folder, write_file
+from archsmith.files.paths import local_path, mode_of
 from archsmith.files.strictjson import encode_json, read_json
 from archsmith.messages import shown
 

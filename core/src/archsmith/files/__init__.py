@@ -5,13 +5,23 @@ from typing import TYPE_CHECKING
 from archsmith.lazy import lazy_attributes
 
 if TYPE_CHECKING:
-    from archsmith.files.checkpoint import CONFIG_FILE, Checkpoint
+    from archsmith.files.checkpoint import Checkpoint
     from archsmith.files.commit import replacing, save_folder
-    from archsmith.files.weights import INDEX_FILE, TensorInfo, Weights, find_weights, total_size
+    from archsmith.files.names import (
+        CONFIG_FILE,
+        INDEX_FILE,
+        PREPROCESSOR_FILE,
+        PROCESSOR_FILE,
+        TOKENIZER_CONFIG_FILE,
+    )
+    from archsmith.files.weights import TensorInfo, Weights, find_weights, total_size
 
 __all__ = [
     "CONFIG_FILE",
     "INDEX_FILE",
+    "PREPROCESSOR_FILE",
+    "PROCESSOR_FILE",
+    "TOKENIZER_CONFIG_FILE",
     "Checkpoint",
     "TensorInfo",
     "Weights",
@@ -24,8 +34,9 @@ __all__ = [
 __getattr__ = lazy_attributes(
     __name__,
     {
-        "checkpoint": ["CONFIG_FILE", "Checkpoint"],
+        "checkpoint": ["Checkpoint"],
         "commit": ["replacing", "save_folder"],
-        "weights": ["INDEX_FILE", "TensorInfo", "Weights", "find_weights", "total_size"],
+        "names": ["CONFIG_FILE", "INDEX_FILE", "PREPROCESSOR_FILE", "PROCESSOR_FILE", "TOKENIZER_CONFIG_FILE"],
+        "weights": ["TensorInfo", "Weights", "find_weights", "total_size"],
     },
 )

@@ -11,23 +11,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from archsmith.errors import ArchsmithError, CheckpointCorrupt, CheckpointNotFound, OptionError
+from archsmith.files import hub
 from archsmith.files.journal import OWN_PREFIX, Journal, is_plain_name
-from archsmith.files.strictjson import MAX_JSON_BYTES, encode_json, parse_json, read_json
-from archsmith.messages import reason
+from archsmith.files.names import CONFIG_FILE
+from archsmith.files.paths import identity, kind_of, local_path, mode_of, working_directory
+from archsmith.files.strictjson import MAX_JSON_BYTES, read_json
+from archsmith.messages import announce
 
-__all__ = [
-    "CONFIG_FILE",
-    "Checkpoint",
-    "encode_json",
-    "load_config_file",
-    "parse_json",
-    "read_json",
-    "reason",
-    "refuse_remote_code",
-]
+__all__ = ["HUB_OPTIONS", "Checkpoint", "load_config_file", "refuse_remote_code"]
 
-#: The file of a configuration.
-CONFIG_FILE = "config.json"
+#: Options that say where on the hub, and where inside, a checkpoint lies.
+HUB_OPTIONS = ("revision", "token", "cache_dir", "local_files_only", "subfolder")
 
 #: How often a folder is read that is saved anew each time meanwhile, and by how many seconds each pause is longer.
 _ATTEMPTS = 50
@@ -52,6 +46,7 @@ class Checkpoint:
         token: Access token for the hub.
         cache_dir: Where the hub's files are kept; None for the hub library's own choice.
         local_files_only: Ask the cache alone.
+        is_one_save: Whether what was read says of itself that it all comes from one save.
     """
 
     source: str
@@ -61,6 +56,8 @@ class Checkpoint:
     token: str | bool | None = None
     cache_dir: str | os.PathLike[str] | None = None
     local_files_only: bool = False
+    is_one_save: bool = False
+    _warnings: list[str] = field(default_factory=list)
     _files: dict[str, Path | None] = field(default_factory=dict)
     _seen: dict[str, object] = field(default_factory=dict)  # what each name led to
     _journal: Journal | None = None
@@ -103,11 +100,19 @@ class Checkpoint:
             return cls(source, folder.parent, _names={own_file: folder.name})
         if mode is not None:
             raise CheckpointNotFound(
-                f"{source!r} is {_kind(mode)}; expected the folder that holds it, {str(folder.parent)!r}."
+                f"{source!r} is {kind_of(mode)}; expected the folder that holds it, {str(folder.parent)!r}."
             )
         if not _HUB_ID.fullmatch(source):
             raise CheckpointNotFound(f"there is no folder {source!r} (working directory: {working_directory()}).")
         return cls(source, None, subfolder, revision, token, cache_dir, local_files_only)
+
+    @classmethod
+    def open_with(
+        cls, id_or_path: str | os.PathLike[str], options: dict[str, Any], *, own_file: str = ""
+    ) -> "Checkpoint":
+        """Open with those of many options that say how, and take them out. Raises as `open`."""
+        hub_options = {name: options.pop(name) for name in HUB_OPTIONS if name in options}
+        return cls.open(id_or_path, own_file=own_file, **hub_options)
 
     def find(self, name: str) -> Path | None:
         """Return the path of one file, fetched from the hub if need be, or None if the checkpoint has no such file.
@@ -125,18 +130,15 @@ class Checkpoint:
             self._files[name] = found
         return self._files[name]
 
-    def read_consistent(
-        self, read: Callable[[], _Result], *, is_consistent: Callable[[Any], bool] | None = None
-    ) -> _Result:
+    def read_consistent(self, read: Callable[[], _Result]) -> _Result:
         """Return what a function reads from several files, all of them from one state of the folder.
 
-        If the files were saved anew while it read, what it read or raised does not count, and it reads again. Of a file
-        that could not be looked at nobody can tell whether it changed, so an error about it has to come twice.
+        If the files were saved anew while it read, what it read or raised does not count, and it reads again; unless
+        what it read says of itself that it `is_one_save`. Of a file that could not be looked at nobody can tell whether
+        it changed, so an error about it has to come twice.
 
         Args:
             read: It finds every file by this checkpoint.
-            is_consistent: Tells from what was read that it belongs together, whatever happened meanwhile; None:
-                nothing does.
 
         Raises:
             CheckpointCorrupt: The folder changes faster than it can be read.
@@ -146,6 +148,8 @@ class Checkpoint:
         for attempt in range(1, _ATTEMPTS + 1):
             self._files.clear()
             self._seen.clear()
+            self._warnings.clear()
+            self.is_one_save = False
             try:
                 result = read()
             except ArchsmithError as error:
@@ -155,11 +159,17 @@ class Checkpoint:
                 said = str(error)
                 time.sleep(_PAUSE * attempt)
             else:
-                if (is_consistent is not None and is_consistent(result)) or not self._changed():
+                if self.is_one_save or not self._changed():
+                    for message in self._warnings:
+                        announce(message)
                     return result
         raise CheckpointCorrupt(
             f"{self.source!r} was saved anew each of the {_ATTEMPTS} times that it was read. Load it between two saves."
         )
+
+    def warn(self, message: str) -> None:
+        """Warn of something in the files, once what is being read counts (see `read_consistent`)."""
+        self._warnings.append(message)
 
     def path(self, name: str) -> Path:
         """Return the path of one file that must be there.
@@ -197,11 +207,17 @@ class Checkpoint:
                     raise CheckpointCorrupt(f"{str(path)!r} is a link that leads nowhere. Restore or delete it.")
                 return None
             if not stat.S_ISREG(mode):
-                raise CheckpointCorrupt(f"{str(path)!r} is not a regular file (it is {_kind(mode)}).")
+                raise CheckpointCorrupt(f"{str(path)!r} is not a regular file (it is {kind_of(mode)}).")
             return path
-        from archsmith.files import hub
-
-        found = hub.fetch(self, name)
+        found = hub.fetch(
+            self.source,
+            name,
+            subfolder=self.subfolder,
+            revision=self.revision,
+            token=self.token,
+            cache_dir=self.cache_dir,
+            local_files_only=self.local_files_only,
+        )
         if found is not None:
             self.revision = hub.commit_of(found, self.subfolder) or self.revision
         return found
@@ -219,9 +235,7 @@ class Checkpoint:
     def listing(self) -> str:
         """Return a sentence that says what there is instead of a missing file, as far as it is known."""
         if self.folder is None:
-            from archsmith.files import hub
-
-            offline = hub.is_offline(self)
+            offline = hub.is_offline(self.local_files_only)
             return " The hub was not asked, only its cache, which may hold a part of the repository." if offline else ""
         try:
             names = sorted(entry.name for entry in (self.folder / self.subfolder).iterdir())
@@ -260,54 +274,9 @@ def refuse_remote_code(trust_remote_code: object) -> None:
         )
 
 
-def local_path(what: str, value: str | os.PathLike[str]) -> Path:
-    """Return a path with ``~`` expanded; nothing is looked up.
-
-    Raises:
-        OptionError: The value is not a path.
-    """
-    text: object = os.fspath(value) if isinstance(value, str | os.PathLike) else None  # type: ignore[redundant-expr]
-    if not isinstance(text, str) or not text:
-        raise OptionError(f"{what} must be named by a path, but got {value!r}.")
-    try:
-        return Path(text).expanduser()
-    except RuntimeError as error:
-        raise OptionError(f"{what} is {text!r}, but there is no such home directory.") from error
-
-
-def mode_of(path: Path) -> int | None:
-    """Return what a path, links followed, leads to (as `os.stat` says it), or None if there is nothing.
-
-    Raises:
-        CheckpointCorrupt: The system refuses to say.
-    """
-    try:
-        return path.stat().st_mode
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        return None  # ValueError: no file can have such a name
-    except OSError as error:
-        raise CheckpointCorrupt(f"{str(path)[:500]!r} cannot be read: {reason(error)}.") from error
-
-
-def working_directory() -> str:
-    """Return the working directory, for messages."""
-    try:
-        return str(Path.cwd())
-    except OSError:
-        return "deleted"
-
-
 def _identity(path: Path) -> object:
     try:
         status = path.stat()
     except OSError:
         return _REFUSED  # it is gone again
-    return path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def _kind(mode: int) -> str:
-    if stat.S_ISDIR(mode):
-        return "a folder"
-    if stat.S_ISREG(mode):
-        return "a file"
-    return "a pipe" if stat.S_ISFIFO(mode) else "a device or a socket"
+    return path, identity(status)

@@ -6,7 +6,9 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from archsmith.errors import CheckpointCorrupt
-from archsmith.files.checkpoint import CONFIG_FILE, Checkpoint, local_path, mode_of
+from archsmith.files.checkpoint import Checkpoint
+from archsmith.files.names import CONFIG_FILE
+from archsmith.files.paths import local_path, mode_of
 from archsmith.files.strictjson import read_json
 from archsmith.messages import shown
 

@@ -16,23 +16,25 @@ from archsmith.errors import (
     OptionError,
     WeightsMismatch,
 )
-from archsmith.files.checkpoint import CONFIG_FILE, Checkpoint, refuse_remote_code
+from archsmith.files.checkpoint import Checkpoint
+from archsmith.files.names import CONFIG_FILE
+from archsmith.files.pretrained import FromPretrained
 from archsmith.files.weights import Weights, find_weights
 from archsmith.model.building import ModelType, foreign_modules, from_files, refuse_abstract, values_come_from_files
 from archsmith.model.facts import SharedWork
-from archsmith.model.loading import announce, expected_tensors, load_tensors
+from archsmith.model.loading import expected_tensors, load_tensors, notices
 from archsmith.model.matching import LoadReport, Match, match_weights
 from archsmith.model.meta import TooLarge, without_values
 from archsmith.model.options import (
     attention_name,
     device_from,
     dtype_from,
-    flag_from,
     model_options,
     patterns_from,
     refuse_unknown_options,
     refuse_unknown_overrides,
 )
+from archsmith.options import read_flags
 
 __all__ = ["PreTrainedModel", "foreign_modules", "values_come_from_files"]
 
@@ -45,7 +47,7 @@ _NUMBERS, _NUMBERS_PER_NUMBER = 2**29, 8
 _Model = TypeVar("_Model", bound="PreTrainedModel")
 
 
-class PreTrainedModel(SharedWork, metaclass=ModelType):
+class PreTrainedModel(FromPretrained, SharedWork, metaclass=ModelType):
     """What every model is: a `torch.nn.Module` that is built from a configuration, and loaded and saved whole.
 
     A subclass names its configuration class, builds its modules in ``__init__`` and computes in ``forward``. When its
@@ -148,16 +150,12 @@ class PreTrainedModel(SharedWork, metaclass=ModelType):
         return model.to(target) if target is not None else model
 
     @classmethod
-    def from_pretrained(
+    def read(
         cls,
-        id_or_path: str | os.PathLike[str],
+        checkpoint: Checkpoint,
         *,
         config: PreTrainedConfig | None = None,
-        revision: str | None = None,
-        token: str | bool | None = None,
-        cache_dir: str | os.PathLike[str] | None = None,
-        local_files_only: bool = False,
-        subfolder: str = "",
+        values: Mapping[str, Any] | None = None,
         dtype: str | torch.dtype | None = None,
         torch_dtype: str | torch.dtype | None = None,
         device: str | torch.device | int | None = None,
@@ -166,19 +164,14 @@ class PreTrainedModel(SharedWork, metaclass=ModelType):
         check_finite: bool = True,
         allow_new: Sequence[str] = (),
         allow_unused: Sequence[str] = (),
-        trust_remote_code: bool | None = None,
         **overrides: Any,
     ) -> Self:
-        """Load a model from a folder or a hub id: exactly what is in the files, or an error. Evaluation mode.
+        """Load a model from an opened checkpoint: exactly what is in the files, or an error. Evaluation mode.
 
         Args:
-            id_or_path: A local folder if there is one of that name, else a hub id.
+            checkpoint: The checkpoint; within its `read_consistent`, as in ``from_pretrained``.
             config: Use this configuration instead of the checkpoint's config.json.
-            revision: Branch, tag or commit on the hub.
-            token: Access token for the hub.
-            cache_dir: Where the hub's files are kept.
-            local_files_only: Do not ask the hub, only its cache.
-            subfolder: A folder inside the checkpoint that holds the files.
+            values: What config.json holds, where the caller has read it.
             dtype: Type of the floating-point weights; None or ``"auto"``: as in the files.
             torch_dtype: Older name of ``dtype``.
             device: Where the weights go; None: the CPU, mapped from the files without a copy.
@@ -187,7 +180,6 @@ class PreTrainedModel(SharedWork, metaclass=ModelType):
             check_finite: Refuse weights that hold NaN or infinity.
             allow_new: Patterns of parameters that may be missing in the files.
             allow_unused: Patterns of tensors in the files that may be left over.
-            trust_remote_code: Refused, for the reason that the error gives.
             **overrides: Configuration fields to change, and options of the model's constructor.
 
         Raises:
@@ -195,35 +187,20 @@ class PreTrainedModel(SharedWork, metaclass=ModelType):
             CheckpointNotFound, CheckpointCorrupt, HubError: The files cannot be had or are damaged.
             ConfigError, OptionError: A configuration value or an argument is wrong.
         """
-        refuse_remote_code(trust_remote_code)
         if dtype is not None and torch_dtype is not None:
             raise OptionError("dtype and torch_dtype are one option; pass dtype.")
-        checkpoint = Checkpoint.open(
-            id_or_path,
-            subfolder=subfolder,
-            revision=revision,
-            token=token,
-            cache_dir=cache_dir,
-            local_files_only=local_files_only,
-        )
+        mmap = os.name != "nt" if mmap is None else mmap
+        read_flags(mmap=mmap, check_finite=check_finite)
         target_dtype, target_device = dtype_from(torch_dtype if dtype is None else dtype), device_from(device)
         attention = attention_name(attn_implementation)
-        mapped = flag_from("mmap", os.name != "nt" if mmap is None else mmap)
-        checked = flag_from("check_finite", check_finite)
-
-        def read() -> tuple[Self, Weights, LoadReport]:
-            model, weights, match = cls._match(checkpoint, config, allow_new, allow_unused, overrides)
-            model.set_attn_implementation(attention)
-            load_tensors(
-                model, weights, match, dtype=target_dtype, device=target_device, mmap=mapped, check_finite=checked
-            )
-            return model, weights, match.report
-
-        found: tuple[Self, Weights, LoadReport] = checkpoint.read_consistent(
-            read, is_consistent=lambda found: found[1].one_save
+        model, weights, match = cls._match(checkpoint, config, values, allow_new, allow_unused, overrides)
+        model.set_attn_implementation(attention)
+        load_tensors(
+            model, weights, match, dtype=target_dtype, device=target_device, mmap=mmap, check_finite=check_finite
         )
-        announce(type(found[0]).__name__, *found[1:])
-        return found[0].eval()
+        for message in notices(type(model).__name__, weights, match.report):
+            checkpoint.warn(message)
+        return model.eval()
 
     @classmethod
     def match_pretrained(
@@ -232,35 +209,33 @@ class PreTrainedModel(SharedWork, metaclass=ModelType):
         *,
         config: PreTrainedConfig | None = None,
         allow_new: Sequence[str] = (),
-        revision: str | None = None,
-        token: str | bool | None = None,
-        cache_dir: str | os.PathLike[str] | None = None,
-        local_files_only: bool = False,
-        subfolder: str = "",
         allow_unused: Sequence[str] = (),
-        **overrides: Any,
+        **options: Any,
     ) -> LoadReport:
-        """Say what `from_pretrained` would do, from the headers alone: no weights are read.
+        """Say what ``from_pretrained`` would do, from the headers alone: no weights are read.
+
+        Args:
+            id_or_path: A local folder if there is one of that name, else a hub id.
+            config: Use this configuration instead of the checkpoint's config.json.
+            allow_new: Patterns of parameters that may be missing in the files.
+            allow_unused: Patterns of tensors in the files that may be left over.
+            **options: The hub's options (revision, token, …), configuration fields to change, and options of the
+                model's constructor.
 
         Raises:
-            ArchsmithError: As `from_pretrained`.
+            ArchsmithError: As `read`.
         """
-        checkpoint = Checkpoint.open(
-            id_or_path,
-            subfolder=subfolder,
-            revision=revision,
-            token=token,
-            cache_dir=cache_dir,
-            local_files_only=local_files_only,
+        checkpoint = Checkpoint.open_with(id_or_path, options)
+        return checkpoint.read_consistent(
+            lambda: cls._match(checkpoint, config, None, allow_new, allow_unused, options)[2].report
         )
-        found = checkpoint.read_consistent(lambda: cls._match(checkpoint, config, allow_new, allow_unused, overrides))
-        return found[2].report
 
     @classmethod
     def _match(
         cls,
         checkpoint: Checkpoint,
         config: PreTrainedConfig | None,
+        values: Mapping[str, Any] | None,
         allow_new: Sequence[str],
         allow_unused: Sequence[str],
         overrides: Mapping[str, Any],
@@ -272,7 +247,8 @@ class PreTrainedModel(SharedWork, metaclass=ModelType):
         overrides = {name: value for name, value in overrides.items() if name not in options}
         refuse_unknown_overrides(cls, overrides)
         found = checkpoint.find(CONFIG_FILE)
-        values = checkpoint.read_json(CONFIG_FILE) if found else {}
+        if values is None:
+            values = checkpoint.read_json(CONFIG_FILE) if found else {}
         if config is None:
             checkpoint.path(CONFIG_FILE)  # says what is missing
             config = cls.config_class.from_dict(values, source=str(found), **overrides)
@@ -283,7 +259,8 @@ class PreTrainedModel(SharedWork, metaclass=ModelType):
                 )
             config = copy.deepcopy(config)
             config.update(**overrides)
-        weights = find_weights(checkpoint).beside(values, str(found))
+        weights = find_weights(checkpoint)
+        weights.check_same_save(checkpoint, values)
         model = _built(cls, config, options, weights, source=str(found or checkpoint.source))
         saved_from = values.get("architectures")
         same_class = isinstance(saved_from, list) and cls.__name__ in saved_from

@@ -1,13 +1,12 @@
 """Put tensors from files into a model that was built on the meta device, and give values to what no file holds."""
 
-import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from archsmith.errors import ArchsmithWarning, PluginBroken, WeightsMismatch
+from archsmith.errors import PluginBroken, WeightsMismatch
 from archsmith.files.weights import Weights
 from archsmith.messages import shorten
 from archsmith.model.finite import first_not_finite
@@ -16,7 +15,7 @@ from archsmith.model.matching import Expected, LoadReport, Match
 if TYPE_CHECKING:
     from archsmith.model.base import PreTrainedModel
 
-__all__ = ["announce", "expected_tensors", "initialise", "load_tensors", "mark_finished"]
+__all__ = ["expected_tensors", "initialise", "load_tensors", "mark_finished", "notices"]
 
 
 def expected_tensors(model: "PreTrainedModel") -> Expected:
@@ -172,21 +171,15 @@ def _make_empty(module: nn.Module, name: str, dtype: torch.dtype | None, device:
     return False
 
 
-def announce(model: str, weights: Weights, report: LoadReport) -> None:
-    """Warn of what started from random values and of what was left over."""
+def notices(model: str, weights: Weights, report: LoadReport) -> Iterator[str]:
+    """Yield what the user has to know: what started from random values, and what was left over."""
     if report.new:
-        warnings.warn(
+        yield (
             f"{model}: not in {weights.source!r}, so they start from random values: {shorten(report.new)}. "
-            "Train them before you rely on the output.",
-            ArchsmithWarning,
-            stacklevel=3,
+            "Train them before you rely on the output."
         )
     if report.unused:
-        warnings.warn(
-            f"{model}: in {weights.source!r}, but not used by this model: {shorten(report.unused)}.",
-            ArchsmithWarning,
-            stacklevel=3,
-        )
+        yield f"{model}: in {weights.source!r}, but not used by this model: {shorten(report.unused)}."
 
 
 def _share_tied(model: "PreTrainedModel", state: dict[str, Tensor], weights: Weights) -> None:

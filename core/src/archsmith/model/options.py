@@ -14,7 +14,6 @@ __all__ = [
     "attention_name",
     "device_from",
     "dtype_from",
-    "flag_from",
     "model_options",
     "patterns_from",
     "refuse_unknown_options",
@@ -73,13 +72,6 @@ def attention_name(name: str | None) -> str:
     return name
 
 
-def flag_from(name: str, value: bool) -> bool:
-    """Return a switch that is on or off, and nothing else."""
-    if not isinstance(value, bool):
-        raise OptionError(f"{name} must be True or False, but is {value!r}.")
-    return value
-
-
 def patterns_from(name: str, patterns: Sequence[str]) -> tuple[str, ...]:
     """Return patterns as a tuple. A string alone is refused: each of its letters would be a pattern."""
     if not isinstance(patterns, list | tuple) or not all(isinstance(pattern, str) for pattern in patterns):
@@ -110,7 +102,9 @@ def refuse_unknown_overrides(model_class: type[Any], overrides: Mapping[str, Any
     """
     names = field_names(model_class.config_class)
     fields = [*names.fields, *names.others, "num_labels"]
-    known = [*inspect.signature(model_class.from_pretrained).parameters, *model_options(model_class), *fields]
+    methods = [inspect.signature(method) for method in (model_class.from_pretrained, model_class.read)]
+    options = [p.name for method in methods for p in method.parameters.values() if p.kind is p.KEYWORD_ONLY]
+    known = [*options, *model_options(model_class), *fields]
     for name in overrides:
         if name not in fields:
             hint = f" {_ELSEWHERE[name]}." if name in _ELSEWHERE else did_you_mean(name, known)

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from archsmith.config.settings import PREPROCESSOR_FILE, PROCESSOR_FILE
 from archsmith.errors import CheckpointNotFound, PluginError, UnknownTask
-from archsmith.files.checkpoint import CONFIG_FILE, Checkpoint
+from archsmith.files.checkpoint import Checkpoint
+from archsmith.files.names import CONFIG_FILE
 from archsmith.image_processor.files import find_image_processor
 from archsmith.registry.base import registry
 from archsmith.registry.providers import provider_of

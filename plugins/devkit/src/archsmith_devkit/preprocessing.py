@@ -12,6 +12,7 @@ import torch
 from archsmith.auto import AutoFeatureExtractor, AutoImageProcessor, AutoProcessor
 from archsmith.errors import InputError, OptionError
 from archsmith.feature_extractor import SequenceFeatureExtractor
+from archsmith.files import PREPROCESSOR_FILE, PROCESSOR_FILE
 from archsmith.image_processor import ImageProcessor
 from archsmith.processor import Processor
 from archsmith.registry import registry
@@ -101,7 +102,7 @@ class FeatureExtractorConformance:
         extractor = self.extractor_class(padding_side="left")
         with tempfile.TemporaryDirectory() as folder:
             extractor.save_pretrained(folder)
-            written = json.loads(Path(folder, "preprocessor_config.json").read_text(encoding="utf-8"))
+            written = json.loads(Path(folder, PREPROCESSOR_FILE).read_text(encoding="utf-8"))
             assert written["feature_extractor_type"] == self.extractor_class.__name__
             for found in (self.extractor_class.from_pretrained(folder), AutoFeatureExtractor.from_pretrained(folder)):
                 assert found == extractor, f"{self.extractor_class.__name__} changed on its way through files"
@@ -230,7 +231,7 @@ class ProcessorConformance:
         with tempfile.TemporaryDirectory() as folder:
             processor.save_pretrained(folder)
             found = [type(processor).from_pretrained(folder), AutoProcessor.from_pretrained(folder)]
-            Path(folder, "processor_config.json").unlink()
+            Path(folder, PROCESSOR_FILE).unlink()
             if processor.feature_extractor is None or processor.image_processor is None:
                 found.append(AutoProcessor.from_pretrained(folder))  # from the parts' own files
         for again in found:

@@ -42,7 +42,7 @@ def test_what_is_written(tmp_path):
     one.save_pretrained(tmp_path / "a" / "b")
     assert sorted(content(tmp_path / "a" / "b")) == ["config.json", "model.safetensors"]
     written = json.loads((tmp_path / "a" / "b" / "config.json").read_text())
-    provenance = {"plugin": "archsmith-distilbert", "plugin_version": "0.1.0", "version": archsmith.__version__}
+    provenance = {"plugin": "archsmith-distilbert", "plugin_version": "0.2.0", "version": archsmith.__version__}
     save_id = written["archsmith"]["save_id"]
     assert re.fullmatch("[0-9a-f]{32}", save_id)
     assert written["archsmith"] == provenance | {"save_id": save_id}

@@ -32,7 +32,7 @@ from archsmith.errors import (
     WeightsMismatch,
 )
 from archsmith.files.checkpoint import Checkpoint
-from archsmith.files.weights import find_weights
+from archsmith.files.weights import Weights, find_weights
 
 CONFIG = {"vocab_size": 30, "dim": 8, "n_heads": 2, "n_layers": 1, "hidden_dim": 16, "max_position_embeddings": 12}
 
@@ -477,7 +477,7 @@ def test_a_file_that_changes_under_the_reader_is_read_again(folder, monkeypatch)
         return found
 
     before = DistilBertForMaskedLM.from_pretrained(folder).state_dict()
-    monkeypatch.setattr("archsmith.model.find_weights", then_changed)
+    monkeypatch.setattr("archsmith.model.base.find_weights", then_changed)
     after = DistilBertForMaskedLM.from_pretrained(folder).state_dict()
     assert len(calls) == 2
     assert all(torch.equal(tensor + 1, after[name]) for name, tensor in before.items())
@@ -493,7 +493,7 @@ def test_a_file_that_changes_under_every_reader(folder, monkeypatch):
         save_file(load_file(folder / "model.safetensors"), folder / "model.safetensors")
         return found
 
-    monkeypatch.setattr("archsmith.model.find_weights", then_changed)
+    monkeypatch.setattr("archsmith.model.base.find_weights", then_changed)
     with pytest.raises(CheckpointCorrupt) as caught:
         DistilBertForMaskedLM.from_pretrained(folder)
     assert str(caught.value) == (
@@ -538,8 +538,6 @@ def test_a_local_folder_needs_no_network(folder):
 
 
 def test_weights_are_checked_before_anything_is_read(folder, monkeypatch):
-    import safetensors
-
-    monkeypatch.setattr(safetensors, "safe_open", None)
+    monkeypatch.setattr(Weights, "load", None)
     with pytest.raises(WeightsMismatch):
         DistilBertForMaskedLM.from_pretrained(folder, dim=16)
