@@ -152,8 +152,8 @@ def test_commands(archsmith, site):
         (
             "toy-verbs 1.0",
             (
-                "toy-verbs 1.0: its command 'odd' is neither a typer app nor a function that can become one: TypeError: 3 "
-                "is not a callable object."
+                "toy-verbs 1.0: its command 'odd' is neither a typer app nor a function that becomes one: TypeError: 3"
+                " is not a callable object."
             ),
         ),
     ]

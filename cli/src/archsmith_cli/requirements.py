@@ -14,7 +14,7 @@ from packaging.version import InvalidVersion, Version
 import archsmith
 import archsmith_cli
 from archsmith.errors import ArchsmithError
-from archsmith.files import CONFIG_FILE, Checkpoint
+from archsmith.files import CONFIG_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE, TOKENIZER_CONFIG_FILE, Checkpoint
 from archsmith.registry import KNOWN_PLUGINS, Entry, Kind, State, registry
 from archsmith_cli import installed
 from archsmith_cli.render import Page, Report
@@ -22,7 +22,7 @@ from archsmith_cli.render import Page, Report
 __all__ = ["of_checkpoint", "of_installed"]
 
 #: The files of a checkpoint that say who wrote them.
-_FILES = (CONFIG_FILE, "tokenizer_config.json", "preprocessor_config.json", "processor_config.json")
+_FILES = (CONFIG_FILE, TOKENIZER_CONFIG_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE)
 
 
 @dataclass(frozen=True)

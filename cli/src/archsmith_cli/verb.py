@@ -89,7 +89,7 @@ def load_verb(verb: str) -> Any:
         entries = registry.entries(Kind.COMMAND)
         owner = next(entry for entry in entries if entry.name == verb and entry.state is State.OK)
         said = f"{type(error).__name__}: {error}".removesuffix(".")
-        reason = f"{owner}: its command {verb!r} is neither a typer app nor a function that can become one: {said}."
+        reason = f"{owner}: its command {verb!r} is neither a typer app nor a function that becomes one: {said}."
         remedy = f"Run: pip install --upgrade {owner.distribution}"
         raise PluginError(f"{reason} {remedy}", reason=reason, remedy=remedy) from error
 

@@ -355,7 +355,7 @@ def test_a_verb_that_is_no_command(tags, site):
     outcomes = [each.run() for each in checks_of("acme-tags") if each.subject == "command tag"]
     assert [outcome.found for outcome in outcomes if outcome.found] == [
         (
-            "acme-tags 1.0: its command 'tag' is neither a typer app nor a function that can become one: TypeError: 3 "
+            "acme-tags 1.0: its command 'tag' is neither a typer app nor a function that becomes one: TypeError: 3 "
             "is not a callable object. Run: pip install --upgrade acme-tags"
         )
     ]

@@ -7,12 +7,21 @@ from archsmith.lazy import lazy_attributes
 if TYPE_CHECKING:
     from archsmith.files.checkpoint import Checkpoint
     from archsmith.files.commit import replacing, save_folder
-    from archsmith.files.names import CONFIG_FILE, INDEX_FILE
+    from archsmith.files.names import (
+        CONFIG_FILE,
+        INDEX_FILE,
+        PREPROCESSOR_FILE,
+        PROCESSOR_FILE,
+        TOKENIZER_CONFIG_FILE,
+    )
     from archsmith.files.weights import TensorInfo, Weights, find_weights, total_size
 
 __all__ = [
     "CONFIG_FILE",
     "INDEX_FILE",
+    "PREPROCESSOR_FILE",
+    "PROCESSOR_FILE",
+    "TOKENIZER_CONFIG_FILE",
     "Checkpoint",
     "TensorInfo",
     "Weights",
@@ -27,7 +36,7 @@ __getattr__ = lazy_attributes(
     {
         "checkpoint": ["Checkpoint"],
         "commit": ["replacing", "save_folder"],
-        "names": ["CONFIG_FILE", "INDEX_FILE"],
+        "names": ["CONFIG_FILE", "INDEX_FILE", "PREPROCESSOR_FILE", "PROCESSOR_FILE", "TOKENIZER_CONFIG_FILE"],
         "weights": ["TensorInfo", "Weights", "find_weights", "total_size"],
     },
 )

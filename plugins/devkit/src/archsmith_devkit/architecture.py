@@ -2,15 +2,14 @@
 
 from typing import ClassVar
 
-import archsmith
 from archsmith.errors import PluginError
 from archsmith.model import PreTrainedModel
 from archsmith.registry import Entry, Kind, registry
-from archsmith.tasks import auto_class_name
 from archsmith_cli.verb import load_verb
 from archsmith_devkit.backbones import BackboneChecks
 from archsmith_devkit.configurations import ConfigurationChecks
 from archsmith_devkit.files import FileChecks
+from archsmith_devkit.harness import refusal
 from archsmith_devkit.manifest import DeclarationChecks
 from archsmith_devkit.numerics import NumericsChecks
 from archsmith_devkit.surgery import SurgeryChecks
@@ -62,10 +61,7 @@ class ExtensionConformance(FileChecks, TrainingChecks, SurgeryChecks, NumericsCh
         assert models, f"the extension {self.extension!r} adds no task that {self.model_type!r} has not got already"
         for task, cls in models.items():
             assert issubclass(cls, PreTrainedModel), f"models.{task} is {cls.__name__}, which is not a PreTrainedModel"
-            assert cls.config_class is self.config_class(), (
-                f"{cls.__name__}.config_class is {cls.config_class.__name__}, not {self.config_class().__name__}"
-            )
-            assert getattr(archsmith, auto_class_name(task)).task == task
+        self.assert_models_fit()
 
 
 class EntryChecks:
@@ -79,10 +75,8 @@ class EntryChecks:
 
         Fix: as the message says. A conflict ends when one of the two is uninstalled or the name is pinned.
         """
-        try:
-            use(self.entry)
-        except PluginError as error:
-            raise AssertionError(str(error)) from error
+        said = refusal(PluginError, use, self.entry)
+        assert said is None, said
 
 
 class CommandConformance:
@@ -99,10 +93,8 @@ class CommandConformance:
 
         Fix: let the entry point name a typer.Typer, or a function whose arguments have types that typer knows.
         """
-        try:
-            load_verb(self.verb)
-        except PluginError as error:
-            raise AssertionError(str(error)) from error
+        said = refusal(PluginError, load_verb, self.verb)
+        assert said is None, said
 
 
 def use(entry: Entry) -> None:

@@ -16,6 +16,7 @@ from archsmith_devkit.architecture import (
     ExtensionConformance,
     use,
 )
+from archsmith_devkit.harness import refusal
 from archsmith_devkit.preprocessing import (
     FeatureExtractorConformance,
     ImageProcessorConformance,
@@ -102,9 +103,7 @@ def _subjects(entries: Iterable[Entry]) -> Iterator[_Part]:
     for entry in entries:
         label = f"{entry.kind} {entry.name}"
         yield _Part(entry, label, EntryChecks(entry))
-        try:
-            use(entry)
-        except PluginError:
+        if refusal(PluginError, use, entry) is not None:
             continue  # EntryChecks says so
         if entry.kind is Kind.ARCHITECTURE:
             yield from _architecture(entry, label)

@@ -11,9 +11,8 @@ from archsmith.image_processor import ImageProcessor
 from archsmith.model import PreTrainedModel
 from archsmith.processor import Processor
 from archsmith.registry import registry
-from archsmith.tasks import auto_class_name
 from archsmith.tokenizer import PreTrainedTokenizer, PreTrainedTokenizerFast
-from archsmith_devkit.harness import Harness, run_python
+from archsmith_devkit.harness import Harness, refusal, run_python
 
 __all__ = ["HEAVY", "DeclarationChecks"]
 
@@ -78,12 +77,7 @@ class DeclarationChecks(Harness):
             assert issubclass(found, kind), (
                 f"{role} of {self.model_type!r} is {found.__name__}, which is not a {kind.__name__}"
             )
-        for task, cls in self.models().items():
-            assert cls.config_class is self.config_class(), (
-                f"{cls.__name__}.config_class is {cls.config_class.__name__}; expected {self.config_class().__name__}, "
-                "as in the manifest"
-            )
-            assert getattr(archsmith, auto_class_name(task)).task == task
+        self.assert_models_fit()
 
     def test_class_names_lead_back(self) -> None:
         """``from archsmith import X`` must give the class of the plugin's own package: it is how users write it.
@@ -110,11 +104,7 @@ class DeclarationChecks(Harness):
         Fix: leave the messages of the registry alone; what is raised here is its own.
         """
         entry = self.entry()
-        try:
-            registry.load(self.model_type, "models.no-such-task")
-            said = ""
-        except ArchsmithError as error:
-            said = str(error)
+        said = refusal(ArchsmithError, registry.load, self.model_type, "models.no-such-task")
         assert said, f"{self.model_type!r} has a model for a task that does not exist"
         assert entry.distribution in said, f"the message does not name {entry.distribution}: {said}"
 

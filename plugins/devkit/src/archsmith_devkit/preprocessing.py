@@ -3,7 +3,6 @@
 import copy
 import json
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -13,9 +12,11 @@ import torch
 from archsmith.auto import AutoFeatureExtractor, AutoImageProcessor, AutoProcessor
 from archsmith.errors import InputError, OptionError
 from archsmith.feature_extractor import SequenceFeatureExtractor
+from archsmith.files import PREPROCESSOR_FILE, PROCESSOR_FILE
 from archsmith.image_processor import ImageProcessor
 from archsmith.processor import Processor
 from archsmith.registry import registry
+from archsmith_devkit.harness import refusal
 from archsmith_devkit.tokenizers import sample_tokenizer
 
 __all__ = ["FeatureExtractorConformance", "ImageProcessorConformance", "ProcessorConformance"]
@@ -52,11 +53,8 @@ class ImageProcessorConformance:
         holes, nothing = np.full((4, 4, 3), np.nan, np.float32), np.zeros((0, 4, 3), np.uint8)
         wrong: list[Any] = [b"not an image", [], holes, nothing]
         for bad in wrong:
-            try:
-                self.processor()(bad)
-            except InputError:
-                continue
-            raise AssertionError(f"{type(self.processor()).__name__} takes {str(bad)[:40]!r} for an image")
+            said = refusal(InputError, self.processor(), bad)
+            assert said is not None, f"{type(self.processor()).__name__} takes {str(bad)[:40]!r} for an image"
 
     def test_files(self) -> None:
         """Settings must survive their file, a call must not change them, and the Auto class must find the class.
@@ -104,7 +102,7 @@ class FeatureExtractorConformance:
         extractor = self.extractor_class(padding_side="left")
         with tempfile.TemporaryDirectory() as folder:
             extractor.save_pretrained(folder)
-            written = json.loads(Path(folder, "preprocessor_config.json").read_text(encoding="utf-8"))
+            written = json.loads(Path(folder, PREPROCESSOR_FILE).read_text(encoding="utf-8"))
             assert written["feature_extractor_type"] == self.extractor_class.__name__
             for found in (self.extractor_class.from_pretrained(folder), AutoFeatureExtractor.from_pretrained(folder)):
                 assert found == extractor, f"{self.extractor_class.__name__} changed on its way through files"
@@ -114,7 +112,7 @@ class FeatureExtractorConformance:
 
         Fix: declare settings as fields, and write no __init__ that takes anything.
         """
-        said = _refusal(self.extractor_class, smpling_rate=1)
+        said = refusal(OptionError, self.extractor_class, smpling_rate=1)
         assert said is not None, f"{self.extractor_class.__name__} takes settings that do not exist"
         assert "sampling_rate" in said, f"the message does not name the setting that was meant: {said}"
 
@@ -175,11 +173,8 @@ class FeatureExtractorConformance:
         Fix: leave reading to the base class, which refuses it.
         """
         for bad in ([0.1, float("nan")] * 300, [], np.zeros((2, 300, 2)), np.zeros(300, bool), ["no such file.wav"]):
-            try:
-                self._call(bad)
-            except InputError:
-                continue
-            raise AssertionError(f"{self.extractor_class.__name__} takes {str(bad)[:60]!r} for audio")
+            said = refusal(InputError, self._call, bad)
+            assert said is not None, f"{self.extractor_class.__name__} takes {str(bad)[:60]!r} for audio"
 
     def _clips(self) -> list[Any]:
         random = np.random.default_rng(0)
@@ -223,7 +218,7 @@ class ProcessorConformance:
         type(processor)(**given)
         for name in given:
             for wrong in ({**given, name: None}, {**given, name: object()}):
-                said = _refusal(type(processor), **wrong)
+                said = refusal(OptionError, type(processor), **wrong)
                 assert said is not None, f"{type(processor).__name__} does without {name}"
                 assert name in said, f"the message does not name {name}: {said}"
 
@@ -236,7 +231,7 @@ class ProcessorConformance:
         with tempfile.TemporaryDirectory() as folder:
             processor.save_pretrained(folder)
             found = [type(processor).from_pretrained(folder), AutoProcessor.from_pretrained(folder)]
-            Path(folder, "processor_config.json").unlink()
+            Path(folder, PROCESSOR_FILE).unlink()
             if processor.feature_extractor is None or processor.image_processor is None:
                 found.append(AutoProcessor.from_pretrained(folder))  # from the parts' own files
         for again in found:
@@ -249,15 +244,6 @@ class ProcessorConformance:
 
 def _greys() -> list[Any]:
     return [np.full((40, 40, 3), shade, np.uint8) for shade in (0, 200)]
-
-
-def _refusal(build: Callable[..., Any], **values: Any) -> str | None:
-    """Return what is said against building something, or None if nothing is."""
-    try:
-        build(**values)
-    except OptionError as error:
-        return str(error)
-    return None
 
 
 def _settings(part: Any) -> Any:
