@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 from archsmith.batch import BatchFeature
-from archsmith.config.settings import PREPROCESSOR_FILE, PROCESSOR_FILE
 from archsmith.errors import InputError, OptionError
 from archsmith.files.checkpoint import Checkpoint, refuse_remote_code
 from archsmith.files.commit import replacing, save_folder, step
+from archsmith.files.names import PREPROCESSOR_FILE, PROCESSOR_FILE
 from archsmith.files.strictjson import encode_json
 from archsmith.messages import did_you_mean, shown
 from archsmith.options import TensorType, check_tensor_type
