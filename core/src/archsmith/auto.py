@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from archsmith.config.base import PreTrainedConfig
-from archsmith.config.settings import PREPROCESSOR_FILE
 from archsmith.errors import (
     ConfigError,
     OptionError,
@@ -13,7 +12,8 @@ from archsmith.errors import (
     UnknownArchitecture,
     UnknownTask,
 )
-from archsmith.files.checkpoint import CONFIG_FILE, Checkpoint, load_config_file, refuse_remote_code
+from archsmith.files.checkpoint import Checkpoint, load_config_file, refuse_remote_code
+from archsmith.files.names import CONFIG_FILE, PREPROCESSOR_FILE
 from archsmith.messages import did_you_mean, shown
 from archsmith.processor.parts import (
     TOKENIZER_FILE,

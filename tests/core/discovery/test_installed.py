@@ -1,6 +1,6 @@
 import pytest
 
-import archsmith
+import archsmith.registry.installed
 from archsmith.registry.installed import Entry, Kind, State, scan
 from archsmith.registry.settings import Settings
 
@@ -64,7 +64,7 @@ def test_incompatible(site):
     ],
 )
 def test_versions(site, monkeypatch, core, requirement, state):
-    monkeypatch.setattr(archsmith, "__version__", core)
+    monkeypatch.setattr(archsmith.registry.installed, "__version__", core)
     site.install("toy", requires=(requirement,))
     assert the(scan_with(), "toy-toy").state is state
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archsmith.errors import CheckpointError, CheckpointNotFound
-from archsmith.files.checkpoint import CONFIG_FILE, Checkpoint
+from archsmith.files.checkpoint import Checkpoint
+from archsmith.files.names import CONFIG_FILE, INDEX_FILE
 from archsmith.files.strictjson import parse_json
-from archsmith.files.weights import INDEX_FILE, TensorInfo, Weights, find_weights, total_size
+from archsmith.files.weights import TensorInfo, Weights, find_weights, total_size
 from archsmith_cli import verdict
 from archsmith_cli.render import Cell, Page, Report, shorten, size
 

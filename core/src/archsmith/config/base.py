@@ -25,8 +25,10 @@ from archsmith.config.labels import LABEL_FIELDS, merge_labels
 from archsmith.config.names import field_names
 from archsmith.config.schema import json_schema
 from archsmith.errors import ConfigError, OptionError
-from archsmith.files.checkpoint import CONFIG_FILE, Checkpoint, local_path
+from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.commit import save_folder, write_file
+from archsmith.files.names import CONFIG_FILE
+from archsmith.files.paths import local_path
 from archsmith.files.pretrained import FromPretrained
 from archsmith.files.strictjson import encode_json
 

@@ -10,16 +10,15 @@ from archsmith.config.checked import CheckedFields
 from archsmith.config.fields import to_json
 from archsmith.config.names import field_names
 from archsmith.errors import ArchsmithError, CheckpointCorrupt, CheckpointNotFound, OptionError
-from archsmith.files.checkpoint import CONFIG_FILE, Checkpoint
+from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.commit import save_folder, write_file
+from archsmith.files.names import CONFIG_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE
 from archsmith.files.pretrained import FromPretrained
 from archsmith.files.strictjson import encode_json
 from archsmith.messages import shown
 
-__all__ = ["PREPROCESSOR_FILE", "PROCESSOR_FILE", "DeclaredSettings", "find_values"]
+__all__ = ["DeclaredSettings", "find_values"]
 
-PREPROCESSOR_FILE = "preprocessor_config.json"
-PROCESSOR_FILE = "processor_config.json"
 #: Kind of object → the keys under which processor_config.json may hold its settings.
 _NESTED = {"image_processor": ("image_processor",), "feature_extractor": ("feature_extractor", "audio_processor")}
 

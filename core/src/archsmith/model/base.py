@@ -16,7 +16,8 @@ from archsmith.errors import (
     OptionError,
     WeightsMismatch,
 )
-from archsmith.files.checkpoint import CONFIG_FILE, Checkpoint
+from archsmith.files.checkpoint import Checkpoint
+from archsmith.files.names import CONFIG_FILE
 from archsmith.files.pretrained import FromPretrained
 from archsmith.files.weights import Weights, find_weights
 from archsmith.model.building import ModelType, foreign_modules, from_files, refuse_abstract, values_come_from_files

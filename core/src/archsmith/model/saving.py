@@ -12,10 +12,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from archsmith.errors import ConfigError, InputError, OptionError, SaveFailed
-from archsmith.files.checkpoint import CONFIG_FILE
-from archsmith.files.commit import do, replacing, save_folder
+from archsmith.files.commit import replacing, save_folder, step
+from archsmith.files.names import CONFIG_FILE, INDEX_FILE, WEIGHTS_FILE
 from archsmith.files.strictjson import encode_json
-from archsmith.files.weights import INDEX_FILE, WEIGHTS_FILE, WEIGHTS_PATTERN, encode_metadata
+from archsmith.files.weights import WEIGHTS_PATTERN, encode_metadata
 from archsmith.messages import shown
 from archsmith.model.facts import SharedWork
 
@@ -48,11 +48,11 @@ def save_model(
     contents = {INDEX_FILE: _index(shards)} if len(shards) > 1 else {}
     contents[CONFIG_FILE] = encode_json({**config, "archsmith": provenance})
     metadata = encode_metadata(provenance)
-    with replacing(folder, [*shards, *contents], superseded=WEIGHTS_PATTERN) as staging:
+    with replacing(folder, [*shards, *contents], delete=WEIGHTS_PATTERN) as staging:
         for name, tensors in shards.items():
             _write_tensors(staging / name, tensors, metadata)
         for name, content in contents.items():
-            do((staging / name).write_bytes, content)
+            step((staging / name).write_bytes, content)
 
 
 def state_to_save(model: "PreTrainedModel") -> dict[str, Tensor]:
@@ -136,6 +136,6 @@ def _index(shards: dict[str, dict[str, Tensor]]) -> bytes:
 
 def _write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     try:
-        do(save_file, tensors, path, metadata=metadata)  # by a temporary file beside it: in the save's own folder
+        step(save_file, tensors, path, metadata=metadata)  # by a temporary file beside it: in the save's own folder
     except (SafetensorError, RuntimeError, ValueError) as error:
         raise SaveFailed(f"{str(path.parent.parent)!r}: the weights cannot be written: {error}.") from error

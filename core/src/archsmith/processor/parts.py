@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from archsmith.config.settings import PREPROCESSOR_FILE, PROCESSOR_FILE, find_values
+from archsmith.config.settings import find_values
 from archsmith.errors import PluginError, UnknownTask
-from archsmith.files.checkpoint import CONFIG_FILE, Checkpoint
+from archsmith.files.checkpoint import Checkpoint
+from archsmith.files.names import CONFIG_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE
 from archsmith.registry.base import registry
 from archsmith.registry.providers import provider_of
 

@@ -51,6 +51,7 @@ class PreTrainedTokenizerFast(PreTrainedTokenizerBase):
     """
 
     is_fast = True
+    tokenizer_class = "PreTrainedTokenizerFast"
 
     _rust: "Tokenizer"
     _stored: dict[str, Any]

@@ -187,9 +187,8 @@ class SavedTokenizer(GrowingVocabulary):
     @classmethod
     def _class_name(cls) -> str:
         """Return the name for tokenizer_config.json, by which both the fast and the slow class are found."""
-        if cls.__module__.partition(".")[0] == "archsmith":
-            return "PreTrainedTokenizerFast" if cls.is_fast else "PreTrainedTokenizer"
-        return cls.__name__.removesuffix("Fast")
+        name: str = vars(cls).get("tokenizer_class", cls.__name__.removesuffix("Fast"))
+        return name
 
 
 def _write_files(directory: str | os.PathLike[str], contents: Mapping[str, bytes]) -> tuple[str, ...]:

@@ -28,12 +28,14 @@ class TokenVocabulary(ABC):
         Settings: The options it takes, in its constructor and in tokenizer_config.json.
         default_tokens: The special tokens that it has if it is not told otherwise and its vocabulary has them.
         is_fast: Whether it works on the library ``tokenizers``.
+        tokenizer_class: What tokenizer_config.json calls it, if not by its own name without Fast; not inherited.
         extra: Keys of the tokenizer_config.json it came from that it does not know: never read, but written back.
     """
 
     Settings: ClassVar[type] = TokenizerSettings
     default_tokens: ClassVar[Mapping[str, str]] = {}
     is_fast: ClassVar[bool]
+    tokenizer_class: ClassVar[str]
 
     model_input_names: Sequence[str] = ("input_ids", "attention_mask")
     model_max_length: int = NO_LIMIT

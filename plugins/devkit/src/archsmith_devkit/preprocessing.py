@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from archsmith.auto import AutoFeatureExtractor, AutoImageProcessor, AutoProcessor
-from archsmith.config.settings import PREPROCESSOR_FILE, PROCESSOR_FILE
 from archsmith.errors import InputError, OptionError
 from archsmith.feature_extractor.base import SequenceFeatureExtractor
+from archsmith.files.names import PREPROCESSOR_FILE, PROCESSOR_FILE
 from archsmith.image_processor.base import ImageProcessor
 from archsmith.lengths import Side
 from archsmith.processor.base import Processor

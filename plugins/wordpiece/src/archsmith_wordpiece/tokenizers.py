@@ -66,6 +66,7 @@ class WordPieceTokenizerFast(PreTrainedTokenizerFast):
 
     Settings = WordPieceSettings
     default_tokens = WORDPIECE_TOKENS
+    tokenizer_class = "PreTrainedTokenizerFast"
 
     def __init__(
         self,
@@ -239,6 +240,7 @@ class WordPieceTokenizer(PreTrainedTokenizer):
 
     Settings = WordPieceSettings
     default_tokens = WORDPIECE_TOKENS
+    tokenizer_class = "PreTrainedTokenizer"
 
     _parts: WordPieceParts
 
