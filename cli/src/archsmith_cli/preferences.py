@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from archsmith.errors import OptionError, PluginError
-from archsmith.files.commit import replacing, save_folder, step
+from archsmith.files import replacing, save_folder
 from archsmith.messages import did_you_mean
 from archsmith.registry import registry
 from archsmith.registry.installed import Entry, Kind, State
@@ -43,7 +43,7 @@ def change(edit: Callable[[Any], list[str]]) -> tuple[Path, list[str]]:
         save_folder(path.parent)
         with replacing(path.parent, (path.name,)) as staging:
             content, said = _edited(path, edit)
-            step((staging / path.name).write_bytes, content)
+            (staging / path.name).write_bytes(content)
         registry.refresh()
     return named, said
 

@@ -14,8 +14,7 @@ from packaging.version import InvalidVersion, Version
 import archsmith
 import archsmith_cli
 from archsmith.errors import ArchsmithError
-from archsmith.files.checkpoint import Checkpoint
-from archsmith.files.names import CONFIG_FILE
+from archsmith.files import CONFIG_FILE, Checkpoint
 from archsmith.registry import KNOWN_PLUGINS, registry
 from archsmith.registry.installed import Entry, Kind, State
 from archsmith_cli import survey

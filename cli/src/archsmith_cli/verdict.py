@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from archsmith.errors import ArchsmithError, PluginError, UnknownTask
-from archsmith.files.checkpoint import Checkpoint
+from archsmith.files import Checkpoint
 from archsmith.registry import registry
 from archsmith.registry.installed import Kind, State
 from archsmith_cli.render import STATE_STYLES, Cell, Page

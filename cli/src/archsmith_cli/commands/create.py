@@ -9,8 +9,7 @@ import typer
 
 from archsmith.config import PreTrainedConfig
 from archsmith.errors import ConfigError
-from archsmith.files.checkpoint import Checkpoint
-from archsmith.files.weights import find_weights, total_size
+from archsmith.files import Checkpoint, find_weights, total_size
 from archsmith.messages import did_you_mean
 from archsmith.registry import registry
 from archsmith_cli import components

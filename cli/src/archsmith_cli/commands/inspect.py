@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archsmith.errors import CheckpointError, CheckpointNotFound
-from archsmith.files.checkpoint import Checkpoint
-from archsmith.files.names import CONFIG_FILE, INDEX_FILE
-from archsmith.files.strictjson import parse_json
-from archsmith.files.weights import TensorInfo, Weights, find_weights, total_size
+from archsmith.files import (
+    CONFIG_FILE,
+    INDEX_FILE,
+    Checkpoint,
+    TensorInfo,
+    Weights,
+    find_weights,
+    parse_json,
+    total_size,
+)
 from archsmith_cli import verdict
 from archsmith_cli.render import Cell, Page, Report, shorten, size
 

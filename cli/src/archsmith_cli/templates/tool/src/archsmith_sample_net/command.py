@@ -18,8 +18,7 @@ def count(
 ) -> None:
     """Say how many numbers each part of a checkpoint holds."""
     # What a command needs is imported when it runs: `archsmith --help` does not wait for it.
-    from archsmith.files.checkpoint import Checkpoint
-    from archsmith.files.weights import find_weights
+    from archsmith.files import Checkpoint, find_weights
 
     numbers: Counter[str] = Counter()
     for name, tensor in find_weights(Checkpoint.open(checkpoint)).tensors.items():
