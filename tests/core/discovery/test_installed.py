@@ -136,6 +136,13 @@ def test_only(site):
     assert the(index, "toy-toy").remedy == "Add toy-toy to ARCHSMITH_PLUGINS"
 
 
+def test_only_is_about_architectures_and_disable_about_verbs_too(site):
+    site.declare("toy-verbs", commands={"train": "toy_verbs:app"}, architectures={"toy": "toy_verbs.plugin"})
+    assert [entry.state for entry in scan_with(PLUGINS="toy-verbs").entries] == [State.OK, State.OK]
+    assert [entry.state for entry in scan_with(PLUGINS="toy-other").entries] == [State.DISABLED, State.OK]
+    assert [entry.state for entry in scan_with(DISABLE="toy-verbs").entries] == [State.DISABLED, State.DISABLED]
+
+
 def test_disable_goes_over_only(site):
     site.install("toy")
     assert the(scan_with(PLUGINS="toy-toy", DISABLE="toy-toy"), "toy-toy").state is State.DISABLED
