@@ -103,4 +103,4 @@ def test_archsmith_itself_has_changed(process, toy):
     """Then what runs cannot tell how the plugins stand with what is installed."""
     code = "import archsmith; archsmith.__version__ = '0.0.1'; from archsmith_cli.main import main; main()"
     done = process("install", "archsmith", code=code, PIP_NO_INDEX="1")
-    assert (done.returncode, done.stdout) == (0, "archsmith itself is 0.1.0 now. What it finds: archsmith plugins\n")
+    assert (done.returncode, done.stdout) == (0, "archsmith itself is 0.2.0 now. What it finds: archsmith plugins\n")

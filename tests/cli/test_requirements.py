@@ -105,7 +105,7 @@ def stamp(plugin, version, core="0.2.0"):
 def test_the_highest_of_several_versions(installed, tmp_path):
     write(
         tmp_path,
-        config={"model_type": "acme", **stamp("acme-a", "1.2"), "part": stamp("acme-b", "3", core="0.2")},
+        config={"model_type": "acme", **stamp("acme-a", "1.2"), "part": stamp("acme-b", "3", core="0.3")},
         preprocessor_config=stamp("Acme_A", "1.10"),
     )
     result = installed("inspect", tmp_path, "--requirements")
@@ -113,7 +113,7 @@ def test_the_highest_of_several_versions(installed, tmp_path):
     assert result.out == (
         "acme-a==1.10  # 'config.json' has 1.2\n"
         "acme-b==3\n"
-        "archsmith==0.2  # 'config.json', 'preprocessor_config.json' has 0.1.0\n"
+        "archsmith==0.3  # 'config.json', 'preprocessor_config.json' has 0.2.0\n"
     )
 
 

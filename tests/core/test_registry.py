@@ -8,7 +8,7 @@ from textwrap import dedent
 import pytest
 
 import archsmith
-import archsmith.registry
+import archsmith.registry.base
 from archsmith.errors import (
     ArchsmithWarning,
     ClassNotAvailable,
@@ -28,7 +28,7 @@ from archsmith.registry.installed import Kind, State
 def registry(site, monkeypatch) -> Registry:
     """A fresh registry over the pretended site, which is also the one behind ``from archsmith import …``."""
     fresh = Registry()
-    monkeypatch.setattr(archsmith.registry, "registry", fresh)
+    monkeypatch.setattr(archsmith.registry.base, "registry", fresh)
     return fresh
 
 
@@ -136,7 +136,7 @@ def test_what_a_checkpoint_says_is_a_name_and_a_version(registry, said):
 def test_a_long_list_is_shortened(site, registry):
     site.declare("many", architectures={f"a{i:03}": "many.plugin" for i in range(50)})
     message = message_of(UnknownArchitecture, registry.get, "zzzzzz")
-    assert message.endswith("a018, a019, and 30 more.")
+    assert message.endswith("a018, a019 and 30 more.")
 
 
 @pytest.mark.parametrize("source", [None, "config.json"])

@@ -156,10 +156,8 @@ class TestCall:
     def test_long_rows_are_announced_once_per_call(self, tokenizer):
         with pytest.warns(ArchsmithWarning) as caught:
             tokenizer(["a " * 40, "b " * 50])
-        assert [str(warning.message) for warning in caught] == [
-            "a text has 52 tokens, but the model takes 32 (model_max_length). Truncate it: truncation=True, "
-            "max_length=32."
-        ]
+        message = "a text has 52 tokens, but the model takes 32 (model_max_length). Truncate it: truncation=True, "
+        assert [str(warning.message) for warning in caught] == [f"{message}max_length=32."]
         assert caught[0].filename == __file__
         with pytest.warns(ArchsmithWarning, match="max_length=3 has no effect: padding=True pads to the longest row"):
             tokenizer("a b c", padding=True, max_length=3)

@@ -5,7 +5,6 @@ files. From that moment the new files count, wherever they lie: a reader looks t
 the next one, if this one was cut short) has moved them to their places.
 """
 
-import os
 import re
 import stat
 from collections.abc import Mapping
@@ -14,8 +13,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from archsmith.errors import CheckpointCorrupt
+from archsmith.files.paths import status_of
 from archsmith.files.strictjson import encode_json, read_json
-from archsmith.messages import reason
 
 __all__ = ["JOURNAL_FILE", "OWN_PREFIX", "STAGING_PATTERN", "Journal", "Stamp", "is_plain_name", "stamp_of"]
 
@@ -41,14 +40,14 @@ class Journal:
         staging: The name of the folder inside it where the new files were written.
         new: Name of a file → the stamp of its new content.
         old: Name of a file that is replaced → the stamp of what it replaces; absent for one that is new.
-        superseded: Name of a file that is deleted → its stamp.
+        deleted: Name of a file that is deleted → its stamp.
     """
 
     folder: Path
     staging: str
     new: Mapping[str, Stamp]
     old: Mapping[str, Stamp]
-    superseded: Mapping[str, Stamp]
+    deleted: Mapping[str, Stamp]
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
@@ -58,13 +57,10 @@ class Journal:
             CheckpointCorrupt: There is one, but it is damaged or names files outside the folder.
         """
         path = folder / JOURNAL_FILE
-        try:
-            mode = path.lstat().st_mode
-        except (FileNotFoundError, NotADirectoryError, ValueError):
-            return None  # ValueError: no folder can have such a name
-        except OSError as error:
-            raise CheckpointCorrupt(f"{str(path)[:500]!r} cannot be read: {reason(error)}.") from error
-        if not stat.S_ISREG(mode):
+        status = status_of(path, follow_links=False)
+        if status is None:
+            return None
+        if not stat.S_ISREG(status.st_mode):
             raise _damaged(path, "it is not a regular file")
         try:
             values = read_json(path)
@@ -72,15 +68,15 @@ class Journal:
             if isinstance(error.__cause__, FileNotFoundError):
                 return None  # the save has just ended
             raise
-        staging, parts = values.get("staging"), [values.get(part) for part in ("new", "old", "superseded")]
+        staging, parts = values.get("staging"), [values.get(part) for part in ("new", "old", "deleted")]
         if values.get("format") != _FORMAT:
             raise _damaged(path, f"its format is {values.get('format')!r}, but must be {_FORMAT}")
         if not isinstance(staging, str) or not STAGING_PATTERN.fullmatch(staging):
             raise _damaged(path, f"staging is {staging!r}, but must be the name of a folder of new files")
-        new, old, superseded = (_stamps(path, part) for part in parts)
-        if not old.keys() <= new.keys() or new.keys() & superseded.keys():
-            raise _damaged(path, "what it says of replaced and superseded files contradicts itself")
-        return cls(folder, staging, new, old, superseded)
+        new, old, deleted = (_stamps(path, part) for part in parts)
+        if not old.keys() <= new.keys() or new.keys() & deleted.keys():
+            raise _damaged(path, "what it says of replaced and deleted files contradicts itself")
+        return cls(folder, staging, new, old, deleted)
 
     def encode(self) -> bytes:
         """Return the content of the journal's file."""
@@ -90,7 +86,7 @@ class Journal:
                 "staging": self.staging,
                 "new": self.new,
                 "old": self.old,
-                "superseded": self.superseded,
+                "deleted": self.deleted,
             }
         )
 
@@ -101,8 +97,8 @@ class Journal:
             CheckpointCorrupt: Another program has changed the file since the save.
         """
         target = self.folder / name
-        if name in self.superseded:
-            if stamp_of(target) not in (None, self.superseded[name]):
+        if name in self.deleted:
+            if stamp_of(target) not in (None, self.deleted[name]):
                 raise self._changed(target)
             return None
         if name not in self.new:
@@ -147,13 +143,8 @@ def stamp_of(path: Path) -> Stamp | None:
     Raises:
         CheckpointCorrupt: The system refuses to say.
     """
-    try:
-        status = os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        return None
-    except OSError as error:
-        raise CheckpointCorrupt(f"{str(path)[:500]!r} cannot be read: {reason(error)}.") from error
-    return status.st_size, status.st_mtime_ns
+    status = status_of(path, follow_links=False)
+    return None if status is None else (status.st_size, status.st_mtime_ns)
 
 
 def is_plain_name(name: str) -> bool:
@@ -163,7 +154,7 @@ def is_plain_name(name: str) -> bool:
 
 def _stamps(path: Path, values: Any) -> dict[str, Stamp]:
     if not isinstance(values, dict):
-        raise _damaged(path, "it must have objects under 'new', 'old' and 'superseded'")
+        raise _damaged(path, "it must have objects under 'new', 'old' and 'deleted'")
     for name, value in values.items():
         if not is_plain_name(name) or name.startswith(OWN_PREFIX):
             raise _damaged(path, f"it names {name!r}; expected a plain file name without a folder")

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from archsmith.errors import CheckpointCorrupt, OptionError
-from archsmith.files.checkpoint import Checkpoint
-from archsmith.files.names import TOKENIZER_FILE
+from archsmith.files import TOKENIZER_FILE, Checkpoint
 from archsmith.messages import shown
 from archsmith.options import read_count
 from archsmith.tokenizer import (

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from archsmith.errors import CheckpointCorrupt, OptionError
-from archsmith.files.names import TOKENIZER_FILE
+from archsmith.files import TOKENIZER_FILE
 from archsmith.messages import did_you_mean, looks_like, shown
 from archsmith.tokenizer import TokenizerSettings, read_bytes, read_token
 
