@@ -11,7 +11,7 @@ space   := $(subst ,, )
 SOURCES := $(subst $(space),:,$(MEMBERS:%=$(CURDIR)/%/src))
 
 # What `archsmith new` writes is checked by the settings that it is written with.
-TEMPLATES     := $(patsubst %/src/archsmith_sample_net/__init__.py,%,$(wildcard cli/src/archsmith_cli/templates/*/src/archsmith_sample_net/__init__.py))
+TEMPLATES     := $(patsubst %/src/archsmith_sample_net/__init__.py,%,$(wildcard plugins/devkit/src/archsmith_devkit/templates/*/src/archsmith_sample_net/__init__.py))
 MYPY_TEMPLATE := $(CURDIR)/$(BIN)/mypy --config-file ../common/pyproject.toml --explicit-package-bases \
                  --cache-dir $(CURDIR)/.mypy_cache/templates
 

@@ -100,13 +100,13 @@ def _homes() -> dict[str, str]:
 
 
 def _verbs() -> str:
-    """Describe every built-in verb as its typer app declares it."""
+    """Describe every official verb as its typer app declares it."""
     import typer
 
-    from archsmith_cli.main import BUILT_IN, Verbs
+    from archsmith_cli.naming import KNOWN_VERBS
+    from archsmith_cli.verb import BUILT_IN, load_verb
 
-    group = Verbs(name="archsmith")
-    verbs = {verb: group.resolve_command(typer.Context(group), [verb])[1] for verb in BUILT_IN}
+    verbs = {verb: load_verb(verb) for verb in (*BUILT_IN, *KNOWN_VERBS)}
     options = {verb: _options(verb, command) for verb, command in verbs.items()}
     common = set.intersection(*(set(each) for each in options.values()))
     lines = ["Every verb has these options:", "", *_table(sorted(common))]

@@ -107,7 +107,7 @@ def test_typo_in_a_reference_is_found_and_named(archsmith, toy, site):
             "dims: Size",
             "toy-toy 1.0: preset 'toys/small': ToyConfig: 'dim' is not a field of ToyConfig. Did you mean 'dims'?",
         ),
-        ("(PreTrainedConfig)", "", "toy-toy 1.0: ToyConfig is no PreTrainedConfig."),
+        ("(PreTrainedConfig)", "", "toy-toy 1.0: ToyConfig is not a PreTrainedConfig."),
     ],
 )
 @pytest.mark.usefixtures("toy")
@@ -149,7 +149,13 @@ def test_commands(archsmith, site):
     assert problems(result) == [
         ("toy-verbs 1.0", "toy-verbs 1.0 is broken: nowhere: ModuleNotFoundError: No module named 'nowhere'."),
         ("toy-verbs 1.0", "toy-verbs 1.0 brings a command 'list', but archsmith has one of that name, which wins."),
-        ("toy-verbs 1.0", "toy-verbs 1.0: its command 'odd' must be a typer app, but is int."),
+        (
+            "toy-verbs 1.0",
+            (
+                "toy-verbs 1.0: its command 'odd' is neither a typer app nor a function that becomes one: TypeError: 3"
+                " is not a callable object."
+            ),
+        ),
     ]
 
 
@@ -158,7 +164,7 @@ def test_missing_optional_libraries(archsmith, site, toy, monkeypatch):
     parts = 'image_processor="toy_toy.parts:ToyImages", feature_extractor="toy_toy.parts:ToySounds",'
     site.write("toy_toy/plugin.py", manifest.replace('model_type="toy",', f'model_type="toy", {parts}'))
     site.write("toy_toy/parts.py", "class ToyImages:\n    pass\n\nclass ToySounds:\n    pass\n")
-    monkeypatch.setattr("archsmith_cli.checks._has_library", lambda _: False)
+    monkeypatch.setattr("archsmith_cli.diagnosis._has_library", lambda _: False)
     result = archsmith("doctor", "--json")
     assert result.code == 1
     assert result.data["problems"] == [

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from textwrap import dedent
 
 import pytest
 
-from archsmith_cli.main import BUILT_IN
+from archsmith_cli.verb import BUILT_IN
 
 TORCH_FREE = """
     import sys
@@ -37,7 +38,20 @@ Options:
                         customize the installation.
 
 Commands:
-""" + "".join(f"  {verb:11}{summary}\n" for verb, summary in BUILT_IN.items())
+  list       List the installed architectures.
+  plugins    List the installed plugins and what they bring.
+  show       Explain an architecture or a preset.
+  create     Write a model with random weights, or its preprocessing.
+  inspect    Say what a checkpoint holds, and if it loads.
+  install    Install plugins, and say what they bring.
+  uninstall  Uninstall plugins, and say what went.
+  pin        Give a name that several plugins claim to one.
+  unpin      Take a pin back.
+  disable    Switch plugins off, and leave them installed.
+  enable     Switch plugins on again.
+  doctor     Name every problem and its remedy.
+  version    Show versions: archsmith, Python, torch, plugins.
+"""
 VERB = """
     import typer
 
@@ -70,7 +84,7 @@ def test_help_lists_every_verb(archsmith, args):
 def test_every_verb_explains_itself_as_the_overview_does(archsmith, verb):
     result = archsmith(verb, "--help")
     assert result.code == 0
-    assert BUILT_IN[verb] in result.out
+    assert re.search(rf"^  {verb} +(.*)", HELP, re.MULTILINE)[1] in result.out
     assert "--json" in result.out
     assert "--debug" in result.out
     assert all(len(line) <= 80 for line in result.out.splitlines())
@@ -81,11 +95,30 @@ def test_version_option(archsmith):
     assert (result.code, result.out, result.err) == (0, "archsmith 0.2.0\n", "")
 
 
-def test_help_names_the_verbs_of_plugins_without_importing_them(archsmith, train, site):
-    site.write("toy_verbs.py", "raise RuntimeError('imported')")
+def test_help_has_a_line_for_each_verb_of_a_plugin(archsmith, train, site, monkeypatch):
+    """It is the verb's own sentence; where a verb cannot be used, the reason stands there, and hides no other."""
+    site.declare("toy-broken", commands={"break": "toy_broken:app"})
+    site.declare("toy-odd", commands={"odd": "toy_odd:app"})
+    site.declare("toy-off", commands={"off": "toy_off:app"})
+    site.write("toy_broken.py", "print('hello')\nraise SystemExit('no')")
+    site.write("toy_odd.py", "app = 3")
+    monkeypatch.setenv("ARCHSMITH_DISABLE", "toy-off")
     result = archsmith("--help")
-    assert result.code == 0
-    assert "  train      From toy-verbs 1.0.\n" in result.out
+    assert (result.code, result.err) == (0, "")
+    assert result.out == HELP + (
+        "  break      toy-broken 1.0 is broken: toy_broken: SystemExit: no.\n"
+        "  odd        toy-odd 1.0: its command 'odd' is neither a typer app nor a...\n"
+        "  off        toy-off 1.0 is switched off by ARCHSMITH_DISABLE.\n"
+        "  train      Train something.\n"
+    )
+
+
+def test_running_a_verb_imports_no_other(archsmith, train, site):
+    site.declare("toy-broken", commands={"break": "toy_broken:app"})
+    site.write("toy_broken.py", "raise SystemExit('imported')")
+    assert archsmith("train").out == "trained 1\n"
+    site.write("toy_verbs.py", "raise SystemExit('imported')")
+    assert archsmith("list").code == 0
 
 
 def test_verb_of_a_plugin(archsmith, train):
@@ -103,6 +136,73 @@ def test_plain_function_is_a_verb_too(archsmith, site):
     site.declare("toy-verbs", commands={"greet": "toy_verbs:greet"})
     site.write("toy_verbs.py", "def greet(name: str):\n    print('hello', name)\n")
     assert archsmith("greet", "you").out == "hello you\n"
+
+
+REPORTING = """
+    import typer
+    from archsmith.errors import InputError
+    from archsmith_cli.verb import Page, Report
+
+    def count(what: str, most: int = 3) -> Report:
+        '''Count something.'''
+        print("counting")
+        if most < 0:
+            raise InputError(f"most is {most}; expected 0 or more.")
+        return Report({"what": what, "count": most}, lambda page: page.line(f"{most} {what}"), exit_code=int(most > 3))
+
+    app = typer.Typer(help="Several at once.")
+    app.command()(count)
+
+    @app.command()
+    def hello():
+        print("hello")
+"""
+
+
+@pytest.fixture
+def reporting(site):
+    """Install a plugin whose verbs return reports: a function, and a typer app of several commands."""
+    site.declare("toy-reports", commands={"count": "toy_reports:count", "several": "toy_reports:app"})
+    site.write("toy_reports.py", dedent(REPORTING))
+
+
+@pytest.mark.parametrize("verb", [("count",), ("several", "count")])
+def test_verb_of_a_plugin_that_returns_a_report_is_as_good_as_a_built_in_one(archsmith, reporting, verb):
+    result = archsmith(*verb, "bags")
+    assert (result.code, result.out, result.err) == (0, "3 bags\n", "counting\n")
+    result = archsmith(*verb, "bags", "--most", 4, "--json")
+    assert (result.code, result.data, result.err) == (1, {"what": "bags", "count": 4}, "counting\n")
+    result = archsmith(*verb, "bags", "--most", -1, "--json")
+    assert (result.code, result.data["error"]["type"]) == (1, "InputError")
+    assert "Traceback" in archsmith(*verb, "bags", "--most", -1, "--debug").err
+    result = archsmith(*verb, "-h")
+    assert (result.code, result.err) == (0, "")
+    assert "Count something." in result.out
+    assert "--json" in result.out
+
+
+def test_functions_of_an_app_that_return_no_report_keep_to_themselves(archsmith, reporting):
+    assert archsmith("several", "hello").out == "hello\n"
+    assert archsmith("several", "hello", "--json").code == 2
+    assert "  count      Count something.\n  several    Several at once.\n" in archsmith("--help").out
+
+
+def test_verbs_are_not_architectures_for_the_list_of_plugins(archsmith, train, monkeypatch):
+    monkeypatch.setenv("ARCHSMITH_PLUGINS", "toy-verbs-of-another")
+    assert archsmith("train").out == "trained 1\n"
+    monkeypatch.setenv("ARCHSMITH_DISABLE", "toy-verbs")
+    result = archsmith("train")
+    assert (result.code, result.err) == (
+        1,
+        "error: toy-verbs 1.0 is switched off by ARCHSMITH_DISABLE. Remove toy-verbs from ARCHSMITH_DISABLE\n",
+    )
+
+
+@pytest.mark.parametrize("verb", ["check", "new"])
+def test_verb_of_an_official_package_that_is_not_installed(archsmith, verb):
+    result = archsmith(verb, "my-bag")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == f"error: {verb!r} comes in a package of its own. Run: pip install archsmith-devkit\n"
 
 
 def test_broken_verb_names_its_plugin(archsmith, site):

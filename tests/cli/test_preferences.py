@@ -244,11 +244,11 @@ def test_the_system_refuses(archsmith, twins, file, monkeypatch):
     file.parent.mkdir(parents=True)
     file.write_text("# mine\n")
 
-    def refuse(action, *args, **kwargs):
+    def refuse(path, content):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr("archsmith_cli.preferences.do", refuse)
+        patch.setattr(Path, "write_bytes", refuse)
         result = archsmith("disable", "toy-good")
     assert (result.code, result.out) == (1, "")
     assert result.err == f"error: {str(file)!r} cannot be written: No space left on device.\n"

@@ -81,8 +81,8 @@ class Stopper:
 
 
 def stopped(monkeypatch, stopper):
-    monkeypatch.setattr(commit, "do", stopper)
-    monkeypatch.setattr(archsmith.model.saving, "do", stopper)
+    monkeypatch.setattr(commit, "step", stopper)
+    monkeypatch.setattr(archsmith.model.saving, "step", stopper)
 
 
 def in_a_child(action) -> int:
@@ -372,7 +372,7 @@ def test_another_program_changes_a_file_after_the_moment(tmp_path, monkeypatch, 
     assert (value_in(tmp_path), names(tmp_path)) == (3.0, {"config.json", "model.safetensors"})
 
 
-def test_another_program_changes_a_superseded_file(tmp_path, monkeypatch):
+def test_another_program_changes_a_deleted_file(tmp_path, monkeypatch):
     cut_short(tmp_path, monkeypatch, size=HALVES)
     assert value_in(tmp_path) == 2.0
     index = tmp_path / "model.safetensors.index.json"
@@ -411,11 +411,11 @@ def test_the_new_files_are_not_followed_out_of_the_folder(tmp_path, monkeypatch)
         ({"staging": None}, "staging is None, but must be the name of a folder of new files"),
         ({"new": {"../x": [1, 2]}}, "it names '../x'; expected a plain file name without a folder"),
         ({"new": {"a\\b": [1, 2]}}, "it names 'a\\\\b'; expected a plain file name without a folder"),
-        ({"superseded": {".archsmith.lock": [1, 2]}}, "it names '.archsmith.lock'; expected a plain file name"),
+        ({"deleted": {".archsmith.lock": [1, 2]}}, "it names '.archsmith.lock'; expected a plain file name"),
         ({"new": {"a": [1]}}, "it says [1] of 'a'; expected size and time"),
         ({"new": {"a": ["x", 1]}}, "it says ['x', 1] of 'a'; expected size and time"),
-        ({"new": []}, "it must have objects under 'new', 'old' and 'superseded'"),
-        ({"old": {"zzz": [1, 1]}}, "what it says of replaced and superseded files contradicts itself"),
+        ({"new": []}, "it must have objects under 'new', 'old' and 'deleted'"),
+        ({"old": {"zzz": [1, 1]}}, "what it says of replaced and deleted files contradicts itself"),
     ],
 )
 def test_a_damaged_journal(tmp_path, monkeypatch, change, message):
@@ -589,6 +589,32 @@ def test_a_lock_that_a_killed_writer_left(tmp_path):
 
 
 # ---- tokenizers -----------------------------------------------------------------------------------------------
+
+
+def test_a_pipe_in_the_place_of_the_lock(tmp_path, monkeypatch):
+    """It may be opened for reading alone by another user: that would wait for somebody to write into it."""
+    os.mkfifo(tmp_path / LOCK_FILE)
+    sound = os.open
+
+    def refusing(path, flags, *mode):
+        if Path(path).name == LOCK_FILE and flags & os.O_RDWR:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return sound(path, flags, *mode)
+
+    monkeypatch.setattr(os, "open", refusing)
+    write_file(tmp_path / "a.txt", b"new")
+    assert names(tmp_path) == {"a.txt"}
+
+
+def test_a_link_that_is_called_as_a_folder_of_new_files(tmp_path):
+    """A cloned or unpacked checkpoint can hold one; where it leads to is not the save's to tidy up."""
+    folder, other = tmp_path / "checkpoint", tmp_path / "documents"
+    folder.mkdir()
+    other.mkdir()
+    (other / "thesis.txt").write_text("years of work")
+    (folder / ".archsmith-0123456789abcdef").symlink_to("../documents")
+    write_file(folder / "a.txt", b"new")
+    assert [path.name for path in other.iterdir()] == ["thesis.txt"]
 
 
 def test_a_kill_before_every_step_of_a_tokenizers_save(tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from archsmith import DistilBertConfig, DistilBertModel
 from archsmith.errors import ArchsmithError, CheckpointCorrupt, CheckpointNotFound, OptionError
 from archsmith.files.checkpoint import Checkpoint
-from archsmith.files.weights import find_weights, read_header
+from archsmith.files.weights import find_weights, read_weights
 
 CONFIG = {"vocab_size": 30, "dim": 8, "n_heads": 2, "n_layers": 1, "hidden_dim": 16, "max_position_embeddings": 12}
 
@@ -148,13 +148,73 @@ def test_what_the_header_says(tmp_path):
         "c": torch.zeros(0, 4),
     }
     save_file(tensors, tmp_path / "x.safetensors", metadata={"format": "pt"})
-    found, metadata = read_header(tmp_path / "x.safetensors")
-    assert {name: (info.dtype, info.shape, info.nbytes, info.kind) for name, info in found.items()} == {
+    weights = read_weights(tmp_path / "x.safetensors", source="x")
+    assert {name: (info.dtype, info.shape, info.nbytes, info.kind) for name, info in weights.tensors.items()} == {
         "a": ("F16", (2, 3), 12, "float"),
         "b": ("I64", (), 8, "integer"),
         "c": ("F32", (0, 4), 0, "float"),
     }
-    assert metadata == {"format": "pt"}
+    assert weights.metadata == {"format": "pt"}
+
+
+DTYPES = [
+    torch.bool, torch.uint8, torch.int8, torch.float8_e4m3fn, torch.float8_e5m2, torch.uint16, torch.int16,
+    torch.float16, torch.bfloat16, torch.uint32, torch.int32, torch.float32, torch.uint64, torch.int64, torch.float64,
+    torch.complex64,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("mmap", [True, False])
+def test_tensors_of_every_type_are_read_as_safetensors_reads_them(tmp_path, mmap):
+    generator = torch.Generator().manual_seed(0)
+    tensors = {"empty": torch.zeros(0, 4), "number": torch.tensor(3.5)}
+    for dtype in DTYPES:
+        raw = torch.randint(2 if dtype == torch.bool else 100, (3, 5, 8), dtype=torch.uint8, generator=generator)
+        tensors[str(dtype)] = raw.view(dtype)
+    save_file(tensors, tmp_path / "x.safetensors")
+    found = read_weights(tmp_path / "x.safetensors", source="x").load(tensors, mmap=mmap)
+    assert list(found) == list(tensors)
+    for name, tensor in tensors.items():
+        assert (found[name].dtype, found[name].shape) == (tensor.dtype, tensor.shape)
+        assert found[name].contiguous().view(-1).tolist() == tensor.view(-1).tolist()
+        assert found[name].untyped_storage().nbytes() == tensor.nbytes  # so that a copy of one does not copy the file
+
+
+def test_data_that_does_not_begin_at_a_multiple_of_eight(tmp_path):
+    header = json.dumps({"a": entry()}).encode()
+    header += b" " * (4 - len(header) % 8 + 5)
+    (tmp_path / "x.safetensors").write_bytes(with_header(header, struct.pack("<2f", 1.5, -2.0)))
+    weights = read_weights(tmp_path / "x.safetensors", source="x")
+    assert weights.tensors["a"].start % 4 != 0
+    assert weights.load(["a"])["a"].tolist() == [1.5, -2.0]
+
+
+def test_a_mapped_tensor_can_be_changed_and_the_file_stays(tmp_path):
+    file = tmp_path / "x.safetensors"
+    save_file({"a": torch.ones(3)}, file)
+    file.chmod(0o444)
+    content = file.read_bytes()
+    tensor = read_weights(file, source="x").load(["a"])["a"]
+    tensor.add_(1)
+    assert tensor.tolist() == [2.0] * 3
+    assert file.read_bytes() == content
+
+
+@pytest.mark.parametrize("when", ["before", "while"])
+def test_another_file_under_the_same_name(tmp_path, monkeypatch, when):
+    """The header of one file and the bytes of another make no tensor, whatever both say of themselves."""
+    file, other = tmp_path / "x.safetensors", tmp_path / "other.safetensors"
+    save_file({"a": torch.ones(3)}, file)
+    save_file({"a": torch.zeros(3)}, other)
+    weights = read_weights(file, source="x")
+    if when == "before":
+        other.replace(file)
+    else:
+        sound = torch.frombuffer
+        monkeypatch.setattr(torch, "frombuffer", lambda *args, **named: (other.replace(file), sound(*args, **named))[1])
+    with pytest.raises(CheckpointCorrupt) as caught:
+        weights.load(["a"])
+    assert str(caught.value) == f"{str(file)!r}: it was saved anew while it was read.{AGAIN}"
 
 
 # ---- which file -----------------------------------------------------------------------------------------------

@@ -13,7 +13,6 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-
 from archsmith_cli.scaffold import KINDS
 
 from .conftest import Workshop

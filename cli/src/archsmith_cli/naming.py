@@ -1,16 +1,37 @@
-"""What the user means by a NAME: an architecture by its model_type, or a preset by its id."""
+"""What the user means by a name: an architecture by its model_type, a preset by its id, a plugin by a short name."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from archsmith.errors import UnknownArchitecture
+from archsmith.errors import PluginError, UnknownArchitecture
 from archsmith.messages import did_you_mean
-from archsmith.registry import registry
-from archsmith.registry.installed import Entry, Kind, State
-from archsmith.registry.presets import all_presets, find_preset
+from archsmith.registry import (
+    KNOWN_PLUGINS,
+    Entry,
+    Kind,
+    State,
+    all_presets,
+    find_preset,
+    known_model_type,
+    normal_name,
+    registry,
+)
+from archsmith_cli import installed
 
-__all__ = ["Named", "find_entry", "resolve_name"]
+__all__ = [
+    "KNOWN_VERBS",
+    "Named",
+    "find_entry",
+    "find_plugin",
+    "known_distribution",
+    "plugin_named",
+    "resolve_name",
+    "short_names",
+]
+
+#: The verbs of official packages → the package that brings them.
+KNOWN_VERBS: Mapping[str, str] = {"check": "archsmith-devkit", "new": "archsmith-devkit"}
 
 
 @dataclass(frozen=True)
@@ -46,17 +67,54 @@ def resolve_name(name: str) -> Named:
     preset = find_preset(name)
     if preset is None:
         known = [*registry.names(), *all_presets()]
-        installed = ", ".join(registry.names()) or "none"
         raise UnknownArchitecture(
             f"{name!r} is neither an architecture nor a preset of an installed plugin. Installed architectures: "
-            f"{installed}.{did_you_mean(name, known)}{_unusable()}"
+            f"{', '.join(registry.names()) or 'none'}.{did_you_mean(name, known)}{_unusable()}"
         )
     return Named(preset.model_type, preset.name, preset.values)
 
 
 def find_entry(model_type: str) -> Entry:
     """Return the usable entry of an architecture that `resolve_name` has found."""
-    return next(entry for entry in registry.index.of(Kind.ARCHITECTURE, model_type) if entry.state is State.OK)
+    found = registry.entries(Kind.ARCHITECTURE)
+    return next(entry for entry in found if entry.name == model_type and entry.state is State.OK)
+
+
+def plugin_named(name: str) -> Entry:
+    """Return an entry of the installed plugin of that name, or short name. Raises `PluginError` if there is none."""
+    found = find_plugin(name)
+    if found is None:
+        names = sorted({entry.distribution for entry in installed.entries()})
+        raise PluginError(
+            f"no installed plugin is called {name!r}. Installed: {', '.join(names) or 'none'}."
+            f"{did_you_mean(name, names)}"
+        )
+    return found
+
+
+def find_plugin(name: str) -> Entry | None:
+    """Return an entry of the installed plugin of that name, or short name; None if there is none."""
+    found = {entry.key: entry for entry in installed.entries()}
+    return found.get(known_distribution(name) or "") or found.get(normal_name(name))
+
+
+def known_distribution(name: str) -> str | None:
+    """Return the known plugin that is meant by its own name, a short one, a model_type, or the name of a class.
+
+    Example:
+        >>> known_distribution("vit"), known_distribution("ViTModel"), known_distribution("acme-vit")
+        ('archsmith-vit', 'archsmith-vit', None)
+    """
+    model_type = known_model_type(name) if name[:1].isupper() else None
+    return KNOWN_PLUGINS[model_type] if model_type else short_names().get(normal_name(name))
+
+
+def short_names() -> dict[str, str]:
+    """Return name → distribution of the known plugins: by its own name, that name's last word, and its model_types."""
+    names: dict[str, str] = {normal_name(model_type): name for model_type, name in KNOWN_PLUGINS.items()}
+    for name in {*KNOWN_PLUGINS.values(), *KNOWN_VERBS.values()}:
+        names |= {name: name, name.removeprefix("archsmith-"): name}
+    return names
 
 
 def _unusable() -> str:

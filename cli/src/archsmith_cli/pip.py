@@ -9,15 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
 
 from archsmith.errors import OptionError, PluginError
 from archsmith.messages import did_you_mean
-from archsmith.registry import KNOWN_PLUGINS, known_model_type, registry
-from archsmith.registry.installed import Entry, Kind
-from archsmith_cli import survey
+from archsmith.registry import Entry, normal_name, registry
+from archsmith_cli import installed
+from archsmith_cli.naming import known_distribution, short_names
 
-__all__ = ["OWN", "Change", "command", "known_distribution", "requirement", "run_pip"]
+__all__ = ["OWN", "Change", "command", "requirement", "run_pip"]
 
 #: What runs the commands, and so is never uninstalled by them.
 OWN = ("archsmith", "archsmith-cli")
@@ -44,17 +43,6 @@ class Change:
         return "; ".join(f"{what}: {', '.join(sorted(set(map(str, each))))}" for what, each in parts.items() if each)
 
 
-def known_distribution(name: str) -> str | None:
-    """Return the known plugin that is meant by its own name, a short one, a model_type, or the name of a class.
-
-    Example:
-        >>> known_distribution("vit"), known_distribution("ViTModel"), known_distribution("acme-vit")
-        ('archsmith-vit', 'archsmith-vit', None)
-    """
-    model_type = known_model_type(name) if name[:1].isupper() else None
-    return KNOWN_PLUGINS[model_type] if model_type else _short_names().get(canonicalize_name(name))
-
-
 def requirement(text: str) -> str:
     """Return what pip is to install: the short name of a known plugin becomes its distribution, anything else stays.
 
@@ -73,11 +61,9 @@ def requirement(text: str) -> str:
         asked = Requirement(text)
     except InvalidRequirement as error:
         raise OptionError(f"{text!r} is not a requirement: {str(error).splitlines()[0]}.") from error
-    known = known_distribution(asked.name)
-    names = _short_names()
-    if known:
+    if known := known_distribution(asked.name):
         asked.name = known
-    elif canonicalize_name(asked.name) not in OWN and (hint := did_you_mean(asked.name, names)):
+    elif normal_name(asked.name) not in OWN and (hint := did_you_mean(asked.name, short_names())):
         raise OptionError(f"{asked.name!r} is not a plugin that archsmith knows.{hint} If not: pip install {text}")
     return str(asked)
 
@@ -102,11 +88,11 @@ def run_pip(arguments: Sequence[str]) -> Change:
     Raises:
         PluginError: It did not succeed; the message says what it changed nevertheless.
     """
-    before = survey.entries(*Kind)
+    before = installed.entries()
     sys.stderr.flush()
     done = subprocess.run(arguments, stdout=sys.stderr.fileno(), check=False)  # noqa: S603
     registry.refresh()
-    change = _compare(before, survey.entries(*Kind))
+    change = _compare(before, installed.entries())
     if done.returncode:
         raise PluginError(
             f"pip ended with code {done.returncode}, for the reason that it gives above. "
@@ -128,11 +114,3 @@ def _compare(before: Sequence[Entry], after: Sequence[Entry]) -> Change:
 
 def _identity(entry: Entry) -> tuple[str, ...]:
     return entry.kind, entry.name, entry.key, entry.version
-
-
-def _short_names() -> dict[str, str]:
-    """Return name → distribution: by its own name, that name's last word, and its model_types."""
-    names: dict[str, str] = {canonicalize_name(model_type): name for model_type, name in KNOWN_PLUGINS.items()}
-    for name in set(KNOWN_PLUGINS.values()):
-        names |= {name: name, name.removeprefix("archsmith-"): name}
-    return names

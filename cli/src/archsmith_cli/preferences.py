@@ -5,18 +5,13 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from archsmith.errors import OptionError, PluginError
-from archsmith.files.commit import do, replacing, save_folder
-from archsmith.messages import did_you_mean
-from archsmith.registry import registry
-from archsmith.registry.installed import Entry, Kind, State
-from archsmith.registry.metadata import normal_name
-from archsmith.registry.settings import CONFIG_VARIABLE, find_faults, settings_file
-from archsmith_cli import survey
-from archsmith_cli.pip import known_distribution
+from archsmith.errors import OptionError
+from archsmith.files import replacing, save_folder
+from archsmith.registry import CONFIG_VARIABLE, Entry, Settings, State, find_faults, normal_name, registry
+from archsmith_cli import installed
 from archsmith_cli.render import Cell, Page, Report
 
-__all__ = ["change", "find_plugin", "outcome", "plugin_named", "take_out"]
+__all__ = ["change", "outcome", "take_out"]
 
 
 def change(edit: Callable[[Any], list[str]]) -> tuple[Path, list[str]]:
@@ -33,7 +28,7 @@ def change(edit: Callable[[Any], list[str]]) -> tuple[Path, list[str]]:
         OptionError: There is no place for a file, or it holds something else.
         SaveFailed: It cannot be written.
     """
-    named = settings_file()
+    named = Settings.read().file
     if named is None:
         why = f"{CONFIG_VARIABLE} is {os.devnull}" if os.environ.get(CONFIG_VARIABLE) else "this user has no home"
         raise OptionError(f"there is no file to keep settings in: {why}. Set {CONFIG_VARIABLE} to the path of a file.")
@@ -43,7 +38,7 @@ def change(edit: Callable[[Any], list[str]]) -> tuple[Path, list[str]]:
         save_folder(path.parent)
         with replacing(path.parent, (path.name,)) as staging:
             content, said = _edited(path, edit)
-            do((staging / path.name).write_bytes, content)
+            (staging / path.name).write_bytes(content)
         registry.refresh()
     return named, said
 
@@ -69,24 +64,6 @@ def _edited(path: Path, edit: Callable[[Any], list[str]]) -> tuple[bytes, list[s
     return tomlkit.dumps(document).encode("utf-8"), said
 
 
-def plugin_named(name: str) -> Entry:
-    """Return an entry of the installed plugin of that name, or short name. Raises `PluginError` if there is none."""
-    found = find_plugin(name)
-    if found is None:
-        names = sorted({entry.distribution for entry in survey.entries(*Kind)})
-        raise PluginError(
-            f"no installed plugin is called {name!r}. Installed: {', '.join(names) or 'none'}."
-            f"{did_you_mean(name, names)}"
-        )
-    return found
-
-
-def find_plugin(name: str) -> Entry | None:
-    """Return an entry of the installed plugin of that name, or short name; None if there is none."""
-    found = {entry.key: entry for entry in survey.entries(*Kind)}
-    return found.get(known_distribution(name) or "") or found.get(normal_name(name))
-
-
 def take_out(names: Any, gone: Iterable[str]) -> bool:
     """Take distributions out of a list, however they are spelt there; return whether one was in it."""
     keys = set(map(normal_name, gone))
@@ -105,12 +82,12 @@ def outcome(path: Path, said: Sequence[str], entries: Sequence[Entry], *, overri
         entries: The entries that it was about, as they are now.
         overridden: The variables that go over what the file says of it.
     """
-    problems = survey.index().problems
+    problems = installed.problems()
     data = {
         "file": str(path),
         "changes": list(said),
         "overridden_by": list(overridden),
-        "entries": [survey.entry_data(entry) for entry in entries],
+        "entries": [installed.entry_data(entry) for entry in entries],
         "problems": list(problems),
     }
 
@@ -126,7 +103,7 @@ def outcome(path: Path, said: Sequence[str], entries: Sequence[Entry], *, overri
             )
         if entries:
             page.blank()
-            page.table(("NAME", "PLUGIN", "STATE"), [survey.entry_cells(entry) for entry in entries])
-        survey.draw_troubles(page, [entry for entry in entries if entry.state is not State.OK], problems)
+            page.table(("NAME", "PLUGIN", "STATE"), [installed.entry_cells(entry) for entry in entries])
+        installed.draw_troubles(page, [entry for entry in entries if entry.state is not State.OK], problems)
 
     return Report(data, draw)

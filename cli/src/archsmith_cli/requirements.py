@@ -14,16 +14,15 @@ from packaging.version import InvalidVersion, Version
 import archsmith
 import archsmith_cli
 from archsmith.errors import ArchsmithError
-from archsmith.files.checkpoint import CONFIG_FILE, Checkpoint
-from archsmith.registry import KNOWN_PLUGINS, registry
-from archsmith.registry.installed import Entry, Kind, State
-from archsmith_cli import survey
+from archsmith.files import CONFIG_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE, TOKENIZER_CONFIG_FILE, Checkpoint
+from archsmith.registry import KNOWN_PLUGINS, Entry, Kind, State, registry
+from archsmith_cli import installed
 from archsmith_cli.render import Page, Report
 
 __all__ = ["of_checkpoint", "of_installed"]
 
 #: The files of a checkpoint that say who wrote them.
-_FILES = (CONFIG_FILE, "tokenizer_config.json", "preprocessor_config.json", "processor_config.json")
+_FILES = (CONFIG_FILE, TOKENIZER_CONFIG_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE)
 
 
 @dataclass(frozen=True)
@@ -197,7 +196,7 @@ def _highest(name: str, versions: Mapping[Version, list[str]]) -> Line:
 def _private(model_types: Iterable[str]) -> set[str]:
     """Return the model_types of parts that the installed plugins of the others read by themselves."""
     private: set[str] = set()
-    for entry in survey.entries(Kind.ARCHITECTURE):
+    for entry in installed.entries(Kind.ARCHITECTURE):
         if entry.name in model_types and entry.state is State.OK:
             with contextlib.suppress(ArchsmithError):
                 roles = [role for role in registry.get(entry.name).references() if role.startswith("private_configs.")]
@@ -207,9 +206,9 @@ def _private(model_types: Iterable[str]) -> set[str]:
 
 def _guess(model_type: str, place: str) -> Line:
     """Return the plugin that would read a part which does not say who wrote it, without a version."""
-    claims = [entry for entry in survey.entries(Kind.ARCHITECTURE) if entry.name == model_type]
-    installed = [entry.key for entry in sorted(claims, key=lambda entry: entry.state is not State.OK)]
-    name = next(iter(installed), KNOWN_PLUGINS.get(model_type))
+    claims = [entry for entry in installed.entries(Kind.ARCHITECTURE) if entry.name == model_type]
+    keys = [entry.key for entry in sorted(claims, key=lambda entry: entry.state is not State.OK)]
+    name = next(iter(keys), KNOWN_PLUGINS.get(model_type))
     where = f"{_quoted(place)} has the model_type {_quoted(model_type)}"
     if name is None:
         return Line("", f"{where}, which no plugin that is installed or known provides")

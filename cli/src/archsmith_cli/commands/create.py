@@ -9,20 +9,19 @@ import typer
 
 from archsmith.config import PreTrainedConfig
 from archsmith.errors import ConfigError
-from archsmith.files.checkpoint import Checkpoint
-from archsmith.files.weights import find_weights, total_size
+from archsmith.files import Checkpoint, find_weights, total_size
 from archsmith.messages import did_you_mean
 from archsmith.registry import registry
-from archsmith_cli import components
+from archsmith_cli import preprocessing
 from archsmith_cli.naming import Named, resolve_name
+from archsmith_cli.output_folder import output_folder
 from archsmith_cli.render import Cell, Page, Report, size
-from archsmith_cli.target import target_folder
 
 _SETTING = "Set a field of the configuration, or a setting of the part. The value is read as JSON, else as a string. \
 May be repeated."
 #: Kinds that are models → the task that they stand for; None: the one that --task names.
 _MODELS = {"model": None, "backbone": "backbone"}
-_KINDS = (*_MODELS, *components.KINDS)
+_KINDS = (*_MODELS, *preprocessing.KINDS)
 
 
 def _kind(value: str) -> str:
@@ -74,9 +73,9 @@ def _model(named: Named, values: dict[str, Any], out: str, *, task: str, seed: i
     role = f"models.{task}"
     if task not in registry.tasks(named.model_type):
         registry.load(named.model_type, role)  # refuses, and says which tasks there are
-    with target_folder(out, force=force) as folder:
+    with output_folder(out, force=force) as folder:
         parameters = _build(named.model_type, role, config, seed, folder)
-        parts = components.write_fitting(config, folder)
+        parts = preprocessing.write_fitting(config, folder)
     weights = find_weights(Checkpoint.open(out))
     model = {"config.json", *(path.name for path in weights.files)}
     data: dict[str, Any] = {
@@ -97,9 +96,9 @@ def _model(named: Named, values: dict[str, Any], out: str, *, task: str, seed: i
 def _component(
     named: Named, kind: str, values: dict[str, Any], vocabulary: str | None, out: str, *, force: bool
 ) -> Report:
-    with target_folder(out, force=force) as folder:
+    with output_folder(out, force=force) as folder:
         before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
-        name = components.write_component(named.model_type, kind, values, vocabulary, folder)
+        name = preprocessing.write_component(named.model_type, kind, values, vocabulary, folder)
         files = [path.name for path in folder.iterdir() if before.get(path.name) != path.stat().st_mtime_ns]
     data = {"path": out, "class": name, "model_type": named.model_type, "kind": kind, "files": sorted(files)}
 

@@ -4,9 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from archsmith.registry.installed import Kind
-from archsmith.registry.metadata import normal_name
-from archsmith_cli import preferences, survey
+from archsmith.registry import normal_name
+from archsmith_cli import installed, naming, preferences
 from archsmith_cli.render import Report
 
 
@@ -17,7 +16,7 @@ def run(
 
     The list is kept in your file of settings. ARCHSMITH_DISABLE goes over it.
     """
-    named = [preferences.plugin_named(name) for name in distributions]
+    named = [naming.plugin_named(name) for name in distributions]
 
     def edit(document: Any) -> list[str]:
         listed = document.setdefault("disable", [])
@@ -30,5 +29,5 @@ def run(
 
     path, said = preferences.change(edit)
     keys = {entry.key for entry in named}
-    off = [entry for entry in survey.entries(*Kind) if entry.key in keys]
-    return preferences.outcome(path, said, off, overridden=survey.overriding("disable"))
+    off = [entry for entry in installed.entries() if entry.key in keys]
+    return preferences.outcome(path, said, off, overridden=installed.overriding("disable"))

@@ -3,11 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
-from archsmith.registry.installed import Entry, Kind, State
-from archsmith_cli import checks, survey
-from archsmith_cli.checks import Problem
+from archsmith.registry import Entry, State
+from archsmith_cli import diagnosis, installed
 from archsmith_cli.commands import version
-from archsmith_cli.main import BUILT_IN
+from archsmith_cli.diagnosis import Problem
 from archsmith_cli.render import STATE_STYLES, Cell, Page, Report
 
 
@@ -17,11 +16,11 @@ def run() -> Report:
     Loads every manifest and every class that one refers to. Ends with code 1 if there is a problem; notes are none.
     """
     problems = list(
-        dict.fromkeys([*checks.settings(), *checks.states(), *checks.plugins(), *checks.commands(BUILT_IN)])
+        dict.fromkeys([*diagnosis.settings(), *diagnosis.states(), *diagnosis.plugins(), *diagnosis.commands()])
     )
-    notes = checks.notes(problems)
+    notes = diagnosis.notes(problems)
     versions = version.run().data
-    plugins = _plugins(survey.entries(*Kind), problems)
+    plugins = _plugins(installed.entries(), problems)
     data: dict[str, Any] = {
         "versions": versions,
         "plugins": plugins,
@@ -36,7 +35,7 @@ def run() -> Report:
             page.blank()
             rows = [_cells(plugin) for plugin in plugins]
             page.table(("PLUGIN", "VERSION", "STATE"), rows)
-        survey.draw_settings(page)
+        installed.draw_settings(page)
         _draw_findings(page, problems, notes)
 
     return Report(data, draw, exit_code=int(bool(problems)))

@@ -4,10 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from archsmith.registry.installed import Kind
-from archsmith.registry.metadata import normal_name
-from archsmith_cli import preferences, survey
-from archsmith_cli.pip import known_distribution
+from archsmith.registry import normal_name
+from archsmith_cli import installed, naming, preferences
 from archsmith_cli.render import Report
 
 
@@ -24,12 +22,12 @@ def run(
         off, alone = document.get("disable", []), document.get("plugins", [])
         said = []
         for name in distributions:
-            found = preferences.find_plugin(name)
-            spellings = {name, known_distribution(name) or name, found.key if found else name}
+            found = naming.find_plugin(name)
+            spellings = {name, naming.known_distribution(name) or name, found.key if found else name}
             if preferences.take_out(off, spellings):
                 said.append(f"{found or name} is no longer switched off.")
             elif found is None:
-                preferences.plugin_named(name)  # refuses
+                naming.plugin_named(name)  # refuses
             if found and alone and found.key not in map(normal_name, alone):
                 alone.append(found.distribution)
                 said.append(f"{found} is on the list of the plugins that are on.")
@@ -38,6 +36,6 @@ def run(
         return said
 
     path, said = preferences.change(edit)
-    named = {found.key for found in map(preferences.find_plugin, distributions) if found}
-    on = [entry for entry in survey.entries(*Kind) if entry.key in named]
-    return preferences.outcome(path, said, on, overridden=survey.overriding("disable", "plugins"))
+    named = {found.key for found in map(naming.find_plugin, distributions) if found}
+    on = [entry for entry in installed.entries() if entry.key in named]
+    return preferences.outcome(path, said, on, overridden=installed.overriding("disable", "plugins"))

@@ -1,6 +1,7 @@
 """``archsmith inspect``: what a checkpoint holds and whether it would load, from config.json and the headers alone."""
 
 import contextlib
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,10 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archsmith.errors import CheckpointError, CheckpointNotFound
-from archsmith.files.checkpoint import CONFIG_FILE, Checkpoint
-from archsmith.files.strictjson import parse_json
-from archsmith.files.weights import INDEX_FILE, TensorInfo, Weights, find_weights, total_size
-from archsmith_cli import verdict
+from archsmith.files import CONFIG_FILE, INDEX_FILE, Checkpoint, TensorInfo, Weights, find_weights, total_size
+from archsmith_cli import load_check
 from archsmith_cli.render import Cell, Page, Report, shorten, size
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def run(
 
         return of_checkpoint(opened)
     config, weights, faults = _read(opened)
-    loading = verdict.judge(opened, config, task) if config is not None and weights is not None else None
+    loading = load_check.judge(opened, config, task) if config is not None and weights is not None else None
     found = weights.tensors.values() if weights else ()
     data: dict[str, Any] = {
         "checkpoint": checkpoint,
@@ -58,7 +57,7 @@ def run(
         "numbers": sum(map(_numbers, found)),
         "bytes": total_size(found),
         "faults": faults,
-        "plugin": verdict.plugin(config),
+        "plugin": load_check.plugin(config),
         "loading": loading,
     }
     failed = bool(faults) or bool(loading and loading["loads"] is False)
@@ -93,8 +92,8 @@ def _written_by(config: Mapping[str, Any] | None, weights: Weights | None) -> di
         said[CONFIG_FILE] = {name: config[name] for name in ("archsmith", "transformers_version") if name in config}
     if weights is not None:
         said["weights"] = dict(weights.metadata)
-        with contextlib.suppress(KeyError, CheckpointError):
-            said["weights"]["archsmith"] = parse_json(weights.metadata["archsmith"].encode(), "__metadata__")
+        with contextlib.suppress(KeyError, ValueError, RecursionError):
+            said["weights"]["archsmith"] = json.loads(weights.metadata["archsmith"])
     return said
 
 
@@ -154,7 +153,7 @@ def _draw(page: Page, data: dict[str, Any], found: Iterable[TensorInfo], *, ever
     saved_from = f", saved from {', '.join(map(str, architectures))}" if isinstance(architectures, list) else ""
     if data["config"] is not None:
         page.prose(f"{data['model_type'] or 'not named'}{saved_from}", label="architecture", indent=2)
-    verdict.draw_plugin(page, data["plugin"])
+    load_check.draw_plugin(page, data["plugin"])
     for where, stamp in data["written_by"].items():
         page.prose(_in_words(stamp), label=f"{where:12}", indent=2)
     files = ", ".join(f"{file['name']} ({size(file['bytes'])})" for file in data["files"])
@@ -166,7 +165,7 @@ def _draw(page: Page, data: dict[str, Any], found: Iterable[TensorInfo], *, ever
         page.table(("FIELD", "VALUE"), rows)
     if data["tensors"]:
         _draw_tensors(page, data, found, every=every)
-    verdict.draw(page, data["loading"])
+    load_check.draw(page, data["loading"])
     for fault in data["faults"]:
         page.blank()
         page.prose(fault, label=Cell("damaged", "red"))

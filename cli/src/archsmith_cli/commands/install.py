@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 import archsmith
-from archsmith.registry.installed import State
-from archsmith_cli import pip, survey
+from archsmith.registry import State
+from archsmith_cli import installed, pip
 from archsmith_cli.render import Page, Report
 
 
@@ -37,16 +37,16 @@ def run(
         if not found:
             page.line("Nothing is new: it was there already, or is not a plugin.")
         if change.new:
-            page.table(("NEW", "PLUGIN", "STATE"), [survey.entry_cells(entry) for entry in change.new])
+            page.table(("NEW", "PLUGIN", "STATE"), [installed.entry_cells(entry) for entry in change.new])
         if change.others:
             page.blank()
-            page.table(("CHANGED", "PLUGIN", "STATE"), [survey.entry_cells(entry) for entry in change.others])
-        survey.draw_troubles(page, found)
+            page.table(("CHANGED", "PLUGIN", "STATE"), [installed.entry_cells(entry) for entry in change.others])
+        installed.draw_troubles(page, found)
 
     data = {
         "command": line,
-        "new": [survey.entry_data(entry) for entry in change.new],
-        "changed": [survey.entry_data(entry) for entry in change.others],
+        "new": [installed.entry_data(entry) for entry in change.new],
+        "changed": [installed.entry_data(entry) for entry in change.others],
     }
     troubled = any(entry.state not in (State.OK, State.DISABLED) for entry in found)
     return Report(data, draw, exit_code=int(troubled))

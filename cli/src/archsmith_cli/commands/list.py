@@ -5,9 +5,8 @@ from typing import Annotated, Any
 import typer
 
 from archsmith.plugin import COMPONENTS
-from archsmith.registry import registry
-from archsmith.registry.installed import Entry, Kind, State
-from archsmith_cli import survey
+from archsmith.registry import Entry, Kind, State, registry
+from archsmith_cli import installed
 from archsmith_cli.render import Cell, Page, Report
 
 
@@ -19,34 +18,34 @@ def run(
     Reads package metadata alone: no code of a plugin runs. With --tasks, every plugin's manifest is loaded, and those
     that do not load are shown as broken.
     """
-    problems = survey.index().problems
+    problems = installed.problems()
     if tasks:
         registry.load_all()
-    found = survey.entries(Kind.ARCHITECTURE)
+    found = installed.entries(Kind.ARCHITECTURE)
     rows = [_row(entry) | (_parts(entry) if tasks else {}) for entry in found]
 
     def draw(page: Page) -> None:
         if not rows:
-            page.line(survey.NOTHING_INSTALLED)
+            page.line(installed.NOTHING_INSTALLED)
         elif tasks:
             _draw_parts(page, found, rows)
         else:
             page.table(
                 ("ARCHITECTURE", "DISTRIBUTION", "VERSION", "STATE"),
                 [
-                    (Cell(entry.name, "bold"), entry.distribution, entry.version, survey.state_cell(entry.state))
+                    (Cell(entry.name, "bold"), entry.distribution, entry.version, installed.state_cell(entry.state))
                     for entry in found
                 ],
             )
-        survey.draw_troubles(page, [*found, *(survey.entries(Kind.EXTENSION) if tasks else ())], problems)
+        installed.draw_troubles(page, [*found, *(installed.entries(Kind.EXTENSION) if tasks else ())], problems)
 
-    data = {"architectures": rows, "settings": survey.settings_data(), "problems": list(problems)}
+    data = {"architectures": rows, "settings": installed.settings_data(), "problems": list(problems)}
     return Report(data, draw)
 
 
 def _row(entry: Entry) -> dict[str, Any]:
     known = {"model_type": entry.name, "distribution": entry.distribution, "version": entry.version}
-    return known | survey.trouble_data(entry)
+    return known | installed.trouble_data(entry)
 
 
 def _parts(entry: Entry) -> dict[str, Any]:
@@ -62,7 +61,7 @@ def _draw_parts(page: Page, found: list[Entry], rows: list[dict[str, Any]]) -> N
     for number, (entry, row) in enumerate(zip(found, rows, strict=True)):
         if number:
             page.blank()
-        state = "" if entry.state is State.OK else survey.state_cell(entry.state)
+        state = "" if entry.state is State.OK else installed.state_cell(entry.state)
         page.line(Cell(entry.name, "bold"), "  ", Cell(str(entry), "dim"), "  ", state)
         if entry.state is State.OK:
             page.prose(", ".join(row["tasks"]) or "none", label="tasks        ", indent=2)

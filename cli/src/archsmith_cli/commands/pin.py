@@ -6,10 +6,8 @@ import typer
 
 from archsmith.errors import PluginError
 from archsmith.messages import did_you_mean
-from archsmith.registry.installed import Kind
-from archsmith.registry.metadata import normal_name
-from archsmith_cli import preferences, survey
-from archsmith_cli.pip import known_distribution
+from archsmith.registry import normal_name
+from archsmith_cli import installed, naming, preferences
 from archsmith_cli.render import Report
 
 
@@ -21,12 +19,12 @@ def run(
 
     The pin is kept in your file of settings. ARCHSMITH_PIN goes over it.
     """
-    found = survey.entries(*Kind)
+    found = installed.entries()
     claims = {entry.key: entry for entry in found if entry.name == name}
     if not claims:
         names = sorted({entry.name for entry in found})
         raise PluginError(f"no installed plugin claims {name!r}.{did_you_mean(name, names)}")
-    owner = claims.get(normal_name(distribution)) or claims.get(known_distribution(distribution) or "")
+    owner = claims.get(normal_name(distribution)) or claims.get(naming.known_distribution(distribution) or "")
     if owner is None:
         claimants = [entry.distribution for entry in claims.values()]
         raise PluginError(
@@ -42,5 +40,5 @@ def run(
         return [f"{name!r} is pinned to {owner}."]
 
     path, said = preferences.change(edit)
-    claimed = [entry for entry in survey.entries(*Kind) if entry.name == name]
-    return preferences.outcome(path, said, claimed, overridden=survey.overriding_pin(name))
+    claimed = [entry for entry in installed.entries() if entry.name == name]
+    return preferences.outcome(path, said, claimed, overridden=installed.overriding_pin(name))

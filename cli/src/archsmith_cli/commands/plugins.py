@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from archsmith.registry.installed import Entry, Kind, State
-from archsmith_cli import survey
+from archsmith.registry import Entry, Kind, State
+from archsmith_cli import installed
 from archsmith_cli.render import Cell, Page, Report
 
 #: The state of a distribution is the first of these that one of its entries has.
@@ -24,8 +24,8 @@ def run(
 
     Reads package metadata alone: no code of a plugin runs. `archsmith doctor` loads and checks each of them.
     """
-    problems = survey.index().problems
-    found = survey.entries(*Kind)
+    problems = installed.problems()
+    found = installed.entries()
     if requirements:
         from archsmith_cli.requirements import of_installed
 
@@ -41,12 +41,12 @@ def run(
                 [tuple(_cells(brought)) for brought in plugins],
                 wrap="BRINGS",
             )
-        survey.draw_settings(page)
-        survey.draw_troubles(page, found, problems)
+        installed.draw_settings(page)
+        installed.draw_troubles(page, found, problems)
 
     data = {
         "plugins": [_data(brought) for brought in plugins],
-        "settings": survey.settings_data(),
+        "settings": installed.settings_data(),
         "problems": list(problems),
     }
     return Report(data, draw)
@@ -67,7 +67,7 @@ def _cells(brought: list[Entry]) -> Iterator[Cell | str]:
     state = _state(brought)
     yield Cell(brought[0].distribution, "bold")
     yield brought[0].version
-    yield survey.state_cell(state)
+    yield installed.state_cell(state)
     lines = []
     for kind in Kind:
         names = [
@@ -88,5 +88,5 @@ def _data(brought: list[Entry]) -> dict[str, Any]:
         "state": _state(brought).value,
     }
     for kind, key in _KEYS.items():
-        data[key] = [{"name": entry.name} | survey.trouble_data(entry) for entry in brought if entry.kind is kind]
+        data[key] = [{"name": entry.name} | installed.trouble_data(entry) for entry in brought if entry.kind is kind]
     return data

@@ -6,13 +6,11 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from archsmith.config import PreTrainedConfig
-from archsmith.config.fields import expected, to_json
+from archsmith.config import PreTrainedConfig, expected, to_json
 from archsmith.plugin import COMPONENTS
 from archsmith.registry import registry
-from archsmith.registry.settings import Settings
 from archsmith.tasks import auto_class_name
-from archsmith_cli import survey
+from archsmith_cli import installed
 from archsmith_cli.naming import Named, find_entry, resolve_name
 from archsmith_cli.render import Cell, Page, Report, Span, encode, shorten
 
@@ -43,13 +41,12 @@ def run(
 
 def _data(named: Named, config_class: type[PreTrainedConfig]) -> dict[str, Any]:
     record, entry = registry.get(named.model_type), find_entry(named.model_type)
-    pin = Settings.read().pin_of(named.model_type)
     return {
         "model_type": named.model_type,
         "preset": named.preset,
         "distribution": entry.distribution,
         "version": entry.version,
-        "pin": survey.pin_data(pin) if pin else None,
+        "pin": installed.pin_data(named.model_type),
         "summary": _summary(config_class),
         "config_class": config_class.__name__,
         "config_module": config_class.__module__,

@@ -5,11 +5,10 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
 
 import typer
-from packaging.utils import canonicalize_name
 
 from archsmith.errors import PluginError
-from archsmith.registry.installed import Kind
-from archsmith_cli import pip, preferences, survey
+from archsmith.registry import normal_name
+from archsmith_cli import installed, naming, pip
 from archsmith_cli.render import Page, Report
 
 
@@ -27,23 +26,23 @@ def run(
     if dry_run:
         return Report({"command": line}, lambda page: page.verbatim(shlex.join(line)))
     change = pip.run_pip(line)
-    left = {entry.distribution for entry in survey.entries(*Kind)}.intersection(distributions)
+    left = {entry.distribution for entry in installed.entries()}.intersection(distributions)
     if left:  # of another environment that this one sees, which pip does not count as a failure
         went = f"; {change}" if str(change) else ""
         raise PluginError(f"pip left {', '.join(sorted(left))} in place, for the reason that it gives above{went}.")
-    problems = survey.index().problems
+    problems = installed.problems()
 
     def draw(page: Page) -> None:
-        page.table(("GONE", "PLUGIN"), [survey.entry_cells(entry)[:2] for entry in change.gone])
+        page.table(("GONE", "PLUGIN"), [installed.entry_cells(entry)[:2] for entry in change.gone])
         if change.others:
             page.blank()
-            page.table(("CHANGED", "PLUGIN", "STATE"), [survey.entry_cells(entry) for entry in change.others])
-        survey.draw_troubles(page, change.others, problems)
+            page.table(("CHANGED", "PLUGIN", "STATE"), [installed.entry_cells(entry) for entry in change.others])
+        installed.draw_troubles(page, change.others, problems)
 
     data = {
         "command": line,
         "gone": [{"kind": entry.kind.value, "name": entry.name, "plugin": str(entry)} for entry in change.gone],
-        "changed": [survey.entry_data(entry) for entry in change.others],
+        "changed": [installed.entry_data(entry) for entry in change.others],
         "problems": list(problems),
     }
     return Report(data, draw)
@@ -51,14 +50,14 @@ def run(
 
 def _plugin(name: str) -> str:
     """Return the distribution that a name means, if it is an installed plugin. Raises `PluginError` if not."""
-    own = canonicalize_name(name)
+    own = normal_name(name)
     if own in pip.OWN:
         raise PluginError(f"{own} is not a plugin; it runs just now. If you mean it: pip uninstall {own}")
-    found = preferences.find_plugin(name)
+    found = naming.find_plugin(name)
     if found is not None:
         return found.distribution
     try:
-        installed = version(name)
+        number = version(name)
     except (PackageNotFoundError, ValueError):
-        return preferences.plugin_named(pip.known_distribution(name) or name).distribution  # refuses
-    raise PluginError(f"{name} {installed} is not a plugin, so it stays. If you mean it: pip uninstall {name}")
+        return naming.plugin_named(naming.known_distribution(name) or name).distribution  # refuses
+    raise PluginError(f"{name} {number} is not a plugin, so it stays. If you mean it: pip uninstall {name}")

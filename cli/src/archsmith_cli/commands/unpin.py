@@ -6,14 +6,13 @@ import typer
 
 from archsmith.errors import PluginError
 from archsmith.messages import did_you_mean
-from archsmith.registry.installed import Kind
-from archsmith_cli import preferences, survey
+from archsmith_cli import installed, preferences
 from archsmith_cli.render import Report
 
 
 def run(name: Annotated[str, typer.Argument(metavar="NAME", help="The name that was pinned.")]) -> Report:
     """Take a pin back."""
-    claimed = [entry for entry in survey.entries(*Kind) if entry.name == name]
+    claimed = [entry for entry in installed.entries() if entry.name == name]
 
     def edit(document: Any) -> list[str]:
         pins = document.get("pin", {})
@@ -27,9 +26,9 @@ def run(name: Annotated[str, typer.Argument(metavar="NAME", help="The name that 
         return [f"{name!r} is no longer pinned to {gone}."]
 
     path, said = preferences.change(edit)
-    claimed = [entry for entry in survey.entries(*Kind) if entry.name == name]
-    return preferences.outcome(path, said, claimed, overridden=survey.overriding_pin(name))
+    claimed = [entry for entry in installed.entries() if entry.name == name]
+    return preferences.outcome(path, said, claimed, overridden=installed.overriding_pin(name))
 
 
 def _hint(name: str, pins: Any) -> str:
-    return did_you_mean(name, [*pins, *(entry.name for entry in survey.entries(*Kind))])
+    return did_you_mean(name, [*pins, *(entry.name for entry in installed.entries())])

@@ -5,8 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import archsmith
 import archsmith_cli
-from archsmith.registry.installed import Kind
-from archsmith_cli import survey
+from archsmith_cli import installed
 from archsmith_cli.render import Cell, Page, Report
 
 
@@ -18,17 +17,17 @@ def run() -> Report:
         "python": platform.python_version(),
         "torch": _installed("torch"),
     }
-    plugins = {entry.distribution: entry.version for entry in survey.entries(*Kind)}
+    plugins = {entry.distribution: entry.version for entry in installed.entries()}
     plugins = dict(sorted(plugins.items()))
 
-    settings = survey.settings_data()
+    settings = installed.settings_data()
 
     def draw(page: Page) -> None:
         rows = [*parts.items(), *plugins.items()]
         if settings["file"]:
             rows.append(("settings", settings["file"] + ("" if settings["exists"] else " (not there)")))
         page.table(("", ""), [(Cell(name, "bold"), number or "not installed") for name, number in rows])
-        survey.draw_settings(page)
+        installed.draw_settings(page)
 
     return Report({**parts, "platform": platform.platform(), "plugins": plugins, "settings": settings}, draw)
 

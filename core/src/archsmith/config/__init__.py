@@ -6,7 +6,19 @@ from archsmith.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from archsmith.config.base import PreTrainedConfig
-    from archsmith.config.fields import Activation, Count, Depth, DType, NonNegative, Probability, Size, TokenId, field
+    from archsmith.config.fields import (
+        Activation,
+        Count,
+        Depth,
+        DType,
+        NonNegative,
+        Probability,
+        Size,
+        TokenId,
+        expected,
+        field,
+        to_json,
+    )
 
 __all__ = [
     "Activation",
@@ -18,13 +30,18 @@ __all__ = [
     "Probability",
     "Size",
     "TokenId",
+    "expected",
     "field",
+    "to_json",
 ]
 
 __getattr__ = lazy_attributes(
     __name__,
     {
         "base": ["PreTrainedConfig"],
-        "fields": ["Activation", "Count", "DType", "Depth", "NonNegative", "Probability", "Size", "TokenId", "field"],
+        "fields": [
+            *("Activation", "Count", "DType", "Depth", "NonNegative", "Probability", "Size", "TokenId"),
+            *("expected", "field", "to_json"),
+        ],
     },
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archsmith.errors import CheckpointCorrupt, InputError, MissingDependency
-from archsmith.files.checkpoint import local_path, mode_of, working_directory
+from archsmith.files.paths import local_path, mode_of, working_directory
 from archsmith.messages import announce, reason
 
 if TYPE_CHECKING:

@@ -11,24 +11,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from archsmith.errors import ArchsmithError, CheckpointCorrupt, CheckpointNotFound, OptionError
+from archsmith.files import hub
 from archsmith.files.journal import OWN_PREFIX, Journal, is_plain_name
-from archsmith.files.strictjson import MAX_JSON_BYTES, encode_json, parse_json, read_json
-from archsmith.messages import announce, reason
+from archsmith.files.names import CONFIG_FILE
+from archsmith.files.paths import identity, kind_of, local_path, mode_of, working_directory
+from archsmith.files.strictjson import MAX_JSON_BYTES, read_json
+from archsmith.messages import announce
 
-__all__ = [
-    "CONFIG_FILE",
-    "HUB_OPTIONS",
-    "Checkpoint",
-    "encode_json",
-    "load_config_file",
-    "parse_json",
-    "read_json",
-    "reason",
-    "refuse_remote_code",
-]
-
-#: The file of a configuration.
-CONFIG_FILE = "config.json"
+__all__ = ["HUB_OPTIONS", "Checkpoint", "load_config_file", "refuse_remote_code"]
 
 #: Options that say where on the hub, and where inside, a checkpoint lies.
 HUB_OPTIONS = ("revision", "token", "cache_dir", "local_files_only", "subfolder")
@@ -110,7 +100,7 @@ class Checkpoint:
             return cls(source, folder.parent, _names={own_file: folder.name})
         if mode is not None:
             raise CheckpointNotFound(
-                f"{source!r} is {_kind(mode)}; expected the folder that holds it, {str(folder.parent)!r}."
+                f"{source!r} is {kind_of(mode)}; expected the folder that holds it, {str(folder.parent)!r}."
             )
         if not _HUB_ID.fullmatch(source):
             raise CheckpointNotFound(f"there is no folder {source!r} (working directory: {working_directory()}).")
@@ -217,11 +207,17 @@ class Checkpoint:
                     raise CheckpointCorrupt(f"{str(path)!r} is a link that leads nowhere. Restore or delete it.")
                 return None
             if not stat.S_ISREG(mode):
-                raise CheckpointCorrupt(f"{str(path)!r} is not a regular file (it is {_kind(mode)}).")
+                raise CheckpointCorrupt(f"{str(path)!r} is not a regular file (it is {kind_of(mode)}).")
             return path
-        from archsmith.files import hub
-
-        found = hub.fetch(self, name)
+        found = hub.fetch(
+            self.source,
+            name,
+            subfolder=self.subfolder,
+            revision=self.revision,
+            token=self.token,
+            cache_dir=self.cache_dir,
+            local_files_only=self.local_files_only,
+        )
         if found is not None:
             self.revision = hub.commit_of(found, self.subfolder) or self.revision
         return found
@@ -239,9 +235,7 @@ class Checkpoint:
     def listing(self) -> str:
         """Return a sentence that says what there is instead of a missing file, as far as it is known."""
         if self.folder is None:
-            from archsmith.files import hub
-
-            offline = hub.is_offline(self)
+            offline = hub.is_offline(self.local_files_only)
             return " The hub was not asked, only its cache, which may hold a part of the repository." if offline else ""
         try:
             names = sorted(entry.name for entry in (self.folder / self.subfolder).iterdir())
@@ -280,54 +274,9 @@ def refuse_remote_code(trust_remote_code: object) -> None:
         )
 
 
-def local_path(what: str, value: str | os.PathLike[str]) -> Path:
-    """Return a path with ``~`` expanded; nothing is looked up.
-
-    Raises:
-        OptionError: The value is not a path.
-    """
-    text: object = os.fspath(value) if isinstance(value, str | os.PathLike) else None  # type: ignore[redundant-expr]
-    if not isinstance(text, str) or not text:
-        raise OptionError(f"{what} must be named by a path, but got {value!r}.")
-    try:
-        return Path(text).expanduser()
-    except RuntimeError as error:
-        raise OptionError(f"{what} is {text!r}, but there is no such home directory.") from error
-
-
-def mode_of(path: Path) -> int | None:
-    """Return what a path, links followed, leads to (as `os.stat` says it), or None if there is nothing.
-
-    Raises:
-        CheckpointCorrupt: The system refuses to say.
-    """
-    try:
-        return path.stat().st_mode
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        return None  # ValueError: no file can have such a name
-    except OSError as error:
-        raise CheckpointCorrupt(f"{str(path)[:500]!r} cannot be read: {reason(error)}.") from error
-
-
-def working_directory() -> str:
-    """Return the working directory, for messages."""
-    try:
-        return str(Path.cwd())
-    except OSError:
-        return "deleted"
-
-
 def _identity(path: Path) -> object:
     try:
         status = path.stat()
     except OSError:
         return _REFUSED  # it is gone again
-    return path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def _kind(mode: int) -> str:
-    if stat.S_ISDIR(mode):
-        return "a folder"
-    if stat.S_ISREG(mode):
-        return "a file"
-    return "a pipe" if stat.S_ISFIFO(mode) else "a device or a socket"
+    return path, identity(status)

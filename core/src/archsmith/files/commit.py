@@ -2,8 +2,8 @@
 
 A save holds the folder's lock; finishes what an earlier one left; writes its files into a folder of its own inside
 and flushes them to disk; and puts a journal beside them by one rename, which is the moment from which the new files
-count (see `archsmith.files.journal`). Then it moves the files to their places, deletes what they supersede, and deletes
-the journal. A save of one file needs no journal: the rename of that file is the moment.
+count (see `archsmith.files.journal`). Then it moves the files to their places, deletes those that no longer count,
+and deletes the journal. A save of one file needs no journal: the rename of that file is the moment.
 """
 
 import contextlib
@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from archsmith.errors import CheckpointCorrupt, SaveFailed
-from archsmith.files.checkpoint import local_path
 from archsmith.files.journal import JOURNAL_FILE, STAGING_PATTERN, Journal, Stamp, stamp_of
+from archsmith.files.paths import local_path
 from archsmith.messages import reason
 
-__all__ = ["LOCK_FILE", "do", "replacing", "save_folder", "write_file", "write_files"]
+__all__ = ["LOCK_FILE", "replacing", "save_folder", "step", "write_file", "write_files"]
 
 #: The file by which one save at a time has a folder.
 LOCK_FILE = ".archsmith.lock"
@@ -36,7 +36,7 @@ _Given = ParamSpec("_Given")
 _Result = TypeVar("_Result")
 
 
-def do(action: Callable[_Given, _Result], /, *args: _Given.args, **kwargs: _Given.kwargs) -> _Result:
+def step(action: Callable[_Given, _Result], /, *args: _Given.args, **kwargs: _Given.kwargs) -> _Result:
     """Take one step on the file system. All that a save does there goes through here; tests stop it before a step."""
     return action(*args, **kwargs)
 
@@ -50,11 +50,11 @@ def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
     """Put files in place, all of them at one moment. Raises `SaveFailed` as `replacing`."""
     with replacing(folder, tuple(contents)) as staging:
         for name, content in contents.items():
-            do((staging / name).write_bytes, content)
+            step((staging / name).write_bytes, content)
 
 
 @contextlib.contextmanager
-def replacing(folder: Path, names: Sequence[str], *, superseded: re.Pattern[str] | None = None) -> Iterator[Path]:
+def replacing(folder: Path, names: Sequence[str], *, delete: re.Pattern[str] | None = None) -> Iterator[Path]:
     """Yield a new folder for new files; when all are written, they take the places of the old ones at one moment.
 
     A link is replaced, never written through; the mode of the files follows the umask.
@@ -62,25 +62,25 @@ def replacing(folder: Path, names: Sequence[str], *, superseded: re.Pattern[str]
     Args:
         folder: Where the files belong.
         names: Their names; each must be written.
-        superseded: Files of other names that match it are deleted at the same moment.
+        delete: Files of other names that match it are deleted at the same moment.
 
     Raises:
         SaveFailed: The system refused. Unless the message says otherwise the old files stand and the new are deleted.
     """
-    what = folder / names[0] if len(names) == 1 and superseded is None else folder
+    what = folder / names[0] if len(names) == 1 and delete is None else folder
     try:
         with _locked(folder):
             _recover(folder)
-            doomed = _superseded(folder, names, superseded)
+            doomed = _doomed(folder, names, delete)
             for name in (*names, *doomed):
                 _refuse_folder(folder / name)
             try:
                 staging = folder / f".archsmith-{secrets.token_hex(8)}"
-                do(staging.mkdir)
+                step(staging.mkdir)
                 yield staging
                 _flush_files(staging, names)
                 if len(names) == 1 and not doomed:
-                    do(os.replace, staging / names[0], folder / names[0])
+                    step(os.replace, staging / names[0], folder / names[0])
                     _flush_folder(folder)
                 else:
                     _commit(folder, staging, names, doomed)
@@ -97,7 +97,7 @@ def _refuse_folder(path: Path) -> None:
         raise SaveFailed(f"{str(path)!r} cannot be written: a folder has that name. Move it away.")
 
 
-def _superseded(folder: Path, names: Sequence[str], pattern: re.Pattern[str] | None) -> list[str]:
+def _doomed(folder: Path, names: Sequence[str], pattern: re.Pattern[str] | None) -> list[str]:
     if pattern is None:
         return []
     return sorted(path.name for path in folder.iterdir() if pattern.fullmatch(path.name) and path.name not in names)
@@ -108,8 +108,8 @@ def _flush_files(staging: Path, names: Sequence[str]) -> None:
     mode = staging.stat().st_mode & 0o666
     for name in names:
         with (staging / name).open("rb+") as file:
-            do((staging / name).chmod, mode)  # safetensors makes files that are private
-            do(os.fsync, file.fileno())
+            step((staging / name).chmod, mode)  # safetensors makes files that are private
+            step(os.fsync, file.fileno())
 
 
 def _commit(folder: Path, staging: Path, names: Sequence[str], doomed: Sequence[str]) -> None:
@@ -119,15 +119,15 @@ def _commit(folder: Path, staging: Path, names: Sequence[str], doomed: Sequence[
         staging.name,
         new=_stamps(staging, names),
         old=_stamps(folder, names),
-        superseded=_stamps(folder, doomed),
+        deleted=_stamps(folder, doomed),
     )
     beside = staging / JOURNAL_FILE
-    do(beside.write_bytes, journal.encode())
+    step(beside.write_bytes, journal.encode())
     _flush_files(staging, [JOURNAL_FILE])
     _flush_folder(staging)
     _flush_folder(folder)
     try:
-        do(os.replace, beside, folder / JOURNAL_FILE)
+        step(os.replace, beside, folder / JOURNAL_FILE)
         _flush_folder(folder)
         _finish(journal)
     except (OSError, CheckpointCorrupt) as error:
@@ -144,22 +144,22 @@ def _stamps(folder: Path, names: Sequence[str]) -> dict[str, Stamp]:
 
 
 def _finish(journal: Journal) -> None:
-    """Put the files of a journal in their places, delete what they supersede, and then the journal.
+    """Put the files of a journal in their places, delete those that no longer count, and then the journal.
 
     Raises:
         CheckpointCorrupt: Another program has changed a file since; then nothing was done.
     """
-    for name in (*journal.new, *journal.superseded):
+    for name in (*journal.new, *journal.deleted):
         journal.find(name)
     for name in journal.new:
         fresh = journal.staged(name)
         if fresh is not None:
-            do(os.replace, fresh, journal.folder / name)
-    for name in journal.superseded:
+            step(os.replace, fresh, journal.folder / name)
+    for name in journal.deleted:
         with contextlib.suppress(FileNotFoundError):
-            do(os.unlink, journal.folder / name)
+            step(os.unlink, journal.folder / name)
     _flush_folder(journal.folder)
-    do(os.unlink, journal.folder / JOURNAL_FILE)
+    step(os.unlink, journal.folder / JOURNAL_FILE)
 
 
 def _recover(folder: Path) -> None:
@@ -177,10 +177,11 @@ def _sweep(folder: Path) -> None:
     """Delete the folders of new files, unless there is a journal. What cannot be deleted is left to the next save."""
     with contextlib.suppress(OSError, CheckpointCorrupt):
         if stamp_of(folder / JOURNAL_FILE) is None:
-            for path in [path for path in folder.iterdir() if STAGING_PATTERN.fullmatch(path.name)]:
+            found = [path for path in folder.iterdir() if STAGING_PATTERN.fullmatch(path.name)]
+            for path in [path for path in found if not path.is_symlink()]:  # a link leads to what is not ours
                 for file in list(path.iterdir()):
-                    do(file.unlink)
-                do(path.rmdir)
+                    step(file.unlink)
+                step(path.rmdir)
 
 
 def _flush_folder(folder: Path) -> None:
@@ -188,7 +189,7 @@ def _flush_folder(folder: Path) -> None:
     try:
         handle = os.open(folder, os.O_RDONLY)
         try:
-            do(os.fsync, handle)
+            step(os.fsync, handle)
         finally:
             os.close(handle)
     except OSError as error:
@@ -223,11 +224,13 @@ def _locked(folder: Path) -> Iterator[None]:
 
 def _take(path: Path) -> int | None:
     """Return a handle of the lock's file with the lock on it, or None if another writer has it."""
-    flags = os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+    flags = os.O_CREAT  # and, where the system has them: follow no link, wait for no pipe, leave it to no child
+    for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC"):
+        flags |= getattr(os, name, 0)
     try:
-        handle = do(os.open, path, os.O_RDWR | flags, 0o666)
+        handle = step(os.open, path, os.O_RDWR | flags, 0o666)
     except PermissionError:
-        handle = do(os.open, path, os.O_RDONLY | flags, 0o666)  # another user's, left when it was killed
+        handle = step(os.open, path, os.O_RDONLY | flags, 0o666)  # another user's, left when it was killed
     try:
         mine, there = os.fstat(handle), path.stat() if _lock(handle) else None
         if there is not None and (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino):
@@ -255,7 +258,7 @@ if sys.platform == "win32":
         """Give the lock back. A file that another writer has open cannot be deleted, so none loses its lock."""
         os.close(handle)
         with contextlib.suppress(OSError):
-            do(os.unlink, path)
+            step(os.unlink, path)
 else:
     import fcntl
 
@@ -272,7 +275,7 @@ else:
     def _release(path: Path, handle: int) -> None:
         """Give the lock back: delete its file first, so that whoever waits for it sees that it is another one."""
         with contextlib.suppress(OSError):
-            do(os.unlink, path)
+            step(os.unlink, path)
         with contextlib.suppress(OSError):
             fcntl.flock(handle, fcntl.LOCK_UN)  # a process forked meanwhile has the handle too
         os.close(handle)

@@ -2,18 +2,25 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from archsmith.errors import CheckpointNotFound, HubError
-from archsmith.files.checkpoint import CONFIG_FILE, working_directory
-
-if TYPE_CHECKING:
-    from archsmith.files.checkpoint import Checkpoint
+from archsmith.files.names import CONFIG_FILE, INDEX_FILE, WEIGHTS_FILE
+from archsmith.files.paths import working_directory
 
 __all__ = ["commit_of", "fetch", "is_offline"]
 
 
-def fetch(checkpoint: "Checkpoint", name: str) -> Path | None:
+def fetch(
+    source: str,
+    name: str,
+    *,
+    subfolder: str,
+    revision: str | None,
+    token: str | bool | None,
+    cache_dir: str | os.PathLike[str] | None,
+    local_files_only: bool,
+) -> Path | None:
     """Return one file of a hub repository from the cache, downloading it if need be, or None if it has no such file.
 
     Raises:
@@ -23,22 +30,16 @@ def fetch(checkpoint: "Checkpoint", name: str) -> Path | None:
     from huggingface_hub import errors as hub_errors
     from huggingface_hub import hf_hub_download
 
-    cache_dir = _cache_dir(checkpoint)
-    source, at = checkpoint.source, f" at revision {checkpoint.revision!r}" if checkpoint.revision else ""
+    cache: dict[str, Any] = {"revision": revision, "cache_dir": None if cache_dir is None else os.fspath(cache_dir)}
+    at = f" at revision {revision!r}" if revision else ""
     try:
         return Path(
             hf_hub_download(
-                source,
-                name,
-                subfolder=checkpoint.subfolder or None,
-                revision=checkpoint.revision,
-                token=checkpoint.token,
-                cache_dir=cache_dir,
-                local_files_only=checkpoint.local_files_only,
+                source, name, subfolder=subfolder or None, token=token, local_files_only=local_files_only, **cache
             )
         )
     except hub_errors.LocalEntryNotFoundError as error:
-        _not_cached(checkpoint, name, error)
+        _refuse_uncached(source, name, subfolder, cache, error, local_files_only=local_files_only)
         return None
     except hub_errors.EntryNotFoundError:
         return None
@@ -50,7 +51,7 @@ def fetch(checkpoint: "Checkpoint", name: str) -> Path | None:
             "hub that can be seen with this token."
         ) from error
     except hub_errors.RevisionNotFoundError as error:
-        raise CheckpointNotFound(f"{source!r} on the hub has no revision {checkpoint.revision!r}.") from error
+        raise CheckpointNotFound(f"{source!r} on the hub has no revision {revision!r}.") from error
     except hub_errors.HFValidationError as error:
         raise CheckpointNotFound(f"{source!r} is neither a local folder nor a valid hub id: {error}") from error
     except Exception as error:
@@ -65,18 +66,16 @@ def commit_of(path: Path, subfolder: str = "") -> str | None:
     return above[-1] if above[-2:-1] == ("snapshots",) else None
 
 
-def is_offline(checkpoint: "Checkpoint") -> bool:
+def is_offline(local_files_only: bool) -> bool:
     """Return whether only the cache is to be asked."""
     from huggingface_hub import constants
 
-    return checkpoint.local_files_only or bool(constants.is_offline_mode())
+    return local_files_only or bool(constants.is_offline_mode())
 
 
-def _cache_dir(checkpoint: "Checkpoint") -> str | None:
-    return None if checkpoint.cache_dir is None else os.fspath(checkpoint.cache_dir)
-
-
-def _not_cached(checkpoint: "Checkpoint", name: str, error: Exception) -> None:
+def _refuse_uncached(
+    source: str, name: str, subfolder: str, cache: dict[str, Any], error: Exception, *, local_files_only: bool
+) -> None:
     """Say that a file is not in the cache. Return only if it is optional as far as the cache tells.
 
     That is so if the repository is known not to have it; if other files of the same state are there and the hub is not
@@ -85,24 +84,19 @@ def _not_cached(checkpoint: "Checkpoint", name: str, error: Exception) -> None:
     """
     from huggingface_hub import try_to_load_from_cache
 
-    from archsmith.files.weights import INDEX_FILE, WEIGHTS_FILE
-
     def cached(file: str) -> object:
-        path = f"{checkpoint.subfolder}/{file}" if checkpoint.subfolder else file
-        return try_to_load_from_cache(
-            checkpoint.source, path, cache_dir=_cache_dir(checkpoint), revision=checkpoint.revision
-        )
+        return try_to_load_from_cache(source, f"{subfolder}/{file}" if subfolder else file, **cache)
 
-    offline = is_offline(checkpoint)
+    offline = is_offline(local_files_only)
     known_absent = cached(name) is not None
     if known_absent or (offline and name != CONFIG_FILE and isinstance(cached(CONFIG_FILE), str)):
         return
     if name == INDEX_FILE and isinstance(cached(WEIGHTS_FILE), str):
         return
     cause = error.__cause__ or error
-    why = "local_files_only is set" if checkpoint.local_files_only else "HF_HUB_OFFLINE is set" if offline else ""
+    why = "local_files_only is set" if local_files_only else "HF_HUB_OFFLINE is set" if offline else ""
     raise HubError(
-        f"{name!r} of {checkpoint.source!r} is not in the hub's cache, and the hub could not be asked "
+        f"{name!r} of {source!r} is not in the hub's cache, and the hub could not be asked "
         f"({why or f'{type(cause).__name__}: {str(cause).strip().partition(chr(10))[0]}'}). "
         "There is no local folder of that name either."
     ) from error

@@ -41,14 +41,14 @@ class Journal:
         staging: The name of the folder inside it where the new files were written.
         new: Name of a file → the stamp of its new content.
         old: Name of a file that is replaced → the stamp of what it replaces; absent for one that is new.
-        superseded: Name of a file that is deleted → its stamp.
+        deleted: Name of a file that is deleted → its stamp.
     """
 
     folder: Path
     staging: str
     new: Mapping[str, Stamp]
     old: Mapping[str, Stamp]
-    superseded: Mapping[str, Stamp]
+    deleted: Mapping[str, Stamp]
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
@@ -72,15 +72,15 @@ class Journal:
             if isinstance(error.__cause__, FileNotFoundError):
                 return None  # the save has just ended
             raise
-        staging, parts = values.get("staging"), [values.get(part) for part in ("new", "old", "superseded")]
+        staging, parts = values.get("staging"), [values.get(part) for part in ("new", "old", "deleted")]
         if values.get("format") != _FORMAT:
             raise _damaged(path, f"its format is {values.get('format')!r}, but must be {_FORMAT}")
         if not isinstance(staging, str) or not STAGING_PATTERN.fullmatch(staging):
             raise _damaged(path, f"staging is {staging!r}, but must be the name of a folder of new files")
-        new, old, superseded = (_stamps(path, part) for part in parts)
-        if not old.keys() <= new.keys() or new.keys() & superseded.keys():
-            raise _damaged(path, "what it says of replaced and superseded files contradicts itself")
-        return cls(folder, staging, new, old, superseded)
+        new, old, deleted = (_stamps(path, part) for part in parts)
+        if not old.keys() <= new.keys() or new.keys() & deleted.keys():
+            raise _damaged(path, "what it says of replaced and deleted files contradicts itself")
+        return cls(folder, staging, new, old, deleted)
 
     def encode(self) -> bytes:
         """Return the content of the journal's file."""
@@ -90,7 +90,7 @@ class Journal:
                 "staging": self.staging,
                 "new": self.new,
                 "old": self.old,
-                "superseded": self.superseded,
+                "deleted": self.deleted,
             }
         )
 
@@ -101,8 +101,8 @@ class Journal:
             CheckpointCorrupt: Another program has changed the file since the save.
         """
         target = self.folder / name
-        if name in self.superseded:
-            if stamp_of(target) not in (None, self.superseded[name]):
+        if name in self.deleted:
+            if stamp_of(target) not in (None, self.deleted[name]):
                 raise self._changed(target)
             return None
         if name not in self.new:
@@ -163,7 +163,7 @@ def is_plain_name(name: str) -> bool:
 
 def _stamps(path: Path, values: Any) -> dict[str, Stamp]:
     if not isinstance(values, dict):
-        raise _damaged(path, "it must have objects under 'new', 'old' and 'superseded'")
+        raise _damaged(path, "it must have objects under 'new', 'old' and 'deleted'")
     for name, value in values.items():
         if not is_plain_name(name) or name.startswith(OWN_PREFIX):
             raise _damaged(path, f"it names {name!r}; expected a plain file name without a folder")

@@ -4,36 +4,37 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import reduce
+from dataclasses import dataclass
+from functools import cached_property, reduce
 from operator import mul
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archsmith.errors import CheckpointCorrupt, CheckpointNotFound
-from archsmith.files.checkpoint import CONFIG_FILE, Checkpoint
+from archsmith.files.checkpoint import Checkpoint
+from archsmith.files.names import CONFIG_FILE, INDEX_FILE, WEIGHTS_FILE
+from archsmith.files.paths import Identity, identity
 from archsmith.files.strictjson import parse_json, read_json
 from archsmith.messages import reason, shown
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["INDEX_FILE", "WEIGHTS_FILE", "TensorInfo", "Weights", "find_weights", "read_header", "read_weights"]
+__all__ = ["Header", "TensorInfo", "Weights", "encode_metadata", "find_weights", "read_weights", "total_size"]
 
-#: The file of all weights, where there are no shards.
-WEIGHTS_FILE = "model.safetensors"
-#: The file that says which shard holds which tensor.
-INDEX_FILE = "model.safetensors.index.json"
-#: Files that a save may supersede.
+#: Files that a save may replace by others.
 WEIGHTS_PATTERN = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors|model\.safetensors\.index\.json")
 
 _MAX_HEADER_BYTES = 100_000_000
 _MAX_INDEX_BYTES = 100_000_000
 _MAX_DIMENSIONS = 64
 _SHOWN_CHARACTERS = 500
-_BITS = {
-    "BOOL": 8, "U8": 8, "I8": 8, "F8_E4M3": 8, "F8_E5M2": 8, "U16": 16, "I16": 16, "F16": 16, "BF16": 16,
-    "U32": 32, "I32": 32, "F32": 32, "U64": 64, "I64": 64, "F64": 64, "C64": 64,
+#: The types of safetensors: bits of one number, and what torch calls it.
+_TYPES = {
+    "BOOL": (8, "bool"), "U8": (8, "uint8"), "I8": (8, "int8"), "F8_E4M3": (8, "float8_e4m3fn"),
+    "F8_E5M2": (8, "float8_e5m2"), "U16": (16, "uint16"), "I16": (16, "int16"), "F16": (16, "float16"),
+    "BF16": (16, "bfloat16"), "U32": (32, "uint32"), "I32": (32, "int32"), "F32": (32, "float32"),
+    "U64": (64, "uint64"), "I64": (64, "int64"), "F64": (64, "float64"), "C64": (64, "complex64"),
 }  # fmt: skip
 
 
@@ -47,6 +48,7 @@ class TensorInfo:
         shape: The size of each dimension.
         nbytes: Bytes in the file.
         file: The file that holds it.
+        start: The place of its first byte there.
     """
 
     name: str
@@ -54,6 +56,7 @@ class TensorInfo:
     shape: tuple[int, ...]
     nbytes: int
     file: Path
+    start: int
 
     @property
     def kind(self) -> str:
@@ -65,22 +68,55 @@ class TensorInfo:
 
 
 @dataclass(frozen=True)
+class Header:
+    """What stands in front of the tensors of one file.
+
+    Attributes:
+        tensors: The tensors by name.
+        metadata: ``__metadata__``.
+        file_identity: What tells the file that was read from any other, and from a later state of itself.
+    """
+
+    tensors: dict[str, TensorInfo]
+    metadata: dict[str, str]
+    file_identity: Identity
+
+    @cached_property
+    def save_id(self) -> str | None:
+        """The save that the file says it comes from; what another program wrote in its place says nothing."""
+        try:
+            found = parse_json(self.metadata.get("archsmith", "{}").encode(), "__metadata__").get("save_id")
+        except (CheckpointCorrupt, UnicodeEncodeError):
+            return None
+        return found if isinstance(found, str) else None
+
+
+@dataclass(frozen=True)
 class Weights:
     """All tensors of a checkpoint, by name.
 
     Attributes:
         source: What the user named, for messages.
-        files: The safetensors files, in the order of their names.
-        tensors: Key → what the header says.
-        metadata: ``__metadata__`` of the first file.
-        save_ids: The save that each file comes from, as far as it says so.
+        headers: Each safetensors file, in the order of their names → its header.
     """
 
     source: str
-    files: tuple[Path, ...]
-    tensors: Mapping[str, TensorInfo]
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    save_ids: Mapping[Path, str | None] = field(default_factory=dict)
+    headers: Mapping[Path, Header]
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The safetensors files."""
+        return tuple(self.headers)
+
+    @cached_property
+    def tensors(self) -> Mapping[str, TensorInfo]:
+        """Key → what the header says."""
+        return {key: info for header in self.headers.values() for key, info in header.tensors.items()}
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """``__metadata__`` of the first file that has any."""
+        return next((header.metadata for header in self.headers.values() if header.metadata), {})
 
     def check_same_save(self, checkpoint: Checkpoint, config: Mapping[str, Any]) -> None:
         """Check that the weights come from the same save as the content of config.json, and note it if both say so.
@@ -90,52 +126,61 @@ class Weights:
         """
         said = config.get("archsmith")
         expected = said.get("save_id") if isinstance(said, dict) else None
-        for path, found in self.save_ids.items():
-            if None not in (expected, found) and found != expected:
+        found = {path: header.save_id for path, header in self.headers.items()}
+        for path, save_id in found.items():
+            if None not in (expected, save_id) and save_id != expected:
                 raise CheckpointCorrupt(
                     f"{str(path)!r} and {str(checkpoint.find(CONFIG_FILE))!r} come from different saves: their save_id "
-                    f"is {found!r} and {expected!r}. Restore the one that is out of date; if they do belong together, "
-                    f"delete save_id from {CONFIG_FILE}."
+                    f"is {save_id!r} and {expected!r}. Restore the one that is out of date; if they do belong "
+                    f"together, delete save_id from {CONFIG_FILE}."
                 )
-        checkpoint.is_one_save = expected is not None and None not in self.save_ids.values()
+        checkpoint.is_one_save = expected is not None and None not in found.values()
 
     def load(self, names: Iterable[str], *, mmap: bool = True) -> dict[str, "torch.Tensor"]:
         """Return tensors by key, mapped from the files without a copy (or, with ``mmap=False``, read into memory).
 
+        A tensor can be changed, mapped or not; the file stays as it is.
+
         Raises:
             CheckpointCorrupt: A file changed or broke since its header was read.
         """
-        from safetensors import SafetensorError
+        import torch
 
-        by_file: dict[Path, list[str]] = {}
-        for name in names:
-            by_file.setdefault(self.tensors[name].file, []).append(name)
+        by_file: dict[Path, list[TensorInfo]] = {}
+        for info in map(self.tensors.__getitem__, names):
+            by_file.setdefault(info.file, []).append(info)
         loaded: dict[str, torch.Tensor] = {}
-        for path, keys in by_file.items():
-            file = self._open(path)
-            try:
-                for key in keys:
-                    tensor = file.get_tensor(key)
-                    if tuple(tensor.shape) != self.tensors[key].shape:
-                        raise _corrupt(path, f"{key!r} changed while it was read")
-                    loaded[key] = tensor if mmap else tensor.clone()
-            except CheckpointCorrupt:
-                raise
-            except (SafetensorError, OSError, RuntimeError, ValueError) as error:
-                raise CheckpointCorrupt(f"{str(path)!r} cannot be read: {reason(error)}.") from error
+        for path, infos in by_file.items():
+            content = self._content(path)
+            for info in infos:
+                dtype = getattr(torch, _TYPES[info.dtype][1])
+                if not info.nbytes:
+                    loaded[info.name] = torch.empty(info.shape, dtype=dtype)
+                    continue
+                flat = torch.frombuffer(content, dtype=dtype, offset=info.start, count=info.nbytes // dtype.itemsize)
+                loaded[info.name] = flat.view(info.shape) if mmap else flat.view(info.shape).clone()
+            self._refuse_changed(path)
         return loaded
 
-    def _open(self, path: Path) -> Any:
-        from safetensors import SafetensorError, safe_open
+    def _content(self, path: Path) -> Any:
+        """Map a whole file: an array of its bytes, which keeps the mapping for as long as a tensor lies in it."""
+        import torch
 
+        self._refuse_changed(path)
+        size = self.headers[path].file_identity[2]
         try:
-            file: Any = safe_open(path, framework="pt")
-            metadata = file.metadata() or {}
-        except (SafetensorError, OSError, RuntimeError, ValueError) as error:
+            return torch.from_file(str(path), shared=False, size=size, dtype=torch.uint8).numpy()
+        except RuntimeError as error:
             raise CheckpointCorrupt(f"{str(path)!r} cannot be read: {reason(error)}.") from error
-        if _save_id(metadata) != self.save_ids.get(path):
+
+    def _refuse_changed(self, path: Path) -> None:
+        """Refuse a file that is not, or no longer, the one whose header was read."""
+        try:
+            found = identity(path.stat())
+        except OSError as error:
+            raise CheckpointCorrupt(f"{str(path)!r} cannot be read: {reason(error)}.") from error
+        if found != self.headers[path].file_identity:
             raise _corrupt(path, "it was saved anew while it was read")
-        return file
 
 
 def find_weights(checkpoint: Checkpoint) -> Weights:
@@ -160,9 +205,12 @@ def find_weights(checkpoint: Checkpoint) -> Weights:
 
 
 def read_weights(path: Path, *, source: str) -> Weights:
-    """Read the header of one safetensors file. Raises `CheckpointCorrupt` as `read_header`."""
-    tensors, metadata = read_header(path)
-    return Weights(source, (path,), tensors, metadata, {path: _save_id(metadata)})
+    """Read and check the header of one safetensors file, and nothing else of it.
+
+    Raises:
+        CheckpointCorrupt: The file is not safetensors, is cut short, or its header contradicts itself.
+    """
+    return Weights(source, {path: _read_header(path)})
 
 
 def _no_weights(checkpoint: Checkpoint) -> str:
@@ -176,73 +224,55 @@ def _no_weights(checkpoint: Checkpoint) -> str:
     return message
 
 
-def _sharded(checkpoint: Checkpoint, index: Path) -> Weights:
-    """Read an index and the headers of its shards, and hold one against the other."""
+def _read_index(index: Path) -> dict[str, str]:
+    """Return which tensor is in which file, as an index says it."""
     weight_map = read_json(index, max_bytes=_MAX_INDEX_BYTES).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
         raise CheckpointCorrupt(f"{str(index)!r} must map tensor names to files under 'weight_map'.")
     for key, name in weight_map.items():
         if not isinstance(name, str):
             raise CheckpointCorrupt(f"{str(index)!r}: weight_map[{key!r}] must be a file name, but is {name!r}.")
-    tensors: dict[str, TensorInfo] = {}
-    files: list[Path] = []
-    metadata: dict[str, str] = {}
-    save_ids: dict[Path, str | None] = {}
+    return weight_map
+
+
+def _sharded(checkpoint: Checkpoint, index: Path) -> Weights:
+    """Read an index and the headers of its shards, and hold one against the other."""
+    weight_map = _read_index(index)
+    headers: dict[Path, Header] = {}
     for name in sorted(set(weight_map.values())):
         path = checkpoint.find(name)
         if path is None:
             raise CheckpointCorrupt(f"{str(index)!r} names the file {name!r}, which is not there.")
-        files.append(path)
-        found, said = read_header(path)
-        metadata = metadata or said
-        save_ids[path] = _save_id(said)
-        for key, info in found.items():
+        headers[path] = _read_header(path)
+        for key in headers[path].tensors:
             if weight_map.get(key) != name:
                 where = f"puts it in {weight_map[key]!r}" if key in weight_map else "does not name it"
                 raise CheckpointCorrupt(f"{str(path)!r} holds {key!r}, but {index.name} {where}.")
-            tensors[key] = info
+    weights = Weights(checkpoint.source, headers)
     for key, name in weight_map.items():
-        if key not in tensors:
+        if key not in weights.tensors:
             raise CheckpointCorrupt(f"{str(index)!r} says that {key!r} is in {name!r}, but it is not.")
-    _check_one_save(save_ids)
-    return Weights(checkpoint.source, tuple(files), tensors, metadata, save_ids)
-
-
-def _check_one_save(save_ids: Mapping[Path, str | None]) -> None:
-    said = {save_id: path for path, save_id in save_ids.items() if save_id is not None}
+    said = {header.save_id: path for path, header in headers.items() if header.save_id is not None}
     if len(said) > 1:
         (one, first), (other, second) = list(said.items())[:2]
         raise CheckpointCorrupt(
             f"{str(first)!r} and {str(second)!r} come from different saves: their save_id is {one!r} and {other!r}. "
             "Restore the shards of one save."
         )
+    return weights
 
 
-def _save_id(metadata: Mapping[str, str]) -> str | None:
-    """Return the save that a file says it comes from; what another program wrote in its place says nothing."""
-    try:
-        found = parse_json(metadata.get("archsmith", "{}").encode(), "__metadata__").get("save_id")
-    except (CheckpointCorrupt, UnicodeEncodeError):
-        return None
-    return found if isinstance(found, str) else None
-
-
-def read_header(path: Path) -> tuple[dict[str, TensorInfo], dict[str, str]]:
-    """Read and check the header of one safetensors file, and nothing else of it.
-
-    Returns:
-        The tensors by name, and the file's ``__metadata__``.
-
-    Raises:
-        CheckpointCorrupt: The file is not safetensors, is cut short, or its header contradicts itself.
-    """
+def _read_header(path: Path) -> Header:
+    """Read and check a header. Raises as `read_weights`."""
     try:
         with path.open("rb") as file:
+            status = os.fstat(file.fileno())
             start = file.read(8)
             length = int.from_bytes(start, "little")
-            size = os.fstat(file.fileno()).st_size
-            if len(start) < 8 or length > min(size - 8, _MAX_HEADER_BYTES):  # noqa: PLR2004
-                raise _corrupt(path, f"it is not a safetensors file, or it is cut short ({size:,} bytes)", start)
+            if len(start) < 8 or length > min(status.st_size - 8, _MAX_HEADER_BYTES):  # noqa: PLR2004
+                raise _corrupt(
+                    path, f"it is not a safetensors file, or it is cut short ({status.st_size:,} bytes)", start
+                )
             raw = file.read(length)
     except OSError as error:
         raise _corrupt(path, f"it cannot be read: {reason(error)}") from error
@@ -252,47 +282,46 @@ def read_header(path: Path) -> tuple[dict[str, TensorInfo], dict[str, str]]:
     metadata = header.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise _corrupt(path, "__metadata__ in the header must map strings to strings")
-    spans: list[tuple[int, int]] = []
-    tensors = {name: _tensor(path, name, entry, spans) for name, entry in header.items()}
-    _check_spans(path, spans, size - 8 - length)
-    return tensors, metadata
+    tensors = {name: _tensor(path, name, entry, 8 + length) for name, entry in header.items()}
+    _check_places(path, tensors.values(), 8 + length, status.st_size)
+    return Header(tensors, metadata, identity(status))
 
 
-def _tensor(path: Path, name: str, entry: Any, spans: list[tuple[int, int]]) -> TensorInfo:
-    """Check one entry of a header and note the bytes that it covers."""
+def _tensor(path: Path, name: str, entry: Any, data: int) -> TensorInfo:
+    """Check one entry of a header; ``data`` is the place in the file from which its offsets count."""
     if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
         raise _corrupt(path, f"{name!r} in the header must have dtype, shape and data_offsets, but is {entry!r}")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-    if not isinstance(dtype, str) or dtype not in _BITS:
-        raise _corrupt(path, f"{name!r} has the unknown dtype {dtype!r}; expected one of {', '.join(_BITS)}")
+    if not isinstance(dtype, str) or dtype not in _TYPES:
+        raise _corrupt(path, f"{name!r} has the unknown dtype {dtype!r}; expected one of {', '.join(_TYPES)}")
     if not _sizes(shape) or len(shape) > _MAX_DIMENSIONS:
         raise _corrupt(path, f"{name!r} has the shape {shape!r}; expected a list of sizes")
     if not _sizes(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:  # noqa: PLR2004
         raise _corrupt(path, f"{name!r} has the data_offsets {offsets!r}; expected [begin, end]")
-    nbytes = reduce(mul, shape, 1) * _BITS[dtype] // 8
+    nbytes = reduce(mul, shape, 1) * _TYPES[dtype][0] // 8
     if offsets[1] - offsets[0] != nbytes:
         needed = f"{nbytes:,} bytes" if nbytes < 2**63 else "more than any file holds"
         raise _corrupt(
             path,
             f"{name!r} of shape {shown(shape)} and dtype {dtype} needs {needed}, but its data_offsets are {offsets}",
         )
-    spans.append((offsets[0], offsets[1]))
-    return TensorInfo(name, dtype, tuple(shape), nbytes, path)
+    return TensorInfo(name, dtype, tuple(shape), nbytes, path, data + offsets[0])
 
 
 def _sizes(values: Any) -> bool:
     return isinstance(values, list) and all(type(value) is int and 0 <= value < 2**63 for value in values)
 
 
-def _check_spans(path: Path, spans: list[tuple[int, int]], available: int) -> None:
+def _check_places(path: Path, tensors: Iterable[TensorInfo], data: int, size: int) -> None:
     """Check that the tensors lie one after the other and fill the file exactly."""
-    position = 0
-    for begin, end in sorted(spans):
-        if begin != position:
-            raise _corrupt(path, f"the tensors overlap or leave a gap at byte {min(begin, position):,} of the data")
-        position = end
-    if position != available:
-        raise _corrupt(path, f"the header describes {position:,} bytes of data, but the file holds {available:,}")
+    end = data
+    for info in sorted(tensors, key=lambda info: (info.start, info.nbytes)):
+        if info.start != end:
+            place = min(info.start, end) - data
+            raise _corrupt(path, f"the tensors overlap or leave a gap at byte {place:,} of the data")
+        end += info.nbytes
+    if end != size:
+        raise _corrupt(path, f"the header describes {end - data:,} bytes of data, but the file holds {size - data:,}")
 
 
 def _corrupt(path: Path, what: str, start: bytes = b"") -> CheckpointCorrupt:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from archsmith.errors import CheckpointCorrupt, InputError
-from archsmith.files.checkpoint import mode_of, working_directory
+from archsmith.files.paths import mode_of, working_directory
 from archsmith.image_processor.steps import GREY, RGB, RGBA, Array, checked, import_pillow, narrowed, to_rgb
 from archsmith.messages import announce, shown
 

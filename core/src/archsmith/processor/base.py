@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 from archsmith.batch import BatchFeature
-from archsmith.config.settings import PREPROCESSOR_FILE, PROCESSOR_FILE
 from archsmith.errors import InputError, OptionError
 from archsmith.files.checkpoint import Checkpoint, refuse_remote_code
-from archsmith.files.commit import do, replacing, save_folder
+from archsmith.files.commit import replacing, save_folder, step
+from archsmith.files.names import PREPROCESSOR_FILE, PROCESSOR_FILE
 from archsmith.files.strictjson import encode_json
 from archsmith.messages import did_you_mean, shown
 from archsmith.options import TensorType, check_tensor_type
@@ -249,9 +249,9 @@ class Processor:
             self.to_dict() | settings | {"archsmith": registry.provenance(type(self))}
         )
         folder = save_folder(save_directory)
-        with replacing(folder, tuple(contents), superseded=re.compile(re.escape(PREPROCESSOR_FILE))) as staging:
+        with replacing(folder, tuple(contents), delete=re.compile(re.escape(PREPROCESSOR_FILE))) as staging:
             for file, content in contents.items():
-                do((staging / file).write_bytes, content)
+                step((staging / file).write_bytes, content)
         return tuple(str(folder / file) for file in contents)
 
     def to_dict(self) -> dict[str, Any]:

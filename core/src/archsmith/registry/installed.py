@@ -149,9 +149,12 @@ def _contains(specifier: "SpecifierSet", version: str) -> bool:
 
 
 def _switched(entry: Entry, settings: Settings) -> Entry:
-    """Apply the list of allowed and the list of disabled distributions; they go before any other state."""
+    """Apply the list of disabled distributions, and that of allowed ones, which is about architectures, not verbs.
+
+    They go before any other state.
+    """
     only, disable = settings.only, settings.disable
-    if only.names and entry.key not in map(normal_name, only.names):
+    if only.names and entry.kind is not Kind.COMMAND and entry.key not in map(normal_name, only.names):
         remedy = f"Run: archsmith enable {entry.distribution}"
         if not only.in_file:
             remedy = f"Add {entry.distribution} to {only.source}"

@@ -1,4 +1,4 @@
-"""Conformance: what everything that a plugin brings must do.
+"""What whoever writes a plugin needs: the checks that every plugin must pass, and ``archsmith new`` and ``check``.
 
 A plugin's whole conformance test is::
 
@@ -18,15 +18,20 @@ are plain asserts that any runner collects::
         model_type = "toy"
 """
 
-from archsmith_devkit.architecture import ArchitectureConformance, CommandConformance, ExtensionConformance
-from archsmith_devkit.conformance import assert_conforms, check_plugin, checks_of, plugins
-from archsmith_devkit.preprocessing import (
-    FeatureExtractorConformance,
-    ImageProcessorConformance,
-    ProcessorConformance,
-)
-from archsmith_devkit.report import Check, Outcome, Report, State
-from archsmith_devkit.tokenizers import TokenizerConformance, sample_tokenizer
+from typing import TYPE_CHECKING
+
+from archsmith.lazy import lazy_attributes
+
+if TYPE_CHECKING:
+    from archsmith_devkit.architecture import ArchitectureConformance, CommandConformance, ExtensionConformance
+    from archsmith_devkit.conformance import assert_conforms, check_plugin, checks_of, plugins
+    from archsmith_devkit.preprocessing import (
+        FeatureExtractorConformance,
+        ImageProcessorConformance,
+        ProcessorConformance,
+    )
+    from archsmith_devkit.report import Check, Outcome, Report, State
+    from archsmith_devkit.tokenizers import TokenizerConformance, sample_tokenizer
 
 __all__ = [
     "ArchitectureConformance",
@@ -46,3 +51,14 @@ __all__ = [
     "plugins",
     "sample_tokenizer",
 ]
+
+__getattr__ = lazy_attributes(
+    __name__,
+    {
+        "architecture": ["ArchitectureConformance", "CommandConformance", "ExtensionConformance"],
+        "conformance": ["assert_conforms", "check_plugin", "checks_of", "plugins"],
+        "preprocessing": ["FeatureExtractorConformance", "ImageProcessorConformance", "ProcessorConformance"],
+        "report": ["Check", "Outcome", "Report", "State"],
+        "tokenizers": ["TokenizerConformance", "sample_tokenizer"],
+    },
+)

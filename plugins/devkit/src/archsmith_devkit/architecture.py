@@ -1,26 +1,25 @@
 """The checks of an architecture as a whole, of an extension, and of a command."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import archsmith
 from archsmith.errors import PluginError
-from archsmith.model.base import PreTrainedModel
-from archsmith.registry.base import registry
-from archsmith.registry.installed import Entry, Kind
-from archsmith.tasks import auto_class_name
+from archsmith.model import PreTrainedModel
+from archsmith.registry import Entry, Kind, registry
+from archsmith_cli.verb import load_verb
 from archsmith_devkit.backbones import BackboneChecks
 from archsmith_devkit.configurations import ConfigurationChecks
 from archsmith_devkit.files import FileChecks
+from archsmith_devkit.harness import refusal
 from archsmith_devkit.manifest import DeclarationChecks
-from archsmith_devkit.numerics import CalculationChecks
-from archsmith_devkit.surgery import ChangeChecks
-from archsmith_devkit.training import LearningChecks
+from archsmith_devkit.numerics import NumericsChecks
+from archsmith_devkit.surgery import SurgeryChecks
+from archsmith_devkit.training import TrainingChecks
 
 __all__ = ["ArchitectureConformance", "CommandConformance", "EntryChecks", "ExtensionConformance"]
 
 
 class ArchitectureConformance(
-    DeclarationChecks, ConfigurationChecks, FileChecks, LearningChecks, ChangeChecks, CalculationChecks, BackboneChecks
+    DeclarationChecks, ConfigurationChecks, FileChecks, TrainingChecks, SurgeryChecks, NumericsChecks, BackboneChecks
 ):
     """The checks for one architecture. Subclass it, and name the architecture.
 
@@ -30,7 +29,7 @@ class ArchitectureConformance(
     """
 
 
-class ExtensionConformance(FileChecks, LearningChecks, ChangeChecks, CalculationChecks):
+class ExtensionConformance(FileChecks, TrainingChecks, SurgeryChecks, NumericsChecks):
     """The checks for the models that an extension adds to somebody else's architecture.
 
     Attributes:
@@ -61,11 +60,8 @@ class ExtensionConformance(FileChecks, LearningChecks, ChangeChecks, Calculation
         models = self.models()
         assert models, f"the extension {self.extension!r} adds no task that {self.model_type!r} has not got already"
         for task, cls in models.items():
-            assert issubclass(cls, PreTrainedModel), f"models.{task} is {cls.__name__}, which is no PreTrainedModel"
-            assert cls.config_class is self.config_class(), (
-                f"{cls.__name__}.config_class is {cls.config_class.__name__}, not {self.config_class().__name__}"
-            )
-            assert getattr(archsmith, auto_class_name(task)).task == task
+            assert issubclass(cls, PreTrainedModel), f"models.{task} is {cls.__name__}, which is not a PreTrainedModel"
+        self.assert_models_fit()
 
 
 class EntryChecks:
@@ -79,10 +75,8 @@ class EntryChecks:
 
         Fix: as the message says. A conflict ends when one of the two is uninstalled or the name is pinned.
         """
-        try:
-            use(self.entry)
-        except PluginError as error:
-            raise AssertionError(str(error)) from error
+        said = refusal(PluginError, use, self.entry)
+        assert said is None, said
 
 
 class CommandConformance:
@@ -97,10 +91,10 @@ class CommandConformance:
     def test_is_a_command(self) -> None:
         """The command line hands its arguments to a typer app, or to a function that becomes one.
 
-        Fix: let the entry point name a typer.Typer, or a function, as "module:app".
+        Fix: let the entry point name a typer.Typer, or a function whose arguments have types that typer knows.
         """
-        found: Any = registry.command(self.verb)
-        assert callable(found), f"the command {self.verb!r} is {type(found).__name__}, which cannot be called"
+        said = refusal(PluginError, load_verb, self.verb)
+        assert said is None, said
 
 
 def use(entry: Entry) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 
 from archsmith.auto import AutoConfig
-from archsmith.config.base import PreTrainedConfig
+from archsmith.config import PreTrainedConfig
 from archsmith.errors import ArchsmithError
-from archsmith.registry.base import registry
-from archsmith_devkit.harness import Subject
+from archsmith.registry import registry
+from archsmith_devkit.harness import Harness, refusal
 
 __all__ = ["ConfigurationChecks"]
 
@@ -31,7 +31,7 @@ _NONSENSE: dict[type, tuple[Any, ...]] = {
 }
 
 
-class ConfigurationChecks(Subject):
+class ConfigurationChecks(Harness):
     """A configuration is what users write by hand, so it is where mistakes are made."""
 
     def test_configuration_round_trip(self) -> None:
@@ -62,18 +62,15 @@ class ConfigurationChecks(Subject):
         Fix: correct the values of the preset in the manifest; its keys are fields of the configuration.
         """
         for name, values in registry.get(self.model_type).presets.items():
-            try:
-                built = self.config_class()(**values)
-            except ArchsmithError as error:
-                raise AssertionError(f"the preset {name!r} is refused: {error}") from error
-            assert built.model_type == self.model_type, name
+            said = refusal(ArchsmithError, self.config_class(), **values)
+            assert said is None, f"the preset {name!r} is refused: {said}"
 
     def test_unknown_fields_are_refused(self) -> None:
         """A misspelt field that is ignored gives a model that nobody asked for.
 
         Fix: do not catch arguments in an __init__ of your own; declare fields instead.
         """
-        said = _refusal(self.config_class(), {**self.values(), "no_such_field": 1})
+        said = refusal(ArchsmithError, self.config_class(), **self.values(), no_such_field=1)
         assert said is not None, f"{self.config_class().__name__} takes a field that does not exist"
         assert "no_such_field" in said, f"the message does not name the field: {said}"
 
@@ -84,9 +81,9 @@ class ConfigurationChecks(Subject):
         """
         for name, bad in self._nonsense():
             what = f"{self.config_class().__name__}.{name}"
-            for how, refusal in self._ways(name, bad):
-                assert refusal is not None, f"{what} takes {bad!r} ({how})"
-                assert name in refusal, f"the message about {what} ({how}) does not name it: {refusal}"
+            for how, said in self._ways(name, bad):
+                assert said is not None, f"{what} takes {bad!r} ({how})"
+                assert name in said, f"the message about {what} ({how}) does not name it: {said}"
 
     def test_what_is_accepted_builds(self) -> None:
         """A value that the configuration accepts must make a model that runs: else the error comes from deep inside.
@@ -95,7 +92,7 @@ class ConfigurationChecks(Subject):
         """
         for name, value in self._unusual():
             values = {**self.values(), name: value}
-            said = _refusal(self.config_class(), values)
+            said = refusal(ArchsmithError, self.config_class(), **values)
             if said is not None:
                 assert name in said, f"the message about {name} = {value!r} does not name it: {said}"
                 continue
@@ -122,14 +119,14 @@ class ConfigurationChecks(Subject):
 
     def _ways(self, name: str, bad: Any) -> Iterator[tuple[str, str | None]]:
         """Yield each way of giving a value, with what is said against it."""
-        yield "given", _refusal(self.config_class(), {**self.values(), name: bad})
+        yield "given", refusal(ArchsmithError, self.config_class(), **{**self.values(), name: bad})
         config, before = self.config(), self.config()
-        yield "assigned", _refusal(lambda **value: setattr(config, *next(iter(value.items()))), {name: bad})
-        yield "updated", _refusal(config.update, {name: bad})
+        yield "assigned", refusal(ArchsmithError, setattr, config, name, bad)
+        yield "updated", refusal(ArchsmithError, config.update, **{name: bad})
         assert config == before, f"a refused value of {name} changed the configuration"
         if _is_json(bad):
-            read = self.config_class().from_dict
-            yield "read from a file", _refusal(lambda **values: read(values), {**self.values(), name: bad})
+            values = {**self.values(), name: bad}
+            yield "read from a file", refusal(ArchsmithError, self.config_class().from_dict, values)
 
     def _unusual(self) -> Iterator[tuple[str, Any]]:
         """Yield fields with values of their own type that are not unlikely to break something."""
@@ -146,15 +143,6 @@ class ConfigurationChecks(Subject):
                 yield name, "no such value"
             elif isinstance(value, list | tuple) and value:
                 yield from ((name, other) for other in ([], list(value)[:-1], [*value, value[-1]]))
-
-
-def _refusal(build: Any, values: dict[str, Any]) -> str | None:
-    """Return what is said against values, or None if nothing is. Anything but an error of archsmith's passes on."""
-    try:
-        build(**values)
-    except ArchsmithError as error:
-        return str(error)
-    return None
 
 
 def _fields(config: PreTrainedConfig) -> list[str]:

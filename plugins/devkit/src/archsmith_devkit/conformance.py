@@ -1,4 +1,4 @@
-"""Everything that an installed plugin brings, held against the checks for its kind."""
+"""Every part of an installed plugin, with the checks for its kind."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -7,9 +7,8 @@ from typing import Any
 from archsmith.errors import PluginError
 from archsmith.messages import did_you_mean
 from archsmith.plugin import waiver_faults
-from archsmith.registry.base import registry
-from archsmith.registry.installed import Entry, Kind
-from archsmith.registry.metadata import normal_name
+from archsmith.registry import Entry, Kind, registry
+from archsmith_cli.verb import plugin_named
 from archsmith_devkit.architecture import (
     ArchitectureConformance,
     CommandConformance,
@@ -17,6 +16,7 @@ from archsmith_devkit.architecture import (
     ExtensionConformance,
     use,
 )
+from archsmith_devkit.harness import refusal
 from archsmith_devkit.preprocessing import (
     FeatureExtractorConformance,
     ImageProcessorConformance,
@@ -37,13 +37,14 @@ def checks_of(distribution: str, *, waivers: Mapping[str, str] | None = None) ->
     """Return the checks of everything that an installed distribution brings. Loads its manifest, and runs none.
 
     Args:
-        distribution: Its name, in any spelling.
+        distribution: Its name, in any spelling; or a short one, as ``"vit"``.
         waivers: Checks that need not pass → the reason, beside those that the manifest declares.
 
     Raises:
         PluginError: No such plugin is installed, or a waiver names no check or gives no reason.
     """
-    entries = _entries(distribution)
+    key = plugin_named(distribution).key
+    entries = [entry for kind in Kind for entry in registry.entries(kind) if entry.key == key]
     given = dict(waivers or {})
     if faults := list(waiver_faults(given)):
         raise PluginError("; ".join(faults) + ".")
@@ -98,24 +99,11 @@ class _Part:
                 yield Check(str(self.entry), self.label, name, why, fix, action, waivers.get(name, ""))
 
 
-def _entries(distribution: str) -> list[Entry]:
-    key = normal_name(distribution)
-    found = [entry for kind in Kind for entry in registry.entries(kind) if entry.key == key]
-    if not found:
-        raise PluginError(
-            f"no installed plugin is called {distribution!r}. Installed: {', '.join(plugins()) or 'none'}."
-            f"{did_you_mean(distribution, plugins())}"
-        )
-    return found
-
-
 def _subjects(entries: Iterable[Entry]) -> Iterator[_Part]:
     for entry in entries:
         label = f"{entry.kind} {entry.name}"
         yield _Part(entry, label, EntryChecks(entry))
-        try:
-            use(entry)
-        except PluginError:
+        if refusal(PluginError, use, entry) is not None:
             continue  # EntryChecks says so
         if entry.kind is Kind.ARCHITECTURE:
             yield from _architecture(entry, label)

@@ -14,9 +14,9 @@ from torch import Tensor
 
 import archsmith
 from archsmith.errors import ArchsmithWarning, WeightsMismatch
-from archsmith.model.base import PreTrainedModel
+from archsmith.model import PreTrainedModel
 from archsmith.tasks import auto_class_name
-from archsmith_devkit.harness import Subject, assert_near, load_silently, run_python, tensors_of
+from archsmith_devkit.harness import Harness, assert_near, load_silently, run_python, saved_and_loaded, tensors_of
 from archsmith_devkit.offline import network_refused
 
 __all__ = ["FileChecks"]
@@ -24,7 +24,7 @@ __all__ = ["FileChecks"]
 _WEIGHTS = "model.safetensors"
 
 
-class FileChecks(Subject):
+class FileChecks(Harness):
     """What loads must be exactly what is in the files, or an error."""
 
     def test_nothing_is_left_on_meta(self) -> None:
@@ -33,10 +33,7 @@ class FileChecks(Subject):
         Fix: compute buffers that no file holds in init_buffers(), and name tied parameters in tied_weights.
         """
         for model in self.built():
-            cls = type(model)
-            with tempfile.TemporaryDirectory() as folder:
-                model.save_pretrained(folder)
-                loaded = load_silently(cls, folder)
+            cls, loaded = type(model), saved_and_loaded(model)
             for name, tensor in (*loaded.named_parameters(), *loaded.named_buffers()):
                 assert not tensor.is_meta, f"{cls.__name__}: {name!r} has no values after loading"
             assert not loaded.training, f"{cls.__name__} is in training mode after loading"
@@ -47,10 +44,7 @@ class FileChecks(Subject):
         Fix: name it in tied_weights, and assign no parameter of one module to another yourself.
         """
         for model in self.built():
-            cls = type(model)
-            with tempfile.TemporaryDirectory() as folder:
-                model.save_pretrained(folder)
-                loaded = load_silently(cls, folder)
+            cls, loaded = type(model), saved_and_loaded(model)
             for when, each in (("built", model), ("loaded", loaded)):
                 first: dict[int, str] = {}
                 ties = {frozenset(pair) for pair in each.tied_names().items()}
@@ -168,10 +162,9 @@ class FileChecks(Subject):
 
         Fix: fetch nothing in a configuration, a constructor or at import; weights come through from_pretrained.
         """
-        with network_refused() as attempts, tempfile.TemporaryDirectory() as folder:
+        with network_refused() as attempts:
             for model in self.built():
-                model.save_pretrained(folder)
-                load_silently(type(model), folder)
+                saved_and_loaded(model)
         assert not attempts, f"it asked for {attempts[0]}"
 
 

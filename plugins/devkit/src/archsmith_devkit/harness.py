@@ -1,29 +1,40 @@
-"""What the groups of checks know of the architecture that they are held against, and how they compare tensors."""
+"""What the groups of checks get models and inputs from, how they compare tensors, and how they expect refusals."""
 
 import copy
 import functools
 import os
 import subprocess
 import sys
+import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from archsmith.config.base import PreTrainedConfig
-from archsmith.errors import ArchsmithWarning
-from archsmith.model.base import PreTrainedModel
-from archsmith.registry.base import registry
-from archsmith.registry.installed import Entry, Kind
+import archsmith
+from archsmith.config import PreTrainedConfig
+from archsmith.errors import ArchsmithError, ArchsmithWarning
+from archsmith.model import PreTrainedModel
+from archsmith.registry import Entry, Kind, registry
+from archsmith.tasks import auto_class_name
 from archsmith_devkit.tiny_config import shrunk
 
-__all__ = ["Subject", "assert_near", "gradients_of", "load_silently", "run_python", "tensors_of"]
+__all__ = [
+    "Harness",
+    "assert_near",
+    "gradients_of",
+    "load_silently",
+    "refusal",
+    "run_python",
+    "saved_and_loaded",
+    "tensors_of",
+]
 
 
-class Subject:
+class Harness:
     """Where the checks get models and inputs from. Subclass a conformance class, and change here what does not fit.
 
     Attributes:
@@ -73,6 +84,16 @@ class Subject:
         tasks = sorted(classes, key=lambda task: task != "base")
         return [classes[task](self.config()).eval() for task in tasks]
 
+    def assert_models_fit(self) -> None:
+        """Assert that the models are built from the architecture's configuration, and that their Auto classes exist."""
+        expected = self.config_class()
+        for task, cls in self.models().items():
+            found = cls.config_class
+            assert found is expected, (
+                f"{cls.__name__}.config_class is {found.__name__}; expected {expected.__name__}, as in the manifest"
+            )
+            assert getattr(archsmith, auto_class_name(task)).task == task
+
     def entry(self) -> Entry:
         """Return the entry point that declares what is checked."""
         return next(entry for entry in registry.entries(Kind.ARCHITECTURE) if entry.name == self.model_type)
@@ -88,6 +109,22 @@ def load_silently(cls: Any, folder: str | Path, **options: Any) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ArchsmithWarning)
         return cls.from_pretrained(folder, **options)
+
+
+def saved_and_loaded(model: PreTrainedModel, **options: Any) -> Any:
+    """Return a model of the same class from files that another one was saved to."""
+    with tempfile.TemporaryDirectory() as folder:
+        model.save_pretrained(folder)
+        return load_silently(type(model), folder, **options)
+
+
+def refusal(error: type[ArchsmithError], call: Callable[..., Any], /, *arguments: Any, **options: Any) -> str | None:
+    """Return what an error of this type says against a call; None if there is none. Any other error passes on."""
+    try:
+        call(*arguments, **options)
+    except error as refused:
+        return str(refused)
+    return None
 
 
 def run_python(*arguments: str) -> "subprocess.CompletedProcess[str]":

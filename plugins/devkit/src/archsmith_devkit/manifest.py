@@ -4,17 +4,15 @@ import json
 from typing import Any
 
 import archsmith
-from archsmith.config.base import PreTrainedConfig
+from archsmith.config import PreTrainedConfig
 from archsmith.errors import ArchsmithError
-from archsmith.feature_extractor.base import SequenceFeatureExtractor
-from archsmith.image_processor.base import ImageProcessor
-from archsmith.model.base import PreTrainedModel
-from archsmith.processor.base import Processor
-from archsmith.registry.base import registry
-from archsmith.tasks import auto_class_name
-from archsmith.tokenizer.fast import PreTrainedTokenizerFast
-from archsmith.tokenizer.slow import PreTrainedTokenizer
-from archsmith_devkit.harness import Subject, run_python
+from archsmith.feature_extractor import SequenceFeatureExtractor
+from archsmith.image_processor import ImageProcessor
+from archsmith.model import PreTrainedModel
+from archsmith.processor import Processor
+from archsmith.registry import registry
+from archsmith.tokenizer import PreTrainedTokenizer, PreTrainedTokenizerFast
+from archsmith_devkit.harness import Harness, refusal, run_python
 
 __all__ = ["HEAVY", "DeclarationChecks"]
 
@@ -32,7 +30,7 @@ _BASES: dict[str, type[Any]] = {
 }
 
 
-class DeclarationChecks(Subject):
+class DeclarationChecks(Harness):
     """What others rely on before they use anything of a plugin."""
 
     def test_manifest_is_light(self) -> None:
@@ -77,14 +75,9 @@ class DeclarationChecks(Subject):
             found = registry.load(self.model_type, role)
             kind = _BASES[role.partition(".")[0]]
             assert issubclass(found, kind), (
-                f"{role} of {self.model_type!r} is {found.__name__}, which is no {kind.__name__}"
+                f"{role} of {self.model_type!r} is {found.__name__}, which is not a {kind.__name__}"
             )
-        for task, cls in self.models().items():
-            assert cls.config_class is self.config_class(), (
-                f"{cls.__name__}.config_class is {cls.config_class.__name__}; expected {self.config_class().__name__}, "
-                "as in the manifest"
-            )
-            assert getattr(archsmith, auto_class_name(task)).task == task
+        self.assert_models_fit()
 
     def test_class_names_lead_back(self) -> None:
         """``from archsmith import X`` must give the class of the plugin's own package: it is how users write it.
@@ -111,11 +104,7 @@ class DeclarationChecks(Subject):
         Fix: leave the messages of the registry alone; what is raised here is its own.
         """
         entry = self.entry()
-        try:
-            registry.load(self.model_type, "models.no-such-task")
-            said = ""
-        except ArchsmithError as error:
-            said = str(error)
+        said = refusal(ArchsmithError, registry.load, self.model_type, "models.no-such-task")
         assert said, f"{self.model_type!r} has a model for a task that does not exist"
         assert entry.distribution in said, f"the message does not name {entry.distribution}: {said}"
 

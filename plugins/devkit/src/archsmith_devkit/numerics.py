@@ -5,13 +5,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from archsmith.model.base import PreTrainedModel
-from archsmith_devkit.harness import Subject, assert_near, tensors_of
+from archsmith.model import PreTrainedModel
+from archsmith_devkit.harness import Harness, assert_near, tensors_of
 
-__all__ = ["CalculationChecks"]
+__all__ = ["NumericsChecks"]
 
 
-class CalculationChecks(Subject):
+class NumericsChecks(Harness):
     """What a model computes must not depend on the circumstances."""
 
     def test_rows_of_a_batch_are_independent(self) -> None:

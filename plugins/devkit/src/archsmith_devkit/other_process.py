@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 import archsmith
-from archsmith.config.base import PreTrainedConfig
+from archsmith.config import PreTrainedConfig
 from archsmith.tasks import auto_class_name
 from archsmith_devkit.harness import load_silently, tensors_of
 

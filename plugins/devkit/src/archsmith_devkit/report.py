@@ -17,7 +17,7 @@ __all__ = ["Check", "Outcome", "Report", "State", "checks_in"]
 
 #: What a check's name begins with as a method.
 PREFIX = "test_"
-_MEND = re.compile(r"\n\s*Fix:\s*")
+_FIX = re.compile(r"\n\s*Fix:\s*")
 
 
 class State(StrEnum):
@@ -126,7 +126,7 @@ def checks_in(subject: Any) -> Iterator[tuple[str, str, str, Callable[[], None]]
     """Yield name, why, how to fix, and the bound method, for each check of a subject."""
     for attribute in sorted(name for name in dir(subject) if name.startswith(PREFIX)):
         method = getattr(subject, attribute)
-        why, *fix = _MEND.split(inspect.getdoc(method) or "", maxsplit=1)
+        why, *fix = _FIX.split(inspect.getdoc(method) or "", maxsplit=1)
         remedy = _line(" ".join(fix))
         yield attribute.removeprefix(PREFIX), _line(why), remedy[:1].upper() + remedy[1:], method
 

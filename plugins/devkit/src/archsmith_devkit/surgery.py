@@ -1,7 +1,6 @@
 """Checks of what a user does to a model: another vocabulary, fewer heads, less memory, frozen parameters, a copy."""
 
 import copy
-import tempfile
 from typing import Any
 
 import torch
@@ -9,13 +8,13 @@ from torch import nn
 
 from archsmith.errors import OptionError
 from archsmith.layers.stack import Stack
-from archsmith.model.base import PreTrainedModel
-from archsmith_devkit.harness import Subject, assert_near, gradients_of, tensors_of
+from archsmith.model import PreTrainedModel
+from archsmith_devkit.harness import Harness, assert_near, gradients_of, refusal, saved_and_loaded, tensors_of
 
-__all__ = ["ChangeChecks"]
+__all__ = ["SurgeryChecks"]
 
 
-class ChangeChecks(Subject):
+class SurgeryChecks(Harness):
     """A model must stay whole whatever is changed in it."""
 
     def test_vocabulary_resizes(self) -> None:
@@ -112,21 +111,16 @@ class ChangeChecks(Subject):
             assert_near(f"{name}, after its copy was changed", tensors_of(model(**inputs)), expected)
 
 
-def _assert_comes_back(subject: Subject, model: PreTrainedModel, what: str) -> None:
+def _assert_comes_back(harness: Harness, model: PreTrainedModel, what: str) -> None:
     """Assert that a changed model survives its files."""
-    with tempfile.TemporaryDirectory() as folder:
-        model.save_pretrained(folder)
-        loaded = type(model).from_pretrained(folder, mmap=False)
-    inputs = subject.inputs(loaded)
+    loaded = saved_and_loaded(model, mmap=False)
+    inputs = harness.inputs(loaded)
     assert_near(f"{what} and loaded", tensors_of(loaded(**inputs)), tensors_of(model(**inputs)))
 
 
 def _assert_refused(why: str, method: Any, *arguments: Any) -> None:
-    try:
-        method(*arguments)
-    except OptionError:
-        return
-    raise AssertionError(f"{why}, so {method.__name__} must raise OptionError")
+    said = refusal(OptionError, method, *arguments)
+    assert said is not None, f"{why}, so {method.__name__} must raise OptionError"
 
 
 def _count_calls(layers: list[nn.Module]) -> list[int]:

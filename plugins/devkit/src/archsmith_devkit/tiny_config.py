@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from archsmith.config.base import PreTrainedConfig
-from archsmith.model.base import PreTrainedModel
+from archsmith.config import PreTrainedConfig
+from archsmith.model import PreTrainedModel
 
 __all__ = ["LARGEST", "shrunk"]
 

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from archsmith.model.base import PreTrainedModel
-from archsmith_devkit.harness import Subject, gradients_of, tensors_of
+from archsmith.model import PreTrainedModel
+from archsmith_devkit.harness import Harness, gradients_of, tensors_of
 
-__all__ = ["LearningChecks"]
+__all__ = ["TrainingChecks"]
 
 _LABELS = 5
 
@@ -50,7 +50,7 @@ _SHAPES: dict[str, Callable[[PreTrainedModel, Mapping[str, Tensor]], dict[str, t
 }
 
 
-class LearningChecks(Subject):
+class TrainingChecks(Harness):
     """A head has the shape that its task promises, its labels make a loss, and the loss reaches all of the model."""
 
     def test_head_shapes(self) -> None:

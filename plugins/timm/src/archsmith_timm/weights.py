@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from archsmith.errors import CheckpointNotFound, ConfigError, WeightsMismatch
 from archsmith.files.checkpoint import Checkpoint
-from archsmith.files.weights import find_weights, read_header
+from archsmith.files.weights import find_weights, read_weights
 from archsmith_timm.library import create_model, import_timm
 
 __all__ = ["load_timm_weights"]
@@ -35,7 +35,7 @@ def load_timm_weights(network: nn.Module, name: str, *, channels: int, owner: st
         WeightsMismatch: The file does not hold exactly the weights of this model, or numbers that are not finite.
     """
     path = _find(name)
-    keys = read_header(path)[0].keys()
+    keys = read_weights(path, source=str(path)).tensors.keys()
     try:
         whole = create_model(
             name, owner=owner, pretrained=True, pretrained_cfg_overlay={"file": str(path)}, in_chans=channels

@@ -1,0 +1,135 @@
+"""What a verb of ``archsmith`` is made of, be it one that comes with it or one that a plugin brings.
+
+A verb is a function that returns a `Report`. Its arguments are those of the command line, as typer reads them, and the
+first line of its docstring stands in ``archsmith --help``::
+
+    from archsmith_cli.verb import Report
+
+
+    def count(checkpoint: str) -> Report:
+        '''Count the tensors of a checkpoint.'''
+        from archsmith.files import Checkpoint, find_weights  # imported when it runs: --help does not wait for it
+
+        tensors = len(find_weights(Checkpoint.open(checkpoint)).tensors)
+        return Report({"tensors": tensors}, lambda page: page.line(f"{tensors} tensors"))
+
+An entry point in the group ``archsmith.commands`` names it: ``count = "acme_count.command:count"``. It has the options
+``--json``, ``--debug`` and ``--help``. Standard output is for its report; what is printed meanwhile goes to standard
+error. It ends with the report's exit code; an error of archsmith's ends it with 1, a ``typer.BadParameter`` with 2.
+
+An entry point may name a typer app as well, whose functions may return reports. What returns no `Report` by its
+annotation prints for itself, and has no options but its own.
+"""
+
+import contextlib
+import importlib
+import inspect
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from archsmith.errors import PluginError
+from archsmith.lazy import lazy_attributes
+from archsmith_cli.render import Cell, Page, Report, Span, encode
+
+if TYPE_CHECKING:
+    from archsmith_cli.naming import plugin_named
+    from archsmith_cli.output_folder import output_folder
+
+__all__ = [
+    "BUILT_IN",
+    "Cell",
+    "Page",
+    "Report",
+    "Span",
+    "load_verb",
+    "output_folder",
+    "plugin_named",
+]
+
+__getattr__ = lazy_attributes("archsmith_cli", {"naming": ["plugin_named"], "output_folder": ["output_folder"]})
+
+#: The verbs that come with the command line. A module of that name in `archsmith_cli.commands` holds each as ``run``.
+BUILT_IN = (
+    *("list", "plugins", "show", "create", "inspect"),
+    *("install", "uninstall", "pin", "unpin", "disable", "enable"),
+    *("doctor", "version"),
+)
+
+
+def _show_help(ctx: typer.Context, value: bool) -> None:
+    if value:
+        print(ctx.get_help())
+        raise typer.Exit
+
+
+#: Typer's own option has no default that is a bool, and checking that imports pydantic: a third of a short run.
+Help = Annotated[
+    bool, typer.Option("--help", "-h", callback=_show_help, is_eager=True, help="Show this message and end.")
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+def load_verb(verb: str) -> Any:
+    """Import a verb; return the command that it is, and leave all others alone.
+
+    Raises:
+        PluginError: No plugin brings it, its plugin cannot be used, or what that one names is not a verb.
+    """
+    if verb in BUILT_IN:
+        return _command(importlib.import_module(f"archsmith_cli.commands.{verb}").run, verb)
+    from archsmith.registry import Kind, State, registry
+
+    found = registry.command(verb)
+    try:
+        return _command(found, verb)
+    except Exception as error:  # a stranger's object, which may be anything
+        entries = registry.entries(Kind.COMMAND)
+        owner = next(entry for entry in entries if entry.name == verb and entry.state is State.OK)
+        said = f"{type(error).__name__}: {error}".removesuffix(".")
+        reason = f"{owner}: its command {verb!r} is neither a typer app nor a function that becomes one: {said}."
+        remedy = f"Run: pip install --upgrade {owner.distribution}"
+        raise PluginError(f"{reason} {remedy}", reason=reason, remedy=remedy) from error
+
+
+def _common(
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on standard output.")] = False,
+    debug: Debug = False,
+    wants_help: Help = False,
+) -> None:
+    """Declare the options of whatever returns a report."""
+
+
+def _command(found: Any, name: str) -> Any:
+    """Return the command that a typer app or a function is; what returns a report gets the common options."""
+    return _reporting(typer.main.get_command(found if isinstance(found, typer.Typer) else _app(found, name)))
+
+
+def _app(function: Callable[..., Any], name: str) -> typer.Typer:
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command(name)(function)
+    return app
+
+
+def _reporting(command: Any) -> Any:
+    """Let a command print the report that it returns by its annotation, and those inside of a group as well."""
+    for inner in getattr(command, "commands", {}).values():
+        _reporting(inner)
+    find_out = command.callback
+    if find_out is None or inspect.signature(find_out, eval_str=True).return_annotation is not Report:
+        return command
+
+    def report(json: bool, debug: bool, wants_help: bool, **options: Any) -> None:  # noqa: ARG001  # seen to before
+        with contextlib.redirect_stdout(sys.stderr):  # a plugin may print as it is imported
+            result: Report = find_out(**options)
+        if json:
+            print(encode(result.data))
+        else:
+            result.draw(Page(sys.stdout))
+        raise typer.Exit(result.exit_code)
+
+    command.params += typer.main.get_command(_app(_common, "common")).params
+    command.callback = report
+    return command

@@ -1,0 +1,32 @@
+"""The names of a checkpoint's files, each written once."""
+
+__all__ = [
+    "ADDED_TOKENS_FILE",
+    "CONFIG_FILE",
+    "INDEX_FILE",
+    "PREPROCESSOR_FILE",
+    "PROCESSOR_FILE",
+    "SPECIAL_TOKENS_FILE",
+    "TOKENIZER_CONFIG_FILE",
+    "TOKENIZER_FILE",
+    "WEIGHTS_FILE",
+]
+
+#: The configuration.
+CONFIG_FILE = "config.json"
+#: All weights, where there are no shards.
+WEIGHTS_FILE = "model.safetensors"
+#: Which shard holds which tensor.
+INDEX_FILE = "model.safetensors.index.json"
+#: The settings of an image processor or a feature extractor.
+PREPROCESSOR_FILE = "preprocessor_config.json"
+#: The settings of a processor, and of what it holds.
+PROCESSOR_FILE = "processor_config.json"
+#: The settings of a tokenizer.
+TOKENIZER_CONFIG_FILE = "tokenizer_config.json"
+#: A whole tokenizer, as the Rust library reads it.
+TOKENIZER_FILE = "tokenizer.json"
+#: The special tokens of a tokenizer.
+SPECIAL_TOKENS_FILE = "special_tokens_map.json"
+#: The tokens that were added to a vocabulary.
+ADDED_TOKENS_FILE = "added_tokens.json"
