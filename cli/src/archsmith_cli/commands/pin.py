@@ -39,6 +39,4 @@ def run(
         pins[name] = owner.distribution
         return [f"{name!r} is pinned to {owner}."]
 
-    path, said = preferences.change(edit)
-    claimed = [entry for entry in installed.entries() if entry.name == name]
-    return preferences.outcome(path, said, claimed, overridden=installed.overriding_pin(name))
+    return preferences.changed(edit, lambda entry: entry.name == name, overridden=installed.overriding_pin(name))

@@ -25,9 +25,7 @@ def run(name: Annotated[str, typer.Argument(metavar="NAME", help="The name that 
             document.pop("pin")
         return [f"{name!r} is no longer pinned to {gone}."]
 
-    path, said = preferences.change(edit)
-    claimed = [entry for entry in installed.entries() if entry.name == name]
-    return preferences.outcome(path, said, claimed, overridden=installed.overriding_pin(name))
+    return preferences.changed(edit, lambda entry: entry.name == name, overridden=installed.overriding_pin(name))
 
 
 def _hint(name: str, pins: Any) -> str:

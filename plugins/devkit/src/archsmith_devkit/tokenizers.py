@@ -14,7 +14,7 @@ from archsmith_devkit.harness import refusal
 
 __all__ = ["TokenizerConformance", "sample_tokenizer"]
 
-_WORDS = (
+_WORDS = [
     "the",
     "quick",
     "brown",
@@ -29,7 +29,7 @@ _WORDS = (
     "##believ",
     "##able",
     "don",
-)
+]
 _CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,;:!?'-()"
 TEXTS = (
     "the quick brown fox jumps over the lazy dog",
