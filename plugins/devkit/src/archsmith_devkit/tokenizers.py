@@ -14,22 +14,7 @@ from archsmith_devkit.harness import refusal
 
 __all__ = ["TokenizerConformance", "sample_tokenizer"]
 
-_WORDS = [
-    "the",
-    "quick",
-    "brown",
-    "fox",
-    "jump",
-    "##s",
-    "##ed",
-    "over",
-    "lazy",
-    "dog",
-    "un",
-    "##believ",
-    "##able",
-    "don",
-]
+_WORDS = "the quick brown fox jump ##s ##ed over lazy dog un ##believ ##able don"
 _CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,;:!?'-()"
 TEXTS = (
     "the quick brown fox jumps over the lazy dog",
@@ -54,7 +39,7 @@ def sample_tokenizer(cls: type[Any]) -> Any:
         return cls.sample()
     special = [str(token) for token in getattr(cls, "default_tokens", {}).values()]
     letters = [*_CHARACTERS, *_CHARACTERS.upper()]
-    pieces = [*special, *_WORDS, *letters, *(f"##{letter}" for letter in _CHARACTERS)]
+    pieces = [*special, *_WORDS.split(), *letters, *(f"##{letter}" for letter in _CHARACTERS)]
     said = []
     with tempfile.TemporaryDirectory() as folder:
         vocabularies = {
