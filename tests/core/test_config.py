@@ -136,7 +136,7 @@ def test_arguments_have_names():
         name: str = field(default="x")
 
     assert Named("y").name == "y"
-    with pytest.raises(OptionError, match="got name twice"):
+    with pytest.raises(OptionError, match="got multiple values for name: one positional, one by keyword"):
         Named("y", name="z")
 
 

@@ -10,19 +10,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from archsmith.config import field
 from archsmith.errors import ArchsmithWarning, CheckpointCorrupt, CheckpointNotFound, InputError, OptionError
-from archsmith.image_processor import ImageProcessor, ImageSettings, resize
+from archsmith.image_processor import ImageProcessor, ImageSize, PerChannel, Resample, resize
 
 
 class ToyImageProcessor(ImageProcessor):
     """With the settings of most published checkpoints, on a small scale."""
 
-    do_resize = True
-    size = (5, 6)
-    resample = "PIL.Image.BICUBIC"
-    do_normalize = True
-    image_mean = [0.5, 0.5, 0.5]
-    image_std = [0.5, 0.25, 0.5]
+    do_resize: bool = True
+    size: ImageSize = (5, 6)
+    resample: Resample = "PIL.Image.BICUBIC"
+    do_normalize: bool = True
+    image_mean: PerChannel = field(default=[0.5, 0.5, 0.5])
+    image_std: PerChannel = field(default=[0.5, 0.25, 0.5])
 
 
 def image(height=8, width=10, seed=0):
@@ -65,13 +66,13 @@ def test_all_faults_in_one_error():
         ToyImageProcessor(size={"height": 3}, resample="BOXY", do_rescale="maybe", rescale=0.5, crop_size=0)
     assert str(error.value) == (
         "ToyImageProcessor:\n"
+        "  - 'rescale' is not a setting of ToyImageProcessor. Did you mean 'do_rescale'?\n"
         "  - size must be a number, a pair (height, width) or a mapping {height, width} or {shortest_edge} or "
         "{shortest_edge, longest_edge} or {longest_edge} or {max_height, max_width}, but is {'height': 3}\n"
         "  - resample must be one of 0 NEAREST, 1 LANCZOS, 2 BILINEAR, 3 BICUBIC, 4 BOX, 5 HAMMING, by number or by "
         "name, but is 'BOXY'. Did you mean 'BOX'?\n"
         "  - crop_size['height'] must be an integer from 1 to 2147483647, but is 0\n"
-        "  - do_rescale must be true or false, but is 'maybe'\n"
-        "  - 'rescale' is not a setting. Did you mean 'do_rescale'?"
+        "  - do_rescale must be true or false, but is 'maybe'."
     )
 
 
@@ -85,7 +86,10 @@ def test_all_faults_in_one_error():
         ({"crop_size": {"shortest_edge": 3}}, "crop_size must have a height and a width, but is {'shortest_edge': 3}."),
         ({"resample": True}, "resample must be one of 0 NEAREST, .*, but is True."),
         ({"resample": 2.0}, "resample must be one of 0 NEAREST, .*, but is 2.0."),
-        ({"data_format": "first"}, "data_format must be one of 'channels_first', 'channels_last', but is 'first'."),
+        (
+            {"data_format": "first"},
+            "data_format must be one of 'channels_first', 'channels_last' or null, but is 'first'.",
+        ),
         ({"image_mean": [0.5, float("nan"), 0.5]}, "image_mean must be finite, but is .*"),
     ],
 )
@@ -110,7 +114,8 @@ def test_assignments_are_checked():
     processor.size = 9
     assert processor.size == {"height": 9, "width": 9}
     with pytest.raises(
-        OptionError, match=r"^ToyImageProcessor has no setting 'do_resise'. Did you mean 'do_resize'\?$"
+        OptionError,
+        match=r"^ToyImageProcessor: 'do_resise' is not a setting of ToyImageProcessor\. Did you mean 'do_resize'\?$",
     ):
         processor.do_resise = False
     with pytest.raises(OptionError, match="do_resize must be true or false, but is 3"):
@@ -153,10 +158,19 @@ def test_a_misspelt_key_of_a_file_is_announced():
     )
 
 
-def test_the_part_of_a_processor_wins(tmp_path):
+def test_files_that_contradict_each_other_are_refused(tmp_path):
     (tmp_path / "preprocessor_config.json").write_text('{"size": 3}')
     (tmp_path / "processor_config.json").write_text('{"processor_class": "P", "image_processor": {"size": 5}}')
+    with pytest.raises(CheckpointCorrupt) as error:
+        ToyImageProcessor.from_pretrained(tmp_path)
+    assert str(error.value) == (
+        f"{str(tmp_path)!r}: size is {{'height': 5, 'width': 5}} in processor_config.json, but "
+        "{'height': 3, 'width': 3} in preprocessor_config.json. Delete the one that is out of date, or pass size=…"
+    )
+    assert ToyImageProcessor.from_pretrained(tmp_path, size=4).size == {"height": 4, "width": 4}
+    (tmp_path / "preprocessor_config.json").write_text('{"size": 3, "feature_extractor_type": "F"}')  # another part's
     assert ToyImageProcessor.from_pretrained(tmp_path).size == {"height": 5, "width": 5}
+    (tmp_path / "preprocessor_config.json").write_text('{"size": 3}')
     (tmp_path / "processor_config.json").write_text('{"processor_class": "P"}')
     assert ToyImageProcessor.from_pretrained(tmp_path).size == {"height": 3, "width": 3}
 
@@ -165,7 +179,7 @@ def test_the_part_of_a_processor_wins(tmp_path):
     ("content", "message"),
     [
         ('{"size": -1}', r"size\['height'\] must be an integer from 1 to 2147483647, but is -1"),
-        ('{"image_mean": "grey"}', "image_mean must be a number or a list of numbers, but is 'grey'"),
+        ('{"image_mean": "grey"}', "image_mean must be a number or a list of numbers or null, but is 'grey'"),
         ('{"do_center_crop": true}', "do_center_crop needs crop_size"),
     ],
 )
@@ -176,10 +190,12 @@ def test_wrong_files(tmp_path, content, message):
         ToyImageProcessor.from_pretrained(tmp_path)
 
 
-@pytest.mark.parametrize("values", [[1], None, {1: 2}, "size"])
+@pytest.mark.parametrize("values", [[1], None, "size"])
 def test_what_is_no_content_of_a_file(values):
-    with pytest.raises(CheckpointCorrupt, match="a ToyImageProcessor is built from settings by name, not"):
+    with pytest.raises(OptionError, match=r"^ToyImageProcessor must be built from a mapping, but got "):
         ToyImageProcessor.from_dict(values)
+    with pytest.raises(CheckpointCorrupt, match="a setting's name must be a string, but is 1"):
+        ToyImageProcessor.from_dict({1: 2})
 
 
 def test_a_missing_file_is_named(tmp_path):
@@ -188,12 +204,8 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_settings_of_its_own():
-    class InvertingSettings(ImageSettings, total=False):
-        invert: bool
-
     class Inverting(ToyImageProcessor):
-        Settings = InvertingSettings
-        invert = False
+        invert: bool = False
 
         def scale(self, pixels):
             return super().scale(255 - pixels if self.invert else pixels)

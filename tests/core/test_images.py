@@ -394,7 +394,7 @@ def test_a_bad_image_among_good_ones_is_named():
 
 
 def test_a_call_takes_no_other_option():
-    with pytest.raises(OptionError, match=r"'use_fast' is not a setting\. There is one kind of image processor"):
+    with pytest.raises(OptionError, match=r"'use_fast' is not a setting of ViTImageProcessor\. There is one kind"):
         ViTImageProcessor(use_fast=True)
     with pytest.raises(OptionError, match="return_tensors is 'tf'; expected 'pt' for torch, 'np' for numpy, or None"):
         PROCESSOR(IMAGE, return_tensors="tf")

@@ -9,7 +9,7 @@ CONFIG = """
 
     class PyramidConfig(BackboneConfig):
         model_type = "pyramid"
-        supersedes = {**BackboneConfig.supersedes, "widths": ()}
+        invalidates = {**BackboneConfig.invalidates, "widths": ()}
         widths: list[Size] = field(default=[4, 6, 8], doc="Channels of each stage.")
 
         @property

@@ -13,13 +13,12 @@ from archsmith.errors import (
     UnknownTask,
 )
 from archsmith.files.checkpoint import Checkpoint, load_config_file, refuse_remote_code
-from archsmith.files.names import CONFIG_FILE
+from archsmith.files.names import CONFIG_FILE, PREPROCESSOR_FILE
 from archsmith.messages import did_you_mean, shown
 from archsmith.processor.parts import (
     TOKENIZER_FILE,
-    named_architecture,
-    read_feature_extractor,
     read_processor,
+    read_settings,
     tokenizer_architecture,
 )
 from archsmith.registry.base import registry
@@ -263,17 +262,13 @@ class AutoImageProcessor(_Auto):
             UnknownTask: The architecture has no image processor.
             UnknownArchitecture, PluginError, CheckpointError, HubError: As `AutoConfig.from_pretrained`.
         """
-        from archsmith.image_processor.files import load_image_processor_file
-
         refuse_remote_code(trust_remote_code)
-        hub_options = {name: options.pop(name) for name in _HUB_OPTIONS if name in options}
-        values, source = load_image_processor_file(id_or_path, **hub_options)
-        first = None if config is None else config.model_type
-        model_type = named_architecture("image_processor", values, source, first=first) or first
-        if model_type is None:
-            model_type = AutoConfig.from_pretrained(id_or_path, **hub_options).model_type
-        processor_class: type[ImageProcessor] = registry.load(model_type, "image_processor")
-        return processor_class.from_dict(values, source=source, **options)
+        checkpoint = _checkpoint(id_or_path, options, own_file=PREPROCESSOR_FILE)
+        known = None if config is None else config.model_type
+        found: ImageProcessor = checkpoint.read_consistent(
+            lambda: read_settings("image_processor", checkpoint, known, **options)
+        )
+        return found
 
 
 class AutoFeatureExtractor(_Auto):
@@ -301,9 +296,12 @@ class AutoFeatureExtractor(_Auto):
             UnknownArchitecture, PluginError, CheckpointError, HubError: As `AutoConfig.from_pretrained`.
         """
         refuse_remote_code(trust_remote_code)
-        checkpoint = _checkpoint(id_or_path, options)
+        checkpoint = _checkpoint(id_or_path, options, own_file=PREPROCESSOR_FILE)
         known = None if config is None else config.model_type
-        return checkpoint.read_consistent(lambda: read_feature_extractor(checkpoint, known, **options))
+        found: SequenceFeatureExtractor = checkpoint.read_consistent(
+            lambda: read_settings("feature_extractor", checkpoint, known, **options)
+        )
+        return found
 
 
 class AutoProcessor(_Auto):
@@ -339,9 +337,10 @@ class AutoProcessor(_Auto):
         return checkpoint.read_consistent(lambda: read_processor(checkpoint, config, options))
 
 
-def _checkpoint(id_or_path: str | os.PathLike[str], options: dict[str, Any]) -> Checkpoint:
+def _checkpoint(id_or_path: str | os.PathLike[str], options: dict[str, Any], *, own_file: str = "") -> Checkpoint:
     """Open a checkpoint, and take out of the options those that say how."""
-    return Checkpoint.open(id_or_path, **{name: options.pop(name) for name in _HUB_OPTIONS if name in options})
+    hub_options = {name: options.pop(name) for name in _HUB_OPTIONS if name in options}
+    return Checkpoint.open(id_or_path, own_file=own_file, **hub_options)
 
 
 def _opened(id_or_path: str | os.PathLike[str], options: dict[str, Any]) -> Checkpoint:

@@ -38,7 +38,7 @@ class BackboneConfig(PreTrainedConfig):
         [2, 3]
     """
 
-    supersedes = {"out_features": ("out_indices",), "out_indices": ("out_features",)}
+    invalidates = {"out_features": ("out_indices",), "out_indices": ("out_features",)}
     computed: ClassVar[tuple[str, ...]] = ("stage_names",)
 
     out_features: list[str] | None = field(default=None, doc="Stages that give feature maps, by name; none: the last.")
@@ -130,7 +130,7 @@ class BackboneHostConfig(PreTrainedConfig):
     takes the place of the old one.
     """
 
-    supersedes = {
+    invalidates = {
         "backbone": ("backbone_config", "backbone_source"),
         "backbone_config": (
             "backbone",

@@ -75,6 +75,33 @@ def test_a_bias_that_files_hold_under_another_name_follows_its_decoder():
         assert predictions.cls["predictions"].decoder.bias.shape == (50,)
 
 
+@pytest.mark.parametrize("declared", [True, False])
+@pytest.mark.parametrize("cls", SCORING)
+def test_what_is_one_stays_one_and_what_is_two_stays_two_whatever_is_declared(cls, declared):
+    one, two = build(cls, tie_word_embeddings=True), build(cls, tie_word_embeddings=True)
+    two.load_state_dict({name: torch.randn_like(value) for name, value in two.state_dict().items()}, assign=True)
+    for model in (one, two):
+        model.config.tie_word_embeddings = declared
+        before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        model.resize_token_embeddings(50)
+        after = model.state_dict()
+        assert all(torch.equal(after[name][: len(old)], old) for name, old in before.items())
+        assert (model.get_output_embeddings().weight is model.get_input_embeddings().weight) == (model is one)
+        model(IDS)
+
+
+def test_what_the_user_tied_follows():
+    model = build(BertModel)
+    model.extra = nn.Linear(8, 40, bias=False)
+    model.extra.weight = model.get_input_embeddings().weight
+    model.alike = nn.Linear(8, 40, bias=False)
+    model.alike.weight = nn.Parameter(model.get_input_embeddings().weight.detach())  # another object, the same memory
+    model.resize_token_embeddings(50)
+    for module in (model.extra, model.alike):
+        assert module.weight is model.get_input_embeddings().weight
+        assert module.out_features == 50
+
+
 def test_up_to_a_multiple():
     model = build(BertForMaskedLM)
     assert model.resize_token_embeddings(41, pad_to_multiple_of=8).num_embeddings == 48

@@ -380,6 +380,26 @@ def test_a_finished_part_keeps_its_values(tmp_path):
     assert not any(tensor.is_meta for tensor in again.state_dict().values())
 
 
+def test_a_part_that_a_constructor_loads_is_loaded_as_by_itself(folder, tmp_path):
+    """Even if its configuration prunes heads, its files lack a parameter, or the whole model comes from files."""
+    part = quietly(DistilBertModel.from_pretrained, folder)
+    part.prune_heads({0: [0]})
+    part.save_pretrained(tmp_path / "part")
+
+    class Host(Outer):
+        def __init__(self, config):
+            super().__init__(config, inner=quietly(DistilBertForMaskedLM.from_pretrained, tmp_path / "part"))
+
+    host = Host(OuterConfig())
+    inner = host.inner.distilbert
+    assert list(inner.transformer.layer[0].attention.q_lin.weight.shape) == [4, 8]
+    assert all(torch.equal(tensor, part.state_dict()[name]) for name, tensor in inner.state_dict().items())
+    host.save_pretrained(tmp_path / "host")
+    again = Host.from_pretrained(tmp_path / "host")
+    assert again.load_report.new == ()
+    assert all(torch.equal(tensor, again.state_dict()[name]) for name, tensor in host.state_dict().items())
+
+
 def test_abstract_classes():
     for build in (
         lambda: PreTrainedModel(PreTrainedConfig()),

@@ -1,4 +1,4 @@
-"""Saving: what is written, what is superseded, and what is left when it fails."""
+"""Saving: what is written, what is deleted, and what is left when it fails."""
 
 import errno
 import json
@@ -13,12 +13,23 @@ from safetensors.torch import load_file
 from torch import nn
 
 import archsmith
-from archsmith import DistilBertConfig, DistilBertForMaskedLM, DistilBertModel, PreTrainedConfig, PreTrainedModel
+from archsmith import (
+    BertConfig,
+    BertForMaskedLM,
+    DistilBertConfig,
+    DistilBertForMaskedLM,
+    DistilBertModel,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
 from archsmith.errors import ConfigError, InputError, OptionError, SaveFailed
 from archsmith.files.commit import replacing, write_file
-from archsmith.model.saving import parse_size
+from archsmith.model.saving import parse_size, state_to_save
 
 CONFIG = {"vocab_size": 30, "dim": 8, "n_heads": 2, "n_layers": 1, "hidden_dim": 16, "max_position_embeddings": 12}
+BERT = {
+    "vocab_size": 30, "hidden_size": 8, "num_attention_heads": 2, "num_hidden_layers": 1, "intermediate_size": 12
+}  # fmt: skip
 
 
 def model(**config) -> DistilBertForMaskedLM:
@@ -299,7 +310,7 @@ def test_a_stop_from_the_keyboard_leaves_nothing_behind(tmp_path):
     assert content(tmp_path) == {"x": b"old"}
 
 
-def test_superseded_weights_that_can_not_be_deleted(tmp_path):
+def test_old_weights_that_can_not_be_deleted(tmp_path):
     old = model()
     old.save_pretrained(tmp_path)
     (tmp_path / "model-00001-of-00002.safetensors").mkdir()
@@ -330,3 +341,108 @@ def test_a_model_without_a_head_and_one_with_it(tmp_path):
     one = model()
     one.distilbert.save_pretrained(tmp_path)
     assert same(DistilBertModel.from_pretrained(tmp_path), one.distilbert)
+
+
+# ---- tied parameters --------------------------------------------------------------------------------------------
+
+
+def masked(**values) -> BertForMaskedLM:
+    return BertForMaskedLM(BertConfig(**BERT, **values)).eval()
+
+
+def logits(one) -> torch.Tensor:
+    with torch.no_grad():
+        return one(torch.tensor([[1, 2, 3]])).logits
+
+
+def untied(one) -> BertForMaskedLM:
+    """Return it with every parameter an object of its own, as torch's own way of loading leaves it."""
+    one.load_state_dict({name: tensor.clone() for name, tensor in one.state_dict().items()}, assign=True)
+    assert one.get_output_embeddings().weight is not one.get_input_embeddings().weight
+    return one
+
+
+HEAD, ROWS = "cls.predictions.decoder.weight", "bert.embeddings.word_embeddings.weight"
+BIAS, TIED_BIAS = "cls.predictions.bias", "cls.predictions.decoder.bias"
+
+
+def test_tied_parameters_that_are_two_objects_of_equal_values_are_one_in_the_file(tmp_path):
+    one = untied(masked())
+    one.save_pretrained(tmp_path)
+    saved = load_file(tmp_path / "model.safetensors")
+    assert {HEAD, TIED_BIAS}.isdisjoint(saved)
+    assert {ROWS, BIAS} <= saved.keys()
+    assert torch.equal(logits(BertForMaskedLM.from_pretrained(tmp_path)), logits(one))
+
+
+@pytest.mark.parametrize(("name", "source"), [(HEAD, ROWS), (TIED_BIAS, BIAS)])
+def test_tied_parameters_that_differ_are_not_lost(tmp_path, name, source):
+    one = untied(masked())
+    with torch.no_grad():
+        one.get_parameter(name).fill_(7.0)
+    expected = logits(one)
+    with pytest.raises(ConfigError) as caught:
+        one.save_pretrained(tmp_path / "refused")
+    assert str(caught.value) == (
+        f"BertForMaskedLM cannot be saved: its configuration ties {name!r} to {source!r}, but they are two parameters "
+        "now and differ. To keep both set tie_word_embeddings=False in the configuration; to make them one again call "
+        "tie_weights()."
+    )
+    assert not (tmp_path / "refused").exists()
+    one.config.tie_word_embeddings = False
+    one.save_pretrained(tmp_path / "kept")
+    back = BertForMaskedLM.from_pretrained(tmp_path / "kept")
+    assert torch.equal(logits(back), expected)
+    assert back.load_report.new == ()
+    one.config.tie_word_embeddings = True
+    one.tie_weights()
+    one.save_pretrained(tmp_path / "tied")
+    assert not torch.equal(logits(BertForMaskedLM.from_pretrained(tmp_path / "tied")), expected)
+
+
+def test_a_head_of_another_shape_is_not_lost(tmp_path):
+    one = masked()
+    one.cls.predictions.decoder = torch.nn.Linear(8, 31)
+    with pytest.raises(ConfigError, match="are two parameters now and differ"):
+        one.save_pretrained(tmp_path)
+
+
+def test_parameters_that_are_one_although_the_configuration_keeps_them_apart(tmp_path):
+    one = masked()
+    one.config.tie_word_embeddings = False
+    one.save_pretrained(tmp_path)
+    saved = load_file(tmp_path / "model.safetensors")
+    assert torch.equal(saved[HEAD], saved[ROWS])
+    back = BertForMaskedLM.from_pretrained(tmp_path)
+    assert torch.equal(logits(back), logits(one))
+    assert back.get_output_embeddings().weight is not back.get_input_embeddings().weight
+
+
+def test_a_choice_to_tie_that_comes_after_the_model_was_built(tmp_path):
+    one = masked(tie_word_embeddings=False)
+    one.config.tie_word_embeddings = True
+    with pytest.raises(ConfigError, match=f"ties '{HEAD}' to '{ROWS}', but they are two"):
+        one.save_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "share",
+    [
+        lambda base: torch.nn.Parameter(base.view(-1)[:8]),
+        lambda base: torch.nn.Parameter(base.t()),
+        lambda base: torch.nn.Parameter(base[:, 2:6]),
+        lambda base: torch.nn.Parameter(base.view(-1)[4:20].view(4, 4)),
+        lambda base: torch.nn.Parameter(base[:0]),
+    ],
+    ids=["flat", "transposed", "columns", "overlapping", "empty"],
+)
+def test_parameters_that_share_memory_in_other_ways_are_saved_in_full(share):
+    one = masked()
+    rows = one.get_input_embeddings().weight
+    one.first, one.second = share(rows.detach()), share(rows.detach()[1:])
+    state = state_to_save(one)
+    for name in ("first", "second", ROWS):
+        assert torch.equal(state[name], one.get_parameter(name))
+        assert state[name].is_contiguous()
+    places = [tensor.untyped_storage().data_ptr() for tensor in state.values() if tensor.numel()]
+    assert len(set(places)) == len(places)

@@ -225,14 +225,26 @@ def test_maps_that_do_not_fit(maps, settings, message):
         ),
         (
             {"reduce_labels": True, "do_reduce_labels": False},
-            "reduce_labels is True and do_reduce_labels is False, but they are one setting.",
+            "MaskFormerImageProcessor: reduce_labels is True and do_reduce_labels is False, but they are one setting.",
         ),
         (
             {"size": {"height": 3, "width": 4}, "max_size": 9},
-            ("max_size is the longest edge beside a size of one number, but size is {'height': 3, 'width': 4}."),
+            (
+                "MaskFormerImageProcessor: max_size is the longest edge beside a size of one number, but size is "
+                "{'height': 3, 'width': 4}."
+            ),
         ),
-        ({"size_divisor": 0}, "MaskFormerImageProcessor: size_divisor must be an integer from 1 to 2147483647, but is"),
-        ({"size_divisr": 8}, "MaskFormerImageProcessor: 'size_divisr' is not a setting. Did you mean 'size_divisor'?"),
+        (
+            {"size_divisor": 0},
+            "MaskFormerImageProcessor: size_divisor must be an integer from 1 to 2147483647 or null, but is 0.",
+        ),
+        (
+            {"size_divisr": 8},
+            (
+                "MaskFormerImageProcessor: 'size_divisr' is not a setting of MaskFormerImageProcessor. Did you mean "
+                "'size_divisor'?"
+            ),
+        ),
     ],
 )
 def test_settings_that_are_wrong(settings, message):

@@ -141,8 +141,8 @@ def test_statistics_must_be_in_the_files(tmp_path):
         ({"size": {"longest_edge": 9}}, "size must be one number, the shortest_edge, because the result is square"),
         ({"crop_pct": 0}, "crop_pct must be from 0.01 to 1, but is 0.0."),
         ({"crop_pct": 87.5}, "crop_pct must be from 0.01 to 1, but is 87.5."),
-        ({"crop_pct": "0.9"}, "crop_pct must be a number, but is '0.9'."),
-        ({"crop_percent": 0.9}, "'crop_percent' is not a setting. Did you mean 'crop_pct'?"),
+        ({"crop_pct": "0.9"}, "crop_pct must be a number or null, but is '0.9'."),
+        ({"crop_percent": 0.9}, "'crop_percent' is not a setting of ConvNextImageProcessor. Did you mean 'crop_pct'?"),
     ],
 )
 def test_settings_of_the_image_processor(settings, message):

@@ -21,7 +21,7 @@ from archsmith.config.fields import (
     field,
     to_json,
 )
-from archsmith.config.labels import LABEL_FIELDS, labels_in_step
+from archsmith.config.labels import LABEL_FIELDS, merge_labels
 from archsmith.config.names import field_names
 from archsmith.config.schema import json_schema
 from archsmith.errors import ConfigError, OptionError
@@ -81,6 +81,7 @@ class PreTrainedConfig(FromPretrained, CheckedFields):  # noqa: PLW1641  # no ha
 
     model_type: ClassVar[str] = ""
     own_file = CONFIG_FILE
+    merged = ("num_labels",)
 
     architectures: list[str] | None = field(default=None, doc="Model classes that the weights were saved from.")
     dtype: DType | None = field(default=None, doc="Type of the saved weights.")
@@ -105,7 +106,9 @@ class PreTrainedConfig(FromPretrained, CheckedFields):  # noqa: PLW1641  # no ha
             raise OptionError(f"{type(self).__name__} takes keyword arguments; {allowed} positional, got {len(args)}.")
         for name, value in zip(self.positional, args, strict=False):
             if name in values:
-                raise OptionError(f"{type(self).__name__} got {name} twice, by place and by name.")
+                raise OptionError(
+                    f"{type(self).__name__} got multiple values for {name}: one positional, one by keyword."
+                )
             values[name] = value
         self._fill(values, unknown_allowed=False)
 
@@ -211,11 +214,11 @@ class PreTrainedConfig(FromPretrained, CheckedFields):  # noqa: PLW1641  # no ha
                 yield f"label2id says {label!r} is class {index}, but id2label says {self.id2label.get(index)!r}"
                 return
 
-    def in_step(self, known: dict[str, Any], replaced: dict[str, Any], faults: list[str]) -> dict[str, Any]:
+    def merge_values(self, known: dict[str, Any], replaced: dict[str, Any], faults: list[str]) -> dict[str, Any]:
         """Return ``id2label`` and ``label2id`` for what is given of them and of ``num_labels``."""
         hints = field_names(type(self)).hints
-        labels = labels_in_step({}, _pop_labels(known), hints, faults)
-        return labels | labels_in_step(labels, _pop_labels(replaced), hints, faults)
+        labels = merge_labels({}, _pop_labels(known), hints, faults)
+        return labels | merge_labels(labels, _pop_labels(replaced), hints, faults)
 
     @property
     def num_labels(self) -> int:
@@ -249,7 +252,7 @@ class PreTrainedConfig(FromPretrained, CheckedFields):  # noqa: PLW1641  # no ha
         elif value is None:
             self._raise([f"{name} must be given, but is None"])
         else:
-            self.__dict__.update(labels_in_step(self.__dict__, {names.own(name): value}, names.hints, faults))
+            self.__dict__.update(merge_labels(self.__dict__, {names.own(name): value}, names.hints, faults))
             self._raise(faults)
 
     def __eq__(self, other: object) -> bool:

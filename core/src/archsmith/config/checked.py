@@ -5,7 +5,7 @@ import dataclasses
 import inspect
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, ClassVar, dataclass_transform
+from typing import Any, ClassVar, Self, dataclass_transform
 
 from archsmith.config.fields import convert_json, field
 from archsmith.config.names import field_names
@@ -23,17 +23,21 @@ class CheckedFields:
     A subclass declares its fields; it becomes a dataclass by itself.
 
     Attributes:
-        no_field: How a message says that a name is none of the fields, in front of the name of the class.
+        noun: What messages call a field.
         attribute_map: Other name → field.
         positional: The fields that arguments without a name are for.
-        supersedes: Field → fields that no longer hold when it is given anew, because they follow from it.
+        merged: Names that are given like fields, but are none: `merge_values` makes fields of them.
+        advice: Name that other libraries take here → what to do instead.
+        invalidates: Field → fields that no longer hold when it is given anew, because they follow from it.
         computed: Properties that a file holds too: left out when it is read, because they follow from the fields.
     """
 
-    no_field: ClassVar[str] = "is not a field of"
+    noun: ClassVar[str] = "field"
     attribute_map: ClassVar[Mapping[str, str]] = {}
     positional: ClassVar[tuple[str, ...]] = ()
-    supersedes: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    merged: ClassVar[tuple[str, ...]] = ()
+    advice: ClassVar[Mapping[str, str]] = {}
+    invalidates: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     computed: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -52,15 +56,20 @@ class CheckedFields:
     # ---- changing -------------------------------------------------------------------------------------------
 
     def update(self, /, **values: Any) -> None:
-        """Change several fields at once: all of them, or none if any is wrong.
+        """Change several fields at once: all of them, or none if any is wrong. Raises as `changed`."""
+        self.__dict__.update(self.changed(**values).__dict__)
+
+    def changed(self, /, **values: Any) -> Self:
+        """Return a copy with other values.
 
         Raises:
             ConfigError: A value is wrong, a name is not a field, or the result breaks a rule.
         """
-        changed = copy.copy(self)
+        new = copy.copy(self)
+        new.__dict__["_extra"] = dict(self.extra)
         current = {name: getattr(self, name) for name in self._differing()}  # the others follow from these again
-        changed._fill(current, unknown_allowed=False, overrides=values)  # noqa: SLF001  # its own kind
-        self.__dict__.update(changed.__dict__)
+        new._fill(current, unknown_allowed=False, overrides=values)  # noqa: SLF001  # its own kind
+        return new
 
     # ---- checking -------------------------------------------------------------------------------------------
 
@@ -84,7 +93,7 @@ class CheckedFields:
         """Return fields that follow from others, with their values. Override it; it is asked before the rules."""
         return {}
 
-    def in_step(self, known: dict[str, Any], replaced: dict[str, Any], faults: list[str]) -> dict[str, Any]:  # noqa: ARG002
+    def merge_values(self, known: dict[str, Any], replaced: dict[str, Any], faults: list[str]) -> dict[str, Any]:  # noqa: ARG002
         """Take out of the given values those that only mean something together, and return what they come to.
 
         Args:
@@ -121,8 +130,8 @@ class CheckedFields:
                 message = f"{source or 'config.json'}: {name!r} {self._no_field()}"
                 warnings.warn(f"{message} and has no effect.{hint}", ArchsmithWarning, stacklevel=2)
         faults += [f"{name!r} {self._no_field()}.{names.hint(name)}" for name in wrong]
-        together = self.in_step(known, replaced, faults)
-        for follower in [other for name in replaced for other in self.supersedes.get(name, ())]:
+        together = self.merge_values(known, replaced, faults)
+        for follower in [other for name in replaced for other in self.invalidates.get(name, ())]:
             known.pop(follower, None)
         known |= replaced | together
         for name in names.fields:
@@ -155,7 +164,7 @@ class CheckedFields:
             raise self.error_for(source)(f"{where}:{text}{end}", faults=listed, source=source)
 
     def _no_field(self) -> str:
-        return f"{self.no_field} {type(self).__name__}"
+        return f"is not a {self.noun} of {type(self).__name__}"
 
     def _differing(self) -> list[str]:
         names = field_names(type(self))
@@ -170,13 +179,13 @@ class CheckedFields:
     def __setattr__(self, name: str, value: Any) -> None:
         names = field_names(type(self))
         own = names.own(name)
-        if own not in names.fields:
+        if own in self.invalidates or own in self.merged:
+            self.update(**{own: value})
+        elif own not in names.fields:
             self._raise([f"{name!r} {self._no_field()}.{names.hint(name)}"])
-        converted, faults = names.convert(own, value)
-        self._raise(faults)
-        if own in self.supersedes:
-            self.update(**{own: converted})
         else:
+            converted, faults = names.convert(own, value)
+            self._raise(faults)
             self.__dict__[own] = converted
 
 

@@ -5,11 +5,12 @@ import dataclasses
 import functools
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
+from archsmith.errors import OptionError
 from archsmith.messages import shown
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "NonNegative",
     "Probability",
     "ProblemType",
+    "ReadBy",
     "Size",
     "TokenId",
     "convert",
@@ -54,6 +56,18 @@ Activation = Literal[
 ]  # fmt: skip
 
 
+@dataclasses.dataclass(frozen=True)
+class ReadBy:
+    """A mark on a field's type (`typing.Annotated`) of which a value has several forms: what reads them.
+
+    Attributes:
+        read: Takes the name of the field and a value, and returns what the field holds; or raises `OptionError` with
+            one sentence on what is wrong.
+    """
+
+    read: Callable[[str, Any], Any]
+
+
 def field(*, default: Any = dataclasses.MISSING, doc: str = "") -> Any:
     """Declare a configuration field with its default and what it means; by keyword, as type checkers read it.
 
@@ -70,6 +84,12 @@ def field(*, default: Any = dataclasses.MISSING, doc: str = "") -> Any:
 
 def convert(name: str, value: Any, hint: Any) -> tuple[Any, list[str]]:
     """Return the value in the type that the hint asks for, and no fault; or None and one sentence that says why not."""
+    for mark in getattr(hint, "__metadata__", ()):
+        if isinstance(mark, ReadBy) and value is not None:
+            try:
+                return mark.read(name, value), []
+            except OptionError as error:
+                return None, [error.message]
     try:
         converted = msgspec.convert(_plain(value, hint), hint, str_keys=True)
     except (ValueError, TypeError, AttributeError, RuntimeError, OverflowError) as error:
@@ -137,10 +157,13 @@ def _limits(limits: msgspec.Meta) -> str:
 
 
 def _plain(value: Any, hint: Any) -> Any:
-    """Return what a NumPy or torch scalar, or a torch dtype, stands for."""
+    """Return what a NumPy or torch scalar, an array of one axis, or a torch dtype stands for."""
     if hint == DType | None and (isinstance(value, str) or type(value).__module__ == "torch"):
         return str(value).removeprefix("torch.")
-    return value.item() if getattr(value, "shape", None) == () and hasattr(value, "item") else value
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple) and len(shape) <= 1 and hasattr(value, "tolist"):
+        return value.tolist()
+    return value
 
 
 def _is_text(value: str) -> bool:

@@ -7,7 +7,7 @@ import msgspec
 
 from archsmith.config.fields import convert
 
-__all__ = ["LABEL_FIELDS", "labels_in_step"]
+__all__ = ["LABEL_FIELDS", "merge_labels"]
 
 LABEL_FIELDS = ("num_labels", "id2label", "label2id")
 
@@ -15,7 +15,7 @@ LABEL_FIELDS = ("num_labels", "id2label", "label2id")
 _NumLabels = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 
 
-def labels_in_step(
+def merge_labels(
     current: Mapping[str, Any], given: Mapping[str, Any], hints: Mapping[str, Any], faults: list[str]
 ) -> dict[str, Any]:
     """Return ``id2label`` and ``label2id`` as they have to be once some of the three fields are given.

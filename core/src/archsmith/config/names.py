@@ -14,7 +14,8 @@ __all__ = ["FieldNames", "field_names"]
 
 #: Unknown names of a file that are held against the fields; a thousandth one is no misspelling.
 _COMPARED = 200
-_OLD_NAMES = {"torch_dtype": "dtype"}
+#: Older name → field, wherever a class has that field.
+_OLD_NAMES = {"torch_dtype": "dtype", "reduce_labels": "do_reduce_labels", "size_divisibility": "size_divisor"}
 
 
 class FieldNames:
@@ -33,14 +34,13 @@ class FieldNames:
         self.hints = {name: hints[name] for name in self.fields}
         old = {name: own for name, own in _OLD_NAMES.items() if own in self.fields}
         self.others: dict[str, str] = old | dict(cls.attribute_map)
-        self._counts = ("num_labels",) if "id2label" in self.fields else ()  # given like a field, but none
         self.nested = frozenset(name for name, hint in self.hints.items() if nested_kinds(hint))
-        self._class = cls.__name__
+        self._class = cls
 
     def convert(self, name: str, value: Any) -> tuple[Any, list[str]]:
         """Return a value in the type of its field, and no fault; or None and what is wrong with it."""
         if name in self.nested:
-            return convert_nested(name, value, self.hints[name], owner=self._class)
+            return convert_nested(name, value, self.hints[name], owner=self._class.__name__)
         return convert(name, value, self.hints[name])
 
     def default(self, name: str) -> Any:
@@ -62,7 +62,14 @@ class FieldNames:
         """Return ``" Did you mean 'x'?"`` for a name that is not a field, or an empty string."""
         if name.startswith("_"):
             return ""  # no field is called so, and Python itself asks for such names often
-        return did_you_mean(name, [*self.fields, *self.others, *self._counts])
+        if name in self._class.advice:
+            return f" {self._class.advice[name]}"
+        return did_you_mean(name, [*self.fields, *self.others, *self._class.merged])
+
+    def knows(self, name: str) -> bool:
+        """Return whether a name can be given."""
+        own = self.own(name)
+        return own in self.fields or own in self._class.merged
 
     def split(self, values: Mapping[str, Any], faults: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the values by field name, and apart from them those that are no fields of this class."""
@@ -71,14 +78,15 @@ class FieldNames:
         said: dict[str, str] = {}
         for name, value in values.items():
             if not isinstance(name, str):
-                faults.append(f"a field's name must be a string, but is {shown(name)}")
+                faults.append(f"a {self._class.noun}'s name must be a string, but is {shown(name)}")
                 continue
             own = self.own(name)
-            if own not in self.fields and own not in self._counts:
+            if not self.knows(name):
                 unknown[name] = value
             elif own in known and not _equal(known[own], value):
                 faults.append(
-                    f"{said[own]} is {shown(known[own])} and {name} is {shown(value)}, but they are one field"
+                    f"{said[own]} is {shown(known[own])} and {name} is {shown(value)}, but they are one "
+                    f"{self._class.noun}"
                 )
             else:
                 known[own], said[own] = value, name

@@ -3,7 +3,6 @@
 import abc
 import copy
 import os
-import stat
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
@@ -11,86 +10,60 @@ from archsmith.config.checked import CheckedFields
 from archsmith.config.fields import to_json
 from archsmith.config.names import field_names
 from archsmith.errors import ArchsmithError, CheckpointCorrupt, CheckpointNotFound, OptionError
-from archsmith.files.checkpoint import Checkpoint, refuse_remote_code
+from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.commit import save_folder, write_file
-from archsmith.files.paths import local_path, mode_of
-from archsmith.files.strictjson import encode_json, read_json
+from archsmith.files.names import CONFIG_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE
+from archsmith.files.pretrained import FromPretrained
+from archsmith.files.strictjson import encode_json
 from archsmith.messages import shown
 
-__all__ = ["PREPROCESSOR_FILE", "PROCESSOR_FILE", "DeclaredSettings"]
+__all__ = ["DeclaredSettings", "find_values"]
 
-PREPROCESSOR_FILE = "preprocessor_config.json"
-PROCESSOR_FILE = "processor_config.json"
+#: Kind of object → the keys under which processor_config.json may hold its settings.
+_NESTED = {"image_processor": ("image_processor",), "feature_extractor": ("feature_extractor", "audio_processor")}
 
 
-class DeclaredSettings(CheckedFields, abc.ABC):  # noqa: PLW1641  # no hash: settings can be changed
+class DeclaredSettings(FromPretrained, CheckedFields, abc.ABC):  # noqa: PLW1641  # no hash: settings can be changed
     """A preprocessing object that is its settings: fields with types, defaults and rules, kept in a JSON file.
 
+    A value that is None stands for the default; in a call, and for `changed`, for what the object has.
+
     Attributes:
-        type_key: The key under which the file names the class.
-        nested_keys: The keys under which processor_config.json may hold the settings; the first one is written.
+        kind: ``"image_processor"`` or ``"feature_extractor"``.
+        needs_file: Whether the settings are in a file of their own. A class that can take them from config.json too
+            says no; its `from_dict` then gets the content of either.
     """
 
-    no_field = "is not a setting of"
-    type_key: ClassVar[str]
-    nested_keys: ClassVar[tuple[str, ...]]
+    own_file = PREPROCESSOR_FILE
+    noun = "setting"
+    kind: ClassVar[str]
+    needs_file: ClassVar[bool] = True
 
     def __init__(self, **values: Any) -> None:
-        self._fill(values, unknown_allowed=False)
+        self._fill(self._given(values), unknown_allowed=False)
+
+    def changed(self, /, **values: Any) -> Self:
+        """Return a copy with other settings. Raises `OptionError`: one is wrong, is not a setting or misses another."""
+        return super().changed(**self._given(values))
 
     # ---- files ----------------------------------------------------------------------------------------------
 
     @classmethod
-    def from_pretrained(
-        cls,
-        id_or_path: str | os.PathLike[str],
-        *,
-        revision: str | None = None,
-        token: str | bool | None = None,
-        cache_dir: str | os.PathLike[str] | None = None,
-        local_files_only: bool = False,
-        subfolder: str = "",
-        trust_remote_code: bool | None = None,
-        **overrides: Any,
-    ) -> Self:
-        """Read the settings from a folder, a hub id, or a path to the file itself.
+    def read(cls, checkpoint: Checkpoint, **overrides: Any) -> Self:
+        """Read the settings from an opened checkpoint; overrides replace them.
 
-        In a folder they are in preprocessor_config.json, or nested in processor_config.json; where they are in both,
-        both must say the same.
-
-        Args:
-            id_or_path: A folder, which never leads to the network, a hub id, or a file.
-            revision: Branch, tag or commit on the hub.
-            token: Access token for the hub.
-            cache_dir: Where the hub's files are kept.
-            local_files_only: Ask the cache alone.
-            subfolder: A folder below that holds the files.
-            trust_remote_code: Refused.
-            **overrides: Settings to replace; an unknown one is an error.
+        They are in preprocessor_config.json, or nested in processor_config.json; where they are in both, both must say
+        the same.
 
         Raises:
-            OptionError: An override is not a setting.
+            OptionError: An override is wrong, or not a setting.
             CheckpointNotFound, CheckpointCorrupt, HubError: The file cannot be had, holds a wrong value, or
                 contradicts another.
         """
-        refuse_remote_code(trust_remote_code)
-        path = local_path("a preprocessor", id_or_path)
-        if stat.S_ISREG(mode_of(path) or 0):
-            return cls.from_dict(read_json(path), source=str(path), **overrides)
-        checkpoint = Checkpoint.open(
-            id_or_path,
-            revision=revision,
-            token=token,
-            cache_dir=cache_dir,
-            local_files_only=local_files_only,
-            subfolder=subfolder,
-        )
-        return checkpoint.read_consistent(lambda: cls.read(checkpoint, **overrides))
-
-    @classmethod
-    def read(cls, checkpoint: Checkpoint, **overrides: Any) -> Self:
-        """Read the settings from an opened checkpoint. Raises as `from_pretrained`."""
-        found = [cls.from_dict(values, source=source, **overrides) for values, source in cls.find_values(checkpoint)]
+        contents = find_values(checkpoint, cls.kind)
+        if not contents and not cls.needs_file and checkpoint.find(CONFIG_FILE):
+            contents = [(checkpoint.read_json(CONFIG_FILE), str(checkpoint.path(CONFIG_FILE)))]
+        found = [cls.from_dict(values, source=source, **overrides) for values, source in contents]
         if not found:
             checkpoint.path(PREPROCESSOR_FILE)  # says what is missing
             raise CheckpointNotFound(
@@ -109,28 +82,6 @@ class DeclaredSettings(CheckedFields, abc.ABC):  # noqa: PLW1641  # no hash: set
         return first
 
     @classmethod
-    def find_values(cls, checkpoint: Checkpoint) -> list[tuple[dict[str, Any], str]]:
-        """Return the settings of this kind that a checkpoint holds, and where: nested ones first.
-
-        Raises:
-            CheckpointCorrupt, HubError: A file cannot be read.
-        """
-        found: list[tuple[dict[str, Any], str]] = []
-        if path := checkpoint.find(PROCESSOR_FILE):
-            whole = checkpoint.read_json(PROCESSOR_FILE)
-            key = next((key for key in cls.nested_keys if key in whole), None)
-            if key is not None and not isinstance(whole[key], dict):
-                raise CheckpointCorrupt(f"{path}: {key} must be an object with settings, but is {shown(whole[key])}.")
-            if key is not None:
-                found.append((whole[key], f"{path}, {key}"))
-        if path := checkpoint.find(PREPROCESSOR_FILE):
-            values = checkpoint.read_json(PREPROCESSOR_FILE)
-            others = [kind for kind in ("feature_extractor_type", "image_processor_type") if kind != cls.type_key]
-            if cls.type_key in values or not any(kind in values for kind in others):
-                found.append((values, str(path)))
-        return found
-
-    @classmethod
     def from_dict(cls, values: Mapping[str, Any], /, *, source: str = "", **overrides: Any) -> Self:
         """Build the object from the content of its file.
 
@@ -142,29 +93,23 @@ class DeclaredSettings(CheckedFields, abc.ABC):  # noqa: PLW1641  # no hash: set
             **overrides: Settings to replace; an unknown one is an error.
 
         Raises:
-            OptionError, CheckpointCorrupt: As `from_pretrained`; or the file is another class's.
+            OptionError, CheckpointCorrupt: As `read`; or the file is another class's.
         """
         if not isinstance(values, Mapping):
             raise OptionError(f"{cls.__name__} must be built from a mapping, but got {shown(values)}.")
-        values = dict(values)
-        named = values.pop(cls.type_key, cls.__name__)
-        if not cls._is_called(named):
-            raise CheckpointCorrupt(
-                f"{source or 'the values'}: {cls.type_key} is {shown(named)}, but {cls.__name__} reads "
-                f"{cls.__name__!r}. Use an Auto class, which picks the class by that name."
-            )
-        values.pop("archsmith", None)
+        content = cls._given(values)
+        cls._check_writer(content, source)
+        content.pop("archsmith", None)
         new = cls.__new__(cls)
-        new._fill(values, unknown_allowed=True, source=source or PREPROCESSOR_FILE)  # noqa: SLF001  # its own kind
-        if overrides:
-            new.update(**overrides)
-        return new
+        new._fill(content, unknown_allowed=True, source=source or PREPROCESSOR_FILE)  # noqa: SLF001  # its own kind
+        return new.changed(**overrides) if overrides else new
 
     def to_dict(self) -> dict[str, Any]:
         """Return every setting as JSON values, with the name of the class and the unknown keys of its file."""
-        self.check()
-        values = {name: to_json(getattr(self, name)) for name in field_names(type(self)).fields}
-        return copy.deepcopy(self.extra) | values | {self.type_key: type(self).__name__}
+        self._raise(self._field_faults())
+        held = {name: getattr(self, name) for name in field_names(type(self)).fields}
+        values = {name: to_json(value) for name, value in held.items() if value is not None}
+        return copy.deepcopy(self.extra) | values | {f"{self.kind}_type": type(self).__name__}
 
     def to_json_string(self) -> str:
         """Return sorted JSON: the content of the file. Raises `OptionError`: a setting was broken in place."""
@@ -174,6 +119,7 @@ class DeclaredSettings(CheckedFields, abc.ABC):  # noqa: PLW1641  # no hash: set
         """Return the content of the file, with who wrote it. Raises as `to_json_string`."""
         from archsmith.registry.base import registry
 
+        self.check()
         return self.to_dict() | {"archsmith": registry.provenance(type(self))}
 
     def save_pretrained(self, save_directory: str | os.PathLike[str]) -> tuple[str, ...]:
@@ -191,22 +137,65 @@ class DeclaredSettings(CheckedFields, abc.ABC):  # noqa: PLW1641  # no hash: set
         write_file(path, content)
         return (str(path),)
 
+    # ---- internals ------------------------------------------------------------------------------------------
+
     def error_for(self, source: str) -> type[ArchsmithError]:
         """Return the class of the error for faults: a file is damaged, an argument is wrong."""
         return CheckpointCorrupt if source else OptionError
 
     @classmethod
-    def _is_called(cls, name: object) -> bool:
-        """Return whether this class is called so, today or in older files."""
+    def _given(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return values without the settings that are None."""
+        names = field_names(cls)
+        return {name: value for name, value in values.items() if value is not None or not names.knows(name)}
+
+    @classmethod
+    def _check_writer(cls, content: dict[str, Any], source: str) -> None:
+        """Take the name of the class out of the content of a file, and refuse another one's."""
         from archsmith.registry.base import registry
 
-        if name == cls.__name__:
-            return True
+        key = f"{cls.kind}_type"
+        named = content.pop(key, cls.__name__)
         owner = registry.provider(cls)
-        return owner is not None and registry.get(owner.model_type).aliases.get(str(name)) == cls.__name__
+        if named == cls.__name__ or (owner and registry.get(owner.model_type).aliases.get(str(named)) == cls.__name__):
+            return
+        raise CheckpointCorrupt(
+            f"{source or 'the values'}: {key} is {shown(named)}, but {cls.__name__} reads {cls.__name__!r}. "
+            "Use an Auto class, which picks the class by that name."
+        )
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and self.to_dict() == other.to_dict()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__} {self.to_json_string().rstrip()}"
+
+
+def find_values(checkpoint: Checkpoint, kind: str) -> list[tuple[dict[str, Any], str]]:
+    """Return the settings of one kind of object that a checkpoint holds, and where: nested ones first.
+
+    Args:
+        checkpoint: Where to look.
+        kind: ``"image_processor"`` or ``"feature_extractor"``.
+
+    Raises:
+        CheckpointCorrupt, HubError: A file cannot be read.
+    """
+    found: list[tuple[dict[str, Any], str]] = []
+    for file in (PROCESSOR_FILE, PREPROCESSOR_FILE):
+        path = checkpoint.find(file)
+        values = checkpoint.read_json(file) if path else {}
+        key = next((key for key in _NESTED[kind] if key in values), None)
+        if key is not None:
+            if not isinstance(values[key], dict):
+                raise CheckpointCorrupt(f"{path}: {key} must be an object with settings, but is {shown(values[key])}.")
+            found.append((values[key], f"{path}, {key}"))
+        elif path and file == PREPROCESSOR_FILE and _is_of(kind, values, alone=not found):
+            found.append((values, str(path)))
+    return found
+
+
+def _is_of(kind: str, values: Mapping[str, Any], *, alone: bool) -> bool:
+    """Return whether a preprocessor_config.json is of one kind of object; the type of older ones names either."""
+    named = [other for other in _NESTED if f"{other}_type" in values]
+    return kind in named or not named or (alone and kind == "image_processor")

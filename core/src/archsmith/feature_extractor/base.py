@@ -41,8 +41,7 @@ class SequenceFeatureExtractor(DeclaredSettings):
         return_attention_mask: Whether a call returns 1 for sound and 0 for filling unless told otherwise.
     """
 
-    type_key = "feature_extractor_type"
-    nested_keys = ("feature_extractor", "audio_processor")
+    kind = "feature_extractor"
     model_input_names: ClassVar[Sequence[str]] = ("input_values", "attention_mask")
 
     feature_size: Size = field(default=1, doc="Numbers at each place of a sequence.")

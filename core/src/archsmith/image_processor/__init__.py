@@ -6,8 +6,8 @@ from archsmith.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from archsmith.image_processor.base import ImageProcessor
-    from archsmith.image_processor.settings import ImageSettings, read_resample
-    from archsmith.image_processor.sizes import read_size, target_size
+    from archsmith.image_processor.settings import PerChannel, Resample
+    from archsmith.image_processor.sizes import ImageArea, ImageSize, Size, target_size
     from archsmith.image_processor.steps import (
         center_crop,
         height_and_width,
@@ -20,15 +20,17 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "ImageArea",
     "ImageProcessor",
-    "ImageSettings",
+    "ImageSize",
+    "PerChannel",
+    "Resample",
+    "Size",
     "center_crop",
     "height_and_width",
     "normalize",
     "pad",
     "pixels_of",
-    "read_resample",
-    "read_size",
     "rescale",
     "resize",
     "target_size",
@@ -39,8 +41,8 @@ __getattr__ = lazy_attributes(
     __name__,
     {
         "base": ["ImageProcessor"],
-        "settings": ["ImageSettings", "read_resample"],
-        "sizes": ["read_size", "target_size"],
+        "settings": ["PerChannel", "Resample"],
+        "sizes": ["ImageArea", "ImageSize", "Size", "target_size"],
         "steps": ["center_crop", "height_and_width", "normalize", "pad", "pixels_of", "rescale", "resize", "to_rgb"],
     },
 )

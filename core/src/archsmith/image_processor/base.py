@@ -1,16 +1,17 @@
 """Image processors: images in, the numbers that a vision model takes out. Pillow is imported when it is needed."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Unpack
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from archsmith.batch import BatchFeature
-from archsmith.errors import InputError
-from archsmith.image_processor.reading import flatten, read_image
-from archsmith.image_processor.saved import SavedImageProcessor
-from archsmith.image_processor.settings import ImageSettings, read_resample
-from archsmith.image_processor.sizes import read_size, target_size
+from archsmith.config.names import field_names
+from archsmith.config.settings import DeclaredSettings
+from archsmith.errors import InputError, OptionError
+from archsmith.image_processor.reading import ChannelOrder, flatten, read_image
+from archsmith.image_processor.settings import ADVICE, PerChannel, Resample
+from archsmith.image_processor.sizes import ImageArea, ImageSize, target_size, with_edges
 from archsmith.image_processor.steps import (
     Array,
     center_crop,
@@ -20,7 +21,6 @@ from archsmith.image_processor.steps import (
     pixels_of,
     rescale,
     resize,
-    to_rgb,
 )
 from archsmith.image_processor.threads import in_threads
 from archsmith.messages import announce
@@ -29,32 +29,21 @@ from archsmith.options import TensorType, check_tensor_type
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = [
-    "ImageProcessor",
-    "ImageSettings",
-    "center_crop",
-    "height_and_width",
-    "normalize",
-    "pad",
-    "pixels_of",
-    "read_resample",
-    "read_size",
-    "rescale",
-    "resize",
-    "target_size",
-    "to_rgb",
-]
+    from archsmith.config.base import PreTrainedConfig
+
+__all__ = ["ImageProcessor"]
 
 #: Decimal numbers up to here are taken for 0 to 1 with some overshoot, not for the darkest of 0 to 255.
 _DARK = 2.0
 
 
-class ImageProcessor(SavedImageProcessor):
+class ImageProcessor(DeclaredSettings):
     """What every image processor is: settings, and the steps that they ask for, image by image.
 
     The steps, in this order: read the image upright, turn it into red, green and blue, resize, cut the middle out,
-    rescale, normalise, fill up. A subclass gives the settings other defaults, by class attributes; one with a step of
-    its own overrides `reshape` (rows and columns) or `scale` (values).
+    rescale, normalise, pad. A subclass declares the settings whose defaults are others, and those of its own, with
+    their types and `archsmith.config.field`; one with a step of its own overrides `reshape` (rows and columns) or
+    `scale` (values).
 
     A call changes nothing about the processor, so that threads can share one. A large batch uses several threads.
 
@@ -67,18 +56,108 @@ class ImageProcessor(SavedImageProcessor):
         >>> processor(white, size=(1, 2), return_tensors="np").pixel_values[0, 0]
         array([[1., 1.]], dtype=float32)
 
-    Args:
-        **settings: See `ImageSettings`; what is None has its default.
+    Attributes:
+        do_convert_rgb: Turn every image into red, green and blue; else grey stays grey and opacity is kept.
+        do_resize: Resize images to ``size``.
+        size: Pixels: ``{"height", "width"}``, ``{"shortest_edge"}``, ``{"shortest_edge", "longest_edge"}``,
+            ``{"longest_edge"}`` or ``{"max_height", "max_width"}``; a pair (height, width); or one number.
+        default_to_square: Whether one number as ``size`` means height and width, rather than the shortest edge.
+        resample: The filter that resizes: the number that Pillow gives it, the enum member, or its name, as ``"BOX"``
+            or ``"PIL.Image.BOX"``.
+        do_center_crop: Cut the middle of ``crop_size`` out of images.
+        crop_size: Pixels: ``{"height", "width"}``, such a pair, or one number for both.
+        do_rescale: Multiply pixels by ``rescale_factor``.
+        rescale_factor: What takes pixels from 0…255 to what the model takes.
+        do_normalize: Subtract ``image_mean`` and divide by ``image_std``.
+        image_mean: One number for each channel, or one for all.
+        image_std: Likewise.
+        do_pad: Pad images with zeros, to the right and below, to ``pad_size``.
+        pad_size: Pixels, as ``crop_size``; without it the largest image of the batch counts.
+        data_format: Where the channels of the result are: ``"channels_first"`` or ``"channels_last"``.
+        input_data_format: Where the channels of arrays are; without it they are found.
 
     Raises:
         OptionError: A setting does not exist, is wrong, or misses another; the message has every fault.
     """
 
+    kind = "image_processor"
+    merged = ("max_size",)
+    advice = ADVICE
+    invalidates = {"size": ()}  # an assignment is held against default_to_square, as a call is
+    model_input_names: ClassVar[tuple[str, ...]] = ("pixel_values",)
+
+    do_convert_rgb: bool = True
+    do_resize: bool = False
+    size: ImageSize = None
+    default_to_square: bool = True
+    resample: Resample = 2
+    do_center_crop: bool = False
+    crop_size: ImageArea = None
+    do_rescale: bool = True
+    rescale_factor: float | None = 1 / 255
+    do_normalize: bool = False
+    image_mean: PerChannel = None
+    image_std: PerChannel = None
+    do_pad: bool = False
+    pad_size: ImageArea = None
+    data_format: ChannelOrder | None = None
+    input_data_format: ChannelOrder | None = None
+
+    @classmethod
+    def for_model(cls, config: "PreTrainedConfig") -> Self:
+        """Return the image processor whose images a model of this configuration takes, with other settings as usual.
+
+        ``image_size`` and ``num_channels`` of the configuration count, as far as it has them. Override it where a
+        configuration says more.
+        """
+        usual, settings = cls(), dict[str, Any]()
+        size, channels = getattr(config, "image_size", None), getattr(config, "num_channels", 3)
+        if size is not None and usual.do_resize:
+            settings["size"] = size
+        if channels != len("RGB"):
+            settings["do_convert_rgb"] = False
+            for name in ("image_mean", "image_std"):
+                numbers = getattr(usual, name)
+                settings[name] = numbers[:1] * channels if isinstance(numbers, list) else numbers
+        return cls(**settings)
+
+    def rules(self) -> Iterator[str]:
+        """Yield one sentence for each setting that misses another one. Override it and yield from ``super()``."""
+        needs = {
+            "do_resize": ("size", "resample"),
+            "do_center_crop": ("crop_size",),
+            "do_rescale": ("rescale_factor",),
+            "do_normalize": ("image_mean", "image_std"),
+        }
+        for step, names in needs.items():
+            missing = [name for name in names if getattr(self, name) is None]
+            if getattr(self, step) and missing:
+                yield f"{step} needs {' and '.join(missing)}"
+        counts = {len(numbers) for numbers in (self.image_mean, self.image_std) if isinstance(numbers, list)}
+        if len(counts) > 1:
+            yield f"image_mean is {self.image_mean} and image_std is {self.image_std}; they must have one length"
+        deviations = self.image_std if isinstance(self.image_std, list) else [self.image_std]
+        if any(number is not None and number <= 0 for number in deviations):
+            yield f"image_std is {self.image_std}, but pixels are divided by it: expected more than 0"
+        if self.do_rescale and self.rescale_factor is not None and self.rescale_factor <= 0:
+            yield f"rescale_factor is {self.rescale_factor}, but must be more than 0"
+
+    def merge_values(self, known: dict[str, Any], replaced: dict[str, Any], faults: list[str]) -> dict[str, Any]:
+        """Return ``size`` for what is given of it, of ``max_size`` and of ``default_to_square``."""
+        names = field_names(type(self))
+        is_square = (known | replaced).get("default_to_square", names.default("default_to_square"))
+        size = names.default("size")
+        for values in (known, replaced):
+            size = values.pop("size", size)
+            try:
+                size = with_edges(size, values.pop("max_size", None), is_square=is_square is not False)
+            except OptionError as error:
+                faults.append(error.message)
+        return {"size": size}
+
     # ---- calling --------------------------------------------------------------------------------------------
 
-    def __call__(
-        self, images: Any, *, return_tensors: TensorType | None = None, **settings: Unpack[ImageSettings]
-    ) -> BatchFeature:
+    def __call__(self, images: Any, *, return_tensors: TensorType | None = None, **settings: Any) -> BatchFeature:
         """Turn an image, or several, into the input of a model.
 
         Args:
@@ -86,7 +165,7 @@ class ImageProcessor(SavedImageProcessor):
                 width), or with 1, 3 or 4 channels in front or behind; a batch of these in one array, or lists of them.
                 Integers range from 0 to 255, decimal numbers from 0 to 1 or from 0 to 255.
             return_tensors: ``"pt"``, ``"np"``, or None for a list with one array for each image.
-            **settings: Settings for this call alone; see `ImageSettings`.
+            **settings: Settings for this call alone: those of the class.
 
         Returns:
             ``pixel_values``, (images, channels, height, width) float32.
@@ -98,7 +177,10 @@ class ImageProcessor(SavedImageProcessor):
             MissingDependency: Pillow is needed, but not installed.
         """
         check_tensor_type(return_tensors)
-        data = self.changed(**settings).process(images, stack=return_tensors is not None)
+        if not settings:
+            self.check()
+        processor = self.changed(**settings) if settings else self
+        data = processor.process(images, stack=return_tensors is not None)
         return BatchFeature(data, tensor_type=return_tensors)
 
     # ---- what a subclass may change -------------------------------------------------------------------------
@@ -226,3 +308,9 @@ class ImageProcessor(SavedImageProcessor):
         """Return what `scale` makes of the 256 values of 8 bits, (channels, 256)."""
         ramp = np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], channels, axis=2)  # (256, 1, channels)
         return np.ascontiguousarray(self.scale(ramp)[:, 0].T)
+
+    @classmethod
+    def _check_writer(cls, content: dict[str, Any], source: str) -> None:  # noqa: ARG003
+        """Take the name of the class out of the content of a file: another one's has the same settings."""
+        for key in ("image_processor_type", "feature_extractor_type"):  # the latter is older
+            content.pop(key, None)

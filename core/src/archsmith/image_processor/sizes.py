@@ -1,12 +1,13 @@
 """The forms in which the size of an image is given, and what each makes of an image. Sizes are in pixels."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
+from archsmith.config.fields import ReadBy
 from archsmith.errors import OptionError
 from archsmith.messages import shown
 
-__all__ = ["SIZE_FORMS", "Size", "read_size", "target_size"]
+__all__ = ["SIZE_FORMS", "ImageArea", "ImageSize", "Size", "read_size", "target_size", "with_edges"]
 
 Size = dict[str, int]
 
@@ -20,13 +21,12 @@ SIZE_FORMS = (
 _LONGEST = 2**31 - 1
 
 
-def read_size(name: str, value: Any, *, is_square: bool = True) -> Size:
+def read_size(name: str, value: Any) -> Size:
     """Return a size as a dictionary of one of `SIZE_FORMS`.
 
     Args:
         name: What the size is called, for the message.
-        value: Such a dictionary; a pair of height and width; or one number.
-        is_square: Whether one number means height and width, rather than the shortest edge.
+        value: Such a dictionary; a pair of height and width; or one number for both.
 
     Raises:
         OptionError: It has none of these forms, or a number is not from 1 to 2147483647.
@@ -36,7 +36,7 @@ def read_size(name: str, value: Any, *, is_square: bool = True) -> Size:
     elif isinstance(value, list | tuple) and len(value) == 2:  # noqa: PLR2004
         given = dict(zip(("height", "width"), value, strict=True))
     elif _is_whole(value):
-        given = {"height": value, "width": value} if is_square else {"shortest_edge": value}
+        given = {"height": value, "width": value}
     else:
         given = {}
     form = next((form for form in SIZE_FORMS if given.keys() == set(form)), None)
@@ -49,6 +49,38 @@ def read_size(name: str, value: Any, *, is_square: bool = True) -> Size:
         if not _is_whole(number) or not 1 <= number <= _LONGEST:
             raise OptionError(f"{name}[{edge!r}] must be an integer from 1 to {_LONGEST}, but is {shown(number)}")
     return {edge: int(given[edge]) for edge in form}
+
+
+def _read_area(name: str, value: Any) -> Size:
+    area = read_size(name, value)
+    if "height" not in area:
+        raise OptionError(f"{name} must have a height and a width, but is {shown(value)}")
+    return area
+
+
+#: The type of a setting that is a size of any form: what it holds is `Size` or None.
+ImageSize = Annotated[Any, ReadBy(read_size)]
+#: The same for one that has a height and a width; one number is both.
+ImageArea = Annotated[Any, ReadBy(_read_area)]
+
+
+def with_edges(size: Any, longest: Any, *, is_square: bool) -> Any:
+    """Return a size of one number, perhaps with a limit for the longest edge, as a dictionary; others as they are.
+
+    Args:
+        size: Any form of a size.
+        longest: ``max_size`` of older files: the longest edge, which was given apart from the size; or None.
+        is_square: Whether one number without a limit means height and width, rather than the shortest edge.
+
+    Raises:
+        OptionError: A limit does not fit the size.
+    """
+    if longest is None:
+        return {"shortest_edge": size} if _is_whole(size) and not is_square else size
+    edges = {"shortest_edge": size} if _is_whole(size) else size if isinstance(size, Mapping) else {}
+    if edges.get("shortest_edge") is None or edges.keys() - {"shortest_edge", "longest_edge"}:
+        raise OptionError(f"max_size is the longest edge beside a size of one number, but size is {shown(size)}")
+    return {**edges, "longest_edge": longest}
 
 
 def target_size(height: int, width: int, size: Size, *, divisor: int = 1) -> tuple[int, int]:

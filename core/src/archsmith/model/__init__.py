@@ -7,9 +7,13 @@ from archsmith.lazy import lazy_attributes
 if TYPE_CHECKING:
     from archsmith.model.base import PreTrainedModel
     from archsmith.model.building import foreign_modules, values_come_from_files
+    from archsmith.model.matching import LoadReport
+    from archsmith.model.meta import TooLarge
 
 __all__ = [
+    "LoadReport",
     "PreTrainedModel",
+    "TooLarge",
     "foreign_modules",
     "values_come_from_files",
 ]
@@ -19,5 +23,7 @@ __getattr__ = lazy_attributes(
     {
         "base": ["PreTrainedModel"],
         "building": ["foreign_modules", "values_come_from_files"],
+        "matching": ["LoadReport"],
+        "meta": ["TooLarge"],
     },
 )

@@ -4,11 +4,9 @@ import copy
 import math
 import os
 from collections.abc import Mapping, Sequence
-from types import MethodType
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import torch
-from torch import nn
 
 from archsmith.config.base import PreTrainedConfig
 from archsmith.errors import (
@@ -21,10 +19,10 @@ from archsmith.files.names import CONFIG_FILE
 from archsmith.files.pretrained import FromPretrained
 from archsmith.files.weights import Weights, find_weights
 from archsmith.model.building import ModelType, foreign_modules, from_files, refuse_abstract, values_come_from_files
-from archsmith.model.facts import SharedWork
+from archsmith.model.facts import ModelFacts
 from archsmith.model.loading import expected_tensors, load_tensors, notices
 from archsmith.model.matching import LoadReport, Match, match_weights
-from archsmith.model.meta import TooLarge, without_values
+from archsmith.model.meta import TooLarge
 from archsmith.model.options import (
     attention_name,
     device_from,
@@ -47,7 +45,7 @@ _NUMBERS, _NUMBERS_PER_NUMBER = 2**29, 8
 _Model = TypeVar("_Model", bound="PreTrainedModel")
 
 
-class PreTrainedModel(FromPretrained, SharedWork, metaclass=ModelType):
+class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
     """What every model is: a `torch.nn.Module` that is built from a configuration, and loaded and saved whole.
 
     A subclass names its configuration class, builds its modules in ``__init__`` and computes in ``forward``. When its
@@ -70,18 +68,6 @@ class PreTrainedModel(FromPretrained, SharedWork, metaclass=ModelType):
         load_report: What `from_pretrained` loaded, started anew, left over and ignored; None for a built model.
     """
 
-    config_class: ClassVar[type[PreTrainedConfig]]
-    base_model_prefix: ClassVar[str] = ""
-    main_input_name: ClassVar[str] = "input_ids"
-    input_embeddings: ClassVar[str] = ""
-    attention_projections: ClassVar[tuple[str, ...]] = ()
-    tied_weights: ClassVar[Mapping[str, str]] = {}
-    ignored_keys: ClassVar[tuple[str, ...]] = ()
-    optional_keys: ClassVar[tuple[str, ...]] = ()
-    head_keys: tuple[str, ...] = ()
-
-    load_report: LoadReport | None = None
-
     def __init__(self, config: PreTrainedConfig) -> None:
         super().__init__()
         if not isinstance(config, self.config_class):
@@ -92,40 +78,6 @@ class PreTrainedModel(FromPretrained, SharedWork, metaclass=ModelType):
         config.check()
         self.config = config
         self.attn_implementation = "sdpa"
-
-    # ---- what a subclass may change -------------------------------------------------------------------------
-
-    def init_weights(self, module: nn.Module) -> None:
-        """Give the parameters that one module owns itself their initial values, in place.
-
-        Linear, convolution and embedding weights are drawn from a normal distribution of standard deviation
-        ``config.initializer_range`` (0.02 if the configuration has none), biases and padding rows are zero,
-        normalisation layers are the identity; other modules have their ``reset_parameters`` called, if they have one.
-        Override it for what is left, and call ``super()`` for these.
-        """
-        std = getattr(self.config, "initializer_range", 0.02)
-        if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d):
-            nn.init.normal_(module.weight, std=std)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-        elif isinstance(module, nn.Embedding):
-            nn.init.normal_(module.weight, std=std)
-            if module.padding_idx is not None:
-                with torch.no_grad():
-                    module.weight[module.padding_idx].zero_()
-        elif isinstance(module, nn.LayerNorm | nn.GroupNorm) and module.weight is not None:
-            nn.init.ones_(module.weight)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-        elif isinstance(reset := getattr(module, "reset_parameters", None), MethodType):
-            reset()
-
-    @staticmethod
-    def rename_key(key: str) -> str:
-        """Translate an old spelling of a key in a file to today's; it is tried where the key itself has no place."""
-        if key.endswith(".gamma"):
-            return key.removesuffix("gamma") + "weight"
-        return key.removesuffix("beta") + "bias" if key.endswith(".beta") else key
 
     # ---- building -------------------------------------------------------------------------------------------
 
@@ -297,7 +249,7 @@ def _built(
     most = _CALLS + _CALLS_PER_TENSOR * len(weights.tensors)
     most_numbers = _NUMBERS + _NUMBERS_PER_NUMBER * sum(math.prod(info.shape) for info in weights.tensors.values())
     try:
-        with from_files(), without_values(at_most=most, at_most_numbers=most_numbers):
+        with from_files(at_most=most, at_most_numbers=most_numbers):
             return cls(config, **options)
     except TooLarge as error:
         raise WeightsMismatch(

@@ -6,66 +6,107 @@ from collections.abc import Iterator
 from typing import Any
 
 from archsmith.errors import OptionError
-from archsmith.model.facts import SharedWork
-from archsmith.model.loading import initialise, mark_finished
-from archsmith.model.meta import with_values
+from archsmith.model.loading import initialise
+from archsmith.model.marker import AnyModel
+from archsmith.model.meta import OnMeta
 from archsmith.model.pruning import cut_configured_heads
 
-__all__ = ["ModelType", "foreign_modules", "from_files", "refuse_abstract", "values_come_from_files"]
+__all__ = ["ModelType", "foreign_modules", "from_files", "refuse_abstract", "values_come_from_files", "with_values"]
 
 
 class _Building(threading.local):
-    """How many model constructors are running in this thread, and whether their weights will come from files."""
+    """What is being built in this thread.
 
-    depth = 0
-    from_files = False
+    Attributes:
+        unfinished: The models whose constructors began, without values of their own so far; None: nothing is built.
+        on_meta: What keeps tensors without values, where files will bring them; None: they have initial values.
+    """
+
+    unfinished: set[Any] | None = None
+    on_meta: OnMeta | None = None
 
 
 _building = _Building()
 
 
 class ModelType(type):
-    """Finishes a model when its outermost constructor returns, so that no author has to remember it."""
+    """Finishes a model when its outermost constructor returns, so that no author has to remember it.
+
+    Only a metaclass sees that moment: the last ``__init__`` to return is that of a class that is not ours.
+    """
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        """Build a model; the outermost one gets its values."""
+        """Build a model; the outermost one is finished, with the models inside that were built along with it."""
         refuse_abstract(cls)
-        _building.depth += 1
+        model: Any = cls.__new__(cls, *args, **kwargs)  # type: ignore[arg-type]
+        if _building.unfinished is not None:
+            _building.unfinished.add(model)
+            model.__init__(*args, **kwargs)
+            return model
+        _building.unfinished = {model}
         try:
-            model = super().__call__(*args, **kwargs)
+            model.__init__(*args, **kwargs)
+            _finish(model, _building.unfinished)
         finally:
-            _building.depth -= 1
-        if _building.depth == 0:
-            _prune(model)
-        if _building.depth == 0 and not _building.from_files:
-            if not any(parameter.is_meta for parameter in model.parameters()):  # built under torch.device("meta")
-                initialise(model, set(model.state_dict()))
-            model.tie_weights()
-            mark_finished(model)
+            _building.unfinished = None
         return model
 
 
-def _prune(model: SharedWork) -> None:
-    """Take out the heads that the configurations of a new model, and of the new models inside it, call pruned."""
-    for module in model.modules():
-        if isinstance(module, SharedWork) and module.base_model is module and not module._finished:  # noqa: SLF001  # between the two halves of one class
+def _finish(model: AnyModel, unfinished: set[Any]) -> None:
+    """Take out the heads that configurations call pruned, and give initial values unless files will bring others."""
+    finished = []
+    for path, module in model.named_modules(remove_duplicate=False):
+        if isinstance(module, AnyModel) and module not in unfinished:
+            finished.append(f"{path}.")
+        elif isinstance(module, AnyModel) and module.base_model is module:
             cut_configured_heads(module)
+    if _building.on_meta is not None:
+        return
+    if not any(parameter.is_meta for parameter in model.parameters()):  # else it is built under torch.device("meta")
+        initialise(model, {name for name in model.state_dict() if not name.startswith(tuple(finished))})
+    model.tie_weights()
 
 
 @contextlib.contextmanager
-def from_files() -> Iterator[None]:
-    """Leave models that are built inside without values."""
-    before = _building.from_files
-    _building.from_files = True
+def from_files(*, at_most: int, at_most_numbers: int) -> Iterator[None]:
+    """Leave models that are built inside without values: their tensors are on the meta device.
+
+    Args:
+        at_most: The most calls of torch functions, so that a number in a file cannot take all memory and time.
+        at_most_numbers: The most numbers in tensors that are made `with_values` all the same, for the same reason.
+
+    Raises:
+        TooLarge: There were more.
+    """
+    before = _building.unfinished, _building.on_meta
+    _building.unfinished, _building.on_meta = None, OnMeta(at_most, at_most_numbers)
     try:
-        yield
+        with _building.on_meta:
+            yield
     finally:
-        _building.from_files = before
+        _building.unfinished, _building.on_meta = before
 
 
 def values_come_from_files() -> bool:
     """Return whether the model that is being built in this thread will get its values from files."""
-    return _building.from_files
+    return _building.on_meta is not None
+
+
+@contextlib.contextmanager
+def with_values() -> Iterator[None]:
+    """Build what is made inside on the CPU and with values, even within `from_files`.
+
+    It is for modules of other libraries, whose constructors compute with the values of what they make.
+    """
+    mode = _building.on_meta
+    before = mode is not None and mode.paused
+    if mode is not None:
+        mode.paused = True
+    try:
+        yield
+    finally:
+        if mode is not None:
+            mode.paused = before
 
 
 @contextlib.contextmanager
@@ -79,7 +120,8 @@ def foreign_modules(model: Any) -> Iterator[None]:
     """
     with with_values():
         yield
-    mark_finished(model)
+    if _building.unfinished is not None:
+        _building.unfinished.difference_update(model.modules())
 
 
 def refuse_abstract(cls: type[Any]) -> None:

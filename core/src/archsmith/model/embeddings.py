@@ -1,6 +1,6 @@
 """The parameters of a model that have one row for each token of the vocabulary: which they are, and more or fewer."""
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -9,10 +9,7 @@ from archsmith.config.fields import Size, convert
 from archsmith.errors import InputError, OptionError
 from archsmith.messages import shown
 from archsmith.model.loading import initialise
-
-if TYPE_CHECKING:
-    from archsmith.model.base import PreTrainedModel
-    from archsmith.model.facts import SharedWork
+from archsmith.model.marker import AnyModel
 
 __all__ = ["input_path", "output_path", "replace_module", "resize_rows", "rows_for"]
 
@@ -20,7 +17,7 @@ __all__ = ["input_path", "output_path", "replace_module", "resize_rows", "rows_f
 _VARIANCE = 1e-9
 
 
-def input_path(model: "SharedWork") -> str:
+def input_path(model: AnyModel) -> str:
     """Return where a model holds its token embeddings.
 
     Raises:
@@ -35,7 +32,7 @@ def input_path(model: "SharedWork") -> str:
     return prefix + model.input_embeddings
 
 
-def output_path(model: "SharedWork") -> str | None:
+def output_path(model: AnyModel) -> str | None:
     """Return where a model holds the layer that scores every token, which is the one that can be tied to the input."""
     rows = f"{input_path(model)}.weight" if model.input_embeddings else ""
     tied = model.tied_names(all_declared=True)
@@ -56,7 +53,7 @@ def rows_for(count: Any, multiple: Any, present: int) -> int:
     return rows
 
 
-def resize_rows(model: "SharedWork", count: int, *, from_mean: bool) -> None:
+def resize_rows(model: AnyModel, count: int, *, from_mean: bool) -> None:
     """Give every parameter that has a row for each token ``count`` rows; those that stay keep their values.
 
     These are the weights of the token embeddings and all parameters of the layer that scores tokens, each with those
@@ -65,25 +62,24 @@ def resize_rows(model: "SharedWork", count: int, *, from_mean: bool) -> None:
     Raises:
         OptionError: The row of the padding token would go.
     """
-    padding = model.get_input_embeddings().padding_idx
+    embeddings: Any = model.get_submodule(input_path(model))
+    padding = embeddings.padding_idx
     if padding is not None and padding >= count:
         raise OptionError(
             f"the padding token is {padding}, so {count} tokens are too few: expected at least {padding + 1}."
         )
-    tied = model.tied_names()
-    owners = {name.rpartition(".")[0] for name in _row_names(model)}
-    new = {name: _resized(model, name, count, from_mean=from_mean) for name in _row_names(model) if name not in tied}
-    for name, parameter in new.items():
-        _put(model, name, parameter)
-    for path in owners:
-        module = model.get_submodule(path)
-        for size in ("num_embeddings", "out_features"):
-            if hasattr(module, size):
-                setattr(module, size, count)
-    model.tie_weights()
+    first_names = {_memory_of(model.get_parameter(name)): name for name in reversed(_row_names(model))}
+    new = {place: _resized(model, name, count, from_mean=from_mean) for place, name in first_names.items()}
+    for name, parameter in list(model.named_parameters(remove_duplicate=False)):
+        if (place := _memory_of(parameter)) in new:  # what was one stays one
+            _put(model, name, new[place])
+            module = model.get_submodule(name.rpartition(".")[0])
+            for size in ("num_embeddings", "out_features"):
+                if hasattr(module, size):
+                    setattr(module, size, count)
 
 
-def replace_module(model: "SharedWork", path: str, module: Any, *, kind: type[nn.Module]) -> None:
+def replace_module(model: AnyModel, path: str, module: Any, *, kind: type[nn.Module]) -> None:
     """Put a module in the place of another; what is tied to the old one's parameters is tied to the new one's.
 
     Raises:
@@ -104,11 +100,21 @@ def replace_module(model: "SharedWork", path: str, module: Any, *, kind: type[nn
     model.tie_weights()
 
 
+def _memory_of(tensor: Tensor) -> tuple[Any, ...]:
+    """Return what two tensors have in common if they are the same numbers in memory, as one parameter under two names.
+
+    A tensor without numbers has no place, so that only the object itself is the same.
+    """
+    if tensor.is_meta or not tensor.numel():
+        return (id(tensor),)
+    return tensor.device, tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride()
+
+
 def _shapes(module: nn.Module) -> dict[str, list[int]]:
     return {name: list(parameter.shape) for name, parameter in module.named_parameters()}
 
 
-def _row_names(model: "SharedWork") -> list[str]:
+def _row_names(model: AnyModel) -> list[str]:
     """Return the full names of the parameters that have a row for each token."""
     paths = [path for path in (input_path(model), output_path(model)) if path is not None]
     names = [f"{path}.{name}" for path in paths for name, _ in model.get_submodule(path).named_parameters()]
@@ -118,7 +124,7 @@ def _row_names(model: "SharedWork") -> list[str]:
     return names
 
 
-def _resized(model: "SharedWork", name: str, count: int, *, from_mean: bool) -> nn.Parameter:
+def _resized(model: AnyModel, name: str, count: int, *, from_mean: bool) -> nn.Parameter:
     old = model.get_parameter(name)
     kept = min(count, len(old))
     new = torch.empty((count, *old.shape[1:]), dtype=old.dtype, device=old.device)
@@ -146,12 +152,12 @@ def _near_mean(old: Tensor, count: int) -> Tensor:
     return new
 
 
-def _initial(model: "SharedWork", name: str, count: int) -> Tensor:
+def _initial(model: AnyModel, name: str, count: int) -> Tensor:
     """Return ``count`` rows as the model starts with them; it is left as it was."""
     old = model.get_parameter(name)
     try:
         _put(model, name, nn.Parameter(torch.empty((count, *old.shape[1:]), device="meta")))
-        initialise(cast("PreTrainedModel", model), {name}, dtype=old.dtype, device=old.device, finished=True)
+        initialise(model, {name}, dtype=old.dtype, device=old.device)
         return model.get_parameter(name)
     finally:
         _put(model, name, old)

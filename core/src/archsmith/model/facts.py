@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Collection, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import nn
@@ -13,32 +13,18 @@ from archsmith.layers.stack import Stack
 from archsmith.model.dummy_inputs import INPUTS, dummy_inputs
 from archsmith.model.embeddings import input_path, output_path, replace_module, resize_rows, rows_for
 from archsmith.model.freezing import set_trainable
+from archsmith.model.marker import AnyModel
 from archsmith.model.options import attention_name
 from archsmith.model.pruning import cut_heads, heads_to_cut
 from archsmith.outputs import ModelOutput
 
-__all__ = ["SharedWork"]
+__all__ = ["ModelFacts"]
 
 
-class SharedWork(nn.Module):
+class ModelFacts(AnyModel):
     """What a model can tell about itself and have done to it, once it is built. `PreTrainedModel` explains the rest."""
 
-    config: PreTrainedConfig
-    attn_implementation: str
-    base_model_prefix: ClassVar[str]
-    main_input_name: ClassVar[str]
-    input_embeddings: ClassVar[str]
-    attention_projections: ClassVar[tuple[str, ...]]
-    tied_weights: ClassVar[Mapping[str, str]]
-
-    _finished = False  # whether the parameters have values that a model around this one must not replace
-
     # ---- facts ----------------------------------------------------------------------------------------------
-
-    @property
-    def base_model(self) -> nn.Module:
-        """The model without its head (itself if it has none)."""
-        return getattr(self, self.base_model_prefix, self) if self.base_model_prefix else self
 
     @property
     def device(self) -> torch.device:
@@ -104,7 +90,7 @@ class SharedWork(nn.Module):
         """
         attention = attention_name(name)
         for module in self.modules():
-            if isinstance(module, SharedWork):
+            if isinstance(module, AnyModel):
                 module.attn_implementation = attention
 
     def gradient_checkpointing_enable(self) -> None:
@@ -232,12 +218,6 @@ class SharedWork(nn.Module):
 
     # ---- for subclasses -------------------------------------------------------------------------------------
 
-    def tie_weights(self) -> None:
-        """Make every tied parameter one object with the parameter it is the same as."""
-        for name, source in self.tied_names().items():
-            owner, _, attribute = name.rpartition(".")
-            setattr(self.get_submodule(owner), attribute, self.get_parameter(source))
-
     def returned(self, output: ModelOutput, return_dict: bool | None) -> Any:
         """Return an output as the caller wants it: itself, or a tuple of the fields that are not None."""
         wanted = self.config.return_dict if return_dict is None else return_dict
@@ -250,19 +230,6 @@ class SharedWork(nn.Module):
     def wants_hidden_states(self, output_hidden_states: bool | None) -> bool:
         """Return whether all hidden states are to be returned; None leaves it to the configuration."""
         return self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
-
-    def tied_names(self, *, all_declared: bool = False) -> dict[str, str]:
-        """Return the tied parameters of this model and of every model inside it, by their full names.
-
-        Args:
-            all_declared: Return those too that the configuration keeps apart.
-        """
-        tied: dict[str, str] = {}
-        for path, module in self.named_modules():
-            if isinstance(module, SharedWork) and (all_declared or module.config.tie_word_embeddings):
-                dot = f"{path}." if path else ""
-                tied |= {dot + name: dot + source for name, source in module.tied_weights.items()}
-        return tied
 
     # ---- internals ------------------------------------------------------------------------------------------
 
@@ -289,5 +256,5 @@ class SharedWork(nn.Module):
         """Put a configuration in the place of this model's, here and in the models inside that share it."""
         old = self.config
         for module in self.modules():
-            if isinstance(module, SharedWork) and module.config is old:
+            if isinstance(module, AnyModel) and module.config is old:
                 module.config = changed

@@ -1,7 +1,6 @@
 """Put tensors from files into a model that was built on the meta device, and give values to what no file holds."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -10,17 +9,20 @@ from archsmith.errors import PluginBroken, WeightsMismatch
 from archsmith.files.weights import Weights
 from archsmith.messages import shorten
 from archsmith.model.finite import first_not_finite
+from archsmith.model.marker import AnyModel
 from archsmith.model.matching import Expected, LoadReport, Match
 
-if TYPE_CHECKING:
-    from archsmith.model.base import PreTrainedModel
-
-__all__ = ["expected_tensors", "initialise", "load_tensors", "mark_finished", "notices"]
+__all__ = ["expected_tensors", "initialise", "load_tensors", "notices", "same_values"]
 
 
-def expected_tensors(model: "PreTrainedModel") -> Expected:
+def expected_tensors(model: AnyModel) -> Expected:
     """Return what a model, on whichever device, needs from the files."""
     tensors = {name: (tuple(tensor.shape), _kind(tensor.dtype)) for name, tensor in model.state_dict().items()}
+    ignored, optional = list(model.ignored_keys), list(model.optional_keys)
+    for path, module in model.base_model.named_modules():
+        if path and isinstance(module, AnyModel) and module.base_model is module:
+            ignored += [f"{path}.{pattern}" for pattern in module.ignored_keys]
+            optional += [f"{path}.{pattern}" for pattern in module.optional_keys]
     return Expected(
         model=type(model).__name__,
         tensors=tensors,
@@ -28,25 +30,14 @@ def expected_tensors(model: "PreTrainedModel") -> Expected:
         has_head=model.base_model is not model,
         head=model.head_keys,
         tied=model.tied_names(),
-        ignored=_with_inner(model, "ignored_keys"),
-        optional=_with_inner(model, "optional_keys"),
+        ignored=tuple(ignored),
+        optional=tuple(optional),
         rename=model.rename_key,
     )
 
 
-def _with_inner(model: "PreTrainedModel", declared: str) -> tuple[str, ...]:
-    """Return patterns of keys that a model declares, and below their places those of the models that it holds."""
-    from archsmith.model.base import PreTrainedModel
-
-    patterns: list[str] = list(getattr(model, declared))
-    for path, module in model.base_model.named_modules():
-        if path and isinstance(module, PreTrainedModel) and module.base_model is module:
-            patterns += [f"{path}.{pattern}" for pattern in getattr(module, declared)]
-    return tuple(patterns)
-
-
 def load_tensors(
-    model: "PreTrainedModel",
+    model: AnyModel,
     weights: Weights,
     match: Match,
     *,
@@ -62,7 +53,6 @@ def load_tensors(
         PluginBroken: The model has buffers that nothing gives values to.
     """
     names = {info.name: name for name, info in match.found.items()}
-    state: dict[str, Tensor] = {}
     tensors = weights.load(names, mmap=mmap)
     if check_finite and (wrong := first_not_finite(tensors)) is not None:
         raise WeightsMismatch(
@@ -70,24 +60,25 @@ def load_tensors(
             "is damaged or training diverged; to load it all the same pass check_finite=False.",
             faults=(f"{wrong!r} is not finite",),
         )
-    for key, tensor in tensors.items():
-        state[names[key]] = tensor.to(device=device, dtype=dtype if tensor.is_floating_point() else None)
+    state = {
+        names[key]: tensor.to(device=device, dtype=dtype if tensor.is_floating_point() else None)
+        for key, tensor in tensors.items()
+    }
     _share_tied(model, state, weights)
     floats = (tensor.dtype for tensor in state.values() if tensor.is_floating_point() and tensor.element_size() > 1)
-    of_files = next(floats, torch.float32)
+    dtype = dtype or next(floats, torch.float32)
     _assign(model, state)
     if match.report.new:
-        initialise(model, set(match.report.new), dtype=dtype or of_files, device=device)
-    _convert_others(model, state, dtype or of_files)
+        held = model.state_dict()  # what another library has computed has its values already
+        initialise(model, {name for name in match.report.new if held[name].is_meta}, dtype=dtype, device=device)
     model.tie_weights()
-    _rebuild_buffers(model, device)
+    _complete(model, state, dtype, device)
     if device.type != "cpu":
         model.to(device)  # buffers that the constructor computed itself
     model.load_report = match.report
-    mark_finished(model)
 
 
-def _assign(model: "PreTrainedModel", state: dict[str, Tensor]) -> None:
+def _assign(model: AnyModel, state: dict[str, Tensor]) -> None:
     """Put tensors in place of those that bear their names, without a copy.
 
     ``load_state_dict(assign=True)`` does this too, in three times the time: names and shapes are checked by now.
@@ -103,26 +94,42 @@ def _assign(model: "PreTrainedModel", state: dict[str, Tensor]) -> None:
             setattr(module, attribute, tensor)
 
 
-def _convert_others(model: "PreTrainedModel", state: dict[str, Tensor], dtype: torch.dtype) -> None:
-    """Give what another library has computed, and no file holds, the type of the weights that it goes with."""
+def _complete(model: AnyModel, loaded: Collection[str], dtype: torch.dtype, device: torch.device) -> None:
+    """See to what no file holds: modules make their buffers; what another library has computed takes the files' type.
+
+    Raises:
+        PluginBroken: A tensor is left without values.
+    """
     for path, module in model.named_modules():
         dot = f"{path}." if path else ""
         parameters = dict(module.named_parameters(recurse=False))
-        for name, tensor in (parameters | dict(module.named_buffers(recurse=False))).items():
-            if dot + name in state or tensor.is_meta or not tensor.is_floating_point() or tensor.dtype == dtype:
+        buffers = dict(module.named_buffers(recurse=False))
+        if hasattr(module, "init_buffers") and any(buffer.is_meta for buffer in buffers.values()):
+            with torch.device(device):
+                module.init_buffers()
+            for name, buffer in buffers.items():
+                if not buffer.is_meta:
+                    setattr(module, name, buffer)  # it came from the files
+        for name, tensor in (parameters | buffers).items():
+            if dot + name in loaded:
                 continue
-            converted = tensor.detach().to(dtype)
-            is_parameter = name in parameters
-            setattr(module, name, nn.Parameter(converted, tensor.requires_grad) if is_parameter else converted)
+            if tensor.is_meta and getattr(module, name).is_meta:
+                raise PluginBroken(
+                    f"{type(model).__name__}: {dot + name!r} has no values after loading. "
+                    f"{type(module).__name__} must make it in a method init_buffers()."
+                )
+            if not tensor.is_meta and tensor.is_floating_point() and tensor.dtype != dtype:
+                converted = tensor.detach().to(dtype)
+                is_parameter = name in parameters
+                setattr(module, name, nn.Parameter(converted, tensor.requires_grad) if is_parameter else converted)
 
 
 def initialise(
-    model: "PreTrainedModel",
+    model: AnyModel,
     names: set[str],
     *,
     dtype: torch.dtype | None = None,
     device: torch.device | None = None,
-    finished: bool = False,
 ) -> None:
     """Give the named parameters and buffers their initial values; other tensors of the same modules keep theirs.
 
@@ -131,12 +138,11 @@ def initialise(
         names: Names as in the model's ``state_dict``.
         dtype: Type of parameters that are still on the meta device.
         device: Where these go.
-        finished: Whether models that have their values already are to be looked at too.
 
     Raises:
         PluginBroken: Nothing gives values to a parameter.
     """
-    for path, module, owner in _with_owner(model, finished=finished):
+    for path, module, owner in _with_owner(model, model):
         dot = f"{path}." if path else ""
         parameters = dict(module.named_parameters(recurse=False, remove_duplicate=False))
         tensors = parameters | dict(module.named_buffers(recurse=False, remove_duplicate=False))
@@ -182,10 +188,10 @@ def notices(model: str, weights: Weights, report: LoadReport) -> Iterator[str]:
         yield f"{model}: in {weights.source!r}, but not used by this model: {shorten(report.unused)}."
 
 
-def _share_tied(model: "PreTrainedModel", state: dict[str, Tensor], weights: Weights) -> None:
+def _share_tied(model: AnyModel, state: dict[str, Tensor], weights: Weights) -> None:
     """Give both names of a tied pair the tensor that the files hold under one of them, or equal under both."""
     for name, source in model.tied_names().items():
-        if name in state and source in state and not _same_values(state[name], state[source]):
+        if name in state and source in state and not same_values(state[name], state[source]):
             raise WeightsMismatch(
                 f"{type(model).__name__} ties {name!r} to {source!r}, but {weights.source!r} holds different values "
                 "for them. To keep both pass tie_word_embeddings=False.",
@@ -196,52 +202,20 @@ def _share_tied(model: "PreTrainedModel", state: dict[str, Tensor], weights: Wei
             state[source] = state[name] = shared
 
 
-def mark_finished(model: "PreTrainedModel") -> None:
-    """Note that the values of a model are its own from now on: a model that it becomes a part of leaves them alone."""
-    from archsmith.model.base import PreTrainedModel
-
-    for module in model.modules():
-        if isinstance(module, PreTrainedModel):
-            module._finished = True  # noqa: SLF001  # between the two halves of one class
-
-
-def _same_values(one: Tensor, other: Tensor) -> bool:
+def same_values(one: Tensor, other: Tensor) -> bool:
+    """Return whether two tensors hold the same numbers, NaN in the same places included."""
+    if (one.shape, one.dtype) != (other.shape, other.dtype):
+        return False
+    other = other.to(one.device)
     return torch.equal(one, other) or bool(((one == other) | (one.isnan() & other.isnan())).all())
 
 
-def _with_owner(model: "PreTrainedModel", *, finished: bool) -> Iterator[tuple[str, nn.Module, "PreTrainedModel"]]:
-    """Yield every module with its path and the innermost model that it belongs to; finished models if asked for."""
-    from archsmith.model.base import PreTrainedModel
-
-    def walk(module: nn.Module, path: str, owner: PreTrainedModel) -> Iterator[Any]:
-        if isinstance(module, PreTrainedModel):
-            if module._finished and not finished:  # noqa: SLF001  # between the two halves of one class
-                return
-            owner = module
-        yield path, module, owner
-        for name, child in module.named_children():
-            yield from walk(child, f"{path}.{name}" if path else name, owner)
-
-    yield from walk(model, "", model)
-
-
-def _rebuild_buffers(model: "PreTrainedModel", device: torch.device) -> None:
-    """Have the modules make the buffers that the files do not hold, and check that nothing is left without values."""
-    for path, module in model.named_modules():
-        buffers = dict(module.named_buffers(recurse=False))
-        rebuild = getattr(module, "init_buffers", None)
-        if rebuild is not None and any(buffer.is_meta for buffer in buffers.values()):
-            with torch.device(device):
-                rebuild()
-            for name, buffer in buffers.items():
-                if not buffer.is_meta:
-                    setattr(module, name, buffer)  # it came from the files
-        for name, tensor in (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)):
-            if tensor.is_meta:
-                raise PluginBroken(
-                    f"{type(model).__name__}: {f'{path}.{name}'.lstrip('.')!r} has no values after loading. "
-                    f"{type(module).__name__} must make it in a method init_buffers()."
-                )
+def _with_owner(module: nn.Module, owner: AnyModel, path: str = "") -> Iterator[tuple[str, nn.Module, AnyModel]]:
+    """Yield every module with its path and the innermost model that it belongs to."""
+    owner = module if isinstance(module, AnyModel) else owner
+    yield path, module, owner
+    for name, child in module.named_children():
+        yield from _with_owner(child, owner, f"{path}.{name}" if path else name)
 
 
 def _kind(dtype: torch.dtype) -> str:

@@ -1,4 +1,4 @@
-"""Hold the tensors in the files against the parameters of a model: what is loaded, new, unused or ignored."""
+"""Match the tensors in the files with the parameters of a model: what is loaded, new, unused or ignored."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class LoadReport:
     Attributes:
         loaded: Parameters whose values are those in the files.
         new: Parameters that the files do not hold; they start from random values.
-        unused: Keys in the files that this model has no place for.
+        unused: Keys in the files that are not parameters of this model.
         ignored: Keys in the files that no model reads any more.
     """
 
@@ -138,7 +138,7 @@ class _Matcher:
         if name is None:
             self._leave_over(key, base)
         elif name in self.found:
-            self.faults.append(f"{self.found[name].name!r} and {key!r} in the files are the same parameter {name!r}")
+            self.faults.append(f"{self.found[name].name!r} and {key!r} in the files are both the parameter {name!r}")
         else:
             self.found[name] = info
 
@@ -169,7 +169,7 @@ class _Matcher:
         ):
             self.unused.append(key)
         else:
-            self.faults.append(f"{key!r} is in the files, but the model has no place for it")
+            self.faults.append(f"unexpected key {key!r}: not a parameter of the model")
 
     def _check(self, name: str, shape: tuple[int, ...], kind: str) -> None:
         info = self.found[name]
@@ -185,7 +185,7 @@ class _Matcher:
         )
 
     def _miss(self, name: str) -> None:
-        """Decide what it means that the files do not hold a parameter."""
+        """Decide what a missing key means: a tied one is there, a whole head is new, the rest is a fault."""
         twins = {self.expected.tied.get(name)} | {twin for twin, source in self.expected.tied.items() if source == name}
         if any(twin in self.found for twin in twins):
             return
@@ -198,7 +198,7 @@ class _Matcher:
         if whole_head_is_new or _any(self.allow_new, name) or (base and _any(self.expected.optional, base)):
             self.new.append(name)
         else:
-            self.faults.append(f"{name!r} is not in the files")
+            self.faults.append(f"missing key {name!r}: not in the files")
 
     def _fail(self) -> None:
         shown = "".join(f"\n  - {fault}" for fault in self.faults[:_SHOWN_FAULTS])

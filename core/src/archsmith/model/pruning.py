@@ -4,23 +4,21 @@ Source: Michel et al., "Are Sixteen Heads Really Better than One?" (arXiv:1905.1
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
 
 from archsmith.config.fields import Count, convert
 from archsmith.errors import ConfigError, OptionError
-
-if TYPE_CHECKING:
-    from archsmith.model.facts import SharedWork
+from archsmith.model.marker import AnyModel
 
 __all__ = ["cut_configured_heads", "cut_heads", "heads_to_cut"]
 
 _Heads = Mapping[int, list[int]]
 
 
-def heads_to_cut(model: "SharedWork", named: Any) -> dict[int, list[int]]:
+def heads_to_cut(model: AnyModel, named: Any) -> dict[int, list[int]]:
     """Return all heads that are to be gone: those that ``named`` adds, and those that are gone already.
 
     Raises:
@@ -39,7 +37,7 @@ def heads_to_cut(model: "SharedWork", named: Any) -> dict[int, list[int]]:
     raise OptionError(f"heads of {type(model).__name__} cannot be pruned: {'; '.join(faults)}.")
 
 
-def cut_heads(model: "SharedWork", gone: _Heads, *, before: _Heads) -> None:
+def cut_heads(model: AnyModel, gone: _Heads, *, before: _Heads) -> None:
     """Cut heads out of the projections.
 
     Args:
@@ -57,7 +55,7 @@ def cut_heads(model: "SharedWork", gone: _Heads, *, before: _Heads) -> None:
         _keep(output, kept, len(present), dim=1)
 
 
-def cut_configured_heads(model: "SharedWork") -> None:
+def cut_configured_heads(model: AnyModel) -> None:
     """Give a model that was just built the shapes that its configuration asks for.
 
     Raises:
@@ -78,7 +76,7 @@ def _listed(heads: Any) -> Any:
     return list(heads) if isinstance(heads, Collection) and not isinstance(heads, str) else heads
 
 
-def _faults(model: "SharedWork", gone: _Heads) -> Iterator[str]:
+def _faults(model: AnyModel, gone: _Heads) -> Iterator[str]:
     """Say in sentences what is wrong with a choice of heads."""
     if not model.attention_projections:
         yield f"{type(model).__name__} names no attention_projections, so its heads cannot be told apart"

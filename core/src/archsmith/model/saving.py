@@ -5,7 +5,7 @@ import re
 import secrets
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import save_file
@@ -17,10 +17,8 @@ from archsmith.files.names import CONFIG_FILE, INDEX_FILE, WEIGHTS_FILE
 from archsmith.files.strictjson import encode_json
 from archsmith.files.weights import WEIGHTS_PATTERN, encode_metadata
 from archsmith.messages import shown
-from archsmith.model.facts import SharedWork
-
-if TYPE_CHECKING:
-    from archsmith.model.base import PreTrainedModel
+from archsmith.model.loading import same_values
+from archsmith.model.marker import AnyModel
 
 __all__ = ["refuse_half_changed", "save_model", "state_to_save"]
 
@@ -55,15 +53,26 @@ def save_model(
             step((staging / name).write_bytes, content)
 
 
-def state_to_save(model: "PreTrainedModel") -> dict[str, Tensor]:
-    """Return what goes to the files: each tied tensor once, each tensor contiguous with memory of its own."""
-    tied = model.tied_names()
+def state_to_save(model: AnyModel) -> dict[str, Tensor]:
+    """Return what goes to the files: each tied tensor once, each tensor contiguous with memory of its own.
+
+    Raises:
+        InputError: A tensor has no values.
+        ConfigError: Two parameters that the configuration calls one differ.
+    """
+    tied, held = model.tied_names(), model.state_dict()
     state: dict[str, Tensor] = {}
     seen: set[tuple[int, int]] = set()
-    for name, tensor in model.state_dict().items():
-        if tensor.is_meta:
-            raise InputError(f"{name!r} is on the meta device: there are no values to save.")
+    if empty := [name for name, tensor in held.items() if tensor.is_meta]:
+        raise InputError(f"{empty[0]!r} is on the meta device: there are no values to save.")
+    for name, tensor in held.items():
         if name in tied:
+            if not same_values(tensor, held[tied[name]]):
+                raise ConfigError(
+                    f"{type(model).__name__} cannot be saved: its configuration ties {name!r} to {tied[name]!r}, but "
+                    "they are two parameters now and differ. To keep both set tie_word_embeddings=False in the "
+                    "configuration; to make them one again call tie_weights()."
+                )
             continue
         storage = (tensor.untyped_storage().data_ptr(), tensor.device.index or 0)
         state[name] = tensor.contiguous().clone() if storage in seen else tensor.contiguous()
@@ -71,14 +80,14 @@ def state_to_save(model: "PreTrainedModel") -> dict[str, Tensor]:
     return state
 
 
-def refuse_half_changed(model: "PreTrainedModel") -> None:
+def refuse_half_changed(model: AnyModel) -> None:
     """Refuse a model whose inner model was resized or pruned alone: its configuration would not fit the weights.
 
     Raises:
         ConfigError: It was.
     """
     for path, part in model.named_modules():
-        if not isinstance(part, SharedWork) or type(part.config) is not type(model.config):
+        if not isinstance(part, AnyModel) or type(part.config) is not type(model.config):
             continue
         for name in ("vocab_size", "pruned_heads"):
             whole, inner = (getattr(config, name, None) for config in (model.config, part.config))

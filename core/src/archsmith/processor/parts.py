@@ -1,28 +1,26 @@
 """Which preprocessing classes the files of a checkpoint need, and what they read."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from archsmith.config.settings import PREPROCESSOR_FILE, PROCESSOR_FILE
-from archsmith.errors import CheckpointNotFound, PluginError, UnknownTask
+from archsmith.config.settings import find_values
+from archsmith.errors import PluginError, UnknownTask
 from archsmith.files.checkpoint import Checkpoint
-from archsmith.files.names import CONFIG_FILE
-from archsmith.image_processor.files import find_image_processor
+from archsmith.files.names import CONFIG_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE
 from archsmith.registry.base import registry
 from archsmith.registry.providers import provider_of
 
 if TYPE_CHECKING:
     from archsmith.config.base import PreTrainedConfig
-    from archsmith.feature_extractor.base import SequenceFeatureExtractor
     from archsmith.processor.base import Processor
 
 __all__ = [
     "TOKENIZER_FILE",
     "held_parts",
     "named_architecture",
-    "read_feature_extractor",
     "read_part",
     "read_processor",
+    "read_settings",
     "tokenizer_architecture",
 ]
 
@@ -76,12 +74,9 @@ def read_part(kind: str, checkpoint: Checkpoint, model_type: str | None) -> Any:
         checkpoint: Where to look.
         model_type: The architecture, where the part's own file does not tell the class.
     """
-    readers: dict[str, Callable[[Checkpoint, str | None], Any]] = {
-        "tokenizer": _read_tokenizer,
-        "image_processor": _read_image_processor,
-        "feature_extractor": read_feature_extractor,
-    }
-    return readers[kind](checkpoint, model_type)
+    if kind == "tokenizer":
+        return _read_tokenizer(checkpoint, model_type)
+    return read_settings(kind, checkpoint, model_type)
 
 
 def held_parts(checkpoint: Checkpoint, model_type: str | None) -> list[str]:
@@ -91,31 +86,25 @@ def held_parts(checkpoint: Checkpoint, model_type: str | None) -> list[str]:
     if not kinds and checkpoint.find(PREPROCESSOR_FILE):
         values = checkpoint.read_json(PREPROCESSOR_FILE)
         kinds = [_kind_of(values, model_type)]
-    elif not kinds and find_image_processor(checkpoint) is not None:
+    elif not kinds and _config_has_images(checkpoint):
         kinds = ["image_processor"]  # config.json tells all of it
     if any(checkpoint.find(file) for file in TOKENIZER_FILES):
         kinds.append("tokenizer")
     return kinds
 
 
-def read_feature_extractor(
-    checkpoint: Checkpoint, model_type: str | None, **overrides: Any
-) -> "SequenceFeatureExtractor":
-    """Read the feature extractor of a checkpoint; see `read_part`."""
-    from archsmith.feature_extractor.base import SequenceFeatureExtractor
-
-    found = SequenceFeatureExtractor.find_values(checkpoint)
+def read_settings(kind: str, checkpoint: Checkpoint, model_type: str | None, **overrides: Any) -> Any:
+    """Read the image processor or the feature extractor of a checkpoint; see `read_part`."""
+    found = find_values(checkpoint, kind)
     values, source = found[0] if found else ({}, "")
-    if not found:
+    named = named_architecture(kind, values, source, first=model_type)
+    owner = named or model_type or _architecture(checkpoint, None)
+    owner = owner or values.get("model_type") or registry.identify(values)  # of a config.json that was named itself
+    if not found and (owner is None or getattr(registry.get(owner), kind) is None):
         checkpoint.path(PREPROCESSOR_FILE)  # says what is missing
-        raise CheckpointNotFound(f"{checkpoint.source!r} has an image processor, but no feature extractor.")
-    model_type = (
-        named_architecture("feature_extractor", values, source) or model_type or _architecture(checkpoint, None)
-    )
-    if model_type is None:
+    if owner is None:
         checkpoint.path(CONFIG_FILE)  # which would tell
-    extractor_class: type[SequenceFeatureExtractor] = registry.load(str(model_type), "feature_extractor")
-    return extractor_class.read(checkpoint, **overrides)
+    return registry.load(str(owner), kind).read(checkpoint, **overrides)
 
 
 def tokenizer_architecture(
@@ -168,15 +157,15 @@ def _read_tokenizer(checkpoint: Checkpoint, model_type: str | None) -> Any:
     return registry.load(found, role).read(checkpoint)
 
 
-def _read_image_processor(checkpoint: Checkpoint, model_type: str | None) -> Any:
-    found = find_image_processor(checkpoint)
-    if found is None:
-        checkpoint.path(PREPROCESSOR_FILE)  # says what is missing
-    values, source = found or ({}, "")
-    model_type = named_architecture("image_processor", values, source) or model_type or _architecture(checkpoint, None)
-    if model_type is None:
-        checkpoint.path(CONFIG_FILE)  # which would tell
-    return registry.load(str(model_type), "image_processor").from_dict(values, source=source)
+def _config_has_images(checkpoint: Checkpoint) -> bool:
+    """Return whether an architecture's image processor takes its settings from config.json, as timm's does."""
+    config = checkpoint.read_json(CONFIG_FILE) if checkpoint.find(CONFIG_FILE) else {}
+    model_type = config.get("model_type")
+    if not isinstance(model_type, str) or model_type not in registry.names():
+        model_type = registry.identify(config) if config else None
+    if model_type is None or registry.get(model_type).image_processor is None:
+        return False
+    return not registry.load(model_type, "image_processor").needs_file
 
 
 def _named_processor(named: str, source: str) -> "type[Processor]":

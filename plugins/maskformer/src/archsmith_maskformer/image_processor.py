@@ -1,16 +1,17 @@
 """MaskFormer's image processor: images and maps of labels in, maps of segments out."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from archsmith.batch import BatchFeature
-from archsmith.config import Count, Size
+from archsmith.config import Count, Size, field
 from archsmith.errors import InputError, OptionError
 from archsmith.image_processor import (
     ImageProcessor,
-    ImageSettings,
+    ImageSize,
+    PerChannel,
     center_crop,
     height_and_width,
     resize,
@@ -23,25 +24,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Tensor
 
-__all__ = ["MaskFormerImageProcessor", "MaskFormerImageSettings"]
+__all__ = ["MaskFormerImageProcessor"]
 
 _NEAREST = 0
-
-
-class MaskFormerImageSettings(ImageSettings, total=False):
-    """The settings of `MaskFormerImageProcessor`.
-
-    Attributes:
-        size_divisor: Round the height and the width of a resized image up to a multiple of this.
-        ignore_index: The label, in maps of labels, of pixels that belong to no segment.
-        do_reduce_labels: Take one off every label; what was 0 becomes ``ignore_index``.
-        num_labels: How many classes there are; without it any number may be a class.
-    """
-
-    size_divisor: Size
-    ignore_index: Count
-    do_reduce_labels: bool
-    num_labels: Size
 
 
 class MaskFormerImageProcessor(ImageProcessor):
@@ -57,29 +42,27 @@ class MaskFormerImageProcessor(ImageProcessor):
         >>> batch = processor(images, return_tensors="pt")
         >>> batch.pixel_values.shape, batch.pixel_mask.sum(dim=(1, 2)).tolist()
         (torch.Size([2, 3, 64, 96]), [6144, 6144])
+
+    Attributes:
+        size_divisor: Round the height and the width of a resized image up to a multiple of this.
+        ignore_index: The label, in maps of labels, of pixels that belong to no segment.
+        do_reduce_labels: Take one off every label; what was 0 becomes ``ignore_index``.
+        num_labels: How many classes there are; without it any number may be a class.
     """
 
-    Settings = MaskFormerImageSettings
     model_input_names = ("pixel_values", "pixel_mask")
 
-    do_resize = True
-    size = {"shortest_edge": 800, "longest_edge": 1333}
-    default_to_square = False
-    do_normalize = True
-    image_mean = [0.485, 0.456, 0.406]
-    image_std = [0.229, 0.224, 0.225]
-    do_pad = True
-    size_divisor: int | None = 32
-    ignore_index: int | None = None
+    do_resize: bool = True
+    size: ImageSize = field(default={"shortest_edge": 800, "longest_edge": 1333})
+    default_to_square: bool = False
+    do_normalize: bool = True
+    image_mean: PerChannel = field(default=[0.485, 0.456, 0.406])
+    image_std: PerChannel = field(default=[0.229, 0.224, 0.225])
+    do_pad: bool = True
+    size_divisor: Size | None = 32
+    ignore_index: Count | None = None
     do_reduce_labels: bool = False
-    num_labels: int | None = None
-
-    def __init__(self, **settings: Unpack[MaskFormerImageSettings]) -> None:
-        super().__init__(**_modern(settings))
-
-    def changed(self, **settings: Unpack[MaskFormerImageSettings]) -> Self:
-        """Return a copy with other settings. Raises `OptionError` as the constructor."""
-        return super().changed(**_modern(settings))
+    num_labels: Size | None = None
 
     def rules(self) -> Iterator[str]:
         """Yield one sentence for each setting that misses another one."""
@@ -94,7 +77,7 @@ class MaskFormerImageProcessor(ImageProcessor):
         instance_id_to_semantic_id: Any = None,
         *,
         return_tensors: TensorType | None = None,
-        **settings: Unpack[MaskFormerImageSettings],
+        **settings: Any,
     ) -> BatchFeature:
         """Turn images into the input of a model, and maps of labels into what it learns from.
 
@@ -105,7 +88,7 @@ class MaskFormerImageProcessor(ImageProcessor):
             instance_id_to_semantic_id: Label in the maps → class, where labels number segments: one mapping, or one for
                 each image. Without it labels are classes.
             return_tensors: ``"pt"``, ``"np"``, or None for lists with one array for each image.
-            **settings: Settings for this call alone; see `MaskFormerImageSettings`.
+            **settings: Settings for this call alone; those of the class.
 
         Returns:
             ``pixel_values``, (images, channels, height, width) float32; ``pixel_mask``, (images, height, width)
@@ -282,22 +265,6 @@ class MaskFormerImageProcessor(ImageProcessor):
             overlap=overlap_mask_area_threshold,
             fused=frozenset(label_ids_to_fuse or ()),
         )
-
-
-def _modern(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings in today's spelling. Raises `OptionError` if both spellings are given."""
-    current = dict(settings)
-    for old, new in (("reduce_labels", "do_reduce_labels"), ("size_divisibility", "size_divisor")):
-        if (value := current.pop(old, None)) is not None and current.setdefault(new, value) != value:
-            raise OptionError(f"{old} is {value!r} and {new} is {current[new]!r}, but they are one setting.")
-    if (longest := current.pop("max_size", None)) is not None:
-        size = current.get("size", MaskFormerImageProcessor.size)
-        if isinstance(size, Mapping) and size.keys() <= {"shortest_edge", "longest_edge"}:
-            size = size.get("shortest_edge")
-        if not isinstance(size, int):
-            raise OptionError(f"max_size is the longest edge beside a size of one number, but size is {size!r}.")
-        current["size"] = {"shortest_edge": size, "longest_edge": longest}
-    return current
 
 
 def _check_thresholds(**thresholds: Any) -> None:

@@ -27,7 +27,7 @@ class MaskFormerSwinConfig(BackboneConfig):
 
     model_type = "maskformer-swin"
     attribute_map = {"num_attention_heads": "num_heads"}
-    supersedes = {**BackboneConfig.supersedes, "depths": _STAGES_FOLLOW}
+    invalidates = {**BackboneConfig.invalidates, "depths": _STAGES_FOLLOW}
     computed = ("stage_names", "hidden_size", "num_layers")
 
     image_size: Size | list[Size] = field(default=224, doc="Pixels of an image: one number, or height and width.")

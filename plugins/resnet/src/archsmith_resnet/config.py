@@ -26,7 +26,7 @@ class ResNetConfig(BackboneConfig):
 
     model_type = "resnet"
     # From both follow the stages, and one without the other breaks a rule.
-    supersedes = {**BackboneConfig.supersedes, "depths": (), "hidden_sizes": ()}
+    invalidates = {**BackboneConfig.invalidates, "depths": (), "hidden_sizes": ()}
 
     num_channels: Size = field(default=3, doc="Channels of an image.")
     embedding_size: Size = field(default=64, doc="Channels of the stem.")

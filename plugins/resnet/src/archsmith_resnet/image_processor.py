@@ -5,9 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
+from archsmith.config import field
 from archsmith.image_processor import (
     ImageProcessor,
-    ImageSettings,
+    ImageSize,
+    PerChannel,
+    Resample,
     center_crop,
     height_and_width,
     resize,
@@ -17,22 +20,11 @@ from archsmith.image_processor import (
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["ConvNextImageProcessor", "ConvNextImageSettings"]
+__all__ = ["ConvNextImageProcessor"]
 
 #: From this size on, in pixels, nothing is cut off.
 _LARGE = 384
 _SMALLEST_CROP = 0.01
-
-
-class ConvNextImageSettings(ImageSettings, total=False):
-    """The settings of `ConvNextImageProcessor`.
-
-    Attributes:
-        crop_pct: The share of a resized image's shorter edge that is kept when its middle is cut out, where ``size``
-            is below 384.
-    """
-
-    crop_pct: float
 
 
 class ConvNextImageProcessor(ImageProcessor):
@@ -47,18 +39,20 @@ class ConvNextImageProcessor(ImageProcessor):
         >>> processor = ConvNextImageProcessor(size=224)
         >>> processor(numpy.zeros((480, 640, 3), numpy.uint8), return_tensors="pt").pixel_values.shape
         torch.Size([1, 3, 224, 224])
+
+    Attributes:
+        crop_pct: The share of a resized image's shorter edge that is kept when its middle is cut out, where ``size``
+            is below 384.
     """
 
-    Settings = ConvNextImageSettings
-
-    do_resize = True
-    size = {"shortest_edge": 384}
-    default_to_square = False
-    resample = 3
+    do_resize: bool = True
+    size: ImageSize = field(default={"shortest_edge": 384})
+    default_to_square: bool = False
+    resample: Resample = 3
     crop_pct: float | None = 224 / 256
-    do_normalize = True
-    image_mean = [0.5, 0.5, 0.5]
-    image_std = [0.5, 0.5, 0.5]
+    do_normalize: bool = True
+    image_mean: PerChannel = field(default=[0.5, 0.5, 0.5])
+    image_std: PerChannel = field(default=[0.5, 0.5, 0.5])
 
     def rules(self) -> Iterator[str]:
         """Yield one sentence for each setting that misses another one, or does not fit."""
@@ -74,9 +68,8 @@ class ConvNextImageProcessor(ImageProcessor):
 
     def resized(self, image: "Image | npt.NDArray[Any]") -> npt.NDArray[Any]:
         """Return the middle of one image, or all of it from 384 pixels on, as a square."""
-        assert self.size is not None  # for the type checker: the rules say so
-        assert self.crop_pct is not None
-        edge = self.size["shortest_edge"]
+        assert self.crop_pct is not None  # for the type checker: the rules say so
+        edge: int = self.size["shortest_edge"]
         if edge >= _LARGE:
             return resize(image, edge, edge, resample=self.resample or 0)
         height, width = target_size(*height_and_width(image), {"shortest_edge": int(edge / self.crop_pct)})

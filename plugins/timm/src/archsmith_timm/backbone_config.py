@@ -25,7 +25,7 @@ class TimmBackboneConfig(BackboneConfig):
 
     model_type = "timm_backbone"
     positional = ("backbone",)
-    supersedes = {**BackboneConfig.supersedes, "backbone": ("stage_names",)}
+    invalidates = {**BackboneConfig.invalidates, "backbone": ("stage_names",)}
     computed = ()
 
     backbone: str | None = field(

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
+from archsmith.config import field
 from archsmith.errors import CheckpointCorrupt, OptionError
-from archsmith.image_processor import ImageProcessor, ImageSettings, height_and_width, resize
+from archsmith.image_processor import ImageProcessor, ImageSize, PerChannel, Resample, height_and_width, resize
 from archsmith_timm.wrapper_config import TimmWrapperConfig
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from archsmith.config import PreTrainedConfig
 
-__all__ = ["TimmImageSettings", "TimmWrapperImageProcessor"]
+__all__ = ["TimmWrapperImageProcessor"]
 
 CropMode = Literal["center", "squash", "border"]
 
@@ -31,19 +32,6 @@ _TIMM_NAMES = {
 }
 
 
-class TimmImageSettings(ImageSettings, total=False):
-    """The settings of `TimmWrapperImageProcessor`.
-
-    Attributes:
-        crop_pct: The share of a resized image, in each direction, that ``size`` keeps.
-        crop_mode: ``"center"``: the image keeps its ratio and covers the whole; ``"squash"``: it loses its ratio;
-            ``"border"``: it keeps its ratio and lies whole on a ground of the mean colour.
-    """
-
-    crop_pct: float
-    crop_mode: CropMode
-
-
 class TimmWrapperImageProcessor(ImageProcessor):
     """Images as timm evaluates its models with them: resized to ``size / crop_pct``, and the middle cut out.
 
@@ -55,19 +43,23 @@ class TimmWrapperImageProcessor(ImageProcessor):
         >>> processor = TimmWrapperImageProcessor(size=160, crop_pct=0.95, crop_mode="squash")
         >>> processor(numpy.zeros((480, 640, 3), numpy.uint8), return_tensors="pt").pixel_values.shape
         torch.Size([1, 3, 160, 160])
+
+    Attributes:
+        crop_pct: The share of a resized image, in each direction, that ``size`` keeps.
+        crop_mode: ``"center"``: the image keeps its ratio and covers the whole; ``"squash"``: it loses its ratio;
+            ``"border"``: it keeps its ratio and lies whole on a ground of the mean colour.
     """
 
-    Settings = TimmImageSettings
     needs_file: ClassVar[bool] = False
 
-    do_resize = True
-    size = {"height": 224, "width": 224}
-    resample = 3
+    do_resize: bool = True
+    size: ImageSize = field(default={"height": 224, "width": 224})
+    resample: Resample = 3
     crop_pct: float | None = 0.875
     crop_mode: CropMode | None = "center"
-    do_normalize = True
-    image_mean = [0.485, 0.456, 0.406]
-    image_std = [0.229, 0.224, 0.225]
+    do_normalize: bool = True
+    image_mean: PerChannel = field(default=[0.485, 0.456, 0.406])
+    image_std: PerChannel = field(default=[0.229, 0.224, 0.225])
 
     @classmethod
     def for_model(cls, config: "PreTrainedConfig") -> Self:
@@ -80,7 +72,7 @@ class TimmWrapperImageProcessor(ImageProcessor):
         return cls(**_settings(known or {}))
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any], *, source: str = "", **overrides: Any) -> Self:
+    def from_dict(cls, values: Mapping[str, Any], /, *, source: str = "", **overrides: Any) -> Self:
         """Build an image processor as `ImageProcessor.from_dict`; ``values`` may be those of a config.json."""
         if "architecture" not in values:
             return super().from_dict(values, source=source, **overrides)
@@ -103,7 +95,7 @@ class TimmWrapperImageProcessor(ImageProcessor):
             yield f"crop_pct must be more than 0, but is {self.crop_pct}"
 
     def resized(self, image: "Image | npt.NDArray[Any]") -> npt.NDArray[Any]:
-        """Return one image in the ``size``, cropped or filled up as ``crop_mode`` says."""
+        """Return one image in the ``size``, cropped or padded as ``crop_mode`` says."""
         size, crop_pct = self.size or {}, self.crop_pct or 1
         height, width = height_and_width(image)
         rows, columns = (math.floor(size[edge] / crop_pct) for edge in ("height", "width"))

@@ -21,7 +21,7 @@ class ViTConfig(BackboneConfig):
     """
 
     model_type = "vit"
-    supersedes = {**BackboneConfig.supersedes, "num_hidden_layers": ()}  # from which the stages follow anew
+    invalidates = {**BackboneConfig.invalidates, "num_hidden_layers": ()}  # from which the stages follow anew
 
     hidden_size: Size = field(default=768, doc="Width of the hidden states.")
     num_hidden_layers: Depth = field(default=12, doc="Transformer layers.")

@@ -1,6 +1,7 @@
 """ViT's image processor."""
 
-from archsmith.image_processor import ImageProcessor
+from archsmith.config import field
+from archsmith.image_processor import ImageProcessor, ImageSize, PerChannel
 
 __all__ = ["ViTImageProcessor"]
 
@@ -16,8 +17,8 @@ class ViTImageProcessor(ImageProcessor):
         torch.Size([1, 3, 224, 224])
     """
 
-    do_resize = True
-    size = {"height": 224, "width": 224}
-    do_normalize = True
-    image_mean = [0.5, 0.5, 0.5]
-    image_std = [0.5, 0.5, 0.5]
+    do_resize: bool = True
+    size: ImageSize = field(default={"height": 224, "width": 224})
+    do_normalize: bool = True
+    image_mean: PerChannel = field(default=[0.5, 0.5, 0.5])
+    image_std: PerChannel = field(default=[0.5, 0.5, 0.5])

@@ -13,7 +13,7 @@ class SampleNetConfig(BackboneConfig):
 
     model_type = "sample-net"
     # From both follow the stages, so a new value of either makes an old choice of stages void.
-    supersedes = {**BackboneConfig.supersedes, "hidden_sizes": (), "depths": ()}
+    invalidates = {**BackboneConfig.invalidates, "hidden_sizes": (), "depths": ()}
 
     num_channels: Size = field(default=3, doc="Channels of an image.")
     hidden_sizes: list[Size] = field(default=[64, 128, 256, 512], doc="Channels of each stage.")

@@ -1,6 +1,7 @@
 """SampleNet's image processor."""
 
-from archsmith.image_processor import ImageProcessor
+from archsmith.config import field
+from archsmith.image_processor import ImageProcessor, ImageSize, PerChannel
 
 __all__ = ["SampleNetImageProcessor"]
 
@@ -8,8 +9,8 @@ __all__ = ["SampleNetImageProcessor"]
 class SampleNetImageProcessor(ImageProcessor):
     """Images for SampleNet: 224 pixels high and wide, whatever their ratio was, and values from -1 to 1."""
 
-    do_resize = True
-    size = {"height": 224, "width": 224}
-    do_normalize = True
-    image_mean = [0.5, 0.5, 0.5]
-    image_std = [0.5, 0.5, 0.5]
+    do_resize: bool = True
+    size: ImageSize = field(default={"height": 224, "width": 224})
+    do_normalize: bool = True
+    image_mean: PerChannel = field(default=[0.5, 0.5, 0.5])
+    image_std: PerChannel = field(default=[0.5, 0.5, 0.5])

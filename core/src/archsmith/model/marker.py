@@ -1,0 +1,87 @@
+"""What marks a module as a model: what its class declares, and what the parts of this package need of it."""
+
+from collections.abc import Mapping
+from types import MethodType
+from typing import ClassVar
+
+import torch
+from torch import nn
+
+from archsmith.config.base import PreTrainedConfig
+from archsmith.model.matching import LoadReport
+
+__all__ = ["AnyModel"]
+
+
+class AnyModel(nn.Module):
+    """Any model, as the parts of this package see it; `PreTrainedModel` says what each attribute means."""
+
+    config_class: ClassVar[type[PreTrainedConfig]]
+    base_model_prefix: ClassVar[str] = ""
+    main_input_name: ClassVar[str] = "input_ids"
+    input_embeddings: ClassVar[str] = ""
+    attention_projections: ClassVar[tuple[str, ...]] = ()
+    tied_weights: ClassVar[Mapping[str, str]] = {}
+    ignored_keys: ClassVar[tuple[str, ...]] = ()
+    optional_keys: ClassVar[tuple[str, ...]] = ()
+    head_keys: tuple[str, ...] = ()
+
+    config: PreTrainedConfig
+    attn_implementation: str
+    load_report: LoadReport | None = None
+
+    @property
+    def base_model(self) -> nn.Module:
+        """The model without its head (itself if it has none)."""
+        return getattr(self, self.base_model_prefix, self) if self.base_model_prefix else self
+
+    def init_weights(self, module: nn.Module) -> None:
+        """Give the parameters that one module owns itself their initial values, in place.
+
+        Linear, convolution and embedding weights are drawn from a normal distribution of standard deviation
+        ``config.initializer_range`` (0.02 if the configuration has none), biases and padding rows are zero,
+        normalisation layers are the identity; other modules have their ``reset_parameters`` called, if they have one.
+        Override it for what is left, and call ``super()`` for these.
+        """
+        std = getattr(self.config, "initializer_range", 0.02)
+        if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d):
+            nn.init.normal_(module.weight, std=std)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.Embedding):
+            nn.init.normal_(module.weight, std=std)
+            if module.padding_idx is not None:
+                with torch.no_grad():
+                    module.weight[module.padding_idx].zero_()
+        elif isinstance(module, nn.LayerNorm | nn.GroupNorm) and module.weight is not None:
+            nn.init.ones_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(reset := getattr(module, "reset_parameters", None), MethodType):
+            reset()
+
+    @staticmethod
+    def rename_key(key: str) -> str:
+        """Translate an old spelling of a key in a file to today's; it is tried where the key itself has no place."""
+        if key.endswith(".gamma"):
+            return key.removesuffix("gamma") + "weight"
+        return key.removesuffix("beta") + "bias" if key.endswith(".beta") else key
+
+    def tied_names(self, *, all_declared: bool = False) -> dict[str, str]:
+        """Return the tied parameters of this model and of every model inside it, by their full names.
+
+        Args:
+            all_declared: Return those too that the configuration keeps apart.
+        """
+        tied: dict[str, str] = {}
+        for path, module in self.named_modules():
+            if isinstance(module, AnyModel) and (all_declared or module.config.tie_word_embeddings):
+                dot = f"{path}." if path else ""
+                tied |= {dot + name: dot + source for name, source in module.tied_weights.items()}
+        return tied
+
+    def tie_weights(self) -> None:
+        """Make every tied parameter one object with the parameter it is the same as."""
+        for name, source in self.tied_names().items():
+            owner, _, attribute = name.rpartition(".")
+            setattr(self.get_submodule(owner), attribute, self.get_parameter(source))
