@@ -10,7 +10,7 @@ from archsmith.messages import did_you_mean
 from archsmith_cli.verb import Cell, Page, Report, plugin_named
 
 if TYPE_CHECKING:
-    from archsmith_devkit import Check, Outcome
+    from archsmith_devkit.report import Check, Outcome
 
 _STYLES = {"passed": "green", "failed": "red", "waived": "yellow"}
 
