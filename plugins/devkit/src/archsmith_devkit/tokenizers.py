@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from archsmith.auto import AutoTokenizer
 from archsmith.errors import ArchsmithError, InputError
 from archsmith.registry import registry
-from archsmith_devkit.harness import refusal
+from archsmith_devkit.harness import refusal, saved_and_loaded
 
 __all__ = ["TokenizerConformance", "sample_tokenizer"]
 
@@ -93,11 +93,8 @@ class TokenizerConformance:
         """
         for role, tokenizer in self.tokenizers().items():
             tokenizer.add_tokens(["<new>"])
-            with tempfile.TemporaryDirectory() as folder:
-                tokenizer.save_pretrained(folder)
-                fast = role == "tokenizer_fast"
-                found = [type(tokenizer).from_pretrained(folder), AutoTokenizer.from_pretrained(folder, use_fast=fast)]
-            for again in found:
+            by_auto = saved_and_loaded(tokenizer, AutoTokenizer, use_fast=role == "tokenizer_fast")
+            for again in (saved_and_loaded(tokenizer), by_auto):
                 assert type(again) is type(tokenizer), (
                     f"{type(again).__name__} came back for {type(tokenizer).__name__}"
                 )
