@@ -31,7 +31,7 @@ def run(
     revision: Annotated[str | None, typer.Option("--revision", help="Branch, tag or commit on the hub.")] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Ask the hub's cache alone.")] = False,
 ) -> Report:
-    """Say what a checkpoint holds, and if it loads.
+    """Show what a checkpoint holds, and whether it loads.
 
     Reads config.json and the headers of the weights, not the weights. Ends with code 1 if the checkpoint is damaged or
     would not load.

@@ -15,7 +15,7 @@ def run(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A model_type, or another name that several claim.")],
     distribution: Annotated[str, typer.Argument(metavar="DISTRIBUTION", help="The one that may have it.")],
 ) -> Report:
-    """Give a name that several plugins claim to one.
+    """Pin a name that several plugins claim to one of them.
 
     The pin is kept in your file of settings. ARCHSMITH_PIN goes over it.
     """

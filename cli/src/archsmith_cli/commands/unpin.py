@@ -1,4 +1,4 @@
-"""``archsmith unpin``: take a pin back."""
+"""``archsmith unpin``: remove a pin."""
 
 from typing import Annotated, Any
 
@@ -11,7 +11,7 @@ from archsmith_cli.render import Report
 
 
 def run(name: Annotated[str, typer.Argument(metavar="NAME", help="The name that was pinned.")]) -> Report:
-    """Take a pin back."""
+    """Remove a pin."""
     claimed = [entry for entry in installed.entries() if entry.name == name]
 
     def edit(document: Any) -> list[str]:
