@@ -165,7 +165,7 @@ class BackboneChecks(Harness):
             held = load_backbone(host)
             assert type(held) is type(backbone), f"a host got {type(held).__name__}, not {type(backbone).__name__}"
             assert held.training, f"{type(backbone).__name__} must be in training mode when its host is built"
-            kept = host.holding(held.config)
+            kept = host.with_backbone_config(held.config)
             again = BackboneHostConfig.from_dict(json.loads(kept.to_json_string()))
             assert again.backbone_config == backbone.config, (
                 f"{type(backbone.config).__name__} changed on its way through a host's files"
