@@ -295,7 +295,7 @@ def test_a_save_takes_place_whole_or_not_at_all(speech, tmp_path, monkeypatch):
             raise OSError(28, "No space left on device")
         return action(*args, **kwargs)
 
-    monkeypatch.setattr("archsmith.processor.base.do", stop)
+    monkeypatch.setattr("archsmith.processor.base.step", stop)
     with pytest.raises(SaveFailed, match="No space left on device"):
         other.save_pretrained(tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before

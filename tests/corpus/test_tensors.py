@@ -90,7 +90,7 @@ class Damage:
         entries = self.put({}, without=True)
         if self.sound.optional(self.key):
             return entries, Right(new=(self.key,))
-        return entries, self.mismatch(f"{self.key!r} is not in the files")
+        return entries, self.mismatch(f"missing key {self.key!r}: not in the files")
 
     def beside(self) -> tuple:
         extra = f"{self.key}_2"
@@ -104,7 +104,7 @@ class Damage:
         missing, left = self.sound.optional(self.key), self.sound.optional(name)
         if missing and left:
             return entries, Right(new=(self.key,), unused=(name,))
-        faults = [] if missing else [f"{self.key!r} is not in the files"]
+        faults = [] if missing else [f"missing key {self.key!r}: not in the files"]
         return entries, self.mismatch(*faults, *([] if left else [f"{name!r} is in the files"]))
 
     def _old_spelling(self) -> str | None:
@@ -122,7 +122,7 @@ class Damage:
         old = self._old_spelling()
         if old is None:
             return None
-        parts = (repr(old), f"are the same parameter {self.key!r}")
+        parts = (repr(old), f"are both the parameter {self.key!r}")
         return self.put({old: self.entry}), self.mismatch(*parts)
 
     def prefixed_too(self) -> tuple | None:

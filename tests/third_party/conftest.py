@@ -269,7 +269,7 @@ class Workshop:
 
 @pytest.fixture(scope="session")
 def workshop(tmp_path_factory) -> Workshop:
-    """Build all wheels, make a virtual environment, install the core, the command line and an author's tools."""
+    """Build all wheels, make a virtual environment, install the kit, which brings the rest, and an author's tools."""
     folder = tmp_path_factory.mktemp("workshop")
     wheels = folder / "wheels"
     plugins = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
@@ -278,7 +278,7 @@ def workshop(tmp_path_factory) -> Workshop:
     venv.create(found.environment.root, with_pip=True, symlinks=os.name != "nt")
     # Torch first, from wherever this machine's own pip takes it: beside the wheels it would be looked for elsewhere.
     found.environment.pip("install", "-c", ROOT / "constraints.txt", "torch", *TOOLS)
-    found.run("python", "-m", "pip", "install", "-q", "archsmith[text,vision,audio]", "archsmith-cli", cwd=folder)
+    found.run("python", "-m", "pip", "install", "-q", "archsmith-devkit", cwd=folder)
     return found
 
 

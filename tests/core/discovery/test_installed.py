@@ -2,7 +2,7 @@ import pytest
 
 import archsmith.registry.installed
 from archsmith.registry.installed import Entry, Kind, State, scan
-from archsmith.registry.settings import Settings
+from archsmith.registry.preferences import Settings
 
 
 def scan_with(**environ):
@@ -134,6 +134,13 @@ def test_only(site):
     assert states(index) == {("toy", "toy-toy"): State.DISABLED, ("other", "toy-other"): State.OK}
     assert the(index, "toy-toy").reason == "toy-toy 1.0 is not listed in ARCHSMITH_PLUGINS."
     assert the(index, "toy-toy").remedy == "Add toy-toy to ARCHSMITH_PLUGINS"
+
+
+def test_only_is_about_architectures_and_disable_about_verbs_too(site):
+    site.declare("toy-verbs", commands={"train": "toy_verbs:app"}, architectures={"toy": "toy_verbs.plugin"})
+    assert [entry.state for entry in scan_with(PLUGINS="toy-verbs").entries] == [State.OK, State.OK]
+    assert [entry.state for entry in scan_with(PLUGINS="toy-other").entries] == [State.DISABLED, State.OK]
+    assert [entry.state for entry in scan_with(DISABLE="toy-verbs").entries] == [State.DISABLED, State.DISABLED]
 
 
 def test_disable_goes_over_only(site):

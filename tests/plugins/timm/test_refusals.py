@@ -173,7 +173,7 @@ def test_a_file_with_more_stages_gives_fewer(tmp_path, name):
         save_file({key: value for key, value in load_file(path).items() if ".blocks.4." not in key}, path)
     else:
         assert left
-    with pytest.raises(WeightsMismatch, match="is not in the files"):
+    with pytest.raises(WeightsMismatch, match="missing key"):
         AutoBackbone.from_pretrained(tmp_path, out_indices=[-1])
 
 
@@ -201,13 +201,13 @@ def test_a_copy_stands_alone():
 
 def test_a_host_keeps_where_its_backbone_came_from(tmp_path):
     host = BackboneHostConfig(backbone="test_resnet", use_timm_backbone=True, backbone_kwargs={"out_indices": [1, 2]})
-    kept = host.holding(load_backbone(host).config)
+    kept = host.with_backbone_config(load_backbone(host).config)
     assert kept.backbone_config.out_features == ["layer1", "layer2"]
     again = BackboneHostConfig.from_dict(json.loads(kept.to_json_string()))
-    assert again.holding(load_backbone(again).config).backbone_source == kept.backbone_source
+    assert again.with_backbone_config(load_backbone(again).config).backbone_source == kept.backbone_source
     assert kept.backbone_source["backbone"] == "test_resnet"
     apart = BackboneHostConfig(backbone_config=TimmBackboneConfig("test_resnet"))
-    assert apart.holding(load_backbone(apart).config).backbone_source == {}
+    assert apart.with_backbone_config(load_backbone(apart).config).backbone_source == {}
 
 
 # ---- classifiers --------------------------------------------------------------------------------------------
@@ -289,7 +289,7 @@ def test_a_file_that_lacks_a_weight(tmp_path):
     for name in ("timm_model.fc.bias", "timm_model.layer1.0.conv1.weight"):
         state = {key: value for key, value in model.state_dict().items() if key != name}
         save_file(state, tmp_path / "model.safetensors")
-        with pytest.raises(WeightsMismatch, match=re.escape(f"{name!r} is not in the files")):
+        with pytest.raises(WeightsMismatch, match=re.escape(f"missing key {name!r}: not in the files")):
             TimmWrapperForImageClassification.from_pretrained(tmp_path)
     (tmp_path / "config.json").write_text(
         json.dumps({"architecture": "test_resnet", "num_classes": 3, "pretrained_cfg": {}})
@@ -297,7 +297,7 @@ def test_a_file_that_lacks_a_weight(tmp_path):
     state = {key.removeprefix("timm_model."): value for key, value in model.state_dict().items()}
     del state["fc.bias"]
     save_file(state, tmp_path / "model.safetensors")
-    with pytest.raises(WeightsMismatch, match=re.escape("'timm_model.fc.bias' is not in the files")):
+    with pytest.raises(WeightsMismatch, match=re.escape("missing key 'timm_model.fc.bias': not in the files")):
         AutoModelForImageClassification.from_pretrained(tmp_path)
 
 

@@ -5,38 +5,30 @@ from typing import TYPE_CHECKING
 from archsmith.lazy import lazy_attributes
 
 if TYPE_CHECKING:
-    from archsmith.files.checkpoint import Checkpoint
-    from archsmith.files.commit import replacing, save_folder
-    from archsmith.files.names import (
-        CONFIG_FILE,
-        INDEX_FILE,
-        PREPROCESSOR_FILE,
-        PROCESSOR_FILE,
-        TOKENIZER_CONFIG_FILE,
-    )
-    from archsmith.files.weights import TensorInfo, Weights, find_weights, total_size
+    from archsmith.files.checkpoint import HUB_OPTIONS, Checkpoint
+    from archsmith.files.commit import replacing, save_folder, write_file, write_files
+    from archsmith.files.names import CONFIG_FILE, INDEX_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE, TOKENIZER_CONFIG_FILE
+    from archsmith.files.paths import local_path
+    from archsmith.files.pretrained import FromPretrained
+    from archsmith.files.strictjson import encode_json, parse_json, read_json
+    from archsmith.files.weights import TensorInfo, Weights, find_weights, read_weights, total_size
 
 __all__ = [
-    "CONFIG_FILE",
-    "INDEX_FILE",
-    "PREPROCESSOR_FILE",
-    "PROCESSOR_FILE",
-    "TOKENIZER_CONFIG_FILE",
-    "Checkpoint",
-    "TensorInfo",
-    "Weights",
-    "find_weights",
-    "replacing",
-    "save_folder",
-    "total_size",
-]
+    "CONFIG_FILE", "HUB_OPTIONS", "INDEX_FILE", "PREPROCESSOR_FILE", "PROCESSOR_FILE", "TOKENIZER_CONFIG_FILE",
+    "Checkpoint", "FromPretrained", "TensorInfo", "Weights", "encode_json",
+    "find_weights", "local_path", "parse_json", "read_json", "read_weights", "replacing", "save_folder",
+    "total_size", "write_file", "write_files",
+]  # fmt: skip
 
 __getattr__ = lazy_attributes(
     __name__,
     {
-        "checkpoint": ["Checkpoint"],
-        "commit": ["replacing", "save_folder"],
+        "checkpoint": ["Checkpoint", "HUB_OPTIONS"],
+        "commit": ["replacing", "save_folder", "write_file", "write_files"],
         "names": ["CONFIG_FILE", "INDEX_FILE", "PREPROCESSOR_FILE", "PROCESSOR_FILE", "TOKENIZER_CONFIG_FILE"],
-        "weights": ["TensorInfo", "Weights", "find_weights", "total_size"],
+        "paths": ["local_path"],
+        "pretrained": ["FromPretrained"],
+        "strictjson": ["encode_json", "parse_json", "read_json"],
+        "weights": ["TensorInfo", "Weights", "find_weights", "read_weights", "total_size"],
     },
 )

@@ -10,9 +10,10 @@ from typing import Any, ClassVar, Self
 
 from archsmith.batch import BatchFeature
 from archsmith.errors import InputError, OptionError
-from archsmith.files.checkpoint import Checkpoint, refuse_remote_code
+from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.commit import replacing, save_folder, step
 from archsmith.files.names import PREPROCESSOR_FILE, PROCESSOR_FILE
+from archsmith.files.pretrained import FromPretrained
 from archsmith.files.strictjson import encode_json
 from archsmith.messages import did_you_mean, shown
 from archsmith.options import TensorType, check_tensor_type
@@ -30,7 +31,7 @@ PARTS: Mapping[str, tuple[str, str]] = {
 _WRITTEN = ("processor_class", "archsmith", "audio_processor", *PARTS)
 
 
-class Processor:
+class Processor(FromPretrained):
     """A tokenizer, an image processor and a feature extractor in one object, or those of them that a model needs.
 
     A subclass names its parts in ``parts``, and needs each. This class itself takes any of them.
@@ -170,28 +171,11 @@ class Processor:
     # ---- files ----------------------------------------------------------------------------------------------
 
     @classmethod
-    def from_pretrained(
-        cls,
-        id_or_path: str | os.PathLike[str],
-        *,
-        revision: str | None = None,
-        token: str | bool | None = None,
-        cache_dir: str | os.PathLike[str] | None = None,
-        local_files_only: bool = False,
-        subfolder: str = "",
-        trust_remote_code: bool | None = None,
-        **parts: Any,
-    ) -> Self:
-        """Read a processor, with all its parts, from a folder or a hub id.
+    def read(cls, checkpoint: Checkpoint, **parts: Any) -> Self:
+        """Read a processor, with all its parts, from an opened checkpoint.
 
         Args:
-            id_or_path: A folder, which never leads to the network, or a hub id.
-            revision: Branch, tag or commit on the hub.
-            token: Access token for the hub.
-            cache_dir: Where the hub's files are kept.
-            local_files_only: Ask the cache alone.
-            subfolder: A folder below that holds the files.
-            trust_remote_code: Refused.
+            checkpoint: Where to look.
             **parts: Parts that take the place of those in the files.
 
         Raises:
@@ -199,20 +183,6 @@ class Processor:
             CheckpointNotFound, CheckpointCorrupt, HubError: The files of a part cannot be had, or contradict.
             UnknownArchitecture, PluginError: No usable plugin provides the class of a part.
         """
-        refuse_remote_code(trust_remote_code)
-        checkpoint = Checkpoint.open(
-            id_or_path,
-            revision=revision,
-            token=token,
-            cache_dir=cache_dir,
-            local_files_only=local_files_only,
-            subfolder=subfolder,
-        )
-        return checkpoint.read_consistent(lambda: cls.read(checkpoint, **parts))
-
-    @classmethod
-    def read(cls, checkpoint: Checkpoint, **parts: Any) -> Self:
-        """Read a processor from an opened checkpoint. Raises as `from_pretrained`."""
         unknown = [name for name in parts if name not in PARTS]
         if unknown:
             raise OptionError(f"{unknown[0]!r} is not a part of a processor.{did_you_mean(unknown[0], PARTS)}")

@@ -10,7 +10,7 @@ from torch import nn
 
 from archsmith.errors import ConfigError, MissingDependency
 from archsmith.messages import did_you_mean, shown
-from archsmith.model.meta import TooLarge
+from archsmith.model import TooLarge
 
 __all__ = ["create_model", "import_timm", "pretrained_cfg", "reason"]
 

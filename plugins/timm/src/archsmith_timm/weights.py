@@ -7,8 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from archsmith.errors import CheckpointNotFound, ConfigError, WeightsMismatch
-from archsmith.files.checkpoint import Checkpoint
-from archsmith.files.weights import find_weights, read_weights
+from archsmith.files import Checkpoint, find_weights, read_weights
 from archsmith_timm.library import create_model, import_timm
 
 __all__ = ["load_timm_weights"]

@@ -7,8 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from archsmith.errors import OptionError, WeightsMismatch
-from archsmith.files.checkpoint import Checkpoint
-from archsmith.files.weights import TensorInfo, read_weights
+from archsmith.files import Checkpoint, TensorInfo, read_weights
 
 __all__ = ["load_adapter_file"]
 

@@ -11,8 +11,7 @@ from typing import Any, NamedTuple, Self, Unpack
 
 from archsmith.batch import BatchFeature
 from archsmith.errors import CheckpointCorrupt, OptionError
-from archsmith.files.checkpoint import Checkpoint
-from archsmith.files.strictjson import encode_json, read_json
+from archsmith.files import Checkpoint, encode_json, read_json
 from archsmith.messages import did_you_mean, shown
 from archsmith.options import read_flags
 from archsmith.tokenizer import PreTrainedTokenizer, named_file

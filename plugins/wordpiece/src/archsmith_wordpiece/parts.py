@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, cast
 import msgspec
 
 from archsmith.errors import CheckpointCorrupt
-from archsmith.files.strictjson import parse_json
+from archsmith.files import parse_json
 from archsmith.tokenizer.rust import check_vocabulary, read_bytes
 from archsmith.tokenizer.special_tokens import AddedToken
 from archsmith.tokenizer.templates import Around, Part

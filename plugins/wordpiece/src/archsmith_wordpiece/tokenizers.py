@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from archsmith.errors import CheckpointCorrupt, CheckpointNotFound, OptionError
-from archsmith.files.checkpoint import Checkpoint
+from archsmith.files import Checkpoint
 from archsmith.messages import shown
 from archsmith.options import read_count
 from archsmith.tokenizer import rust as rust_tokenizer
