@@ -62,7 +62,7 @@ class LayerHead(Wav2Vec2PreTrainedModel):
         return hidden, encoded
 
     def frames_of(self, attention_mask: Tensor) -> Tensor:
-        """Return how many frames of each clip are sound, ``(batch,)``."""
+        """Return how many frames of each clip are audio, ``(batch,)``."""
         frames: Tensor = self.config.frames(attention_mask.bool().sum(-1))
         return frames
 
