@@ -90,7 +90,7 @@ HOST = """
 
         def __init__(self, config):
             backbone = load_backbone(config)
-            super().__init__(config.holding(backbone.config))
+            super().__init__(config.with_backbone_config(backbone.config))
             self.backbone = backbone
             self.necks = nn.ModuleList(nn.Conv2d(channels, config.width, 1) for channels in backbone.channels)
 
@@ -441,7 +441,7 @@ def test_a_configuration_that_was_built_apart(plugins, tmp_path, offline):
 def test_a_host_that_is_built_again_keeps_where_its_backbone_came_from(plugins):
     inner = AutoConfig.for_model("steps")
     source = {"backbone": "steps/small", "use_pretrained_backbone": True}
-    held = host_config(backbone_config=inner, backbone_source=source).holding(copy.deepcopy(inner))
+    held = host_config(backbone_config=inner, backbone_source=source).with_backbone_config(copy.deepcopy(inner))
     assert held.backbone_source == source
 
 

@@ -269,7 +269,7 @@ class Workshop:
 
 @pytest.fixture(scope="session")
 def workshop(tmp_path_factory) -> Workshop:
-    """Build all wheels, make a virtual environment, install the kit, which brings the core and the command line, and an author's tools."""
+    """Build all wheels, make a virtual environment, install the kit, which brings the rest, and an author's tools."""
     folder = tmp_path_factory.mktemp("workshop")
     wheels = folder / "wheels"
     plugins = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))

@@ -70,7 +70,7 @@ HOST = """
 
         def __init__(self, config):
             backbone = load_backbone(config)
-            super().__init__(config.holding(backbone.config))
+            super().__init__(config.with_backbone_config(backbone.config))
             self.backbone = backbone
             self.necks = nn.ModuleList(nn.Conv2d(channels, config.width, 1) for channels in backbone.channels)
 

@@ -81,7 +81,7 @@ def draw_plugin(page: Page, found: Mapping[str, Any] | None) -> None:
 
 
 def draw(page: Page, result: Mapping[str, Any] | None) -> None:
-    """Write the load_check."""
+    """Write whether it would load, and with what."""
     if result is None or (result["loads"] is None and not result["error"]):
         return
     page.blank()

@@ -1,34 +1,25 @@
-"""Classes that pick the right architecture by themselves, from the ``model_type`` in config.json. Free of torch."""
+"""Classes that pick the right architecture by themselves, from what the files of a checkpoint name. Free of torch."""
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from archsmith.config.base import PreTrainedConfig
-from archsmith.errors import (
-    ConfigError,
-    OptionError,
-    PluginError,
-    UnknownArchitecture,
-    UnknownTask,
-)
-from archsmith.files.checkpoint import Checkpoint, load_config_file, refuse_remote_code
-from archsmith.files.names import CONFIG_FILE, PREPROCESSOR_FILE
-from archsmith.messages import did_you_mean, shown
-from archsmith.processor.parts import (
-    TOKENIZER_FILE,
-    read_processor,
-    read_settings,
-    tokenizer_architecture,
-)
+from archsmith.errors import ConfigError, OptionError, PluginError, UnknownTask
+from archsmith.files.checkpoint import Checkpoint, refuse_remote_code
+from archsmith.files.names import CONFIG_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE, TOKENIZER_CONFIG_FILE
+from archsmith.messages import did_you_mean
+from archsmith.processor.parts import architecture_of, held_parts, read_part, read_settings, tokenizer_architecture
 from archsmith.registry.base import registry
-from archsmith.registry.providers import written_by
+from archsmith.registry.known import squash
+from archsmith.registry.resolve import config_from, model_type_of, provider_of, read_config
 from archsmith.tasks import TASKS, auto_class_name
 
 if TYPE_CHECKING:
     from archsmith.feature_extractor.base import SequenceFeatureExtractor
     from archsmith.image_processor.base import ImageProcessor
     from archsmith.model.base import PreTrainedModel
+    from archsmith.processor.base import Processor
     from archsmith.tokenizer.base import PreTrainedTokenizerBase
 
 __all__ = [
@@ -42,18 +33,46 @@ __all__ = [
     "auto_model_class",
 ]
 
-_HUB_OPTIONS = ("revision", "token", "cache_dir", "local_files_only", "subfolder")
+_Found = TypeVar("_Found")
 
 
-class _Auto:
+class _Auto(Generic[_Found]):
     """A class that is never instantiated: it hands out instances of the architecture's own class."""
+
+    own_file: ClassVar[str] = ""
 
     def __init__(self) -> None:
         name = type(self).__name__
         raise OptionError(f"{name} has no instances; use {name}.from_pretrained(…) or {name}.from_config(…).")
 
+    @classmethod
+    def from_pretrained(
+        cls, id_or_path: str | os.PathLike[str], *, trust_remote_code: bool | None = None, **options: Any
+    ) -> _Found:
+        """Load it from a folder or a hub id; the class is the one that the files there name.
 
-class AutoConfig(_Auto):
+        Args:
+            id_or_path: A local folder if there is one of that name, else a hub id; or the path of the file itself,
+                where one file holds all of it.
+            trust_remote_code: Refused.
+            **options: What `read` takes; also revision, token, cache_dir, local_files_only, subfolder.
+
+        Raises:
+            UnknownArchitecture, UnknownTask, PluginError: No usable plugin has such a class.
+            CheckpointNotFound, CheckpointCorrupt, HubError: The files cannot be had or are damaged.
+            ArchsmithError: As the class's own ``from_pretrained``.
+        """
+        refuse_remote_code(trust_remote_code)
+        checkpoint = Checkpoint.open_with(id_or_path, options, own_file=cls.own_file)
+        return checkpoint.read_consistent(lambda: cls.read(checkpoint, **options))
+
+    @classmethod
+    def read(cls, checkpoint: Checkpoint, **options: Any) -> _Found:
+        """Load it from an opened checkpoint."""
+        raise NotImplementedError
+
+
+class AutoConfig(_Auto[PreTrainedConfig]):
     """Reads any configuration: the class is the one that the config.json's ``model_type`` names.
 
     Example:
@@ -62,44 +81,24 @@ class AutoConfig(_Auto):
         2
     """
 
-    @classmethod
-    def from_pretrained(
-        cls, id_or_path: str | os.PathLike[str], *, trust_remote_code: bool | None = None, **overrides: Any
-    ) -> PreTrainedConfig:
-        """Read config.json from a folder, a hub id, or a path to the file itself.
+    own_file = CONFIG_FILE
 
-        Args:
-            id_or_path: Where the configuration is.
-            trust_remote_code: Refused.
-            **overrides: Configuration fields to change; also revision, token, cache_dir, local_files_only, subfolder.
+    @classmethod
+    def read(cls, checkpoint: Checkpoint, **overrides: Any) -> PreTrainedConfig:
+        """Read config.json from an opened checkpoint; overrides replace its values.
 
         Raises:
             UnknownArchitecture, PluginError: No usable plugin provides its architecture.
             ConfigError, CheckpointNotFound, CheckpointCorrupt, HubError: As `PreTrainedConfig.from_pretrained`.
         """
-        refuse_remote_code(trust_remote_code)
-        hub_options = {name: overrides.pop(name) for name in _HUB_OPTIONS if name in overrides}
-        values, source = load_config_file(id_or_path, **hub_options)
-        return cls.from_dict(values, source=source, **overrides)
+        config: PreTrainedConfig = read_config(checkpoint, **overrides)
+        return config
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], *, source: str = CONFIG_FILE, **overrides: Any) -> PreTrainedConfig:
-        """Build the configuration that a config.json's content describes. Raises as `from_pretrained`."""
-        if not isinstance(values, Mapping):
-            raise ConfigError(f"{cls.__name__} builds a configuration from a mapping, but got {shown(values)}.")
-        model_type = values.get("model_type")
-        if not isinstance(model_type, str) or model_type not in registry.names():
-            model_type = registry.identify(values) or model_type
-        if model_type is None:
-            raise UnknownArchitecture(
-                f"{source} names no model_type, and no installed plugin recognises it. Use the configuration class of "
-                f"its architecture. Installed: {', '.join(registry.names()) or 'none'}."
-            )
-        if not isinstance(model_type, str):
-            raise ConfigError(f"{source}: model_type must be a string, but is {model_type!r}.", source=source)
-        registry.get(model_type, source=source, written_by=written_by(values))
-        config_class: type[PreTrainedConfig] = registry.load(model_type, "config")
-        return config_class.from_dict({**values, "model_type": model_type}, source=source, **overrides)
+        """Build the configuration that a config.json's content describes. Raises as `read`."""
+        config: PreTrainedConfig = config_from(values, source=source, **overrides)
+        return config
 
     @classmethod
     def for_model(cls, model_type: str, **values: Any) -> PreTrainedConfig:
@@ -108,32 +107,26 @@ class AutoConfig(_Auto):
         return config
 
 
-class _AutoModel(_Auto):
+class _AutoModel(_Auto["PreTrainedModel"]):
     """Picks the model class for one task. `AutoModel` is the one for the task ``base``."""
 
     task: str = "base"
 
     @classmethod
-    def from_pretrained(
-        cls,
-        id_or_path: str | os.PathLike[str],
-        *,
-        config: PreTrainedConfig | None = None,
-        trust_remote_code: bool | None = None,
-        **options: Any,
+    def read(
+        cls, checkpoint: Checkpoint, *, config: PreTrainedConfig | None = None, **options: Any
     ) -> "PreTrainedModel":
-        """Load a model for this task. Arguments and errors as `PreTrainedModel.from_pretrained`.
+        """Load a model for this task from an opened checkpoint. Arguments and errors as `PreTrainedModel.read`.
 
         Raises:
             UnknownArchitecture, UnknownTask, PluginError: No usable plugin has such a model.
         """
-        refuse_remote_code(trust_remote_code)
-        found = config
-        if found is None:
-            checkpoint = _opened(id_or_path, options)
-            source = str(checkpoint.path(CONFIG_FILE))
-            found = AutoConfig.from_dict(checkpoint.read_json(CONFIG_FILE), source=source)
-        return cls.class_for(found).from_pretrained(id_or_path, config=config, **options)
+        if config is not None:
+            return cls.class_for(config).read(checkpoint, config=config, **options)
+        values = checkpoint.read_json(CONFIG_FILE)
+        model_type = model_type_of(values, source=str(checkpoint.path(CONFIG_FILE)))
+        model_class: type[PreTrainedModel] = registry.load(model_type, f"models.{cls.task}")
+        return model_class.read(checkpoint, values={**values, "model_type": model_type}, **options)
 
     @classmethod
     def from_config(cls, config: PreTrainedConfig, **options: Any) -> "PreTrainedModel":
@@ -176,135 +169,90 @@ class AutoBackbone(_AutoModel):
 
     @classmethod
     def from_pretrained(
-        cls,
-        id_or_path: str | os.PathLike[str],
-        *,
-        config: PreTrainedConfig | None = None,
-        use_timm_backbone: bool = False,
-        trust_remote_code: bool | None = None,
-        **options: Any,
+        cls, id_or_path: str | os.PathLike[str], *, use_timm_backbone: bool = False, **options: Any
     ) -> "PreTrainedModel":
         """Load a backbone. Arguments and errors as `PreTrainedModel.from_pretrained`.
 
         Args:
             id_or_path: A local folder if there is one of that name, else a hub id; or timm's name of a model.
-            config: Use this configuration instead of the checkpoint's config.json.
             use_timm_backbone: Take the model of that name, and its weights, from the library timm.
-            trust_remote_code: Refused.
             **options: As for `PreTrainedModel.from_pretrained`; for timm fields of its configuration.
         """
         if not use_timm_backbone:
-            return super().from_pretrained(id_or_path, config=config, trust_remote_code=trust_remote_code, **options)
-        refuse_remote_code(trust_remote_code)
-        if config is not None:
+            return super().from_pretrained(id_or_path, **options)
+        refuse_remote_code(options.pop("trust_remote_code", None))
+        if options.pop("config", None) is not None:
             raise OptionError("config and use_timm_backbone both say which model to load; give one of them.")
         options = {"use_pretrained_backbone": True, **options, "backbone": os.fspath(id_or_path)}
         return cls.from_config(AutoConfig.for_model("timm_backbone", **options)).eval()
 
 
-class AutoTokenizer(_Auto):
+class AutoTokenizer(_Auto["PreTrainedTokenizerBase"]):
     """Loads any tokenizer: the class is the one that the checkpoint names, or else its architecture's."""
 
     @classmethod
-    def from_pretrained(
-        cls,
-        id_or_path: str | os.PathLike[str],
-        *,
-        use_fast: bool = True,
-        config: PreTrainedConfig | None = None,
-        trust_remote_code: bool | None = None,
-        **options: Any,
+    def read(
+        cls, checkpoint: Checkpoint, *, use_fast: bool = True, config: PreTrainedConfig | None = None, **options: Any
     ) -> "PreTrainedTokenizerBase":
-        """Load the tokenizer of a checkpoint: the fast one by default.
+        """Load the tokenizer of an opened checkpoint: the fast one by default.
 
         Args:
-            id_or_path: A local folder if there is one of that name, else a hub id.
+            checkpoint: The checkpoint.
             use_fast: Take the tokenizer on the Rust library; with False the one in Python.
             config: Tells the architecture, where the folder has no config.json.
-            trust_remote_code: Refused.
             **options: As the tokenizer's own ``from_pretrained``.
 
         Raises:
             UnknownTask: The architecture has no tokenizer of that kind.
             UnknownArchitecture, PluginError, CheckpointError, HubError: As `AutoConfig.from_pretrained`.
         """
-        refuse_remote_code(trust_remote_code)
-        model_type = tokenizer_architecture(_opened(id_or_path, options), config)
+        model_type = tokenizer_architecture(checkpoint, _known(config))
         architecture = registry.get(model_type)
-        role = "tokenizer_fast" if use_fast else "tokenizer"
-        if use_fast and architecture.tokenizer_fast is None and architecture.tokenizer is not None:
-            role = "tokenizer"
+        is_fast = use_fast and not (architecture.tokenizer_fast is None and architecture.tokenizer is not None)
+        role = "tokenizer_fast" if is_fast else "tokenizer"
         tokenizer_class: type[PreTrainedTokenizerBase] = registry.load(model_type, role)
-        return tokenizer_class.from_pretrained(id_or_path, **options)
+        return tokenizer_class.read(checkpoint, **options)
 
 
-class AutoImageProcessor(_Auto):
+class AutoImageProcessor(_Auto["ImageProcessor"]):
     """Loads any image processor: the class is the one that its file names, or else its architecture's."""
 
+    own_file = PREPROCESSOR_FILE
+
     @classmethod
-    def from_pretrained(
-        cls,
-        id_or_path: str | os.PathLike[str],
-        *,
-        config: PreTrainedConfig | None = None,
-        trust_remote_code: bool | None = None,
-        **options: Any,
+    def read(
+        cls, checkpoint: Checkpoint, *, config: PreTrainedConfig | None = None, **options: Any
     ) -> "ImageProcessor":
-        """Load the image processor of a checkpoint.
+        """Load the image processor of an opened checkpoint.
 
         Args:
-            id_or_path: A local folder if there is one of that name, else a hub id; or the path of the file itself.
+            checkpoint: The checkpoint.
             config: Tells the architecture, where neither the file nor a config.json does.
-            trust_remote_code: Refused.
             **options: As the image processor's own ``from_pretrained``.
 
         Raises:
             UnknownTask: The architecture has no image processor.
             UnknownArchitecture, PluginError, CheckpointError, HubError: As `AutoConfig.from_pretrained`.
         """
-        refuse_remote_code(trust_remote_code)
-        checkpoint = _checkpoint(id_or_path, options, own_file=PREPROCESSOR_FILE)
-        known = None if config is None else config.model_type
-        found: ImageProcessor = checkpoint.read_consistent(
-            lambda: read_settings("image_processor", checkpoint, known, **options)
-        )
+        found: ImageProcessor = read_settings("image_processor", checkpoint, _known(config), **options)
         return found
 
 
-class AutoFeatureExtractor(_Auto):
+class AutoFeatureExtractor(_Auto["SequenceFeatureExtractor"]):
     """Loads any feature extractor: the class is the one that its file names, or else its architecture's."""
 
+    own_file = PREPROCESSOR_FILE
+
     @classmethod
-    def from_pretrained(
-        cls,
-        id_or_path: str | os.PathLike[str],
-        *,
-        config: PreTrainedConfig | None = None,
-        trust_remote_code: bool | None = None,
-        **options: Any,
+    def read(
+        cls, checkpoint: Checkpoint, *, config: PreTrainedConfig | None = None, **options: Any
     ) -> "SequenceFeatureExtractor":
-        """Load the feature extractor of a checkpoint.
-
-        Args:
-            id_or_path: A local folder if there is one of that name, else a hub id.
-            config: Tells the architecture, where neither the file nor a config.json does.
-            trust_remote_code: Refused.
-            **options: As the feature extractor's own ``from_pretrained``.
-
-        Raises:
-            UnknownTask: The architecture has no feature extractor.
-            UnknownArchitecture, PluginError, CheckpointError, HubError: As `AutoConfig.from_pretrained`.
-        """
-        refuse_remote_code(trust_remote_code)
-        checkpoint = _checkpoint(id_or_path, options, own_file=PREPROCESSOR_FILE)
-        known = None if config is None else config.model_type
-        found: SequenceFeatureExtractor = checkpoint.read_consistent(
-            lambda: read_settings("feature_extractor", checkpoint, known, **options)
-        )
+        """Load the feature extractor of an opened checkpoint. Arguments and errors as `AutoImageProcessor.read`."""
+        found: SequenceFeatureExtractor = read_settings("feature_extractor", checkpoint, _known(config), **options)
         return found
 
 
-class AutoProcessor(_Auto):
+class AutoProcessor(_Auto[Any]):
     """Loads any processor: the class is the one that the checkpoint's files name, or else its architecture's.
 
     A checkpoint that has only one preprocessing object, and no processor, gives that object: the tokenizer of a text
@@ -312,44 +260,55 @@ class AutoProcessor(_Auto):
     """
 
     @classmethod
-    def from_pretrained(
-        cls,
-        id_or_path: str | os.PathLike[str],
-        *,
-        config: PreTrainedConfig | None = None,
-        trust_remote_code: bool | None = None,
-        **options: Any,
-    ) -> Any:
-        """Load the processor of a checkpoint.
+    def read(cls, checkpoint: Checkpoint, *, config: PreTrainedConfig | None = None, **parts: Any) -> Any:
+        """Load the processor of an opened checkpoint.
+
+        The class is the one that processor_config.json, tokenizer_config.json or preprocessor_config.json names; else
+        that of the architecture in config.json; else the only preprocessing object that the checkpoint has.
 
         Args:
-            id_or_path: A local folder if there is one of that name, else a hub id.
+            checkpoint: The checkpoint.
             config: Tells the architecture, where the files do not.
-            trust_remote_code: Refused.
-            **options: As `Processor.from_pretrained`.
+            **parts: Parts that the caller has already, as for `Processor.from_pretrained`.
 
         Raises:
             UnknownTask: There are several preprocessing objects, and nothing says which class wraps them.
             UnknownArchitecture, PluginError, CheckpointError, HubError: As `AutoConfig.from_pretrained`.
         """
-        refuse_remote_code(trust_remote_code)
-        checkpoint = _checkpoint(id_or_path, options)
-        return checkpoint.read_consistent(lambda: read_processor(checkpoint, config, options))
+        for file in (PROCESSOR_FILE, TOKENIZER_CONFIG_FILE, PREPROCESSOR_FILE):
+            path = checkpoint.find(file)
+            named = checkpoint.read_json(file).get("processor_class") if path else None
+            if isinstance(named, str):
+                return _named_processor(named, str(path)).read(checkpoint, **parts)
+        model_type = _known(config) or architecture_of(checkpoint)
+        if model_type is not None and registry.get(model_type).processor is not None:
+            return registry.load(model_type, "processor").read(checkpoint, **parts)
+        held = held_parts(checkpoint, model_type)
+        if len(held) > 1 or parts:
+            why = (
+                f"{model_type!r} has no processor" if model_type else "there is no config.json to tell the architecture"
+            )
+            raise UnknownTask(
+                f"{checkpoint.source!r} names no processor_class, and {why}; it has {' and '.join([*held, *parts])}. "
+                "Load each with its Auto class, and pass them to archsmith.Processor."
+            )
+        if not held:
+            checkpoint.path(PROCESSOR_FILE)  # says what is missing
+        return read_part(held[0], checkpoint, model_type)
 
 
-def _checkpoint(id_or_path: str | os.PathLike[str], options: dict[str, Any], *, own_file: str = "") -> Checkpoint:
-    """Open a checkpoint, and take out of the options those that say how."""
-    hub_options = {name: options.pop(name) for name in _HUB_OPTIONS if name in options}
-    return Checkpoint.open(id_or_path, own_file=own_file, **hub_options)
+def _known(config: PreTrainedConfig | None) -> str | None:
+    return None if config is None else config.model_type
 
 
-def _opened(id_or_path: str | os.PathLike[str], options: dict[str, Any]) -> Checkpoint:
-    """Open a checkpoint; the options then name the commit that its first file came from, so that all others do too."""
-    hub_options = {name: options[name] for name in _HUB_OPTIONS if name in options}
-    checkpoint = Checkpoint.open(id_or_path, **hub_options)
-    if checkpoint.folder is None and (checkpoint.find(CONFIG_FILE) or checkpoint.find(TOKENIZER_FILE)):
-        options["revision"] = checkpoint.revision
-    return checkpoint
+def _named_processor(named: str, source: str) -> "type[Processor]":
+    from archsmith.processor.base import Processor
+
+    if named == Processor.__name__:
+        return Processor
+    model_type = provider_of("processor_class", named, ("processor",), source=source)
+    found: type[Processor] = registry.load(model_type, "processor")
+    return found
 
 
 _auto_classes: dict[str, type[_AutoModel]] = {"base": AutoModel, "backbone": AutoBackbone}
@@ -362,10 +321,10 @@ def auto_model_class(name: str) -> type[_AutoModel]:
         AttributeError: Neither the core nor an installed plugin knows such a task.
     """
     wanted = name.removeprefix("AutoModelFor").lower()
-    task = next((task for task in TASKS if task.replace("-", "") == wanted), None)
+    task = next((task for task in TASKS if squash(task) == wanted), None)
     if task is None:
         installed = {task for model_type in registry.names() for task in _installed_tasks(model_type)}
-        task = next((task for task in sorted(installed) if task.replace("-", "") == wanted), None)
+        task = next((task for task in sorted(installed) if squash(task) == wanted), None)
         if task is None or auto_class_name(task) != name:
             known = sorted({auto_class_name(task) for task in (*TASKS, *installed)})
             raise AttributeError(f"module 'archsmith' has no attribute {name!r}.{did_you_mean(name, known)}")

@@ -13,6 +13,7 @@ from archsmith.backbone_config import TIMM, BackboneConfig, BackboneHostConfig
 from archsmith.errors import ConfigError, PluginBroken
 from archsmith.model.base import PreTrainedModel
 from archsmith.model.building import values_come_from_files
+from archsmith.registry.base import registry
 
 __all__ = ["Backbone", "load_backbone"]
 
@@ -105,8 +106,8 @@ def load_backbone(config: BackboneHostConfig, *, own: Mapping[str, type[Backbone
     """Build the backbone that a host's configuration chooses, for the host's constructor to hold.
 
     Its values are random, or those under its name if ``use_pretrained_backbone`` says so; while the host itself comes
-    from files, they come with it and nothing is fetched. The host then takes ``config.holding(backbone.config)`` for
-    its own configuration.
+    from files, they come with it and nothing is fetched. The host then takes
+    ``config.with_backbone_config(backbone.config)`` for its own configuration.
 
     Args:
         config: The host's configuration.
@@ -138,9 +139,7 @@ def load_backbone(config: BackboneHostConfig, *, own: Mapping[str, type[Backbone
 
 
 def _class_for(config: Any, own: Mapping[str, type[Backbone]]) -> type[Backbone]:
-    from archsmith.auto import AutoBackbone
-
-    found = own.get(config.model_type) or AutoBackbone.class_for(config)
+    found = own.get(config.model_type) or registry.load(config.model_type, "models.backbone")
     if not issubclass(found, Backbone):
         raise PluginBroken(
             f"{found.__module__}.{found.__name__} is declared as the backbone of {config.model_type!r}, but is no "

@@ -8,8 +8,11 @@ from typing import Any, ClassVar, Self
 from archsmith.config.base import PreTrainedConfig
 from archsmith.config.fields import field
 from archsmith.errors import ConfigError
+from archsmith.files.checkpoint import Checkpoint
+from archsmith.files.names import CONFIG_FILE
 from archsmith.messages import did_you_mean, shown
-from archsmith.registry.presets import find_preset
+from archsmith.registry.base import registry
+from archsmith.registry.resolve import find_preset, read_config
 
 __all__ = ["BackboneConfig", "BackboneHostConfig"]
 
@@ -166,7 +169,7 @@ class BackboneHostConfig(PreTrainedConfig):
                     why = "backbone_config says all" if self.backbone_config is not None else "there is no backbone"
                     yield f"{name} is {shown(value)}, but must go with a name in backbone, and {why}"
 
-    def holding(self, backbone_config: PreTrainedConfig) -> Self:
+    def with_backbone_config(self, backbone_config: PreTrainedConfig) -> Self:
         """Return this configuration as a model holds it that was built with a backbone: with that one's in full."""
         fetches = bool(getattr(backbone_config, "use_pretrained_backbone", False))  # as timm's says of itself
         if self.backbone is None and self.backbone_config is backbone_config and not fetches:
@@ -201,8 +204,6 @@ class BackboneHostConfig(PreTrainedConfig):
             ConfigError: No backbone is chosen, or ``backbone_kwargs`` does not fit it.
             PluginError, CheckpointError, HubError: The named one cannot be had.
         """
-        from archsmith.auto import AutoConfig
-
         if self.backbone_config is not None:
             return self.backbone_config
         if self.backbone is None:
@@ -215,8 +216,14 @@ class BackboneHostConfig(PreTrainedConfig):
             clash = given.keys() & self.backbone_kwargs.keys()
             if clash:
                 raise ConfigError(f"{type(self).__name__}: backbone_kwargs must not hold {', '.join(sorted(clash))}.")
-            return AutoConfig.for_model(TIMM, **given, **self.backbone_kwargs)
+            return _build(TIMM, {**given, **self.backbone_kwargs})
         preset = None if wants_weights or Path(self.backbone).is_dir() else find_preset(self.backbone)
         if preset is not None:
-            return AutoConfig.for_model(preset.model_type, **{**preset.values, **self.backbone_kwargs})
-        return AutoConfig.from_pretrained(self.backbone, **self.backbone_kwargs)
+            return _build(preset.model_type, {**preset.values, **self.backbone_kwargs})
+        checkpoint = Checkpoint.open(self.backbone, own_file=CONFIG_FILE)
+        return checkpoint.read_consistent(lambda: read_config(checkpoint, **self.backbone_kwargs))  # type: ignore[no-any-return]
+
+
+def _build(model_type: str, values: Mapping[str, Any]) -> PreTrainedConfig:
+    config: PreTrainedConfig = registry.load(model_type, "config")(**values)
+    return config

@@ -2,7 +2,7 @@ import pytest
 
 import archsmith.registry.installed
 from archsmith.registry.installed import Entry, Kind, State, scan
-from archsmith.registry.settings import Settings
+from archsmith.registry.preferences import Settings
 
 
 def scan_with(**environ):

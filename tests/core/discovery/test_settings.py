@@ -7,7 +7,7 @@ import pytest
 
 from archsmith.errors import ArchsmithWarning
 from archsmith.registry import Registry
-from archsmith.registry.settings import Pin, Settings, Switch, settings_file
+from archsmith.registry.preferences import Pin, Settings, Switch, settings_file
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from archsmith.model.building import from_files, with_values
+from archsmith.model.building import foreign_modules, from_files
 from archsmith.model.meta import TooLarge
 
 
@@ -43,12 +43,12 @@ def test_the_mode_ends_with_its_block():
 
 
 def test_what_has_values_all_the_same_is_counted():
-    with from_files(at_most=1000, at_most_numbers=100), with_values():
+    with from_files(at_most=1000, at_most_numbers=100), foreign_modules(nn.Module()):
         assert torch.zeros(99).sum() == 0
         torch.zeros(1)
         with pytest.raises(TooLarge):
             torch.zeros(1)
-    with pytest.raises(TooLarge), from_files(at_most=5, at_most_numbers=100), with_values():
+    with pytest.raises(TooLarge), from_files(at_most=5, at_most_numbers=100), foreign_modules(nn.Module()):
         for _ in range(100):
             torch.zeros(0)
 

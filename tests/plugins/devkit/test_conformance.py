@@ -233,7 +233,7 @@ def test_a_wrong_plugin_is_caught(install, what):
     outcome = failed[check]
     assert said in outcome.found
     assert str(outcome).startswith(f"archsmith-bag 1.0, {outcome.check.subject}: {check} failed: ")
-    assert f"\n  why:  {outcome.check.why}\n  fix: {outcome.check.fix}" in str(outcome)
+    assert f"\n  why: {outcome.check.why}\n  fix: {outcome.check.fix}" in str(outcome)
 
 
 def test_what_fails_is_raised_with_the_remedy(install):
@@ -243,7 +243,7 @@ def test_what_fails_is_raised_with_the_remedy(install):
     assert (
         "archsmith-bag 1.0, architecture bag: head_shapes failed: BagForSequenceClassification: logits is (2, 6), not "
         "(2, 5)\n"
-        "  why:  Whoever swaps one model for another relies on the shapes of the task: one score for each label, in "
+        "  why: Whoever swaps one model for another relies on the shapes of the task: one score for each label, in "
         "order.\n"
         "  fix: Give the last layer num_labels (or vocab_size) outputs, and return them as the field names them."
     ) in str(caught.value)

@@ -7,7 +7,7 @@ import pytest
 from archsmith import AutoConfig, MaskFormerConfig, MaskFormerSwinBackbone, MaskFormerSwinConfig
 from archsmith.errors import ArchsmithError, ConfigError
 from archsmith.registry import registry
-from archsmith.registry.presets import find_preset
+from archsmith.registry.resolve import find_preset
 
 ALL = ["stage1", "stage2", "stage3", "stage4"]
 

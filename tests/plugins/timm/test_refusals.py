@@ -201,13 +201,13 @@ def test_a_copy_stands_alone():
 
 def test_a_host_keeps_where_its_backbone_came_from(tmp_path):
     host = BackboneHostConfig(backbone="test_resnet", use_timm_backbone=True, backbone_kwargs={"out_indices": [1, 2]})
-    kept = host.holding(load_backbone(host).config)
+    kept = host.with_backbone_config(load_backbone(host).config)
     assert kept.backbone_config.out_features == ["layer1", "layer2"]
     again = BackboneHostConfig.from_dict(json.loads(kept.to_json_string()))
-    assert again.holding(load_backbone(again).config).backbone_source == kept.backbone_source
+    assert again.with_backbone_config(load_backbone(again).config).backbone_source == kept.backbone_source
     assert kept.backbone_source["backbone"] == "test_resnet"
     apart = BackboneHostConfig(backbone_config=TimmBackboneConfig("test_resnet"))
-    assert apart.holding(load_backbone(apart).config).backbone_source == {}
+    assert apart.with_backbone_config(load_backbone(apart).config).backbone_source == {}
 
 
 # ---- classifiers --------------------------------------------------------------------------------------------

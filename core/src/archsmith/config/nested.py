@@ -1,18 +1,15 @@
 """Configurations inside a configuration: built from mappings as files hold them, and checked with the rest."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 from archsmith.errors import ConfigError, UnknownArchitecture
 from archsmith.messages import shown
 
-if TYPE_CHECKING:
-    from archsmith.config.base import PreTrainedConfig
-
 __all__ = ["convert_nested", "nested_kinds", "nested_schema"]
 
 
-def nested_kinds(hint: Any) -> "tuple[type[PreTrainedConfig], ...]":
+def nested_kinds(hint: Any) -> tuple[type[Any], ...]:
     """Return the configuration classes that a field's type names; empty for a field that holds plain values.
 
     ``PreTrainedConfig`` among them stands for every registered architecture; a class of its own is one that need not
@@ -21,7 +18,7 @@ def nested_kinds(hint: Any) -> "tuple[type[PreTrainedConfig], ...]":
     return tuple(part for part in (hint, *get_args(hint)) if isinstance(part, type) and hasattr(part, "attribute_map"))
 
 
-def convert_nested(name: str, value: Any, hint: Any, *, owner: str) -> "tuple[PreTrainedConfig | None, list[str]]":
+def convert_nested(name: str, value: Any, hint: Any, *, owner: str) -> tuple[Any, list[str]]:
     """Return the configuration that a value is or describes, and no fault; or None and what is wrong.
 
     Args:
@@ -48,11 +45,9 @@ def convert_nested(name: str, value: Any, hint: Any, *, owner: str) -> "tuple[Pr
         return None, [f"{name}.{fault}" for fault in error.faults] or [str(error)]
 
 
-def _built(
-    values: Mapping[str, Any], kinds: "tuple[type[PreTrainedConfig], ...]", *, source: str
-) -> "PreTrainedConfig":
+def _built(values: Mapping[str, Any], kinds: tuple[type[Any], ...], *, source: str) -> Any:
     """Build the configuration of the kind that has the mapping's ``model_type``, else of a registered architecture."""
-    from archsmith.auto import AutoConfig
+    from archsmith.registry.resolve import config_from
 
     own = {kind.model_type: kind for kind in kinds if kind.model_type}
     given = values.get("model_type")
@@ -66,7 +61,7 @@ def _built(
             raise ConfigError(source, faults=(f"model_type must be {expected}, but is {given!r}",))
         return kinds[0].from_dict(values, source=source)
     try:
-        found = AutoConfig.from_dict(values, source=source)
+        found = config_from(values, source=source)
     except UnknownArchitecture as error:
         if given is not None:
             raise

@@ -1,4 +1,4 @@
-"""The hub, through ``huggingface_hub``: its cache, offline mode and endpoint variable. Imported only when asked."""
+"""The hub, through ``huggingface_hub``, which is imported when first asked: its cache, offline mode and endpoint."""
 
 import os
 from pathlib import Path

@@ -5,7 +5,6 @@ files. From that moment the new files count, wherever they lie: a reader looks t
 the next one, if this one was cut short) has moved them to their places.
 """
 
-import os
 import re
 import stat
 from collections.abc import Mapping
@@ -14,8 +13,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from archsmith.errors import CheckpointCorrupt
+from archsmith.files.paths import status_of
 from archsmith.files.strictjson import encode_json, read_json
-from archsmith.messages import reason
 
 __all__ = ["JOURNAL_FILE", "OWN_PREFIX", "STAGING_PATTERN", "Journal", "Stamp", "is_plain_name", "stamp_of"]
 
@@ -58,13 +57,10 @@ class Journal:
             CheckpointCorrupt: There is one, but it is damaged or names files outside the folder.
         """
         path = folder / JOURNAL_FILE
-        try:
-            mode = path.lstat().st_mode
-        except (FileNotFoundError, NotADirectoryError, ValueError):
-            return None  # ValueError: no folder can have such a name
-        except OSError as error:
-            raise CheckpointCorrupt(f"{str(path)[:500]!r} cannot be read: {reason(error)}.") from error
-        if not stat.S_ISREG(mode):
+        status = status_of(path, follow_links=False)
+        if status is None:
+            return None
+        if not stat.S_ISREG(status.st_mode):
             raise _damaged(path, "it is not a regular file")
         try:
             values = read_json(path)
@@ -147,13 +143,8 @@ def stamp_of(path: Path) -> Stamp | None:
     Raises:
         CheckpointCorrupt: The system refuses to say.
     """
-    try:
-        status = os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        return None
-    except OSError as error:
-        raise CheckpointCorrupt(f"{str(path)[:500]!r} cannot be read: {reason(error)}.") from error
-    return status.st_size, status.st_mtime_ns
+    status = status_of(path, follow_links=False)
+    return None if status is None else (status.st_size, status.st_mtime_ns)
 
 
 def is_plain_name(name: str) -> bool:

@@ -1,16 +1,9 @@
 """The names of a checkpoint's files, each written once."""
 
 __all__ = [
-    "ADDED_TOKENS_FILE",
-    "CONFIG_FILE",
-    "INDEX_FILE",
-    "PREPROCESSOR_FILE",
-    "PROCESSOR_FILE",
-    "SPECIAL_TOKENS_FILE",
-    "TOKENIZER_CONFIG_FILE",
-    "TOKENIZER_FILE",
-    "WEIGHTS_FILE",
-]
+    "ADDED_TOKENS_FILE", "CONFIG_FILE", "INDEX_FILE", "PREPROCESSOR_FILE", "PROCESSOR_FILE", "SPECIAL_TOKENS_FILE",
+    "TOKENIZER_CONFIG_FILE", "TOKENIZER_FILE", "WEIGHTS_FILE",
+]  # fmt: skip
 
 #: The configuration.
 CONFIG_FILE = "config.json"

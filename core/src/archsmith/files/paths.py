@@ -7,7 +7,7 @@ from pathlib import Path
 from archsmith.errors import CheckpointCorrupt, OptionError
 from archsmith.messages import reason
 
-__all__ = ["Identity", "identity", "kind_of", "local_path", "mode_of", "working_directory"]
+__all__ = ["Identity", "identity", "kind_of", "local_path", "mode_of", "status_of", "working_directory"]
 
 #: Device, inode, size in bytes and time of the last change in nanoseconds: as long as all stay, a file is the same.
 Identity = tuple[int, int, int, int]
@@ -39,8 +39,14 @@ def mode_of(path: Path) -> int | None:
     Raises:
         CheckpointCorrupt: The system refuses to say.
     """
+    status = status_of(path)
+    return None if status is None else status.st_mode
+
+
+def status_of(path: Path, *, follow_links: bool = True) -> os.stat_result | None:
+    """Return what `os.stat` says of a path, or None if there is nothing. Raises as `mode_of`."""
     try:
-        return path.stat().st_mode
+        return path.stat(follow_symlinks=follow_links)
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None  # ValueError: no file can have such a name
     except OSError as error:

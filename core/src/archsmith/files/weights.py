@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from archsmith.errors import CheckpointCorrupt, CheckpointNotFound
 from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.names import CONFIG_FILE, INDEX_FILE, WEIGHTS_FILE
-from archsmith.files.paths import Identity, identity
+from archsmith.files.paths import Identity, identity, status_of
 from archsmith.files.strictjson import parse_json, read_json
 from archsmith.messages import reason, shown
 
@@ -175,11 +175,8 @@ class Weights:
 
     def _refuse_changed(self, path: Path) -> None:
         """Refuse a file that is not, or no longer, the one whose header was read."""
-        try:
-            found = identity(path.stat())
-        except OSError as error:
-            raise CheckpointCorrupt(f"{str(path)!r} cannot be read: {reason(error)}.") from error
-        if found != self.headers[path].file_identity:
+        status = status_of(path)
+        if status is None or identity(status) != self.headers[path].file_identity:
             raise _corrupt(path, "it was saved anew while it was read")
 
 

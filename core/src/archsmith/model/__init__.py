@@ -7,23 +7,19 @@ from archsmith.lazy import lazy_attributes
 if TYPE_CHECKING:
     from archsmith.model.base import PreTrainedModel
     from archsmith.model.building import foreign_modules, values_come_from_files
-    from archsmith.model.matching import LoadReport
+    from archsmith.model.marker import LoadReport
     from archsmith.model.meta import TooLarge
 
 __all__ = [
-    "LoadReport",
-    "PreTrainedModel",
-    "TooLarge",
-    "foreign_modules",
-    "values_come_from_files",
-]
+    "LoadReport", "PreTrainedModel", "TooLarge", "foreign_modules", "values_come_from_files",
+]  # fmt: skip
 
 __getattr__ = lazy_attributes(
     __name__,
     {
         "base": ["PreTrainedModel"],
         "building": ["foreign_modules", "values_come_from_files"],
-        "matching": ["LoadReport"],
+        "marker": ["LoadReport"],
         "meta": ["TooLarge"],
     },
 )

@@ -9,19 +9,16 @@ from typing import Any, Self, TypeVar
 import torch
 
 from archsmith.config.base import PreTrainedConfig
-from archsmith.errors import (
-    ConfigError,
-    OptionError,
-    WeightsMismatch,
-)
+from archsmith.errors import ConfigError, OptionError, WeightsMismatch
 from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.names import CONFIG_FILE
 from archsmith.files.pretrained import FromPretrained
 from archsmith.files.weights import Weights, find_weights
-from archsmith.model.building import ModelType, foreign_modules, from_files, refuse_abstract, values_come_from_files
+from archsmith.model.building import ModelType, from_files, refuse_abstract
 from archsmith.model.facts import ModelFacts
-from archsmith.model.loading import expected_tensors, load_tensors, notices
-from archsmith.model.matching import LoadReport, Match, match_weights
+from archsmith.model.loading import load_tensors, notices
+from archsmith.model.marker import LoadReport
+from archsmith.model.matching import Match, match_weights
 from archsmith.model.meta import TooLarge
 from archsmith.model.options import (
     attention_name,
@@ -34,7 +31,7 @@ from archsmith.model.options import (
 )
 from archsmith.options import read_flags
 
-__all__ = ["PreTrainedModel", "foreign_modules", "values_come_from_files"]
+__all__ = ["PreTrainedModel"]
 
 
 #: While a model is built for weights, this many torch functions may be called, and that many more for each tensor.
@@ -216,9 +213,7 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
         model = _built(cls, config, options, weights, source=str(found or checkpoint.source))
         saved_from = values.get("architectures")
         same_class = isinstance(saved_from, list) and cls.__name__ in saved_from
-        match = match_weights(
-            expected_tensors(model), weights, same_class=same_class, allow_new=new, allow_unused=unused
-        )
+        match = match_weights(model, weights, same_class=same_class, allow_new=new, allow_unused=unused)
         return model, weights, match
 
     # ---- saving ---------------------------------------------------------------------------------------------

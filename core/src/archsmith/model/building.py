@@ -11,7 +11,7 @@ from archsmith.model.marker import AnyModel
 from archsmith.model.meta import OnMeta
 from archsmith.model.pruning import cut_configured_heads
 
-__all__ = ["ModelType", "foreign_modules", "from_files", "refuse_abstract", "values_come_from_files", "with_values"]
+__all__ = ["ModelType", "foreign_modules", "from_files", "refuse_abstract", "values_come_from_files"]
 
 
 class _Building(threading.local):
@@ -57,7 +57,7 @@ def _finish(model: AnyModel, unfinished: set[Any]) -> None:
     finished = []
     for path, module in model.named_modules(remove_duplicate=False):
         if isinstance(module, AnyModel) and module not in unfinished:
-            finished.append(f"{path}.")
+            finished.append(f"{path}." if path else "")
         elif isinstance(module, AnyModel) and module.base_model is module:
             cut_configured_heads(module)
     if _building.on_meta is not None:
@@ -73,7 +73,7 @@ def from_files(*, at_most: int, at_most_numbers: int) -> Iterator[None]:
 
     Args:
         at_most: The most calls of torch functions, so that a number in a file cannot take all memory and time.
-        at_most_numbers: The most numbers in tensors that are made `with_values` all the same, for the same reason.
+        at_most_numbers: The most numbers in tensors of `foreign_modules`, for the same reason.
 
     Raises:
         TooLarge: There were more.
@@ -93,33 +93,21 @@ def values_come_from_files() -> bool:
 
 
 @contextlib.contextmanager
-def with_values() -> Iterator[None]:
-    """Build what is made inside on the CPU and with values, even within `from_files`.
-
-    It is for modules of other libraries, whose constructors compute with the values of what they make.
-    """
-    mode = _building.on_meta
-    before = mode is not None and mode.paused
-    if mode is not None:
-        mode.paused = True
-    try:
-        yield
-    finally:
-        if mode is not None:
-            mode.paused = before
-
-
-@contextlib.contextmanager
 def foreign_modules(model: Any) -> Iterator[None]:
-    """Build the modules of a model inside with another library: on the CPU, with the values that it gives them.
+    """Build the modules of a model inside with another library: on the CPU and with values, even within `from_files`.
 
-    These values stay, whatever is built around the model. If it comes from files, their tensors take the place of them.
+    Its constructors compute with the values of what they make. These values stay, whatever is built around the model.
+    If it comes from files, their tensors take the place of them.
 
     Args:
         model: The model, whose constructor is running.
     """
-    with with_values():
+    mode = _building.on_meta or OnMeta(0, 0)  # which is not in force
+    before, mode.paused = mode.paused, True
+    try:
         yield
+    finally:
+        mode.paused = before
     if _building.unfinished is not None:
         _building.unfinished.difference_update(model.modules())
 

@@ -9,31 +9,10 @@ from archsmith.errors import PluginBroken, WeightsMismatch
 from archsmith.files.weights import Weights
 from archsmith.messages import shorten
 from archsmith.model.finite import first_not_finite
-from archsmith.model.marker import AnyModel
-from archsmith.model.matching import Expected, LoadReport, Match
+from archsmith.model.marker import AnyModel, LoadReport
+from archsmith.model.matching import Match
 
-__all__ = ["expected_tensors", "initialise", "load_tensors", "notices", "same_values"]
-
-
-def expected_tensors(model: AnyModel) -> Expected:
-    """Return what a model, on whichever device, needs from the files."""
-    tensors = {name: (tuple(tensor.shape), _kind(tensor.dtype)) for name, tensor in model.state_dict().items()}
-    ignored, optional = list(model.ignored_keys), list(model.optional_keys)
-    for path, module in model.base_model.named_modules():
-        if path and isinstance(module, AnyModel) and module.base_model is module:
-            ignored += [f"{path}.{pattern}" for pattern in module.ignored_keys]
-            optional += [f"{path}.{pattern}" for pattern in module.optional_keys]
-    return Expected(
-        model=type(model).__name__,
-        tensors=tensors,
-        base_prefix=model.base_model_prefix,
-        has_head=model.base_model is not model,
-        head=model.head_keys,
-        tied=model.tied_names(),
-        ignored=tuple(ignored),
-        optional=tuple(optional),
-        rename=model.rename_key,
-    )
+__all__ = ["initialise", "load_tensors", "notices", "same_values"]
 
 
 def load_tensors(
@@ -216,11 +195,3 @@ def _with_owner(module: nn.Module, owner: AnyModel, path: str = "") -> Iterator[
     yield path, module, owner
     for name, child in module.named_children():
         yield from _with_owner(child, owner, f"{path}.{name}" if path else name)
-
-
-def _kind(dtype: torch.dtype) -> str:
-    if dtype.is_floating_point:
-        return "float"
-    if dtype.is_complex:
-        return "complex"
-    return "boolean" if dtype == torch.bool else "integer"

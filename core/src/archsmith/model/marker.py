@@ -1,6 +1,7 @@
 """What marks a module as a model: what its class declares, and what the parts of this package need of it."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MethodType
 from typing import ClassVar
 
@@ -8,9 +9,25 @@ import torch
 from torch import nn
 
 from archsmith.config.base import PreTrainedConfig
-from archsmith.model.matching import LoadReport
 
-__all__ = ["AnyModel"]
+__all__ = ["AnyModel", "LoadReport"]
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What `from_pretrained` did with each tensor.
+
+    Attributes:
+        loaded: Parameters whose values are those in the files.
+        new: Parameters that the files do not hold; they start from random values.
+        unused: Keys in the files that are not parameters of this model.
+        ignored: Keys in the files that no model reads any more.
+    """
+
+    loaded: tuple[str, ...] = ()
+    new: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
 
 
 class AnyModel(nn.Module):

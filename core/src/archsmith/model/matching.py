@@ -1,59 +1,18 @@
 """Match the tensors in the files with the parameters of a model: what is loaded, new, unused or ignored."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+import torch
+
 from archsmith.errors import WeightsMismatch
 from archsmith.files.weights import TensorInfo, Weights
+from archsmith.model.marker import AnyModel, LoadReport
 
-__all__ = ["Expected", "LoadReport", "Match", "match_weights"]
+__all__ = ["Match", "match_weights"]
 
 _SHOWN_FAULTS = 20
-
-
-@dataclass(frozen=True)
-class Expected:
-    """What a model needs.
-
-    Attributes:
-        model: The name of the model class.
-        tensors: Parameter or buffer name → shape and class of type (``"float"``, ``"integer"``, …).
-        base_prefix: The attribute that holds the model without its head.
-        has_head: Whether the names carry that prefix.
-        head: Patterns of parameters that belong to the head although they lie in the base.
-        tied: Name → the name of the tensor that it is the same as.
-        ignored: Patterns of dead keys in files, named as the base model has them.
-        optional: Patterns of parameters that a file may lack or have too many, likewise.
-        rename: Translates an old spelling of a key to today's.
-    """
-
-    model: str
-    tensors: Mapping[str, tuple[tuple[int, ...], str]]
-    base_prefix: str
-    has_head: bool
-    head: tuple[str, ...]
-    tied: Mapping[str, str]
-    ignored: tuple[str, ...]
-    optional: tuple[str, ...]
-    rename: Callable[[str], str]
-
-
-@dataclass(frozen=True)
-class LoadReport:
-    """What `from_pretrained` did with each tensor.
-
-    Attributes:
-        loaded: Parameters whose values are those in the files.
-        new: Parameters that the files do not hold; they start from random values.
-        unused: Keys in the files that are not parameters of this model.
-        ignored: Keys in the files that no model reads any more.
-    """
-
-    loaded: tuple[str, ...] = ()
-    new: tuple[str, ...] = ()
-    unused: tuple[str, ...] = ()
-    ignored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,7 +24,7 @@ class Match:
 
 
 def match_weights(
-    expected: Expected,
+    model: AnyModel,
     weights: Weights,
     *,
     same_class: bool,
@@ -78,7 +37,7 @@ def match_weights(
     head's tensors may be left over, and a whole head may be new; not so if the files were saved from this very class.
 
     Args:
-        expected: What the model needs.
+        model: The model, on whichever device.
         weights: What the files hold.
         same_class: Whether the checkpoint says that it was saved from this model class.
         allow_new: Patterns of parameters that may start from random values all the same.
@@ -87,7 +46,7 @@ def match_weights(
     Raises:
         WeightsMismatch: Names every tensor that is missing, left over, or of another shape or class of type.
     """
-    return _Matcher(expected, weights, same_class, allow_new, allow_unused).run()
+    return _Matcher(model, weights, same_class, allow_new, allow_unused).run()
 
 
 class _Matcher:
@@ -95,15 +54,23 @@ class _Matcher:
 
     def __init__(
         self,
-        expected: Expected,
+        model: AnyModel,
         weights: Weights,
         same_class: bool,
         allow_new: tuple[str, ...],
         allow_unused: tuple[str, ...],
     ) -> None:
-        self.expected, self.weights, self.same_class = expected, weights, same_class
+        self.model, self.weights, self.same_class = model, weights, same_class
         self.allow_new, self.allow_unused = allow_new, allow_unused
-        self.prefix = f"{expected.base_prefix}." if expected.base_prefix else ""
+        self.wanted = {name: (tuple(value.shape), _kind(value.dtype)) for name, value in model.state_dict().items()}
+        self.tied = model.tied_names()
+        self.ignored_keys, self.optional_keys = list(model.ignored_keys), list(model.optional_keys)
+        for path, module in model.base_model.named_modules():
+            if path and isinstance(module, AnyModel) and module.base_model is module:
+                self.ignored_keys += [f"{path}.{pattern}" for pattern in module.ignored_keys]
+                self.optional_keys += [f"{path}.{pattern}" for pattern in module.optional_keys]
+        self.has_head = model.base_model is not model
+        self.prefix = f"{model.base_model_prefix}." if model.base_model_prefix else ""
         self.file_has_prefix = bool(self.prefix) and any(key.startswith(self.prefix) for key in weights.tensors)
         self.found: dict[str, TensorInfo] = {}
         self.new: list[str] = []
@@ -114,16 +81,16 @@ class _Matcher:
     def run(self) -> Match:
         for key, info in self.weights.tensors.items():
             self._place(key, info)
-        for name, (shape, kind) in self.expected.tensors.items():
+        for name, (shape, kind) in self.wanted.items():
             if name in self.found:
                 self._check(name, shape, kind)
-        absent = [name for name in self.expected.tensors if name not in self.found]
+        absent = [name for name in self.wanted if name not in self.found]
         for name in absent:
             self._miss(name)
         if self.faults:
             self._fail()
         report = LoadReport(
-            tuple(name for name in self.expected.tensors if name in self.found),
+            tuple(name for name in self.wanted if name in self.found),
             tuple(self.new),
             tuple(sorted(self.unused)),
             tuple(sorted(self.ignored)),
@@ -132,8 +99,8 @@ class _Matcher:
 
     def _place(self, key: str, info: TensorInfo) -> None:
         """Find the parameter that a key in the files belongs to, or decide what its being left over means."""
-        names = (self._name(key), self._name(self.expected.rename(key)))
-        name = next((name for name in names if name in self.expected.tensors), None)
+        names = (self._name(key), self._name(self.model.rename_key(key)))
+        name = next((name for name in names if name in self.wanted), None)
         base = self._in_base(key)
         if name is None:
             self._leave_over(key, base)
@@ -144,28 +111,28 @@ class _Matcher:
 
     def _name(self, key: str) -> str:
         """Return a key as this model would spell it: with or without the base prefix."""
-        if self.expected.has_head == self.file_has_prefix or not self.prefix:
+        if self.has_head == self.file_has_prefix or not self.prefix:
             return key
-        if not self.expected.has_head:
+        if not self.has_head:
             # A key outside the base has no place in a model without a head, whatever its name.
             return key.removeprefix(self.prefix) if key.startswith(self.prefix) else f"(head) {key}"
-        return key if key in self.expected.tensors else self.prefix + key
+        return key if key in self.wanted else self.prefix + key
 
     def _in_base(self, key: str) -> str | None:
         """Return a key of the files as the base model has it, or None if it belongs to a head."""
-        if _any(self.expected.head, key):
+        if _any(self.model.head_keys, key):
             return None
         if not self.file_has_prefix:
             return key
         return key.removeprefix(self.prefix) if key.startswith(self.prefix) else None
 
     def _leave_over(self, key: str, base: str | None) -> None:
-        if _any(self.expected.ignored, base or key):
+        if _any(self.ignored_keys, base or key):
             self.ignored.append(key)
         elif (
             _any(self.allow_unused, key)
-            or (base is None and not (self.same_class and (self.expected.has_head or self.expected.head)))
-            or _any(self.expected.optional, key if base is None else base)
+            or (base is None and not (self.same_class and (self.has_head or self.model.head_keys)))
+            or _any(self.optional_keys, key if base is None else base)
         ):
             self.unused.append(key)
         else:
@@ -186,16 +153,16 @@ class _Matcher:
 
     def _miss(self, name: str) -> None:
         """Decide what a missing key means: a tied one is there, a whole head is new, the rest is a fault."""
-        twins = {self.expected.tied.get(name)} | {twin for twin, source in self.expected.tied.items() if source == name}
+        twins = {self.tied.get(name)} | {twin for twin, source in self.tied.items() if source == name}
         if any(twin in self.found for twin in twins):
             return
-        base = name.removeprefix(self.prefix) if name.startswith(self.prefix) or not self.expected.has_head else None
-        base = None if _any(self.expected.head, name) else base
+        base = name.removeprefix(self.prefix) if name.startswith(self.prefix) or not self.has_head else None
+        base = None if _any(self.model.head_keys, name) else base
         owner = name.rpartition(".")[0]
         whole_head_is_new = (
             base is None and not self.same_class and not any(found.rpartition(".")[0] == owner for found in self.found)
         )
-        if whole_head_is_new or _any(self.allow_new, name) or (base and _any(self.expected.optional, base)):
+        if whole_head_is_new or _any(self.allow_new, name) or (base and _any(self.optional_keys, base)):
             self.new.append(name)
         else:
             self.faults.append(f"missing key {name!r}: not in the files")
@@ -206,7 +173,7 @@ class _Matcher:
             shown += f"\n  - … and {len(self.faults) - _SHOWN_FAULTS} more"
         files = ", ".join(path.name for path in self.weights.files[:3]) + (", …" if len(self.weights.files) > 3 else "")  # noqa: PLR2004
         raise WeightsMismatch(
-            f"{self.expected.model} cannot be loaded from {self.weights.source!r} ({files}):{shown}\n"
+            f"{type(self.model).__name__} cannot be loaded from {self.weights.source!r} ({files}):{shown}\n"
             "Check that config.json and the weights belong together. To let parameters start from random values pass "
             "allow_new=[patterns]; to leave tensors of the files out pass allow_unused=[patterns].",
             faults=tuple(self.faults),
@@ -214,5 +181,13 @@ class _Matcher:
         )
 
 
-def _any(patterns: tuple[str, ...], name: str) -> bool:
+def _any(patterns: Iterable[str], name: str) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _kind(dtype: torch.dtype) -> str:
+    if dtype.is_floating_point:
+        return "float"
+    if dtype.is_complex:
+        return "complex"
+    return "boolean" if dtype == torch.bool else "integer"

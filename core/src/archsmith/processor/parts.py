@@ -1,69 +1,34 @@
 """Which preprocessing classes the files of a checkpoint need, and what they read."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from archsmith.config.settings import find_values
-from archsmith.errors import PluginError, UnknownTask
+from archsmith.errors import ConfigError, PluginError
 from archsmith.files.checkpoint import Checkpoint
-from archsmith.files.names import CONFIG_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE
+from archsmith.files.names import (
+    CONFIG_FILE,
+    PREPROCESSOR_FILE,
+    PROCESSOR_FILE,
+    TOKENIZER_CONFIG_FILE,
+    TOKENIZER_FILE,
+)
 from archsmith.registry.base import registry
-from archsmith.registry.providers import provider_of
-
-if TYPE_CHECKING:
-    from archsmith.config.base import PreTrainedConfig
-    from archsmith.processor.base import Processor
+from archsmith.registry.resolve import model_type_of, provider_of
 
 __all__ = [
-    "TOKENIZER_FILE",
+    "architecture_of",
     "held_parts",
     "named_architecture",
     "read_part",
-    "read_processor",
     "read_settings",
     "tokenizer_architecture",
 ]
 
-TOKENIZER_FILE = "tokenizer_config.json"
 #: What tokenizer_config.json may name although it says nothing about the architecture.
 _GENERAL_TOKENIZERS = ("PreTrainedTokenizer", "TokenizersBackend")
 #: Any of these tells that a checkpoint has a tokenizer.
-TOKENIZER_FILES = (TOKENIZER_FILE, "tokenizer.json", "vocab.txt", "vocab.json")
-
-
-def read_processor(checkpoint: Checkpoint, config: "PreTrainedConfig | None", given: Mapping[str, Any]) -> Any:
-    """Read the processor of a checkpoint.
-
-    The class is the one that processor_config.json, tokenizer_config.json or preprocessor_config.json names; else that
-    of the architecture in config.json; else the only preprocessing object that the checkpoint has.
-
-    Args:
-        checkpoint: Where to look.
-        config: Tells the architecture, where the files do not.
-        given: Parts that the caller has already.
-
-    Raises:
-        UnknownTask: The checkpoint has several preprocessing objects, and nothing says which class wraps them.
-        ArchsmithError: As `Processor.from_pretrained`.
-    """
-    for file in (PROCESSOR_FILE, TOKENIZER_FILE, PREPROCESSOR_FILE):
-        path = checkpoint.find(file)
-        named = checkpoint.read_json(file).get("processor_class") if path else None
-        if isinstance(named, str):
-            return _named_processor(named, str(path)).read(checkpoint, **given)
-    model_type = _architecture(checkpoint, config)
-    if model_type is not None and registry.get(model_type).processor is not None:
-        return registry.load(model_type, "processor").read(checkpoint, **given)
-    parts = held_parts(checkpoint, model_type)
-    if len(parts) > 1 or given:
-        why = f"{model_type!r} has no processor" if model_type else "there is no config.json to tell the architecture"
-        raise UnknownTask(
-            f"{checkpoint.source!r} names no processor_class, and {why}; it has {' and '.join([*parts, *given])}. "
-            "Load each with its Auto class, and pass them to archsmith.Processor."
-        )
-    if not parts:
-        checkpoint.path(PROCESSOR_FILE)  # says what is missing
-    return read_part(parts[0], checkpoint, model_type)
+_TOKENIZER_FILES = (TOKENIZER_CONFIG_FILE, TOKENIZER_FILE, "vocab.txt", "vocab.json")
 
 
 def read_part(kind: str, checkpoint: Checkpoint, model_type: str | None) -> Any:
@@ -88,7 +53,7 @@ def held_parts(checkpoint: Checkpoint, model_type: str | None) -> list[str]:
         kinds = [_kind_of(values, model_type)]
     elif not kinds and _config_has_images(checkpoint):
         kinds = ["image_processor"]  # config.json tells all of it
-    if any(checkpoint.find(file) for file in TOKENIZER_FILES):
+    if any(checkpoint.find(file) for file in _TOKENIZER_FILES):
         kinds.append("tokenizer")
     return kinds
 
@@ -98,7 +63,7 @@ def read_settings(kind: str, checkpoint: Checkpoint, model_type: str | None, **o
     found = find_values(checkpoint, kind)
     values, source = found[0] if found else ({}, "")
     named = named_architecture(kind, values, source, first=model_type)
-    owner = named or model_type or _architecture(checkpoint, None)
+    owner = named or model_type or architecture_of(checkpoint)
     owner = owner or values.get("model_type") or registry.identify(values)  # of a config.json that was named itself
     if not found and (owner is None or getattr(registry.get(owner), kind) is None):
         checkpoint.path(PREPROCESSOR_FILE)  # says what is missing
@@ -107,9 +72,7 @@ def read_settings(kind: str, checkpoint: Checkpoint, model_type: str | None, **o
     return registry.load(str(owner), kind).read(checkpoint, **overrides)
 
 
-def tokenizer_architecture(
-    checkpoint: Checkpoint, config: "PreTrainedConfig | None", *, model_type: str | None = None
-) -> str:
+def tokenizer_architecture(checkpoint: Checkpoint, known: str | None = None, *, fallback: str | None = None) -> str:
     """Return the architecture whose tokenizer a checkpoint needs.
 
     The class that tokenizer_config.json names decides, because a tokenizer may be another architecture's; a general
@@ -117,18 +80,17 @@ def tokenizer_architecture(
 
     Args:
         checkpoint: Where to look.
-        config: The configuration; None: the checkpoint's config.json.
-        model_type: The architecture, where nothing else tells it.
+        known: The architecture of the caller's configuration; None: that of the checkpoint's config.json.
+        fallback: The architecture, where nothing else tells it.
 
     Raises:
         UnknownArchitecture: Neither file tells, or no installed plugin provides the class.
     """
-    path = checkpoint.find(TOKENIZER_FILE)
-    named = checkpoint.read_json(TOKENIZER_FILE).get("tokenizer_class") if path else None
+    path = checkpoint.find(TOKENIZER_CONFIG_FILE)
+    named = checkpoint.read_json(TOKENIZER_CONFIG_FILE).get("tokenizer_class") if path else None
     if isinstance(named, str) and named.removesuffix("Fast") not in _GENERAL_TOKENIZERS:
-        first = config.model_type if config else None
-        return provider_of("tokenizer_class", named, ("tokenizer", "tokenizer_fast"), source=str(path), first=first)
-    found = _architecture(checkpoint, config) or model_type
+        return provider_of("tokenizer_class", named, ("tokenizer", "tokenizer_fast"), source=str(path), first=known)
+    found = known or architecture_of(checkpoint) or fallback
     if found is None:
         checkpoint.path(CONFIG_FILE)  # which would tell
     return str(found)
@@ -152,39 +114,26 @@ def named_architecture(role: str, values: Mapping[str, Any], source: str, *, fir
 
 
 def _read_tokenizer(checkpoint: Checkpoint, model_type: str | None) -> Any:
-    found = tokenizer_architecture(checkpoint, None, model_type=model_type)
+    found = tokenizer_architecture(checkpoint, fallback=model_type)
     role = "tokenizer_fast" if registry.get(found).tokenizer_fast is not None else "tokenizer"
     return registry.load(found, role).read(checkpoint)
 
 
 def _config_has_images(checkpoint: Checkpoint) -> bool:
     """Return whether an architecture's image processor takes its settings from config.json, as timm's does."""
-    config = checkpoint.read_json(CONFIG_FILE) if checkpoint.find(CONFIG_FILE) else {}
-    model_type = config.get("model_type")
-    if not isinstance(model_type, str) or model_type not in registry.names():
-        model_type = registry.identify(config) if config else None
+    try:
+        model_type = architecture_of(checkpoint)
+    except (ConfigError, PluginError):
+        return False
     if model_type is None or registry.get(model_type).image_processor is None:
         return False
     return not registry.load(model_type, "image_processor").needs_file
 
 
-def _named_processor(named: str, source: str) -> "type[Processor]":
-    from archsmith.processor.base import Processor
-
-    if named == Processor.__name__:
-        return Processor
-    model_type = provider_of("processor_class", named, ("processor",), source=source)
-    found: type[Processor] = registry.load(model_type, "processor")
-    return found
-
-
-def _architecture(checkpoint: Checkpoint, config: "PreTrainedConfig | None") -> str | None:
-    """Return the architecture that a configuration, or the checkpoint's config.json, names; None if there is none."""
-    from archsmith.auto import AutoConfig
-
-    if config is None and checkpoint.find(CONFIG_FILE):
-        config = AutoConfig.from_dict(checkpoint.read_json(CONFIG_FILE), source=str(checkpoint.path(CONFIG_FILE)))
-    return None if config is None else config.model_type
+def architecture_of(checkpoint: Checkpoint) -> str | None:
+    """Return the architecture that the checkpoint's config.json names; None if there is no such file."""
+    path = checkpoint.find(CONFIG_FILE)
+    return None if path is None else model_type_of(checkpoint.read_json(CONFIG_FILE), source=str(path))
 
 
 def _kind_of(values: Mapping[str, Any], model_type: str | None) -> str:

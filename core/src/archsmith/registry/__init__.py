@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 from archsmith.lazy import lazy_attributes
 
 if TYPE_CHECKING:
-    from archsmith.registry.base import KNOWN_PLUGINS, Export, Registry, known_model_type, registry
+    from archsmith.registry.base import Export, Registry, registry
     from archsmith.registry.installed import Entry, Kind, State
+    from archsmith.registry.known import KNOWN_PLUGINS, known_model_type
     from archsmith.registry.metadata import normal_name
-    from archsmith.registry.presets import Preset, all_presets, find_preset
-    from archsmith.registry.settings import CONFIG_VARIABLE, Pin, Settings, Switch, find_faults
+    from archsmith.registry.preferences import CONFIG_VARIABLE, Pin, Settings, Switch, find_faults
+    from archsmith.registry.resolve import Preset, all_presets, find_preset
 
 __all__ = [
     "CONFIG_VARIABLE",
@@ -34,10 +35,11 @@ __all__ = [
 __getattr__ = lazy_attributes(
     __name__,
     {
-        "base": ["Export", "KNOWN_PLUGINS", "Registry", "known_model_type", "registry"],
+        "base": ["Export", "Registry", "registry"],
         "installed": ["Entry", "Kind", "State"],
+        "known": ["KNOWN_PLUGINS", "known_model_type"],
         "metadata": ["normal_name"],
-        "presets": ["Preset", "all_presets", "find_preset"],
-        "settings": ["CONFIG_VARIABLE", "Pin", "Settings", "Switch", "find_faults"],
+        "resolve": ["Preset", "all_presets", "find_preset"],
+        "preferences": ["CONFIG_VARIABLE", "Pin", "Settings", "Switch", "find_faults"],
     },
 )

@@ -27,26 +27,11 @@ from archsmith.messages import did_you_mean, shorten
 from archsmith.plugin import Architecture
 from archsmith.registry.catalog import Catalog
 from archsmith.registry.installed import Entry, Index, Kind, State
+from archsmith.registry.known import KNOWN_PLUGINS, known_model_type, names_class_of, squash
 from archsmith.registry.manifest import Manifest, break_plugin, describe, load_class
 
-__all__ = ["KNOWN_PLUGINS", "Export", "Registry", "known_model_type", "registry"]
+__all__ = ["Export", "Registry", "registry"]
 
-#: Architectures whose plugin the core can name when it is not installed.
-KNOWN_PLUGINS: Mapping[str, str] = {
-    "bert": "archsmith-bert",
-    "distilbert": "archsmith-distilbert",
-    "maskformer": "archsmith-maskformer",
-    "maskformer-swin": "archsmith-maskformer",
-    "resnet": "archsmith-resnet",
-    "timm_backbone": "archsmith-timm",
-    "timm_wrapper": "archsmith-timm",
-    "vit": "archsmith-vit",
-    "wav2vec2": "archsmith-wav2vec2",
-}
-
-_CLASS_SUFFIX = re.compile(
-    r"(config|model|backbone|pretrainedmodel|tokenizer|tokenizerfast|imageprocessor|featureextractor|processor|for\w+)"
-)
 _WRITER = re.compile(r"[A-Za-z0-9][\w.-]{0,99}( [A-Za-z0-9][\w.+!-]{0,49})?", re.ASCII)
 
 
@@ -275,7 +260,7 @@ class Registry:
     def _search_export(self, name: str) -> Export | None:
         """Search the plugins whose model_type begins the name, then the others; load no more than that takes."""
         usable = self._catalog.usable()
-        near = [entry for entry in usable if name.lower().startswith(_squash(entry.model_type))]
+        near = [entry for entry in usable if name.lower().startswith(squash(entry.model_type))]
         for group in (near, [entry for entry in usable if entry not in near]):
             owners: dict[str, Export] = {}
             for entry in group:
@@ -294,7 +279,7 @@ class Registry:
         entries = [entry for entry in self.entries() if entry.kind is not Kind.COMMAND]
         unusable = [entry for entry in entries if entry.state is not State.OK]
         for entry in sorted(unusable, key=lambda entry: -len(entry.model_type)):
-            if _names_class_of(name, entry.model_type):
+            if names_class_of(name, entry.model_type):
                 return ClassNotAvailable(f"{name} cannot be imported: {entry.reason} {entry.remedy}", name=name)
         model_type = known_model_type(name)
         if model_type and model_type not in self.names():
@@ -322,17 +307,6 @@ class Registry:
         except AttributeError as error:
             raise break_plugin(entry, f"it refers to {reference!r}, which no installed plugin exports") from error
         return load_class(foreign.entry, foreign.reference)
-
-
-def known_model_type(class_name: str) -> str | None:
-    """Return the architecture of a known plugin that a class belongs to, judged by its name alone.
-
-    Example:
-        >>> known_model_type("ViTForImageClassification")
-        'vit'
-    """
-    named = [model_type for model_type in KNOWN_PLUGINS if _names_class_of(class_name, model_type)]
-    return max(named, key=len, default=None)
 
 
 def _identify(entry: Entry, manifest: Manifest, config: Mapping[str, Any]) -> str | None:
@@ -370,20 +344,10 @@ def _unknown_architecture(
     return UnknownArchitecture(message, model_type=model_type, install=known)
 
 
-def _names_class_of(name: str, model_type: str) -> bool:
-    """Tell whether a class name is a model_type followed by what the classes of a plugin usually end in."""
-    prefix = _squash(model_type)
-    return name.lower().startswith(prefix) and bool(_CLASS_SUFFIX.fullmatch(name[len(prefix) :].lower()))
-
-
 def _shared_parts(module: str, other: str) -> int:
     """Count the packages that two modules have in common."""
     pairs = zip(module.split("."), other.split("."), strict=False)
     return len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)))
-
-
-def _squash(model_type: str) -> str:
-    return model_type.replace("_", "").replace("-", "")
 
 
 #: The registry of this process.

@@ -18,7 +18,7 @@ from archsmith.errors import (
 )
 from archsmith.registry.installed import Entry, Index, Kind, State, mark, scan
 from archsmith.registry.manifest import break_plugin, load_app, load_manifest
-from archsmith.registry.settings import Settings
+from archsmith.registry.preferences import Settings
 
 __all__ = ["Catalog"]
 
@@ -86,7 +86,7 @@ class Catalog:
     def entries(self) -> list[Entry]:
         """Return all entries, with the states that loading has shown so far."""
         index = self.index
-        return [_seen(entry, self._known(entry, index)) for entry in index.entries]
+        return [_with_loaded_state(entry, self._known(entry, index)) for entry in index.entries]
 
     def usable(self) -> list[Entry]:
         """Return the architectures and extensions that metadata has nothing against."""
@@ -98,7 +98,7 @@ class Catalog:
         Unless that one is usable, the scan is made anew first: the remedy may have been applied by now.
         """
         entry = self._decisive(kind, name)
-        if entry is None or _seen(entry, self._known(entry, self.index)).state is not State.OK:
+        if entry is None or _with_loaded_state(entry, self._known(entry, self.index)).state is not State.OK:
             self.look_again()
             entry = self._decisive(kind, name)
         return entry
@@ -114,7 +114,7 @@ class Catalog:
             PluginDisabled, PluginConflict, PluginIncompatible, PluginBroken: It cannot be used.
         """
         result = self.load(entry) if entry.state is State.OK else None
-        seen = _seen(entry, result)
+        seen = _with_loaded_state(entry, result)
         if seen.state is State.OK:
             return result
         what = "model_type" if entry.kind is Kind.ARCHITECTURE else entry.kind
@@ -178,7 +178,7 @@ def _key(entries: tuple[Entry, ...]) -> _Key:
     return (first.key, first.version), *((entry.kind, entry.name, entry.module) for entry in entries)
 
 
-def _seen(entry: Entry, result: Any) -> Entry:
+def _with_loaded_state(entry: Entry, result: Any) -> Entry:
     """Return an entry with the state that loading it has shown."""
     if entry.state is State.OK and isinstance(result, PluginBroken):
         return mark(entry, State.BROKEN, result.reason, result.remedy)

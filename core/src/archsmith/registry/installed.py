@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from archsmith._version import __version__
 from archsmith.messages import did_you_mean
 from archsmith.registry.metadata import Declared, Kind, find_declared, normal_name
-from archsmith.registry.settings import KEYS, Pin, Settings
+from archsmith.registry.preferences import KEYS, Pin, Settings
 
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
@@ -115,7 +115,7 @@ def scan(settings: Settings) -> Index:
         ]
         if not plugin.asked and not plugin.fault and any(kind is not Kind.COMMAND for kind, _, _ in plugin.points):
             notes.append(f"{plugin} does not say which archsmith it needs (no Requires-Dist: archsmith).")
-    entries = [_switched(entry, settings) for entry in entries]
+    entries = [_apply_switches(entry, settings) for entry in entries]
     entries = _settle_conflicts(entries, {pin.name: pin for pin in settings.pins})
     problems = (*settings.faults, *_unknown_names(settings, entries))
     return Index(tuple(entries), problems, tuple(sorted([*notes, *_orphans(entries)])))
@@ -148,7 +148,7 @@ def _contains(specifier: "SpecifierSet", version: str) -> bool:
     return specifier.contains(version, prereleases=True)
 
 
-def _switched(entry: Entry, settings: Settings) -> Entry:
+def _apply_switches(entry: Entry, settings: Settings) -> Entry:
     """Apply the list of disabled distributions, and that of allowed ones, which is about architectures, not verbs.
 
     They go before any other state.
@@ -170,12 +170,12 @@ def _switched(entry: Entry, settings: Settings) -> Entry:
 def _settle_conflicts(entries: list[Entry], pins: Mapping[str, Pin]) -> list[Entry]:
     """Apply the pins, mark the entries that still claim one name, and sort."""
     owners = {(entry.kind, entry.name) for entry in entries if _is_pinned(entry, pins)}
-    entries = [_yielding(entry, pins, owners) for entry in entries]
+    entries = [_apply_pin(entry, pins, owners) for entry in entries]
     claims: dict[tuple[Kind, str], list[Entry]] = defaultdict(list)
     for entry in sorted(entries, key=lambda entry: entry.key):
         if entry.state is State.OK:
             claims[entry.kind, entry.name].append(entry)
-    settled = [_rivalled(entry, claims[entry.kind, entry.name]) for entry in entries]
+    settled = [_mark_conflict(entry, claims[entry.kind, entry.name]) for entry in entries]
     return sorted(settled, key=lambda entry: (entry.kind, entry.name, not _is_pinned(entry, pins), entry.key))
 
 
@@ -183,7 +183,7 @@ def _is_pinned(entry: Entry, pins: Mapping[str, Pin]) -> bool:
     return entry.name in pins and normal_name(pins[entry.name].distribution) == entry.key
 
 
-def _yielding(entry: Entry, pins: Mapping[str, Pin], owners: set[tuple[Kind, str]]) -> Entry:
+def _apply_pin(entry: Entry, pins: Mapping[str, Pin], owners: set[tuple[Kind, str]]) -> Entry:
     """Switch off an entry whose name is pinned to another distribution, be that one installed or not.
 
     A pin is about a name; if its distribution claims the name as an architecture, a command of that name is safe.
@@ -197,7 +197,7 @@ def _yielding(entry: Entry, pins: Mapping[str, Pin], owners: set[tuple[Kind, str
     return mark(entry, State.DISABLED, reason, f"Pin it instead: {_how_to_pin(entry, pin.source)}")
 
 
-def _rivalled(entry: Entry, rivals: list[Entry]) -> Entry:
+def _mark_conflict(entry: Entry, rivals: list[Entry]) -> Entry:
     if entry.state is not State.OK or len(rivals) == 1:
         return entry
     what = "model_type" if entry.kind is Kind.ARCHITECTURE else entry.kind

@@ -2,7 +2,6 @@
 
 import copy
 import json
-import tempfile
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -13,7 +12,7 @@ from archsmith.auto import AutoBackbone
 from archsmith.backbone import Backbone, load_backbone
 from archsmith.backbone_config import BackboneHostConfig
 from archsmith.errors import ConfigError, InputError
-from archsmith_devkit.harness import Harness, assert_near, refusal
+from archsmith_devkit.harness import Harness, assert_near, refusal, saved_and_loaded
 
 __all__ = ["BackboneChecks"]
 
@@ -150,9 +149,7 @@ class BackboneChecks(Harness):
         """
         for backbone in self.backbones():
             name, pixels, stages = type(backbone).__name__, self._images(backbone), backbone.stage_names
-            with tempfile.TemporaryDirectory() as folder:
-                backbone.save_pretrained(folder)
-                loaded = AutoBackbone.from_pretrained(folder, mmap=False)
+            loaded = saved_and_loaded(backbone, AutoBackbone, mmap=False)
             assert type(loaded) is type(backbone), f"AutoBackbone gave {type(loaded).__name__}, not {name}"
             assert isinstance(loaded, Backbone)
             assert loaded.out_features == stages, f"{name} came back with {loaded.out_features}"
@@ -168,7 +165,7 @@ class BackboneChecks(Harness):
             held = load_backbone(host)
             assert type(held) is type(backbone), f"a host got {type(held).__name__}, not {type(backbone).__name__}"
             assert held.training, f"{type(backbone).__name__} must be in training mode when its host is built"
-            kept = host.holding(held.config)
+            kept = host.with_backbone_config(held.config)
             again = BackboneHostConfig.from_dict(json.loads(kept.to_json_string()))
             assert again.backbone_config == backbone.config, (
                 f"{type(backbone.config).__name__} changed on its way through a host's files"

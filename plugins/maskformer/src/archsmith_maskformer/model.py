@@ -278,7 +278,7 @@ class MaskFormerModel(MaskFormerPreTrainedModel):
     def __init__(self, config: MaskFormerConfig) -> None:
         super().__init__(config)
         backbone = load_backbone(config, own={"swin": MaskFormerSwinBackbone})
-        self.config = config.holding(backbone.config)
+        self.config = config.with_backbone_config(backbone.config)
         self.pixel_level_module = PixelLevelModule(backbone, backbone.channels, config)
         self.transformer_module = TransformerModule(backbone.channels[-1], config.decoder)
 

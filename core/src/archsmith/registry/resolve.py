@@ -1,0 +1,161 @@
+"""From what a file names to what is installed: architectures, preprocessing classes, presets. Free of torch."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from archsmith.errors import ConfigError, PluginConflict, PluginError, UnknownArchitecture
+from archsmith.files.checkpoint import Checkpoint
+from archsmith.files.names import CONFIG_FILE
+from archsmith.messages import shown
+from archsmith.registry.base import registry
+from archsmith.registry.installed import Kind, State
+from archsmith.registry.known import install_hint
+
+__all__ = ["Preset", "all_presets", "config_from", "find_preset", "model_type_of", "provider_of", "read_config"]
+
+# ---- architectures ------------------------------------------------------------------------------------------------
+
+
+def model_type_of(values: Mapping[str, Any], *, source: str) -> str:
+    """Return the installed architecture that the content of a config.json is of.
+
+    That is the one which its ``model_type`` names, or which a plugin recognises it for.
+
+    Args:
+        values: The content.
+        source: The file, for the message.
+
+    Raises:
+        UnknownArchitecture: It names none, and no plugin recognises it; or no installed plugin provides it.
+        PluginError: The plugin cannot be used.
+        ConfigError: ``model_type`` is not a string.
+    """
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{source} must hold the values of a configuration by name, but got {shown(values)}.")
+    model_type = values.get("model_type")
+    if not isinstance(model_type, str) or model_type not in registry.names():
+        model_type = registry.identify(values) or model_type
+    if model_type is None:
+        raise UnknownArchitecture(
+            f"{source} names no model_type, and no installed plugin recognises it. Use the configuration class of "
+            f"its architecture. Installed: {', '.join(registry.names()) or 'none'}."
+        )
+    if not isinstance(model_type, str):
+        raise ConfigError(f"{source}: model_type must be a string, but is {model_type!r}.", source=source)
+    registry.get(model_type, source=source, written_by=_written_by(values))
+    return model_type
+
+
+def config_from(values: Mapping[str, Any], *, source: str, **overrides: Any) -> Any:
+    """Build the configuration that the content of a config.json describes; overrides replace its values.
+
+    Raises:
+        UnknownArchitecture, PluginError: No usable plugin provides its architecture.
+        ConfigError: A value is wrong.
+    """
+    model_type = model_type_of(values, source=source)
+    return registry.load(model_type, "config").from_dict(
+        {**values, "model_type": model_type}, source=source, **overrides
+    )
+
+
+def read_config(checkpoint: Checkpoint, **overrides: Any) -> Any:
+    """Read the configuration of an opened checkpoint. Raises as `config_from`, and as `Checkpoint.read_json`."""
+    return config_from(checkpoint.read_json(CONFIG_FILE), source=str(checkpoint.path(CONFIG_FILE)), **overrides)
+
+
+def _written_by(values: Mapping[str, Any]) -> str | None:
+    """Return plugin and version that a config.json says it was written by, if they look like a name and a version."""
+    said = values.get("archsmith")
+    if not isinstance(said, Mapping):
+        return None
+    name, version = said.get("plugin"), said.get("plugin_version")
+    if not (isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9][\w.-]{0,80}", name, re.ASCII)):
+        return None
+    known = isinstance(version, str) and re.fullmatch(r"[\w.+!-]{1,40}", version, re.ASCII)
+    return f"{name} {version}" if known else name
+
+
+# ---- preprocessing classes ----------------------------------------------------------------------------------------
+
+
+def provider_of(key: str, named: str, roles: Sequence[str], *, source: str, first: str | None = None) -> str:
+    """Return the architecture that has a class in one of these roles, under this name or an older one.
+
+    Args:
+        key: What the file calls the class.
+        named: The class.
+        roles: Components, as ``"tokenizer"``.
+        source: The file.
+        first: An architecture to ask before the others.
+
+    Raises:
+        UnknownArchitecture: No installed plugin provides it.
+    """
+    bare = _bare(named)
+    for model_type in ([first] if first else []) + registry.names():
+        try:
+            architecture = registry.get(model_type)
+        except PluginError:
+            continue
+        references = [reference for role in roles if (reference := getattr(architecture, role))]
+        own = [reference.rpartition(":")[2] for reference in references]
+        own += [old for old, new in architecture.aliases.items() if new in own]
+        if bare in map(_bare, own):
+            return model_type
+    raise UnknownArchitecture(
+        f"{source} names {key} {named!r}, which no installed plugin provides.{install_hint(bare)} "
+        "To read the files with another class, call that class's from_pretrained.",
+        **{key: named},
+    )
+
+
+def _bare(name: str) -> str:
+    """Return the name of a preprocessing class without what says which library it is built on."""
+    return name.removesuffix("Fast").removesuffix("Pil")
+
+
+# ---- presets ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Preset:
+    """The configuration of one well-known checkpoint.
+
+    Attributes:
+        name: The checkpoint's id.
+        model_type: The architecture.
+        values: Configuration values; what they leave out has the architecture's defaults.
+    """
+
+    name: str
+    model_type: str
+    values: Mapping[str, Any]
+
+
+def all_presets() -> dict[str, list[Preset]]:
+    """Return every preset of every usable plugin by its id; each manifest is loaded for that."""
+    registry.load_all()
+    found: dict[str, list[Preset]] = {}
+    for entry in registry.entries(Kind.ARCHITECTURE):
+        if entry.state is State.OK:
+            for name, values in registry.get(entry.name).presets.items():
+                found.setdefault(name, []).append(Preset(name, entry.name, values))
+    return found
+
+
+def find_preset(name: str) -> Preset | None:
+    """Return the preset of that id, or None if no plugin has one.
+
+    Raises:
+        PluginConflict: Several architectures have a preset of that id.
+    """
+    owners = all_presets().get(name, [])
+    if len(owners) > 1:
+        raise PluginConflict(
+            f"preset {name!r} belongs to {' and '.join(sorted(owner.model_type for owner in owners))}. "
+            "Switch one off (archsmith disable), or name the architecture and its values."
+        )
+    return owners[0] if owners else None
