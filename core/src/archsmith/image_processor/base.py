@@ -9,8 +9,8 @@ from archsmith.batch import BatchFeature
 from archsmith.config.names import field_names
 from archsmith.config.settings import DeclaredSettings
 from archsmith.errors import InputError, OptionError
+from archsmith.image_processor.filters import ADVICE, PerChannel, Resample
 from archsmith.image_processor.reading import ChannelOrder, flatten, read_image
-from archsmith.image_processor.settings import ADVICE, PerChannel, Resample
 from archsmith.image_processor.sizes import ImageArea, ImageSize, target_size, with_edges
 from archsmith.image_processor.steps import (
     Array,

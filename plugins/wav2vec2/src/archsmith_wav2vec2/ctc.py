@@ -78,7 +78,7 @@ class Wav2Vec2ForCTC(Wav2Vec2PreTrainedModel):
         output = CausalLMOutput(
             loss=loss, logits=logits, hidden_states=encoded.hidden_states, attentions=encoded.attentions
         )
-        return self.returned(output, return_dict)
+        return self.as_requested(output, return_dict)
 
     def _loss(self, logits: Tensor, frames: Tensor, labels: Tensor) -> Tensor:
         config = self.config

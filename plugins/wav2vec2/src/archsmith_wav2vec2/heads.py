@@ -116,7 +116,7 @@ class Wav2Vec2ForSequenceClassification(LayerHead):
             hidden_states=encoded.hidden_states,
             attentions=encoded.attentions,
         )
-        return self.returned(output, return_dict)
+        return self.as_requested(output, return_dict)
 
 
 class Wav2Vec2ForAudioFrameClassification(LayerHead):
@@ -163,4 +163,4 @@ class Wav2Vec2ForAudioFrameClassification(LayerHead):
             hidden_states=encoded.hidden_states,
             attentions=encoded.attentions,
         )
-        return self.returned(output, return_dict)
+        return self.as_requested(output, return_dict)

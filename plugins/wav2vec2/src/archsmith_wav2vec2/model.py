@@ -297,7 +297,7 @@ class Wav2Vec2Model(Wav2Vec2PreTrainedModel):
         )
         if self.adapter is not None:
             hidden = self.adapter(hidden)
-        return self.returned(Wav2Vec2BaseModelOutput(hidden, normalised, states, maps), return_dict)
+        return self.as_requested(Wav2Vec2BaseModelOutput(hidden, normalised, states, maps), return_dict)
 
     def _masked(self, hidden: Tensor, frame_mask: Tensor | None, mask_time_indices: Tensor | None) -> Tensor:
         """Mask frames and features, ``(batch, frames, width)``, as the configuration and the caller say."""

@@ -106,7 +106,7 @@ class Wav2Vec2ForXVector(LayerHead):
             hidden_states=encoded.hidden_states,
             attentions=encoded.attentions,
         )
-        return self.returned(output, return_dict)
+        return self.as_requested(output, return_dict)
 
     def _statistics(self, features: Tensor, attention_mask: Tensor | None) -> Tensor:
         """Return mean and standard deviation of each channel over the frames, ``(batch, 2 × channels)``.
