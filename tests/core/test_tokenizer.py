@@ -292,7 +292,10 @@ class TestRefusals:
             ({"pad_to_multiple_of": 8}, "pad_to_multiple_of is 8, but padding is off. Pass padding=True with it."),
             (
                 {"padding": True, "truncation": True, "max_length": 12, "pad_to_multiple_of": 8},
-                "rows are cut to 12 tokens, which is not a multiple of 8 (pad_to_multiple_of). Pass max_length=8.",
+                (
+                    "rows are truncated to 12 tokens, which is not a multiple of 8 (pad_to_multiple_of). "
+                    "Pass max_length=8."
+                ),
             ),
             ({"padding_side": "up"}, "padding_side is 'up'; expected one of 'right', 'left'."),
             (
@@ -328,9 +331,9 @@ class TestRefusals:
             stride=2,
         )
         message = (
-            "text[0] has 3 tokens, which truncation='only_second' does not cut; of the 5 that max_length=8 leaves for "
-            "a pair, 2 remain for the other text, expected more than 2. Raise max_length, lower stride, or pass "
-            "truncation=True."
+            "text[0] has 3 tokens, which truncation='only_second' leaves as they are; of the 5 that max_length=8 "
+            "leaves for a pair, 2 remain for the other text, expected more than 2. Raise max_length, lower stride, or "
+            "pass truncation=True."
         )
         fails(InputError, message, tokenizer, *pair, truncation="only_second", max_length=8, stride=2)
         with pytest.raises(InputError, match=r"^text_pair\[0\] has 3 tokens, which truncation='only_first'"):
