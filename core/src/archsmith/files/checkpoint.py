@@ -13,12 +13,11 @@ from typing import Any, TypeVar
 from archsmith.errors import ArchsmithError, CheckpointCorrupt, CheckpointNotFound, OptionError
 from archsmith.files import hub
 from archsmith.files.journal import OWN_PREFIX, Journal, is_plain_name
-from archsmith.files.names import CONFIG_FILE
 from archsmith.files.paths import identity, kind_of, local_path, mode_of, working_directory
 from archsmith.files.strictjson import MAX_JSON_BYTES, read_json
 from archsmith.messages import announce
 
-__all__ = ["HUB_OPTIONS", "Checkpoint", "load_config_file", "refuse_remote_code"]
+__all__ = ["HUB_OPTIONS", "Checkpoint", "refuse_remote_code"]
 
 #: Options that say where on the hub, and where inside, a checkpoint lies.
 HUB_OPTIONS = ("revision", "token", "cache_dir", "local_files_only", "subfolder")
@@ -244,21 +243,6 @@ class Checkpoint:
         names = [name for name in names if not name.startswith(OWN_PREFIX)]
         shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")  # noqa: PLR2004
         return f" It holds: {shown or 'nothing'}."
-
-
-def load_config_file(id_or_path: str | os.PathLike[str], **hub_options: Any) -> tuple[dict[str, Any], str]:
-    """Return the content of config.json and where it was found.
-
-    Args:
-        id_or_path: A folder, a hub id, or the path of the file itself.
-        **hub_options: As `Checkpoint.open`.
-    """
-    path = local_path("a configuration", id_or_path)
-    if stat.S_ISREG(mode_of(path) or 0):
-        return read_json(path), str(path)
-    checkpoint = Checkpoint.open(id_or_path, **hub_options)
-    values = checkpoint.read_consistent(lambda: checkpoint.read_json(CONFIG_FILE))
-    return values, str(checkpoint.path(CONFIG_FILE))
 
 
 def refuse_remote_code(trust_remote_code: object) -> None:
