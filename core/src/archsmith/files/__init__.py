@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CONFIG_FILE", "HUB_OPTIONS", "INDEX_FILE", "PREPROCESSOR_FILE", "PROCESSOR_FILE", "TOKENIZER_CONFIG_FILE",
-    "TOKENIZER_FILE", "Checkpoint", "FromPretrained", "TensorInfo", "Weights", "encode_json",
+    "TOKENIZER_FILE",
+    "Checkpoint", "FromPretrained", "TensorInfo", "Weights", "encode_json",
     "find_weights", "local_path", "parse_json", "read_json", "read_weights", "replacing", "save_folder",
     "total_size", "write_file", "write_files",
 ]  # fmt: skip
@@ -45,4 +46,4 @@ __getattr__ = lazy_attributes(
         "strictjson": ["encode_json", "parse_json", "read_json"],
         "weights": ["TensorInfo", "Weights", "find_weights", "read_weights", "total_size"],
     },
-)
+)  # fmt: skip
