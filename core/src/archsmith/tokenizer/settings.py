@@ -7,7 +7,7 @@ from typing import Any, Literal, TypedDict, get_type_hints
 from archsmith.config.fields import convert
 from archsmith.errors import CheckpointCorrupt, OptionError
 from archsmith.files.checkpoint import Checkpoint
-from archsmith.messages import did_you_mean, shown
+from archsmith.messages import did_you_mean, listed, shown
 from archsmith.tokenizer.special_tokens import SPECIAL_TOKENS, AddedToken, read_token
 
 __all__ = ["TOKENIZER_CONFIG_FILE", "TokenizerSettings", "load_tokenizer_config", "read_settings", "split_settings"]
@@ -126,8 +126,7 @@ def read_settings(kind: type, values: Mapping[str, Any], *, owner: str) -> dict[
         except OptionError as error:
             faults.append(error.message.rstrip("."))
     if faults:
-        text = faults[0] if len(faults) == 1 else "".join(f"\n  - {fault}" for fault in faults)
-        raise OptionError(f"{owner}: {text}{'' if text.endswith('?') else '.'}")
+        raise OptionError(listed(owner, faults))
     return clean
 
 
