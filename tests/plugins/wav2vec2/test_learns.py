@@ -19,16 +19,7 @@ STEPS = 600
 
 
 @pytest.fixture
-def one_thread():
-    """Tensors this small are not worth the wait of one thread for another."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture
-def morse(monkeypatch, one_thread):
+def morse(monkeypatch):
     spec = importlib.util.spec_from_file_location("morse", DEMO / "morse.py")
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, "morse", module)
