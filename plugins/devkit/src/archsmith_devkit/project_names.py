@@ -133,7 +133,13 @@ def _distribution_faults(distribution: str) -> Iterator[str]:
         yield f"{distribution!r} must be letters and digits, with '-', '_' and '.' between them, as pip takes them."
         return
     installed = {normal_name(each.metadata["Name"] or "") for each in importlib_metadata.distributions()}
-    if normal_name(distribution) in {*installed, *KNOWN_PLUGINS.values(), "archsmith", "archsmith-cli", "archsmith-wordpiece"}:
+    if normal_name(distribution) in {
+        *installed,
+        *KNOWN_PLUGINS.values(),
+        "archsmith",
+        "archsmith-cli",
+        "archsmith-wordpiece",
+    }:
         yield f"{distribution!r} is a distribution already. Choose another name for it with --distribution."
 
 
