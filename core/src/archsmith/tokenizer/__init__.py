@@ -26,35 +26,12 @@ if TYPE_CHECKING:
     from archsmith.tokenizer.vocabulary import Vocabulary, id_rows
 
 __all__ = [
-    "SPECIAL_TOKENS",
-    "WHITE_SPACE",
-    "AddedToken",
-    "CharacterClass",
-    "EncodedRows",
-    "PreTrainedTokenizer",
-    "PreTrainedTokenizerBase",
-    "PreTrainedTokenizerFast",
-    "SpecialToken",
-    "SpecialTokenId",
-    "SpecialTokens",
-    "SpecialTokensTemplate",
-    "TemplatePart",
-    "Token",
-    "TokenizerSettings",
-    "Vocabulary",
-    "check_vocabulary",
-    "clean_up",
-    "id_rows",
-    "import_tokenizers",
-    "load_tokenizer_json",
-    "named_file",
-    "plain_settings",
-    "read_bytes",
-    "read_settings",
-    "read_token",
-    "stored_settings",
-    "translated",
-]
+    "SPECIAL_TOKENS", "WHITE_SPACE", "AddedToken", "CharacterClass", "EncodedRows", "PreTrainedTokenizer",
+    "PreTrainedTokenizerBase", "PreTrainedTokenizerFast", "SpecialToken", "SpecialTokenId", "SpecialTokens",
+    "SpecialTokensTemplate", "TemplatePart", "Token", "TokenizerSettings", "Vocabulary", "check_vocabulary",
+    "clean_up", "id_rows", "import_tokenizers", "load_tokenizer_json", "named_file", "plain_settings", "read_bytes",
+    "read_settings", "read_token", "stored_settings", "translated",
+]  # fmt: skip
 
 __getattr__ = lazy_attributes(
     __name__,

@@ -119,10 +119,11 @@ def first_special_tokens(
         more.update(extra)
     else:
         others = [*extra, *others]
-    for name in more.keys() - set(names):  # which say it themselves
+    more = {name: token for name, token in more.items() if name not in names}  # those say it themselves
+    for name in more:
         if not name.isidentifier() or hasattr(cls, name):
             raise OptionError(f"a special token cannot have the name {name!r}: it is taken or not an identifier.")
-    named |= {name: token for name, token in more.items() if name not in names}
+    named |= more
     marked = {token.content for token in vocabulary.added.values()}
     new = {token.content: token for token in (*named.values(), *others) if token.content not in marked}
     return vocabulary.with_tokens(list(new.values())) if new else vocabulary, SpecialTokens.of(named, others)

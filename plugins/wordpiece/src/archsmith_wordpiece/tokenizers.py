@@ -203,7 +203,7 @@ class WordPieceTokenizerFast(PreTrainedTokenizerFast):
             limit_alphabet: The most characters; None: all.
 
         Raises:
-            InputError: The texts are no strings.
+            InputError: The texts are not strings.
             OptionError: An option is wrong.
         """
         size = read_count("vocab_size", vocab_size, least=1, optional=False) or 1

@@ -34,7 +34,7 @@ def train_wordpiece(
         limit_alphabet: The most characters; None: all.
 
     Raises:
-        InputError: The texts are no strings.
+        InputError: The texts are not strings.
         OptionError: The tokenizer is not WordPiece.
     """
     library = import_tokenizers()
