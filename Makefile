@@ -15,7 +15,7 @@ TEMPLATES     := $(patsubst %/src/archsmith_sample_net/__init__.py,%,$(wildcard 
 MYPY_TEMPLATE := $(CURDIR)/$(BIN)/mypy --config-file ../common/pyproject.toml --explicit-package-bases \
                  --cache-dir $(CURDIR)/.mypy_cache/templates
 
-.PHONY: demo test fuzz lint format bench docs dist clean
+.PHONY: demo test test-long fuzz lint format bench docs dist clean
 
 # torch comes first, at the pinned version, so that nothing below brings another one. The published checkpoint of the
 # demo declares a dependency that only its authors' loader needs, hence --no-deps.
@@ -34,8 +34,13 @@ demo: $(READY)
 	$(BIN)/python demo/vision.py
 	$(BIN)/python demo/audio.py
 
+# make test PLUGIN=vit runs what belongs to one plugin.
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not long" $(if $(PLUGIN),--plugin $(PLUGIN))
+
+# Processes that are killed, fresh environments and their wheels, random search, type checkers.
+test-long: $(READY)
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m long
 
 # More: make fuzz FUZZ="--seconds 3600 --seed 7"
 fuzz: $(READY)

@@ -44,7 +44,7 @@ def on_page_content(content: str, **_: Any) -> str:
 
     def linked(match: re.Match[str]) -> str:
         first, dot, rest = (match[2] or "").partition(".")
-        home = "archsmith" if first == "archsmith" and dot else homes.get(first)
+        home = first if dot and re.fullmatch(r"archsmith(_\w+)?", first) else homes.get(first)
         if home is None:
             return match[0]
         return f'<autoref identifier="{home}{dot}{rest}" optional>{match[0]}</autoref>'
@@ -89,8 +89,9 @@ def _homes() -> dict[str, str]:
     for module in sorted(_ROOT.glob("plugins/*/src/*/__init__.py")):
         homes |= {name: f"{module.parent.name}.{name}" for name in _public_names(module)}
     core = _ROOT / "core" / "src"
-    for module in sorted((*core.glob("archsmith/[!_]*.py"), *core.glob("archsmith/layers/[!_]*.py"))):
-        path = ".".join(module.relative_to(core).with_suffix("").parts)
+    globs = ("archsmith/[!_]*.py", "archsmith/*/__init__.py", "archsmith/layers/[!_]*.py")
+    for module in sorted(module for glob in globs for module in core.glob(glob)):
+        path = ".".join(module.relative_to(core).with_suffix("").parts).removesuffix(".__init__")
         homes |= {name: f"{path}.{name}" for name in _public_names(module) if name[0].isupper() and not name.isupper()}
     return homes
 

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import sys
 from pathlib import Path
 from textwrap import dedent
@@ -9,10 +10,44 @@ from textwrap import dedent
 import importlib_metadata
 import pytest
 
+ROOT = Path(__file__).parents[1]
 VARIABLES = ("ARCHSMITH_PLUGINS", "ARCHSMITH_DISABLE", "ARCHSMITH_PIN", "ARCHSMITH_CONFIG")
 for variable in VARIABLES:
     os.environ.pop(variable, None)
 os.environ["ARCHSMITH_CONFIG"] = os.devnull  # what a developer has set for good is not a part of the tests
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # models this small wait for threads longer than they compute
+
+
+def pytest_addoption(parser):
+    parser.addoption("--plugin", metavar="NAME", help="Run the tests of one plugin, by the name of its folder.")
+
+
+def pytest_configure(config):
+    names = sorted(path.parent.name for path in ROOT.glob("plugins/*/pyproject.toml"))
+    if config.option.plugin not in (None, *names):
+        raise pytest.UsageError(f"there is no plugin {config.option.plugin!r}; there are {', '.join(names)}")
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Leave out the files that are not about the plugin that was asked for."""
+    name, path = config.option.plugin, collection_path.relative_to(ROOT / "tests")
+    if name and collection_path.suffix == ".py":
+        parity = re.fullmatch(rf"parity/test_{name}(_\w+)?\.py", path.as_posix())
+        return not (parity or path.parts[:2] in (("plugins", name), ("plugins", "test_conformance.py")))
+    return None
+
+
+def pytest_collection_modifyitems(config, items):
+    """Of the conformance checks, leave out those of other plugins."""
+    name = config.option.plugin
+
+    def belongs(item):
+        check = getattr(item, "callspec", None) and item.callspec.params.get("check")
+        return check is None or check.plugin.partition(" ")[0] == f"archsmith-{name}"
+
+    if name:
+        config.hook.pytest_deselected(items=[item for item in items if not belongs(item)])
+        items[:] = [item for item in items if belongs(item)]
 
 
 class Site:

@@ -3,8 +3,11 @@
 The floor is the same work with raw torch, safetensors and tokenizers: every weight is read, and the head runs.
 """
 
+import json
 import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 TEXT = "The quick brown fox jumps over the [MASK] dog."
 
@@ -27,14 +30,16 @@ def floor(folder: Path) -> float:
     def norm(name, values):
         return F.layer_norm(values, values.shape[-1:], weights[f"{name}.weight"], weights[f"{name}.bias"], 1e-12)
 
+    config = json.loads((folder / "config.json").read_text())
+    heads = config["n_heads"], config["dim"] // config["n_heads"]
     with torch.inference_mode():
         words = weights["distilbert.embeddings.word_embeddings.weight"]
         hidden = words[ids] + weights["distilbert.embeddings.position_embeddings.weight"][: ids.shape[1]]
         hidden = norm("distilbert.embeddings.LayerNorm", hidden)
-        for i in range(6):
+        for i in range(config["n_layers"]):
             layer = f"distilbert.transformer.layer.{i}"
             query, key, value = (
-                linear(f"{layer}.attention.{part}_lin", hidden).view(1, -1, 12, 64).transpose(1, 2) for part in "qkv"
+                linear(f"{layer}.attention.{part}_lin", hidden).view(1, -1, *heads).transpose(1, 2) for part in "qkv"
             )
             attended = F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
             hidden = norm(f"{layer}.sa_layer_norm", linear(f"{layer}.attention.out_lin", attended) + hidden)
@@ -58,10 +63,10 @@ def ours(folder: Path) -> float:
 
 def oracle(folder: Path) -> float:
     import torch
-    from transformers import AutoModelForMaskedLM, AutoTokenizer
+    from tests.parity.oracle import transformers
 
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModelForMaskedLM.from_pretrained(folder)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    model = transformers.AutoModelForMaskedLM.from_pretrained(folder)
     inputs = tokenizer(TEXT, return_tensors="pt", return_token_type_ids=False)
     with torch.inference_mode():
         return float(model(**inputs).logits.sum())

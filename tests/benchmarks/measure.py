@@ -7,6 +7,14 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
+
+_T = TypeVar("_T")
+
+
+def sized(full: _T, tiny: _T) -> _T:
+    """Return the first of two sizes, or where ``--tiny`` asks only whether everything runs, the second."""
+    return tiny if "--tiny" in sys.argv else full
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,7 @@ def processes_in_turn(
 ) -> dict[str, Figures]:
     """Run several commands A B C, A B C, … after one warm-up of each."""
     runs: dict[str, list[Run]] = {name: [] for name in commands}
-    for turn in range(rounds + 1):
+    for turn in range(sized(rounds, 1) + 1):
         for name, command in commands.items():
             run = run_process(command, environment or {})
             if turn:
@@ -60,7 +68,7 @@ def processes_in_turn(
 def functions_in_turn(functions: dict[str, Callable[[], object]], *, rounds: int) -> dict[str, Figures]:
     """Call several functions A B C, A B C, … after one warm-up of each."""
     times: dict[str, list[float]] = {name: [] for name in functions}
-    for turn in range(rounds + 1):
+    for turn in range(sized(rounds, 1) + 1):
         for name, function in functions.items():
             start = time.perf_counter()
             function()

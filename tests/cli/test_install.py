@@ -19,6 +19,7 @@ PIP = [sys.executable, "-m", "pip"]
         ("DistilBert", "archsmith-distilbert"),
         ("bert>=0.1,<2", "archsmith-bert<2,>=0.1"),
         ("archsmith-bert==0.2.0", "archsmith-bert==0.2.0"),
+        ("devkit", "archsmith-devkit"),
         ("archsmith", "archsmith"),
         ("acme-good", "acme-good"),
         ("acme-good[extra]~=1.0", "acme-good[extra]~=1.0"),

@@ -42,14 +42,14 @@ Commands:
   plugins    List the installed plugins and what they bring.
   show       Explain an architecture or a preset.
   create     Write a model with random weights, or its preprocessing.
-  inspect    Say what a checkpoint holds, and if it loads.
-  install    Install plugins, and say what they bring.
-  uninstall  Uninstall plugins, and say what went.
-  pin        Give a name that several plugins claim to one.
-  unpin      Take a pin back.
+  inspect    Show what a checkpoint holds, and whether it loads.
+  install    Install plugins, and show what they bring.
+  uninstall  Uninstall plugins, and show what is gone.
+  pin        Pin a name that several plugins claim to one of them.
+  unpin      Remove a pin.
   disable    Switch plugins off, and leave them installed.
   enable     Switch plugins on again.
-  doctor     Name every problem and its remedy.
+  doctor     Find every problem, and say how to fix it.
   version    Show versions: archsmith, Python, torch, plugins.
 """
 VERB = """

@@ -1,4 +1,4 @@
-"""Settings of the parity suite: one seed, one thread, and a line at the end that says how near the numbers are."""
+"""Settings of the parity suite: one seed, and a line at the end that says how near the numbers are."""
 
 import pytest
 import torch
@@ -7,13 +7,9 @@ from .support import TOLERANCE, tally
 
 
 @pytest.fixture(autouse=True)
-def _seeded_and_single_threaded():
-    """Begin each test with the same random numbers; models this small wait for threads longer than they compute."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+def _seeded():
+    """Begin each test with the same random numbers."""
     torch.manual_seed(0)
-    yield
-    torch.set_num_threads(threads)
 
 
 def pytest_terminal_summary(terminalreporter):

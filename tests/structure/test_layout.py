@@ -15,11 +15,18 @@ ROOT = Path(__file__).parents[2]
 MEMBERS = [ROOT / "core", ROOT / "cli", *sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))]
 SOURCES = sorted(path for member in MEMBERS for path in (member / "src").rglob("*.py"))
 CORE = [path for path in SOURCES if path.is_relative_to(ROOT / "core")]
-TEMPLATES = [path for path in SOURCES if path.is_relative_to(ROOT / "cli/src/archsmith_cli/templates")]
+TEMPLATES = [path for path in SOURCES if "templates" in path.relative_to(ROOT).parts]
 CLI = [path for path in SOURCES if path.is_relative_to(ROOT / "cli") and path not in TEMPLATES]
-PLUGINS = [path for path in SOURCES if path.is_relative_to(ROOT / "plugins")]
-#: Core modules that a manifest, a listing or a configuration loads: nothing heavy may come with them.
-LIGHT = {"__init__", "errors", "plugin", "registry", "config"}
+PLUGINS = [path for path in SOURCES if path.is_relative_to(ROOT / "plugins") and path not in TEMPLATES]
+PROJECTS = {member: tomllib.loads((member / "pyproject.toml").read_text())["project"] for member in MEMBERS}
+#: Import package → distribution, for what plugins may share: the members that bring no architecture.
+LIBRARIES = {
+    next((member / "src").iterdir()).name: project["name"]
+    for member, project in PROJECTS.items()
+    if "archsmith.architectures" not in project.get("entry-points", {})
+}
+#: What a manifest, a listing or a configuration loads of the core: nothing heavy may come with it.
+LIGHT = {"batch", "config", "errors", "files", "lazy", "lengths", "messages", "options", "plugin", "registry", "tasks"}
 HEAVY = {"torch", "tokenizers", "PIL", "soundfile", "huggingface_hub", "safetensors", "numpy"}
 
 
@@ -54,19 +61,33 @@ def packages(path, **options):
     return {name.partition(".")[0] for name in imports(path, **options)}
 
 
+def ours(path, **options):
+    """Return the packages of this workspace that a file imports, the core's apart."""
+    return {name for name in packages(path, **options) if name.startswith("archsmith_")}
+
+
+def required(project, *extras):
+    """Return the names of the distributions that a project requires."""
+    optional = project.get("optional-dependencies", {})
+    requirements = [*project["dependencies"], *(each for extra in extras for each in optional[extra])]
+    return {re.match(r"[\w-]+", requirement)[0] for requirement in requirements}
+
+
 @pytest.mark.parametrize("path", CORE, ids=relative)
 def test_core_imports_no_plugin_and_no_cli(path):
-    assert not [name for name in packages(path) if name.startswith("archsmith_")]
+    assert not ours(path)
     assert not packages(path) & {"typer", "rich", "transformers"}
-    if path.stem in LIGHT:
+    room = path.relative_to(ROOT / "core/src/archsmith").parts[0].removesuffix(".py")
+    if room in LIGHT or path.stem == "__init__":
         assert not packages(path, top_level=True) & HEAVY
 
 
 @pytest.mark.parametrize("path", PLUGINS, ids=relative)
 def test_a_plugin_imports_no_other_plugin(path):
-    own = path.relative_to(ROOT / "plugins").parts[2]
-    foreign = {name for name in packages(path) if name.startswith("archsmith_")} - {own}
-    assert not foreign
+    """But it may import what it requires by name and what is a library, without an architecture of its own."""
+    plugin, _, own = path.relative_to(ROOT / "plugins").parts[:3]
+    asked = required(PROJECTS[ROOT / "plugins" / plugin])
+    assert ours(path) - {own} <= {package for package, name in LIBRARIES.items() if name in asked}
     assert "transformers" not in packages(path)
     assert not [name for name in imports(path) if re.match(r"archsmith(\.\w+)*\._", name)], "a private name of the core"
     if path.name == "plugin.py":
@@ -79,7 +100,8 @@ def test_a_plugin_imports_no_other_plugin(path):
 
 @pytest.mark.parametrize("path", CLI, ids=relative)
 def test_the_cli_imports_no_plugin_and_torch_only_inside_commands(path):
-    assert not {name for name in packages(path) if name.startswith("archsmith_")} - {"archsmith_cli"}
+    asked = required(PROJECTS[ROOT / "cli"])
+    assert ours(path) - {"archsmith_cli"} <= {package for package, name in LIBRARIES.items() if name in asked}
     assert not packages(path, top_level=True) & HEAVY
     assert "transformers" not in packages(path)
 
@@ -87,8 +109,13 @@ def test_the_cli_imports_no_plugin_and_torch_only_inside_commands(path):
 @pytest.mark.parametrize("path", TEMPLATES, ids=relative)
 def test_a_template_imports_what_a_plugin_may(path):
     """What strangers start from keeps to the rules: public names, and a manifest and an ``__init__`` that are light."""
-    own = {"archsmith_sample_net"} | ({"archsmith_distilbert"} if "extension" in path.parts else set())
-    assert {name for name in packages(path) if name.startswith("archsmith_")} <= own
+    templates = next(parent for parent in path.parents if parent.name == "templates")
+    kind = path.relative_to(templates).parts[0]
+    kinds = {project.parent.name for project in templates.glob("*/pyproject.toml")} - {"common"}
+    for each in kinds if kind == "common" else {kind}:  # what is common becomes a part of every kind
+        project = tomllib.loads((templates / each / "pyproject.toml").read_text())["project"]
+        asked = required(project, *(["dev"] if "tests" in path.parts else []))
+        assert {name.replace("_", "-") for name in ours(path)} <= asked | {"archsmith-sample-net"}
     assert not [name for name in imports(path) if re.match(r"archsmith(\.\w+)*\._", name)], "a private name of the core"
     if path.name in ("plugin.py", "__init__.py"):
         known = sys.stdlib_module_names
@@ -108,20 +135,19 @@ def test_public_names_are_sorted_and_exist(path):
     module = importlib.import_module(
         ".".join(path.relative_to(ROOT / "core/src").with_suffix("").parts).removesuffix(".__init__")
     )
-    if path.name == "__init__.py" and path.parent.name != "archsmith":
-        return
+    if path.name == "__init__.py" and len(ast.parse(path.read_text(encoding="utf-8")).body) == 1:
+        return  # a docstring alone
     names = module.__all__
     assert list(names) == sorted(names, key=lambda name: (not name.isupper(), not name[0].isupper(), name))
     assert len(set(names)) == len(names)
     for name in names:
         assert getattr(module, name) is not None
-        assert not name.startswith("_")
+        assert not name.startswith("_") or name == "__version__"
 
 
 def test_one_version_for_all():
-    projects = [tomllib.loads((member / "pyproject.toml").read_text())["project"] for member in MEMBERS]
-    assert {project["version"] for project in projects} == {archsmith.__version__}
-    for project in projects:
+    assert {project["version"] for project in PROJECTS.values()} == {archsmith.__version__}
+    for project in PROJECTS.values():
         assert project["license"] == "Apache-2.0"
         assert project["requires-python"] == ">=3.11"
 
@@ -135,13 +161,13 @@ def test_every_member_has_readme_and_types():
 def test_every_official_plugin_is_known_and_in_the_extra_all():
     from archsmith.registry import KNOWN_PLUGINS
 
-    extra = tomllib.loads((ROOT / "core/pyproject.toml").read_text())["project"]["optional-dependencies"]["all"]
-    for member in MEMBERS:
-        project = tomllib.loads((member / "pyproject.toml").read_text())["project"]
-        if member.parent.name == "plugins":
-            assert project["name"] in extra
-            for model_type in project["entry-points"]["archsmith.architectures"]:
-                assert KNOWN_PLUGINS[model_type] == project["name"]
+    extra = required(PROJECTS[ROOT / "core"], "all")
+    claimed = {}
+    for project in PROJECTS.values():
+        assert project["name"] in extra | {"archsmith"}
+        for model_type in project.get("entry-points", {}).get("archsmith.architectures", {}):
+            claimed[model_type] = project["name"]
+    assert claimed == KNOWN_PLUGINS
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=relative)

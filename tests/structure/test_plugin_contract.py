@@ -84,6 +84,6 @@ def test_states():
 
 
 def test_methods_that_it_names_exist():
-    for name in ("init_weights", "rename_key", "dummy_inputs", "returned", "wants_attentions"):
+    for name in ("init_weights", "rename_key", "dummy_inputs", "as_requested", "wants_attentions"):
         assert f"`{name}`" in PAGE
         assert hasattr(PreTrainedModel, name), name

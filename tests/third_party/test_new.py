@@ -13,7 +13,8 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from archsmith_cli.scaffold import KINDS
+
+from archsmith_devkit.scaffold import KINDS
 
 from .conftest import Workshop
 
@@ -66,10 +67,12 @@ USES = {
         assert model(torch.ones_like(labels), labels=labels).loss > 0
         """,
     "tool": """
-        import subprocess
-        said = subprocess.run(["archsmith", "my-tool", "my-checkpoint"], capture_output=True, text=True, check=True)
-        rows = dict(line.split(maxsplit=1)[::-1] for line in said.stdout.splitlines())
-        assert list(rows)[0] == "distilbert" and list(rows)[-1] == "in all", rows
+        import json, subprocess
+        command = ["archsmith", "my-tool", "my-checkpoint"]
+        drawn = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+        assert drawn[0].split() == ["PART", "NUMBERS"] and drawn[1].startswith("distilbert "), drawn
+        data = json.loads(subprocess.run([*command, "--json"], capture_output=True, text=True, check=True).stdout)
+        assert sum(data["parts"].values()) == data["numbers"], data
         """,
 }
 CHECKPOINT = """

@@ -1,3 +1,3 @@
-"""The command ``archsmith``. Nothing here is meant to be imported but `archsmith_cli.main.main`."""
+"""The command ``archsmith``. What is public here is `archsmith_cli.verb`."""
 
 __version__ = "0.2.0"

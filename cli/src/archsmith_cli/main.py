@@ -1,4 +1,4 @@
-"""The entry point of ``archsmith``: finds the verb, imports that verb's module alone, runs it, prints its report."""
+"""The entry point of ``archsmith``: finds the verb, imports that one alone, runs it, and says what went wrong."""
 
 import os
 import sys

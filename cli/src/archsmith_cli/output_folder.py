@@ -34,35 +34,26 @@ def output_folder(
         raise typer.BadParameter("it is empty; expected the path of a folder", param_hint="OUT")
     out = Path(path)
     was_empty = _check_free(out, force=force, remedy=remedy)
-    if out.exists():
-        done = False
-        try:
-            with _ended_by_signal():
-                yield out
-            done = True
-        finally:
-            if was_empty and not done:
-                _empty(out)
-        return
-    made = [folder for folder in out.parents if not folder.exists()]
-    beside = out.parent / f".{out.name}.{secrets.token_hex(4)}.tmp"
-    done = False
     try:
-        with _ended_by_signal():
-            beside.mkdir(parents=True)
-            yield beside
-            beside.rename(out)
-        done = True
+        with contextlib.ExitStack() as undo, _ended_by_signal():
+            if out.exists():
+                if was_empty:
+                    undo.callback(_empty, out)
+                yield out
+            else:
+                for folder in reversed([folder for folder in out.parents if not folder.exists()]):
+                    undo.callback(_remove, folder)
+                beside = out.parent / f".{out.name}.{secrets.token_hex(4)}.tmp"
+                undo.callback(shutil.rmtree, beside, ignore_errors=True)
+                beside.mkdir(parents=True)
+                yield beside
+                beside.rename(out)
+            undo.pop_all()
     except OSError as error:
         if isinstance(error, ArchsmithError):
             raise
-        raise SaveFailed(f"the folder {str(out)!r} cannot be made: {error.strerror or error}.") from error
-    finally:
-        if not done:
-            shutil.rmtree(beside, ignore_errors=True)
-            for folder in made:
-                with contextlib.suppress(OSError):
-                    folder.rmdir()
+        what = "written" if out.exists() else "made"
+        raise SaveFailed(f"the folder {str(out)!r} cannot be {what}: {error.strerror or error}.") from error
 
 
 def _check_free(out: Path, *, force: bool, remedy: str) -> bool:
@@ -77,6 +68,11 @@ def _check_free(out: Path, *, force: bool, remedy: str) -> bool:
         shown = ", ".join(held[:4]) + (", ..." if len(held) > 4 else "")  # noqa: PLR2004
         raise SaveFailed(f"{str(out)!r} is not empty (it holds {shown}); expected an empty or a new folder. {remedy}")
     return not held
+
+
+def _remove(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def _empty(folder: Path) -> None:

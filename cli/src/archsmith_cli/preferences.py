@@ -11,7 +11,7 @@ from archsmith.registry import CONFIG_VARIABLE, Entry, Settings, State, find_fau
 from archsmith_cli import installed
 from archsmith_cli.render import Cell, Page, Report
 
-__all__ = ["change", "outcome", "take_out"]
+__all__ = ["change", "changed", "take_out"]
 
 
 def change(edit: Callable[[Any], list[str]]) -> tuple[Path, list[str]]:
@@ -73,15 +73,16 @@ def take_out(names: Any, gone: Iterable[str]) -> bool:
     return bool(places)
 
 
-def outcome(path: Path, said: Sequence[str], entries: Sequence[Entry], *, overridden: Sequence[str]) -> Report:
-    """Report what was changed in the file, and what became of the entries.
+def changed(edit: Callable[[Any], list[str]], about: Callable[[Entry], bool], *, overridden: Sequence[str]) -> Report:
+    """Change the file, and report that and what became of the entries.
 
     Args:
-        path: The file.
-        said: A sentence for each change.
-        entries: The entries that it was about, as they are now.
+        edit: As for `change`.
+        about: Tells which entries it is about.
         overridden: The variables that go over what the file says of it.
     """
+    path, said = change(edit)
+    entries = [entry for entry in installed.entries() if about(entry)]
     problems = installed.problems()
     data = {
         "file": str(path),

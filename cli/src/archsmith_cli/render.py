@@ -50,7 +50,7 @@ Span = Cell | str | tuple[Cell | str, ...]
 
 @dataclass(frozen=True)
 class Report:
-    """What a command found out. `archsmith_cli.main` prints it, as JSON or drawn.
+    """What a command found out. `archsmith_cli.verb` prints it, as JSON or drawn.
 
     Attributes:
         data: The whole result as JSON values.

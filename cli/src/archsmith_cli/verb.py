@@ -25,13 +25,14 @@ import contextlib
 import importlib
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from archsmith.errors import PluginError
 from archsmith.lazy import lazy_attributes
+from archsmith.messages import did_you_mean
 from archsmith_cli.render import Cell, Page, Report, Span, encode
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ __all__ = [
     "Report",
     "Span",
     "load_verb",
+    "one_of",
     "output_folder",
     "plugin_named",
 ]
@@ -92,6 +94,17 @@ def load_verb(verb: str) -> Any:
         reason = f"{owner}: its command {verb!r} is neither a typer app nor a function that becomes one: {said}."
         remedy = f"Run: pip install --upgrade {owner.distribution}"
         raise PluginError(f"{reason} {remedy}", reason=reason, remedy=remedy) from error
+
+
+def one_of(choices: Collection[str]) -> Callable[[str], str]:
+    """Return a callback of typer's that refuses what is not one of several words, and says which is near it."""
+
+    def check(value: str) -> str:
+        if value not in choices:
+            raise typer.BadParameter(f"{value!r} is none of {', '.join(choices)}.{did_you_mean(value, choices)}")
+        return value
+
+    return check
 
 
 def _common(

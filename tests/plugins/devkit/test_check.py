@@ -43,7 +43,7 @@ def test_what_fails_ends_with_code_1_and_the_remedy(installed):
         "failed  archsmith-vit 0.2.0, architecture vit: presets_build\n"
         "  found   it passes: delete its waiver.\n"
         "  why     A preset is the first thing that a user tries: it must be a valid configuration.\n"
-        "  fix    Correct the values of the preset in the manifest; its keys are fields of the configuration.\n"
+        "  fix     Correct the values of the preset in the manifest; its keys are fields of the configuration.\n"
         "\n"
         "0 passed, 1 failed, 0 waived.\n"
     )

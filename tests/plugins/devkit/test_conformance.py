@@ -233,7 +233,7 @@ def test_a_wrong_plugin_is_caught(install, what):
     outcome = failed[check]
     assert said in outcome.found
     assert str(outcome).startswith(f"archsmith-bag 1.0, {outcome.check.subject}: {check} failed: ")
-    assert f"\n  why:  {outcome.check.why}\n  fix: {outcome.check.fix}" in str(outcome)
+    assert f"\n  why: {outcome.check.why}\n  fix: {outcome.check.fix}" in str(outcome)
 
 
 def test_what_fails_is_raised_with_the_remedy(install):
@@ -243,7 +243,7 @@ def test_what_fails_is_raised_with_the_remedy(install):
     assert (
         "archsmith-bag 1.0, architecture bag: head_shapes failed: BagForSequenceClassification: logits is (2, 6), not "
         "(2, 5)\n"
-        "  why:  Whoever swaps one model for another relies on the shapes of the task: one score for each label, in "
+        "  why: Whoever swaps one model for another relies on the shapes of the task: one score for each label, in "
         "order.\n"
         "  fix: Give the last layer num_labels (or vocab_size) outputs, and return them as the field names them."
     ) in str(caught.value)
@@ -297,7 +297,7 @@ TAGS = """
             base = self.bag(input_ids, attention_mask, return_dict=True)
             logits = self.classifier(base.last_hidden_state)
             loss = None if labels is None else nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten())
-            return self.returned(TokenClassifierOutput(loss=loss, logits=logits), return_dict)
+            return self.as_requested(TokenClassifierOutput(loss=loss, logits=logits), return_dict)
     """
 
 

@@ -19,7 +19,6 @@ def vision():
 
 
 def test_it_finds_shapes_in_new_drawings(vision, tmp_path):
-    torch.set_num_threads(1)
     torch.manual_seed(0)
     model, processor = vision.build_finder()
     generator = np.random.default_rng(1)

@@ -1,1 +1,1 @@
-"""One module for each built-in verb; `archsmith_cli.main` imports the one that is invoked."""
+"""One module for each built-in verb; `archsmith_cli.verb` imports the one that is invoked."""

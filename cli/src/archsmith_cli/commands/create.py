@@ -10,12 +10,12 @@ import typer
 from archsmith.config import PreTrainedConfig
 from archsmith.errors import ConfigError
 from archsmith.files import Checkpoint, find_weights, total_size
-from archsmith.messages import did_you_mean
 from archsmith.registry import registry
 from archsmith_cli import preprocessing
 from archsmith_cli.naming import Named, resolve_name
 from archsmith_cli.output_folder import output_folder
 from archsmith_cli.render import Cell, Page, Report, size
+from archsmith_cli.verb import one_of
 
 _SETTING = "Set a field of the configuration, or a setting of the part. The value is read as JSON, else as a string. \
 May be repeated."
@@ -24,19 +24,14 @@ _MODELS = {"model": None, "backbone": "backbone"}
 _KINDS = (*_MODELS, *preprocessing.KINDS)
 
 
-def _kind(value: str) -> str:
-    if value not in _KINDS:
-        raise typer.BadParameter(f"{value!r} is none of {', '.join(_KINDS)}.{did_you_mean(value, _KINDS)}")
-    return value
-
-
 def run(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A model_type, or the id of a preset.")],
     out: Annotated[str, typer.Argument(metavar="OUT", help="The folder to write; it is made if needed.")],
     *,
     settings: Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help=_SETTING)] = None,
     kind: Annotated[
-        str, typer.Option("--kind", metavar="KIND", help=f"What to write: {', '.join(_KINDS)}.", callback=_kind)
+        str,
+        typer.Option("--kind", metavar="KIND", help=f"What to write: {', '.join(_KINDS)}.", callback=one_of(_KINDS)),
     ] = "model",
     task: Annotated[
         str | None, typer.Option("--task", metavar="TASK", help="Which model; see: archsmith show NAME.")

@@ -27,7 +27,5 @@ def run(
                 said.append(f"{entry} is switched off.")
         return said
 
-    path, said = preferences.change(edit)
     keys = {entry.key for entry in named}
-    off = [entry for entry in installed.entries() if entry.key in keys]
-    return preferences.outcome(path, said, off, overridden=installed.overriding("disable"))
+    return preferences.changed(edit, lambda entry: entry.key in keys, overridden=installed.overriding("disable"))

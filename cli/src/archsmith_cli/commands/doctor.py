@@ -11,7 +11,7 @@ from archsmith_cli.render import STATE_STYLES, Cell, Page, Report
 
 
 def run() -> Report:
-    """Name every problem and its remedy.
+    """Find every problem, and say how to fix it.
 
     Loads every manifest and every class that one refers to. Ends with code 1 if there is a problem; notes are none.
     """

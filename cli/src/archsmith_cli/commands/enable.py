@@ -35,7 +35,6 @@ def run(
             document.pop("disable", None)
         return said
 
-    path, said = preferences.change(edit)
-    named = {found.key for found in map(naming.find_plugin, distributions) if found}
-    on = [entry for entry in installed.entries() if entry.key in named]
-    return preferences.outcome(path, said, on, overridden=installed.overriding("disable", "plugins"))
+    keys = {found.key for found in map(naming.find_plugin, distributions) if found}
+    overridden = installed.overriding("disable", "plugins")
+    return preferences.changed(edit, lambda entry: entry.key in keys, overridden=overridden)

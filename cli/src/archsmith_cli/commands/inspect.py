@@ -31,7 +31,7 @@ def run(
     revision: Annotated[str | None, typer.Option("--revision", help="Branch, tag or commit on the hub.")] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Ask the hub's cache alone.")] = False,
 ) -> Report:
-    """Say what a checkpoint holds, and if it loads.
+    """Show what a checkpoint holds, and whether it loads.
 
     Reads config.json and the headers of the weights, not the weights. Ends with code 1 if the checkpoint is damaged or
     would not load.
@@ -66,22 +66,18 @@ def run(
 
 def _read(opened: Checkpoint) -> tuple[dict[str, Any] | None, Weights | None, list[str]]:
     """Read what can be read; what cannot is a fault. Raises only if there is nothing at all."""
-    faults: list[str] = []
-    config: dict[str, Any] | None = None
-    weights: Weights | None = None
-    missing = 0
-    try:
-        config = opened.read_json(CONFIG_FILE)
-    except CheckpointError as error:
-        missing += isinstance(error, CheckpointNotFound)
-        faults.append(str(error))
-    try:
-        weights = find_weights(opened)
-    except CheckpointError as error:
-        missing += isinstance(error, CheckpointNotFound)
-        faults.append(str(error))
-    if missing == len(faults) == 2:  # noqa: PLR2004
+    found: list[Any] = []
+    errors: list[CheckpointError] = []
+    for read in (lambda: opened.read_json(CONFIG_FILE), lambda: find_weights(opened)):
+        try:
+            found.append(read())
+        except CheckpointError as error:
+            found.append(None)
+            errors.append(error)
+    faults = list(map(str, errors))
+    if found == [None, None] and all(isinstance(error, CheckpointNotFound) for error in errors):
         raise CheckpointNotFound(f"{opened.source!r} is not a checkpoint. {' '.join(faults)}")
+    config, weights = found
     return config, weights, faults
 
 

@@ -18,7 +18,7 @@ def run(
     upgrade: Annotated[bool, typer.Option("--upgrade", "-U", help="Take newer versions of them.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the command; run nothing.")] = False,
 ) -> Report:
-    """Install plugins, and say what they bring.
+    """Install plugins, and show what they bring.
 
     Runs pip of the Python that archsmith runs on. Short names stand for known plugins: vit is archsmith-vit.
     """

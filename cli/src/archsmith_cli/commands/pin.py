@@ -15,7 +15,7 @@ def run(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A model_type, or another name that several claim.")],
     distribution: Annotated[str, typer.Argument(metavar="DISTRIBUTION", help="The one that may have it.")],
 ) -> Report:
-    """Give a name that several plugins claim to one.
+    """Pin a name that several plugins claim to one of them.
 
     The pin is kept in your file of settings. ARCHSMITH_PIN goes over it.
     """
@@ -39,6 +39,4 @@ def run(
         pins[name] = owner.distribution
         return [f"{name!r} is pinned to {owner}."]
 
-    path, said = preferences.change(edit)
-    claimed = [entry for entry in installed.entries() if entry.name == name]
-    return preferences.outcome(path, said, claimed, overridden=installed.overriding_pin(name))
+    return preferences.changed(edit, lambda entry: entry.name == name, overridden=installed.overriding_pin(name))

@@ -17,7 +17,7 @@ def run(
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the command; run nothing.")] = False,
 ) -> Report:
-    """Uninstall plugins, and say what went.
+    """Uninstall plugins, and show what is gone.
 
     Runs pip of the Python that archsmith runs on. Only plugins are uninstalled, not what they needed.
     """

@@ -1,4 +1,4 @@
-"""``archsmith unpin``: take a pin back."""
+"""``archsmith unpin``: remove a pin."""
 
 from typing import Annotated, Any
 
@@ -11,7 +11,7 @@ from archsmith_cli.render import Report
 
 
 def run(name: Annotated[str, typer.Argument(metavar="NAME", help="The name that was pinned.")]) -> Report:
-    """Take a pin back."""
+    """Remove a pin."""
     claimed = [entry for entry in installed.entries() if entry.name == name]
 
     def edit(document: Any) -> list[str]:
@@ -25,9 +25,7 @@ def run(name: Annotated[str, typer.Argument(metavar="NAME", help="The name that 
             document.pop("pin")
         return [f"{name!r} is no longer pinned to {gone}."]
 
-    path, said = preferences.change(edit)
-    claimed = [entry for entry in installed.entries() if entry.name == name]
-    return preferences.outcome(path, said, claimed, overridden=installed.overriding_pin(name))
+    return preferences.changed(edit, lambda entry: entry.name == name, overridden=installed.overriding_pin(name))
 
 
 def _hint(name: str, pins: Any) -> str:

@@ -9,8 +9,8 @@ from archsmith.batch import BatchFeature
 from archsmith.config.names import field_names
 from archsmith.config.settings import DeclaredSettings
 from archsmith.errors import InputError, OptionError
+from archsmith.image_processor.filters import ADVICE, PerChannel, Resample
 from archsmith.image_processor.reading import ChannelOrder, flatten, read_image
-from archsmith.image_processor.settings import ADVICE, PerChannel, Resample
 from archsmith.image_processor.sizes import ImageArea, ImageSize, target_size, with_edges
 from archsmith.image_processor.steps import (
     Array,
@@ -275,7 +275,7 @@ class ImageProcessor(DeclaredSettings):
         else:
             values = [np.empty((shape[2], *shape[:2]), np.float32) for shape in (each.shape for each in images)]
 
-        def fill(index: int) -> None:
+        def scaled(index: int) -> None:
             pixels = images[index]
             if pixels.dtype != np.uint8:
                 values[index][:] = np.moveaxis(self.scale(pixels), -1, 0)
@@ -283,7 +283,7 @@ class ImageProcessor(DeclaredSettings):
             for channel, table in enumerate(tables[pixels.shape[2]]):
                 np.take(table, pixels[:, :, channel], out=values[index][channel], mode="clip")
 
-        in_threads(fill, len(images))
+        in_threads(scaled, len(images))
         masks = None
         if self.do_pad:
             values, masks = pad(values, **(self.pad_size or {}))

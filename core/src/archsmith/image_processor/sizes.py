@@ -9,6 +9,7 @@ from archsmith.messages import shown
 
 __all__ = ["SIZE_FORMS", "ImageArea", "ImageSize", "Size", "read_size", "target_size", "with_edges"]
 
+#: A size as the files hold it: names of edges → pixels.
 Size = dict[str, int]
 
 SIZE_FORMS = (

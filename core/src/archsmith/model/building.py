@@ -57,7 +57,7 @@ def _finish(model: AnyModel, unfinished: set[Any]) -> None:
     finished = []
     for path, module in model.named_modules(remove_duplicate=False):
         if isinstance(module, AnyModel) and module not in unfinished:
-            finished.append(f"{path}.")
+            finished.append(f"{path}." if path else "")
         elif isinstance(module, AnyModel) and module.base_model is module:
             cut_configured_heads(module)
     if _building.on_meta is not None:

@@ -19,6 +19,7 @@ from archsmith.registry.metadata import normal_name
 
 __all__ = ["CONFIG_VARIABLE", "KEYS", "Pin", "Settings", "Switch", "find_faults", "settings_file"]
 
+#: The environment variable that names another file of settings.
 CONFIG_VARIABLE = "ARCHSMITH_CONFIG"
 #: What a file may hold → the variable that goes over it.
 KEYS: Mapping[str, str] = {"plugins": "ARCHSMITH_PLUGINS", "disable": "ARCHSMITH_DISABLE", "pin": "ARCHSMITH_PIN"}

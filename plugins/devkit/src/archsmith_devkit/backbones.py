@@ -2,7 +2,6 @@
 
 import copy
 import json
-import tempfile
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -13,7 +12,7 @@ from archsmith.auto import AutoBackbone
 from archsmith.backbone import Backbone, load_backbone
 from archsmith.backbone_config import BackboneHostConfig
 from archsmith.errors import ConfigError, InputError
-from archsmith_devkit.harness import Harness, assert_near, refusal
+from archsmith_devkit.harness import Harness, assert_near, refusal, saved_and_loaded
 
 __all__ = ["BackboneChecks"]
 
@@ -104,7 +103,7 @@ class BackboneChecks(Harness):
     def test_backbone_returns_what_is_asked_for(self) -> None:
         """Hidden states must come when they are asked for and only then, and outputs as tuples too.
 
-        Fix: hand output_hidden_states and return_dict through, and end with self.returned(...).
+        Fix: hand output_hidden_states and return_dict through, and end with self.as_requested(...).
         """
         for backbone in self.backbones():
             name, pixels = type(backbone).__name__, self._images(backbone)
@@ -150,9 +149,7 @@ class BackboneChecks(Harness):
         """
         for backbone in self.backbones():
             name, pixels, stages = type(backbone).__name__, self._images(backbone), backbone.stage_names
-            with tempfile.TemporaryDirectory() as folder:
-                backbone.save_pretrained(folder)
-                loaded = AutoBackbone.from_pretrained(folder, mmap=False)
+            loaded = saved_and_loaded(backbone, AutoBackbone, mmap=False)
             assert type(loaded) is type(backbone), f"AutoBackbone gave {type(loaded).__name__}, not {name}"
             assert isinstance(loaded, Backbone)
             assert loaded.out_features == stages, f"{name} came back with {loaded.out_features}"

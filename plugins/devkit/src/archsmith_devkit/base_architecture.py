@@ -122,7 +122,7 @@ def _tried(model_type: str, base: "type[PreTrainedModel]") -> "tuple[Any, Tensor
     """Return a small configuration, as the conformance kit has it, and the hidden states of its base model."""
     import torch
 
-    from archsmith_devkit import ArchitectureConformance
+    from archsmith_devkit.architecture import ArchitectureConformance
 
     try:
         config = type("Kit", (ArchitectureConformance,), {"model_type": model_type})().config()

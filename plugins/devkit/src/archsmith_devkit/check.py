@@ -1,7 +1,7 @@
 """``archsmith check``: the conformance kit, run on installed plugins."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,7 +10,7 @@ from archsmith.messages import did_you_mean
 from archsmith_cli.verb import Cell, Page, Report, plugin_named
 
 if TYPE_CHECKING:
-    from archsmith_devkit import Check, Outcome
+    from archsmith_devkit.report import Check, Outcome
 
 _STYLES = {"passed": "green", "failed": "red", "waived": "yellow"}
 
@@ -70,84 +70,66 @@ def _followed(check: "Check") -> "Outcome":
 
 
 def _report(outcomes: "list[Outcome]") -> Report:
-    failed = [outcome for outcome in outcomes if outcome.state == "failed"]
-    waived = [outcome for outcome in outcomes if outcome.state == "waived"]
-    rows = _rows(outcomes)
-    data = {
-        "passed": not failed,
-        "counts": {state: sum(outcome.state == state for outcome in outcomes) for state in _STYLES},
-        "checks": [_data(outcome) for outcome in outcomes],
-    }
+    counts = {state: sum(outcome.state == state for outcome in outcomes) for state in _STYLES}
+    data = {"passed": not counts["failed"], "counts": counts, "checks": [_data(outcome) for outcome in outcomes]}
 
     def draw(page: Page) -> None:
-        page.table(("PLUGIN", "PART", "PASSED", "FAILED", "WAIVED"), rows)
-        for outcome in (*waived, *failed):
-            page.blank()
-            _draw(page, outcome)
+        page.table(("PLUGIN", "PART", "PASSED", "FAILED", "WAIVED"), _rows(outcomes))
+        for state in ("waived", "failed"):
+            for outcome in outcomes:
+                if outcome.state == state:
+                    page.blank()
+                    _draw(page, outcome)
         page.blank()
-        page.line(", ".join(f"{count} {state}" for state, count in data["counts"].items()) + ".")  # type: ignore[attr-defined]
+        page.line(", ".join(f"{count} {state}" for state, count in counts.items()) + ".")
 
-    return Report(data, draw, exit_code=int(bool(failed)))
+    return Report(data, draw, exit_code=int(bool(counts["failed"])))
 
 
 def _rows(outcomes: "list[Outcome]") -> list[tuple[Cell | str, ...]]:
-    parts = dict.fromkeys((outcome.check.plugin, outcome.check.subject) for outcome in outcomes)
-    rows: list[tuple[Cell | str, ...]] = []
-    for plugin, subject in parts:
-        of = [each.state for each in outcomes if (each.check.plugin, each.check.subject) == (plugin, subject)]
-        counts = [(str(of.count(state) or ""), style) for state, style in _STYLES.items()]  # type: ignore[arg-type]
-        rows.append((plugin, subject, *(Cell(text, style) for text, style in counts)))
-    return rows
+    parts: dict[tuple[str, str], list[str]] = {}
+    for outcome in outcomes:
+        parts.setdefault((outcome.check.plugin, outcome.check.subject), []).append(outcome.state)
+    return [
+        (*part, *(Cell(str(states.count(state) or ""), style) for state, style in _STYLES.items()))
+        for part, states in parts.items()
+    ]
 
 
 def _draw(page: Page, outcome: "Outcome") -> None:
     check = outcome.check
     page.line(Cell(outcome.state, _STYLES[outcome.state]), f"  {check.plugin}, {check.subject}: {check.name}")
-    page.prose(outcome.found, label="found ", indent=2)
-    if outcome.state == "waived":
-        page.prose(check.waiver, label="waived", indent=2)
-        return
-    page.prose(check.why, label="why   ", indent=2)
-    page.prose(check.fix, label="fix  ", indent=2)
+    reasons = {"waived": check.waiver} if outcome.state == "waived" else {"why": check.why, "fix": check.fix}
+    for label, text in {"found": outcome.found, **reasons}.items():
+        page.prose(text, label=f"{label:6}", indent=2)
 
 
 def _explanation(checks: "list[Check]") -> Report:
-    data = [{"plugin": check.plugin, "part": check.subject, **_named(check)} for check in checks]
+    """Report what would be checked: as JSON for each part, drawn once for each kind of part."""
 
     def draw(page: Page) -> None:
-        for kind, listed in _by_kind(checks):
+        kinds: dict[str, dict[str, Check]] = {}
+        for check in checks:
+            kind = check.subject.rsplit(" ", 1)[0].removesuffix(" of")
+            kinds.setdefault(kind, {}).setdefault(check.name, check)
+        for kind, named in kinds.items():
             page.heading(f"For each {kind}")
-            for check in listed:
+            for name, check in named.items():
                 page.blank()
-                page.line(f"  {check.name}")
-                page.prose(check.why, label="why ", indent=4)
+                page.line(f"  {name}")
+                page.prose(check.why, label="why", indent=4)
                 page.prose(check.fix, label="fix", indent=4)
             page.blank()
 
-    return Report({"checks": data}, draw)
-
-
-def _by_kind(checks: "list[Check]") -> "Iterator[tuple[str, list[Check]]]":
-    """Yield kinds of parts with the checks of each, those of one name once."""
-    kinds: dict[str, dict[str, Check]] = {}
-    for check in checks:
-        words = check.subject.rsplit(" ", 1)[0].removesuffix(" of")
-        kinds.setdefault(words, {}).setdefault(check.name, check)
-    for kind, named in kinds.items():
-        yield kind, list(named.values())
+    return Report({"checks": list(map(_named, checks))}, draw)
 
 
 def _data(outcome: "Outcome") -> dict[str, Any]:
     check = outcome.check
     told = {"state": outcome.state.value, "found": outcome.found or None, "waiver": check.waiver or None}
-    return {
-        "plugin": check.plugin,
-        "part": check.subject,
-        **_named(check),
-        **told,
-        "seconds": round(outcome.seconds, 3),
-    }
+    return {**_named(check), **told, "seconds": round(outcome.seconds, 3)}
 
 
 def _named(check: "Check") -> dict[str, str]:
-    return {"check": check.name, "why": check.why, "fix": check.fix}
+    part = {"plugin": check.plugin, "part": check.subject}
+    return part | {"check": check.name, "why": check.why, "fix": check.fix}

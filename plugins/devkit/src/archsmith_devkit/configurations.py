@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import math
-import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +12,7 @@ from archsmith.auto import AutoConfig
 from archsmith.config import PreTrainedConfig
 from archsmith.errors import ArchsmithError
 from archsmith.registry import registry
-from archsmith_devkit.harness import Harness, refusal
+from archsmith_devkit.harness import Harness, refusal, saved_and_loaded
 
 __all__ = ["ConfigurationChecks"]
 
@@ -50,9 +49,7 @@ class ConfigurationChecks(Harness):
                 ("to_json_string", json.loads(config.to_json_string())),
             ):
                 assert config_class.from_dict(values) == config, f"{config_class.__name__} changed by {how}"
-            with tempfile.TemporaryDirectory() as folder:
-                config.save_pretrained(folder)
-                found = AutoConfig.from_pretrained(folder)
+            found = saved_and_loaded(config, AutoConfig)
             assert type(found) is config_class, f"AutoConfig gave {type(found).__name__} for {self.model_type!r}"
             assert found == config, f"{config_class.__name__} changed on its way through files"
 

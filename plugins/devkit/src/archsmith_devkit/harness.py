@@ -111,11 +111,11 @@ def load_silently(cls: Any, folder: str | Path, **options: Any) -> Any:
         return cls.from_pretrained(folder, **options)
 
 
-def saved_and_loaded(model: PreTrainedModel, **options: Any) -> Any:
-    """Return a model of the same class from files that another one was saved to."""
+def saved_and_loaded(saved: Any, loader: Any = None, **options: Any) -> Any:
+    """Return what comes back of something that is saved: through its own class, or through an Auto class."""
     with tempfile.TemporaryDirectory() as folder:
-        model.save_pretrained(folder)
-        return load_silently(type(model), folder, **options)
+        saved.save_pretrained(folder)
+        return load_silently(loader or type(saved), folder, **options)
 
 
 def refusal(error: type[ArchsmithError], call: Callable[..., Any], /, *arguments: Any, **options: Any) -> str | None:

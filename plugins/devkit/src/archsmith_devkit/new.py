@@ -6,10 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from archsmith.messages import did_you_mean
 from archsmith.registry import Kind, registry
 from archsmith.tasks import auto_class_name
-from archsmith_cli.verb import BUILT_IN, Cell, Page, Report, output_folder
+from archsmith_cli.verb import BUILT_IN, Cell, Page, Report, one_of, output_folder
 from archsmith_devkit.base_architecture import find_base
 from archsmith_devkit.project_names import ProjectNames, find_names, refuse_taken_classes
 from archsmith_devkit.scaffold import KINDS, project_files
@@ -18,19 +17,13 @@ from archsmith_devkit.scaffold import KINDS, project_files
 _BASE = "distilbert"
 
 
-def _kind(value: str) -> str:
-    if value not in KINDS:
-        raise typer.BadParameter(f"{value!r} is none of {', '.join(KINDS)}.{did_you_mean(value, KINDS)}")
-    return value
-
-
 def new(
     name: Annotated[
         str, typer.Argument(metavar="NAME", help="The model_type; of an extension the task, of a tool the command.")
     ],
     *,
     kind: Annotated[
-        str, typer.Option("--kind", metavar="KIND", help=f"What to make: {', '.join(KINDS)}.", callback=_kind)
+        str, typer.Option("--kind", metavar="KIND", help=f"What to make: {', '.join(KINDS)}.", callback=one_of(KINDS))
     ] = "text",
     out: Annotated[
         str | None,

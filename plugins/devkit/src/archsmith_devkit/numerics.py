@@ -54,7 +54,7 @@ class NumericsChecks(Harness):
                 assert_near(f"{type(model).__name__}, row {row} without its padding", found, expected)
 
     def test_bfloat16(self) -> None:
-        """Half the memory must be had for the asking: a tensor made in float32 inside a model shows here.
+        """A model must run in half the memory: a tensor made in float32 inside a model shows here.
 
         Fix: make new tensors with dtype= and device= of another, and convert masks to the dtype of what they
         are added to.

@@ -16,7 +16,7 @@ from archsmith.files import PREPROCESSOR_FILE, PROCESSOR_FILE
 from archsmith.image_processor import ImageProcessor
 from archsmith.processor import Processor
 from archsmith.registry import registry
-from archsmith_devkit.harness import refusal
+from archsmith_devkit.harness import refusal, saved_and_loaded
 from archsmith_devkit.tokenizers import sample_tokenizer
 
 __all__ = ["FeatureExtractorConformance", "ImageProcessorConformance", "ProcessorConformance"]
@@ -65,9 +65,7 @@ class ImageProcessorConformance:
         before = processor.to_dict()
         processor(_greys())
         assert processor.to_dict() == before, f"a call changed {type(processor).__name__}"
-        with tempfile.TemporaryDirectory() as folder:
-            processor.save_pretrained(folder)
-            found = AutoImageProcessor.from_pretrained(folder)
+        found = saved_and_loaded(processor, AutoImageProcessor)
         assert type(found) is type(processor), f"AutoImageProcessor gave {type(found).__name__}"
         assert found.to_dict() == before, f"{type(processor).__name__} changed on its way through its file"
 

@@ -97,7 +97,7 @@ class Outcome:
         if self.state is State.WAIVED:
             lines.append(f"  waived: {self.check.waiver}")
         if self.state is State.FAILED:
-            lines += [f"  why:  {self.check.why}", f"  fix: {self.check.fix}"]
+            lines += [f"  why: {self.check.why}", f"  fix: {self.check.fix}"]
         return "\n".join(lines)
 
 

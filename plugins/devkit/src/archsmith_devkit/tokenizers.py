@@ -10,26 +10,11 @@ from typing import Any, ClassVar
 from archsmith.auto import AutoTokenizer
 from archsmith.errors import ArchsmithError, InputError
 from archsmith.registry import registry
-from archsmith_devkit.harness import refusal
+from archsmith_devkit.harness import refusal, saved_and_loaded
 
 __all__ = ["TokenizerConformance", "sample_tokenizer"]
 
-_WORDS = (
-    "the",
-    "quick",
-    "brown",
-    "fox",
-    "jump",
-    "##s",
-    "##ed",
-    "over",
-    "lazy",
-    "dog",
-    "un",
-    "##believ",
-    "##able",
-    "don",
-)
+_WORDS = "the quick brown fox jump ##s ##ed over lazy dog un ##believ ##able don"
 _CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,;:!?'-()"
 TEXTS = (
     "the quick brown fox jumps over the lazy dog",
@@ -54,7 +39,7 @@ def sample_tokenizer(cls: type[Any]) -> Any:
         return cls.sample()
     special = [str(token) for token in getattr(cls, "default_tokens", {}).values()]
     letters = [*_CHARACTERS, *_CHARACTERS.upper()]
-    pieces = [*special, *_WORDS, *letters, *(f"##{letter}" for letter in _CHARACTERS)]
+    pieces = [*special, *_WORDS.split(), *letters, *(f"##{letter}" for letter in _CHARACTERS)]
     said = []
     with tempfile.TemporaryDirectory() as folder:
         vocabularies = {
@@ -108,11 +93,8 @@ class TokenizerConformance:
         """
         for role, tokenizer in self.tokenizers().items():
             tokenizer.add_tokens(["<new>"])
-            with tempfile.TemporaryDirectory() as folder:
-                tokenizer.save_pretrained(folder)
-                fast = role == "tokenizer_fast"
-                found = [type(tokenizer).from_pretrained(folder), AutoTokenizer.from_pretrained(folder, use_fast=fast)]
-            for again in found:
+            by_auto = saved_and_loaded(tokenizer, AutoTokenizer, use_fast=role == "tokenizer_fast")
+            for again in (saved_and_loaded(tokenizer), by_auto):
                 assert type(again) is type(tokenizer), (
                     f"{type(again).__name__} came back for {type(tokenizer).__name__}"
                 )

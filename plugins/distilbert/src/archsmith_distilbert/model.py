@@ -201,7 +201,7 @@ class DistilBertModel(DistilBertPreTrainedModel):
             keep_states=self.wants_hidden_states(output_hidden_states),
             keep_maps=wants_maps,
         )
-        return self.returned(BaseModelOutput(last, states, maps), return_dict)
+        return self.as_requested(BaseModelOutput(last, states, maps), return_dict)
 
 
 @torch.no_grad()

@@ -92,7 +92,7 @@ class MaskFormerImageProcessor(ImageProcessor):
 
         Returns:
             ``pixel_values``, (images, channels, height, width) float32; ``pixel_mask``, (images, height, width)
-            int64, 1 on the image and 0 on what fills the batch up. With maps also ``mask_labels``, a list with
+            int64, 1 on the image and 0 on the padding. With maps also ``mask_labels``, a list with
             (segments, height, width) float32 for each image, and ``class_labels``, a list with (segments,) int64.
 
         Raises:

@@ -66,7 +66,7 @@ class ViTForImageClassification(ViTPreTrainedModel):
             hidden_states=encoded.hidden_states,
             attentions=encoded.attentions,
         )
-        return self.returned(output, return_dict)
+        return self.as_requested(output, return_dict)
 
 
 class ViTForMaskedImageModeling(ViTPreTrainedModel):
@@ -124,7 +124,7 @@ class ViTForMaskedImageModeling(ViTPreTrainedModel):
         if bool_masked_pos is not None:
             loss = _masked_distance(pixel_values, painted, bool_masked_pos.reshape(-1, *grid), stride)
         output = MaskedImageModelingOutput(loss, painted, encoded.hidden_states, encoded.attentions)
-        return self.returned(output, return_dict)
+        return self.as_requested(output, return_dict)
 
 
 def _masked_distance(pixels: Tensor, painted: Tensor, masked: Tensor, stride: int) -> Tensor:

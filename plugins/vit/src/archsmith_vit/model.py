@@ -305,4 +305,4 @@ class ViTModel(ViTPreTrainedModel):
         )
         last = self.layernorm(last)
         pooled = None if self.pooler is None else self.pooler(last)
-        return self.returned(BaseModelOutputWithPooling(last, pooled, states, maps), return_dict)
+        return self.as_requested(BaseModelOutputWithPooling(last, pooled, states, maps), return_dict)

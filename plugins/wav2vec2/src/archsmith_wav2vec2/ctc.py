@@ -52,7 +52,7 @@ class Wav2Vec2ForCTC(Wav2Vec2PreTrainedModel):
         """Score every token at every frame. Arguments as `Wav2Vec2Model.forward`.
 
         Args:
-            labels: ``(batch, tokens)`` integer: the text of each clip, -100 where it is filled up.
+            labels: ``(batch, tokens)`` integer: the text of each clip, -100 where it is padded.
 
         Returns:
             `CausalLMOutput`.
@@ -78,7 +78,7 @@ class Wav2Vec2ForCTC(Wav2Vec2PreTrainedModel):
         output = CausalLMOutput(
             loss=loss, logits=logits, hidden_states=encoded.hidden_states, attentions=encoded.attentions
         )
-        return self.returned(output, return_dict)
+        return self.as_requested(output, return_dict)
 
     def _loss(self, logits: Tensor, frames: Tensor, labels: Tensor) -> Tensor:
         config = self.config
@@ -110,10 +110,10 @@ class Wav2Vec2ForCTC(Wav2Vec2PreTrainedModel):
         limit, blank = self.config.vocab_size, self.config.pad_token_id or 0
         wrong = labels[(labels >= limit) | ((labels < 0) & (labels != -100))]  # noqa: PLR2004
         if wrong.numel():
-            raise InputError(f"labels must be from 0 to {limit - 1} (or -100 for filling), but hold {int(wrong[0])}.")
+            raise InputError(f"labels must be from 0 to {limit - 1} (or -100 for padding), but hold {int(wrong[0])}.")
         if bool(labels.eq(blank).any()):
             raise InputError(
-                f"labels hold {blank}, the blank of CTC (pad_token_id), which no text contains. Replace filling: "
+                f"labels hold {blank}, the blank of CTC (pad_token_id), which no text contains. Replace padding: "
                 "labels.masked_fill(attention_mask == 0, -100)."
             )
 

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from archsmith.errors import InputError, OptionError
 from archsmith.messages import shown
-from archsmith.tokenizer.rust import import_tokenizers, translated
-from archsmith.tokenizer.special_tokens import AddedToken
+from archsmith.tokenizer import AddedToken, import_tokenizers, translated
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

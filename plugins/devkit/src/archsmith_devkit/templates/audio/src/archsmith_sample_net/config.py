@@ -8,7 +8,7 @@ __all__ = ["SampleNetConfig"]
 
 
 class SampleNetConfig(PreTrainedConfig):
-    """The configuration of a SampleNet. The defaults are for sound of 16000 Hz."""
+    """The configuration of a SampleNet. The defaults are for audio at 16000 Hz."""
 
     model_type = "sample-net"
 

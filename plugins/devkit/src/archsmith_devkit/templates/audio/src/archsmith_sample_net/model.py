@@ -1,4 +1,4 @@
-"""SampleNet: learned filters over sound, blocks that mix frames, and a head that classifies clips.
+"""SampleNet: learned filters over audio, blocks that mix frames, and a head that classifies clips.
 
 Source: filters over plain samples are those of Palaz et al., "Estimating Phoneme Class Conditional Probabilities from
 Raw Speech Signal using Convolutional Neural Networks" (arXiv:1304.1018); a block is that of Trockman and Kolter,
@@ -72,7 +72,7 @@ class SampleNetModel(SampleNetPreTrainedModel):
 
         Args:
             input_values: ``(batch, samples)`` float, as the feature extractor makes them.
-            attention_mask: ``(batch, samples)``, 1 for sound and 0 for filling; None: no filling.
+            attention_mask: ``(batch, samples)``, 1 for audio and 0 for padding; None: no padding.
             output_hidden_states: Return the hidden states before and after every block.
             return_dict: Return an output object (True) or a tuple.
 
@@ -83,18 +83,18 @@ class SampleNetModel(SampleNetPreTrainedModel):
         Raises:
             InputError: A shape or a type does not fit.
         """
-        sound = _checked(input_values, attention_mask)
-        padded = nn.functional.pad(input_values * sound, (0, self.config.window - 1))
+        audio = _checked(input_values, attention_mask)
+        padded = nn.functional.pad(input_values * audio, (0, self.config.window - 1))
         filtered = self.filters(padded.to(self.dtype)[:, None])  # (batch, width, frames)
         hidden = filtered.abs().log1p().mT  # (batch, frames, width): how loud each filter is
-        mask = sound[:, :: self.config.hop, None].to(hidden.dtype)  # (batch, frames, 1): frames that begin in the clip
+        mask = audio[:, :: self.config.hop, None].to(hidden.dtype)  # (batch, frames, 1): frames that begin in the clip
         states = [hidden]
         for block in self.blocks.steps():
             hidden = block(hidden, mask)
             states.append(hidden)
         kept = tuple(states) if self.wants_hidden_states(output_hidden_states) else None
         pooled = (hidden * mask).sum(1) / mask.sum(1).clamp(min=1)  # (batch, width)
-        return self.returned(BaseModelOutputWithPoolingAndNoAttention(hidden, pooled, kept), return_dict)
+        return self.as_requested(BaseModelOutputWithPoolingAndNoAttention(hidden, pooled, kept), return_dict)
 
 
 class SampleNetForAudioClassification(SampleNetPreTrainedModel):
@@ -130,11 +130,11 @@ class SampleNetForAudioClassification(SampleNetPreTrainedModel):
         )
         logits = self.classifier(encoded.pooler_output)  # (batch, labels)
         loss = None if labels is None else classification_loss(logits, labels, self.config.problem_type)
-        return self.returned(SequenceClassifierOutput(loss, logits, encoded.hidden_states), return_dict)
+        return self.as_requested(SequenceClassifierOutput(loss, logits, encoded.hidden_states), return_dict)
 
 
 def _checked(input_values: Tensor, attention_mask: Tensor | None) -> Tensor:
-    """Return where there is sound, ``(batch, samples)`` boolean, after checking both."""
+    """Return where there is audio, ``(batch, samples)`` boolean, after checking both."""
     if not isinstance(input_values, Tensor) or input_values.ndim != 2 or not input_values.is_floating_point():
         raise InputError("input_values must be a float tensor (batch, samples). Ask the feature extractor.")
     if not input_values.numel():
