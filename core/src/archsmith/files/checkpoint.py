@@ -14,7 +14,7 @@ from archsmith.errors import ArchsmithError, CheckpointCorrupt, CheckpointNotFou
 from archsmith.files import hub
 from archsmith.files.journal import OWN_PREFIX, Journal, is_plain_name
 from archsmith.files.paths import identity, kind_of, local_path, mode_of, working_directory
-from archsmith.files.strictjson import MAX_JSON_BYTES, read_json
+from archsmith.files.strictjson import MAX_JSON_BYTES, parse_json, read_bytes
 from archsmith.messages import announce
 
 __all__ = ["HUB_OPTIONS", "Checkpoint", "refuse_remote_code"]
@@ -58,6 +58,7 @@ class Checkpoint:
     is_one_save: bool = False
     _warnings: list[str] = field(default_factory=list)
     _files: dict[str, Path | None] = field(default_factory=dict)
+    _contents: dict[str, bytes] = field(default_factory=dict)
     _seen: dict[str, object] = field(default_factory=dict)  # what each name led to
     _journal: Journal | None = None
     _names: dict[str, str] | None = None  # of a checkpoint of one file: what it is called → its name
@@ -146,6 +147,7 @@ class Checkpoint:
         said = None
         for attempt in range(1, _ATTEMPTS + 1):
             self._files.clear()
+            self._contents.clear()
             self._seen.clear()
             self._warnings.clear()
             self.is_one_save = False
@@ -184,8 +186,15 @@ class Checkpoint:
         return found
 
     def read_json(self, name: str, *, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:
-        """Read a JSON object that must be there. Raises as `path` and `read_json`."""
-        return read_json(self.path(name), max_bytes=max_bytes)
+        """Read a JSON object that must be there; the file is read once, however often it is asked for.
+
+        Raises:
+            CheckpointNotFound, CheckpointCorrupt, HubError: As `path`, and as `archsmith.files.read_json`.
+        """
+        path = self.path(name)
+        if name not in self._contents:
+            self._contents[name] = read_bytes(path, max_bytes=max_bytes)
+        return parse_json(self._contents[name], str(path))  # anew: whoever got the values may change them
 
     def _find(self, name: str) -> Path | None:
         if not is_plain_name(name):
