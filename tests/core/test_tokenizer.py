@@ -680,7 +680,7 @@ class TestSettings:
     def test_wrong_settings_are_named_together(self, vocab):
         fails(
             OptionError,
-            "WordPieceTokenizerFast: "
+            "WordPieceTokenizerFast:"
             "\n  - 'do_lowercase' is not an option. Did you mean 'do_lower_case'?"
             "\n  - padding_side must be one of 'right', 'left', but is 3"
             "\n  - pad_token must be a string of at least one character, but is 3.",

@@ -8,7 +8,7 @@ from archsmith.config.fields import convert
 from archsmith.errors import CheckpointCorrupt, OptionError
 from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.names import ADDED_TOKENS_FILE, SPECIAL_TOKENS_FILE, TOKENIZER_CONFIG_FILE
-from archsmith.messages import did_you_mean, shown
+from archsmith.messages import did_you_mean, listed, shown
 from archsmith.options import HUGE
 from archsmith.tokenizer.added_tokens import AddedToken, read_token
 from archsmith.tokenizer.special_tokens import SPECIAL_TOKENS
@@ -123,8 +123,7 @@ def read_settings(kind: type, values: Mapping[str, Any], *, owner: str) -> dict[
         except OptionError as error:
             faults.append(error.message.rstrip("."))
     if faults:
-        text = faults[0] if len(faults) == 1 else "".join(f"\n  - {fault}" for fault in faults)
-        raise OptionError(f"{owner}: {text}{'' if text.endswith('?') else '.'}")
+        raise OptionError(listed(owner, faults))
     return clean
 
 
