@@ -118,6 +118,7 @@ def expected(tmp_path_factory):
 # ---- kills ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("case", CASES)
 def test_a_kill_before_every_step(tmp_path, monkeypatch, expected, case):
     before, after = CASES[case]
@@ -148,6 +149,7 @@ def test_a_kill_before_every_step(tmp_path, monkeypatch, expected, case):
     assert seen.count(2.0) > 3  # the steps after it
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("then", [WHOLE, HALVES])
 def test_a_kill_before_every_step_of_the_save_after_a_kill(tmp_path, monkeypatch, expected, then):
     """The second save is killed while it finishes the first."""
@@ -180,6 +182,7 @@ def test_a_kill_before_every_step_of_the_save_after_a_kill(tmp_path, monkeypatch
     assert set(seen) == {2.0, 3.0}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("wait", [0.0, 0.004, 0.008, 0.016, 0.032])
 def test_a_kill_by_the_clock(tmp_path, expected, wait):
     OLD.save_pretrained(tmp_path, max_shard_size=PIECES)
@@ -233,6 +236,7 @@ def killed_by_strace(save, calls, at) -> int | None:
     return ended if traced else None
 
 
+@pytest.mark.long
 @pytest.mark.skipif(shutil.which("strace") is None, reason="there is no strace")
 @pytest.mark.parametrize("kind", CALLS)
 def test_a_kill_at_a_system_call(tmp_path, expected, kind):
@@ -254,6 +258,7 @@ def test_a_kill_at_a_system_call(tmp_path, expected, kind):
     assert set(seen) <= {1.0, 2.0}
 
 
+@pytest.mark.long
 def test_a_kill_while_a_configuration_is_saved(tmp_path, monkeypatch):
     OLD.config.save_pretrained(tmp_path)
     at, status, seen = 0, 9, []
@@ -485,6 +490,7 @@ def test_files_that_say_nothing_of_their_save(tmp_path):
 # ---- several at once ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_loads_that_race_with_saves(tmp_path):
     OLD.save_pretrained(tmp_path)
     stop = multiprocessing.get_context("fork").Event()
@@ -617,6 +623,7 @@ def test_a_link_that_is_called_as_a_folder_of_new_files(tmp_path):
     assert [path.name for path in other.iterdir()] == ["thesis.txt"]
 
 
+@pytest.mark.long
 def test_a_kill_before_every_step_of_a_tokenizers_save(tmp_path, monkeypatch):
     tokenizers = []
     for words in (["a"], ["b", "c"]):

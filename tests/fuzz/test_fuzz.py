@@ -6,6 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.long
+
 RUN = Path(__file__).parent / "run.py"
 
 #: What is broken in the loader. The last deed comes twice: the process ends by itself, and then not at all.

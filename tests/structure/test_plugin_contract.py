@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from archsmith import DistilBertConfig, PreTrainedConfig, PreTrainedModel, plugin
+from archsmith import DistilBertConfig, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizer, plugin
 from archsmith.plugin import Architecture, Extension, PluginSpec
 from archsmith.registry import registry
 from archsmith.registry.installed import State
@@ -73,6 +73,13 @@ def test_declarations():
     assert sorted(rows("declared with `archsmith.config.field`:")[0]) == sorted(declared(PreTrainedConfig))
     models = rows("the properties `stage_channels` and `stage_strides`:")[0]
     assert sorted(models) == sorted(declared(PreTrainedModel) | {"head_keys"})  # some models say it of each instance
+
+
+def test_tokenizers():
+    others = {"own_file", "is_fast"}  # which the core's own classes say
+    assert set(rows("What an author needs is in `archsmith.tokenizer`.")[0]) == declared(PreTrainedTokenizer) - others
+    for name in rows("with an attribute of the same name.")[0]:
+        assert hasattr(PreTrainedTokenizer, name), name
 
 
 def test_what_files_say():

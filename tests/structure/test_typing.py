@@ -12,6 +12,8 @@ import pytest
 import archsmith
 from archsmith.tasks import TASKS, auto_class_name
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 #: Where the sources lie, as wheels with their py.typed would have them.
 SOURCES = [str(source) for source in [ROOT / "core/src", *ROOT.glob("plugins/*/src")]]

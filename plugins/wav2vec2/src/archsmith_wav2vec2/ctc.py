@@ -12,14 +12,13 @@ import torch.nn.functional as F  # noqa: N812  # the field's own abbreviation
 from torch import Tensor, nn
 
 from archsmith.errors import ConfigError, InputError
+from archsmith.files import HUB_OPTIONS
 from archsmith.outputs import CausalLMOutput
 from archsmith_wav2vec2.adapters import load_adapter_file
 from archsmith_wav2vec2.config import Wav2Vec2Config
 from archsmith_wav2vec2.model import AttentionAdapter, Wav2Vec2Model, Wav2Vec2PreTrainedModel
 
 __all__ = ["Wav2Vec2ForCTC"]
-
-_HUB_OPTIONS = ("revision", "token", "cache_dir", "local_files_only", "subfolder")
 
 
 class Wav2Vec2ForCTC(Wav2Vec2PreTrainedModel):
@@ -135,7 +134,7 @@ class Wav2Vec2ForCTC(Wav2Vec2PreTrainedModel):
         """
         model = super().from_pretrained(id_or_path, **options)
         if target_lang is not None:
-            hub_options = {name: options[name] for name in _HUB_OPTIONS if name in options}
+            hub_options = {name: options[name] for name in HUB_OPTIONS if name in options}
             model.load_adapter(target_lang, id_or_path=id_or_path, **hub_options)
         return model
 

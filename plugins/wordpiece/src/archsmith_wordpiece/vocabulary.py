@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from archsmith.errors import CheckpointCorrupt, OptionError
+from archsmith.files import TOKENIZER_FILE
 from archsmith.messages import did_you_mean, looks_like, shown
-from archsmith.tokenizer.rust import read_bytes
-from archsmith.tokenizer.settings import TokenizerSettings
-from archsmith.tokenizer.special_tokens import read_token
+from archsmith.tokenizer import TokenizerSettings, read_bytes, read_token
 
 __all__ = [
+    "VOCABULARY_FILES",
     "VOCAB_FILE",
     "WORDPIECE_TOKENS",
     "WordPieceSettings",
@@ -21,6 +21,8 @@ __all__ = [
 ]
 
 VOCAB_FILE = "vocab.txt"
+#: The files that hold a vocabulary, the best first.
+VOCABULARY_FILES = ({"tokenizer_file": TOKENIZER_FILE}, {"vocab_file": VOCAB_FILE})
 WORDPIECE_TOKENS = {
     "unk_token": "[UNK]",
     "sep_token": "[SEP]",
