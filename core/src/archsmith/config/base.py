@@ -9,15 +9,9 @@ from typing import Any, ClassVar, Self
 
 from archsmith.config.checked import CheckedFields
 from archsmith.config.fields import (
-    Activation,
     Count,
-    Depth,
     DType,
-    NonNegative,
-    Probability,
     ProblemType,
-    Size,
-    TokenId,
     field,
     to_json,
 )
@@ -32,10 +26,7 @@ from archsmith.files.paths import local_path
 from archsmith.files.pretrained import FromPretrained
 from archsmith.files.strictjson import encode_json
 
-__all__ = [
-    "Activation", "Count", "DType", "Depth", "NonNegative", "PreTrainedConfig", "Probability", "Size", "TokenId",
-    "field",
-]  # fmt: skip
+__all__ = ["PreTrainedConfig"]
 
 
 def _two_labels() -> dict[int, str]:

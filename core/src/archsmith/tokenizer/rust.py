@@ -20,16 +20,9 @@ if TYPE_CHECKING:
     from archsmith.lengths import Truncation
 
 __all__ = [
-    "RustVocabulary",
-    "check_templates",
-    "check_vocabulary",
-    "import_tokenizers",
-    "load_tokenizer_json",
-    "read_bytes",
-    "to_json",
-    "translated",
-    "variant",
-]
+    "RustVocabulary", "check_templates", "check_vocabulary", "import_tokenizers", "load_tokenizer_json", "read_bytes",
+    "to_json", "translated", "variant",
+]  # fmt: skip
 
 MAX_BYTES = 512 * 2**20
 
