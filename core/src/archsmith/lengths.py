@@ -19,7 +19,7 @@ __all__ = [
     "Truncation",
     "TruncationStrategy",
     "check_room",
-    "check_uncut",
+    "check_untruncated",
     "pad_lists",
     "pad_matrix",
     "resolve_padding",
@@ -116,7 +116,7 @@ def check_room(truncation: Truncation, *, special: int, is_pair: bool) -> None:
         )
 
 
-def check_uncut(truncation: Truncation, special: int, lengths: Sequence[tuple[int, int]]) -> None:
+def check_untruncated(truncation: Truncation, special: int, lengths: Sequence[tuple[int, int]]) -> None:
     """Refuse pairs where the text that is not truncated leaves too little room for the other.
 
     Args:
@@ -170,7 +170,7 @@ def resolve_padding(
     multiple: Any,
     side: Any,
     model_max_length: int,
-    cut_to: int | None = None,
+    truncated_to: int | None = None,
 ) -> Padding | None:
     """Decide how a call pads its rows; None if it does not.
 
@@ -180,7 +180,7 @@ def resolve_padding(
         multiple: Round the length up to a multiple of this.
         side: ``"right"`` or ``"left"``.
         model_max_length: The length for ``"max_length"`` if no other is given.
-        cut_to: The length that rows are truncated to, if they are.
+        truncated_to: The length that rows are truncated to, if they are.
 
     Raises:
         OptionError: An option is wrong, or no length is known to pad to.
@@ -194,10 +194,10 @@ def resolve_padding(
         if number is not None:
             raise OptionError(f"pad_to_multiple_of is {number}, but padding is off. Pass padding=True with it.")
         return None
-    if number and cut_to is not None and cut_to % number:
+    if number and truncated_to is not None and truncated_to % number:
         raise OptionError(
-            f"rows are truncated to {cut_to} tokens, which is not a multiple of {number} (pad_to_multiple_of). "
-            f"Pass max_length={max(cut_to // number, 1) * number}."
+            f"rows are truncated to {truncated_to} tokens, which is not a multiple of {number} (pad_to_multiple_of). "
+            f"Pass max_length={max(truncated_to // number, 1) * number}."
         )
     if strategy == "longest":
         return Padding(None, number, side)

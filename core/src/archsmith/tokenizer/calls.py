@@ -329,7 +329,7 @@ def _resolve_lengths(
         multiple=multiple,
         side=tokenizer.padding_side if side is None else side,
         model_max_length=tokenizer.model_max_length,
-        cut_to=None if truncated is None else truncated.max_length,
+        truncated_to=None if truncated is None else truncated.max_length,
     )
     _check_pad_token(tokenizer, padded)
     if truncated is not None:

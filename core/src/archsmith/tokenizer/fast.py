@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 from archsmith.errors import CheckpointNotFound, InputError, OptionError
 from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.names import TOKENIZER_FILE
-from archsmith.lengths import Side, Truncation, check_uncut
+from archsmith.lengths import Side, Truncation, check_untruncated
 from archsmith.messages import shown
 from archsmith.tokenizer import rust
 from archsmith.tokenizer.base import PreTrainedTokenizerBase
@@ -98,7 +98,7 @@ class PreTrainedTokenizerFast(PreTrainedTokenizerBase):
     ) -> "FastRows":
         """Turn checked texts into rows of ids; with ``overflow`` also what was truncated."""
         if truncation is not None and texts.seconds is not None and truncation.strategy != "longest_first":
-            self._check_uncut(texts, truncation, add_special_tokens=add_special_tokens)
+            self._check_untruncated(texts, truncation, add_special_tokens=add_special_tokens)
         tokenizer = self.backend_tokenizer
         if truncation is not None or self.split_special_tokens:
             tokenizer = rust.variant(tokenizer, truncation, split_special=self.split_special_tokens)
@@ -113,7 +113,7 @@ class PreTrainedTokenizerFast(PreTrainedTokenizerBase):
                 raise
         return FastRows(encodings, overflow=overflow)
 
-    def _check_uncut(self, texts: Texts, truncation: Truncation, *, add_special_tokens: bool) -> None:
+    def _check_untruncated(self, texts: Texts, truncation: Truncation, *, add_special_tokens: bool) -> None:
         """Refuse pairs where the text that is kept leaves too little room; the library would panic over them."""
         special = self.num_special_tokens_to_add(pair=True) if add_special_tokens else 0
         room = truncation.room(special)
@@ -125,7 +125,7 @@ class PreTrainedTokenizerFast(PreTrainedTokenizerBase):
         for row, length in zip(tight, self._lengths(texts, [others[row] for row in tight]), strict=True):  # type: ignore[index]
             remaining[row] = length
         pairs = zip(lengths, remaining, strict=True) if keeps_first else zip(remaining, lengths, strict=True)
-        check_uncut(truncation, special, list(pairs))
+        check_untruncated(truncation, special, list(pairs))
 
     def _lengths(self, texts: Texts, rows: Any) -> list[int]:
         if reason := unencodable(texts):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from archsmith.errors import InputError
-from archsmith.lengths import Truncation, check_uncut
+from archsmith.lengths import Truncation, check_untruncated
 from archsmith.tokenizer.added_tokens import AddedToken, TokenFinder
 from archsmith.tokenizer.base import PreTrainedTokenizerBase
 from archsmith.tokenizer.templates import SlowRows, SpecialTokensTemplate
@@ -83,7 +83,7 @@ class PreTrainedTokenizer(PreTrainedTokenizerBase):
         template = self.template
         if truncation is not None and len(columns) > 1 and truncation.strategy != "longest_first":
             special = template.count(is_pair=True) if add_special_tokens else 0
-            check_uncut(truncation, special, [(len(first[0]), len(second[0])) for first, second in pairs])
+            check_untruncated(truncation, special, [(len(first[0]), len(second[0])) for first, second in pairs])
         rows = [template.rows(pair, truncation, adds_special=add_special_tokens) for pair in pairs]
         return SlowRows(rows, overflow=overflow, fast=_fast_name(type(self)))
 
