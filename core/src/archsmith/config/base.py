@@ -8,13 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Self
 
 from archsmith.config.checked import CheckedFields
-from archsmith.config.fields import (
-    Count,
-    DType,
-    ProblemType,
-    field,
-    to_json,
-)
+from archsmith.config.fields import Count, DType, ProblemType, field, to_json
 from archsmith.config.labels import LABEL_FIELDS, merge_labels
 from archsmith.config.names import field_names
 from archsmith.config.schema import json_schema
