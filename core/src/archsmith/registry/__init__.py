@@ -13,26 +13,11 @@ if TYPE_CHECKING:
     from archsmith.registry.resolve import Preset, all_presets, find_preset, model_type_of
 
 __all__ = [
-    "CONFIG_VARIABLE",
-    "KNOWN_PLUGINS",
-    "Entry",
-    "Export",
-    "Kind",
-    "Pin",
-    "Preset",
-    "Registry",
-    "Settings",
-    "State",
-    "Switch",
-    "all_presets",
-    "find_faults",
-    "find_preset",
-    "known_model_type",
-    "model_type_of",
-    "normal_name",
-    "registry",
+    "CONFIG_VARIABLE", "KNOWN_PLUGINS",
+    "Entry", "Export", "Kind", "Pin", "Preset", "Registry", "Settings", "State", "Switch",
+    "all_presets", "find_faults", "find_preset", "known_model_type", "model_type_of", "normal_name", "registry",
     "squash",
-]
+]  # fmt: skip
 
 __getattr__ = lazy_attributes(
     __name__,

@@ -5,7 +5,7 @@ asked for, a class when its role is, a command when its verb is invoked; nothing
 is registered whole or not at all. Before the registry refuses a name, it looks once more at what is installed.
 """
 
-import itertools
+import os
 import re
 import sys
 import warnings
@@ -186,12 +186,14 @@ class Registry:
 
     def provider(self, cls: type[Any]) -> Entry | None:
         """Return the entry of the plugin that a configuration, model or preprocessing class comes from."""
-        candidates = [
-            (shared, entry.state is State.OK, entry)
-            for entry in self.index.entries
-            if entry.kind is not Kind.COMMAND and (shared := _shared_parts(entry.module, cls.__module__))
-        ]
-        return max(candidates, key=lambda candidate: candidate[:2])[2] if candidates else None
+
+        def nearness(entry: Entry) -> tuple[int, bool]:
+            shared = os.path.commonprefix([entry.module.split("."), cls.__module__.split(".")])  # noqa: RUF071  # of lists
+            return len(shared), entry.state is State.OK
+
+        plugins = (entry for entry in self.index.entries if entry.kind is not Kind.COMMAND)
+        nearest = max(plugins, key=nearness, default=None)
+        return nearest if nearest and nearness(nearest)[0] else None
 
     def provenance(self, cls: type[Any]) -> dict[str, str]:
         """Return what a saved file says about who wrote it: core version, plugin name and plugin version."""
@@ -339,12 +341,6 @@ def _unknown_architecture(
             message += f" The checkpoint says it was written by {written_by}."
         message += f" Installed: {shorten(names, 20)}.{did_you_mean(model_type, [*names, *KNOWN_PLUGINS])}"
     return UnknownArchitecture(message, model_type=model_type, install=known)
-
-
-def _shared_parts(module: str, other: str) -> int:
-    """Count the packages that two modules have in common."""
-    pairs = zip(module.split("."), other.split("."), strict=False)
-    return len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)))
 
 
 #: The registry of this process.

@@ -35,13 +35,6 @@ _ORDER = (State.OK, *_ERRORS)
 _Key = tuple[tuple[str, ...], ...]
 
 
-class _Loading(threading.local):
-    """What the current thread is loading just now."""
-
-    def __init__(self) -> None:
-        self.keys: set[_Key] = set()
-
-
 class Catalog:
     """Entries by name, and the manifests and commands behind them."""
 
@@ -55,7 +48,7 @@ class Catalog:
         self._announced: set[str] = set()
         self._results: dict[_Key, Any] = {}
         self._printed: dict[_Key, io.StringIO] = {}
-        self._loading = _Loading()
+        self._loading: set[tuple[int, _Key]] = set()  # thread, and what it is loading
 
     @property
     def index(self) -> Index:
@@ -140,17 +133,18 @@ class Catalog:
         key = _key(together)
         if key in self._results:
             return self._results[key]
-        if key in self._loading.keys:
+        loading = (threading.get_ident(), key)
+        if loading in self._loading:
             return break_plugin(entry, f"{entry.module} asks for plugins while it is being loaded")
         printed = self._printed.setdefault(key, io.StringIO())
-        self._loading.keys.add(key)
+        self._loading.add(loading)
         try:
             is_command = entry.kind is Kind.COMMAND
             result = load_app(entry, printed) if is_command else load_manifest(self._plugins, together, printed)
         except PluginBroken as error:
             result = error.with_traceback(None)
         finally:
-            self._loading.keys.discard(key)
+            self._loading.discard(loading)
         return self._results.setdefault(key, result)
 
     def _decisive(self, kind: Kind, name: str) -> Entry | None:

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, TextIO, TypeVar
@@ -77,11 +78,8 @@ class Manifest:
 
     def extension_models(self, model_type: str) -> dict[str, str]:
         """Return task key → reference of all extensions of one architecture."""
-        models: dict[str, str] = {}
-        for extension in self.extensions:
-            if extension.model_type == model_type:
-                models |= extension.models
-        return models
+        records = [record for record in self.extensions if record.model_type == model_type]
+        return {task: reference for record in records for task, reference in record.models.items()}
 
     def exports(self, entry: Entry) -> dict[str, str]:
         """Return class name → reference for what others may import from the plugin under one of its entries."""
@@ -253,15 +251,15 @@ class _StandardOutput:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: dict[int, list[io.StringIO]] = {}
+        self._loading = 0
+        self._buffer: ContextVar[io.StringIO | None] = ContextVar("buffer", default=None)  # of the current thread
         self._stream: TextIO | None = sys.stdout  # None where there is no console
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        kept = self._kept.get(threading.get_ident())
-        stream = kept[-1] if kept else self._stream
+        stream = self._buffer.get() or self._stream
         return stream.write(text) if stream else len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
@@ -275,20 +273,18 @@ class _StandardOutput:
     @contextlib.contextmanager
     def capture(self, buffer: io.StringIO) -> Iterator[None]:
         """Keep what this thread prints, so that a plugin's greeting does not end up in somebody's JSON."""
-        thread = threading.get_ident()
         with self._lock:
             if sys.stdout is not self:
-                self._stream = sys.stdout
-                sys.stdout = self
-            self._kept.setdefault(thread, []).append(buffer)
+                self._stream, sys.stdout = sys.stdout, self
+            self._loading += 1
+        outer = self._buffer.set(buffer)
         try:
             yield
         finally:
+            self._buffer.reset(outer)
             with self._lock:
-                self._kept[thread].pop()
-                if not self._kept[thread]:
-                    del self._kept[thread]
-                if not self._kept and sys.stdout is self:
+                self._loading -= 1
+                if not self._loading and sys.stdout is self:
                     sys.stdout = self._stream
 
 

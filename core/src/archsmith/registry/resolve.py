@@ -1,6 +1,5 @@
 """From what a file names to what is installed: architectures, preprocessing classes, presets. Free of torch."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -67,15 +66,11 @@ def read_config(checkpoint: Checkpoint, **overrides: Any) -> Any:
 
 
 def _written_by(values: Mapping[str, Any]) -> str | None:
-    """Return plugin and version that a config.json says it was written by, if they look like a name and a version."""
+    """Return the plugin and the version that a config.json says it was written by, whatever it says."""
     said = values.get("archsmith")
     if not isinstance(said, Mapping):
         return None
-    name, version = said.get("plugin"), said.get("plugin_version")
-    if not (isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9][\w.-]{0,80}", name, re.ASCII)):
-        return None
-    known = isinstance(version, str) and re.fullmatch(r"[\w.+!-]{1,40}", version, re.ASCII)
-    return f"{name} {version}" if known else name
+    return " ".join(str(said[key]) for key in ("plugin", "plugin_version") if key in said)
 
 
 # ---- preprocessing classes ----------------------------------------------------------------------------------------

@@ -20,16 +20,9 @@ if TYPE_CHECKING:
     from archsmith.lengths import Truncation
 
 __all__ = [
-    "MAX_TOKENIZER_BYTES",
-    "RustVocabulary",
-    "check_templates",
-    "check_vocabulary",
-    "import_tokenizers",
-    "load_tokenizer_json",
-    "to_json",
-    "translated",
-    "variant",
-]
+    "MAX_TOKENIZER_BYTES", "RustVocabulary", "check_templates", "check_vocabulary", "import_tokenizers",
+    "load_tokenizer_json", "to_json", "translated", "variant",
+]  # fmt: skip
 
 #: The largest file of a tokenizer that is read.
 MAX_TOKENIZER_BYTES = 512 * 2**20

@@ -122,7 +122,7 @@ class MaskFormerImageProcessor(ImageProcessor):
         return target_size(*height_and_width(image), self.size or {}, divisor=self.size_divisor or 1)
 
     def _features(self, images: Any, return_tensors: TensorType | None) -> BatchFeature:
-        values, masks = self.batch(self.prepare(images), stack=return_tensors is not None)
+        values, masks = self.batch(images, stack=return_tensors is not None)
         data = {"pixel_values": values} | ({} if masks is None else {"pixel_mask": masks})
         return BatchFeature(data, tensor_type=return_tensors)
 

@@ -16,7 +16,7 @@ from archsmith_vit.model import ViTModel, ViTPreTrainedModel
 
 __all__ = ["ViTForImageClassification", "ViTForMaskedImageModeling"]
 
-#: Added to the number of masked pixels, so that none is no division by zero.
+#: Added to the number of masked pixels: where there are none, nothing is divided by zero.
 _EPS = 1e-5
 
 
