@@ -1,4 +1,4 @@
-"""Morse code as sound, and a small wav2vec 2.0 that learns to read it.
+"""Morse code as audio, and a small wav2vec 2.0 that learns to read it.
 
 For each text a tone goes on and off, of its own pitch, speed and noise.
 """
@@ -38,7 +38,7 @@ def keyed(text: str) -> list[bool]:
 
 
 def tone(text: str, random: np.random.Generator) -> np.ndarray:
-    """Return the sound of a text, ``(samples,)`` float32 from -1 to 1, sent by a hand and a radio drawn at random."""
+    """Return the audio of a text, ``(samples,)`` float32 from -1 to 1, sent by a hand and a radio drawn at random."""
     unit = random.uniform(0.024, 0.036)  # seconds: 33 to 50 words per minute
     units = np.repeat(keyed(text), round(unit * RATE)).astype(np.float32)
     ramp = np.hanning(11)
@@ -101,8 +101,8 @@ def train(
     for step in range(steps):
         length = 1 + 10 * step // steps
         texts = [" ".join("".join(random.choice(alphabet, length)).split()) or letters[0] for _ in range(16)]
-        sounds = [tone(text, random) for text in texts]
-        batch = processor(sounds, sampling_rate=RATE, text=texts, padding=True, return_tensors="pt")
+        clips = [tone(text, random) for text in texts]
+        batch = processor(clips, sampling_rate=RATE, text=texts, padding=True, return_tensors="pt")
         loss = model(**batch).loss
         optimizer.zero_grad()
         loss.backward()
@@ -114,11 +114,11 @@ def train(
 
 
 @torch.inference_mode()
-def transcribe(model: Wav2Vec2ForCTC, processor: Wav2Vec2Processor, sound: object) -> list[str]:
-    """Return the texts of sounds: arrays of `RATE`, or files."""
-    is_array = isinstance(sound, list) and isinstance(sound[0], np.ndarray)
+def transcribe(model: Wav2Vec2ForCTC, processor: Wav2Vec2Processor, audio: object) -> list[str]:
+    """Return the texts of audio clips: arrays of `RATE`, or files."""
+    is_array = isinstance(audio, list) and isinstance(audio[0], np.ndarray)
     rate = RATE if is_array else None
-    batch = processor(sound, sampling_rate=rate, padding=True, return_tensors="pt")
+    batch = processor(audio, sampling_rate=rate, padding=True, return_tensors="pt")
     texts: list[str] = processor.batch_decode(model(**batch).logits.argmax(-1))
     return texts
 

@@ -278,7 +278,7 @@ def bench_tokenise() -> Iterator[Row]:
     )
 
 
-def bench_sound() -> Iterator[Row]:
+def bench_audio() -> Iterator[Row]:
     """Clips of 3 to 10 seconds, normalised and padded, with masks; the floor is one copy into the batch."""
     import numpy as np
     import torch
@@ -325,13 +325,13 @@ def bench_speech() -> Iterator[Row]:
         ours = Wav2Vec2ForCTC(Wav2Vec2Config(**values)).eval()
         theirs = transformers.Wav2Vec2ForCTC(transformers.Wav2Vec2Config(**values)).eval()
         length = sized(48_000, 4_800)
-        sound, mask = torch.randn(2, length), torch.ones(2, length, dtype=torch.long)
+        audio, mask = torch.randn(2, length), torch.ones(2, length, dtype=torch.long)
         mask[1, length * 5 // 8 :] = 0
         with torch.inference_mode():
             found = functions_in_turn(
                 {
-                    "ours": lambda model=ours, sound=sound, mask=mask: model(sound, attention_mask=mask),
-                    "oracle": lambda model=theirs, sound=sound, mask=mask: model(sound, attention_mask=mask),
+                    "ours": lambda model=ours, audio=audio, mask=mask: model(audio, attention_mask=mask),
+                    "oracle": lambda model=theirs, audio=audio, mask=mask: model(audio, attention_mask=mask),
                 },
                 rounds=7,
             )
@@ -386,7 +386,7 @@ BENCHES = {
     "forward": bench_forward,
     "vision": bench_vision,
     "tokenise": bench_tokenise,
-    "sound": bench_sound,
+    "audio": bench_audio,
     "speech": bench_speech,
     "images": bench_images,
 }

@@ -1,6 +1,7 @@
 """Classes that pick the architecture by themselves."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -130,6 +131,49 @@ def test_wrong_options(folder, tmp_path):
         for wrong in (None, 3, b"x", ""):
             with pytest.raises(OptionError):
                 load(wrong)
+
+
+def test_an_override_fixes_the_file(folder):
+    """Through the Auto classes as through the class: the class is chosen by the file's ``model_type`` alone."""
+    rewrite(folder, dropout=7, n_heads="two")
+    fixes = {"dropout": 0.5, "n_heads": 2}
+    for load in (AutoConfig, DistilBertConfig, archsmith.AutoModelForMaskedLM, DistilBertForMaskedLM):
+        with pytest.raises(ConfigError, match="dropout must be"):
+            load.from_pretrained(folder, n_heads=2)
+        loaded = load.from_pretrained(folder, **fixes)
+        assert getattr(loaded, "config", loaded).dropout == 0.5
+
+
+def test_a_tokenizer_needs_no_sound_configuration(folder, tmp_path):
+    from archsmith import BertTokenizerFast
+
+    vocabulary = tmp_path / "words.txt"
+    vocabulary.write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nhello\n")
+    BertTokenizerFast(vocab_file=vocabulary).save_pretrained(folder)
+    rewrite(folder, dropout=7)
+    for options in ({}, {"config": DistilBertConfig()}):
+        assert AutoTokenizer.from_pretrained(folder, **options)("hello")["input_ids"] == [2, 5, 3]
+
+
+@pytest.mark.parametrize("name", ["AutoConfig", "AutoModelForMaskedLM", "AutoTokenizer", "AutoProcessor"])
+def test_each_file_is_opened_once(folder, tmp_path, monkeypatch, name):
+    """So that the class and what it holds come from one state of the file."""
+    from archsmith import BertTokenizerFast
+
+    vocabulary = tmp_path / "words.txt"
+    vocabulary.write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nhello\n")
+    BertTokenizerFast(vocab_file=vocabulary).save_pretrained(folder)
+    opened = []
+    path_open = Path.open
+
+    def count(path, *args, **options):
+        opened.append(path)
+        return path_open(path, *args, **options)
+
+    monkeypatch.setattr(Path, "open", count)
+    getattr(archsmith, name).from_pretrained(folder)
+    read = [path.name for path in opened if path.parent == folder]
+    assert len(read) == len(set(read)) > 0
 
 
 class TestTokenizerClass:

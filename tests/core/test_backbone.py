@@ -67,7 +67,7 @@ BACKBONE = """
             for layer in self.layers:
                 pixel_values = layer(pixel_values)
                 stages.append(pixel_values)
-            return self.returned(BackboneOutput(self.select(stages)), return_dict)
+            return self.as_requested(BackboneOutput(self.select(stages)), return_dict)
     """
 HOST = """
     import torch

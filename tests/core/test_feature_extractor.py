@@ -1,4 +1,4 @@
-"""Feature extractors: settings, files, and sound of every kind, good and bad."""
+"""Feature extractors: settings, files, and audio of every kind, good and bad."""
 
 import io
 import json
@@ -20,13 +20,13 @@ from archsmith import (
 )
 from archsmith.config import field
 from archsmith.errors import CheckpointCorrupt, CheckpointNotFound, InputError, MissingDependency, OptionError
-from archsmith.feature_extractor import audio_files as sound_files
+from archsmith.feature_extractor import audio_files
 
 RATE = 16000
 
 
 class Loudness(SequenceFeatureExtractor):
-    """Two numbers for every hundred samples: a feature extractor whose sequences are shorter than the sound."""
+    """Two numbers for every hundred samples: a feature extractor whose sequences are shorter than the audio."""
 
     feature_size: int = field(default=2)
 
@@ -51,8 +51,8 @@ def encoded(samples, rate=RATE, kind="WAV", subtype=None):
     return file.getvalue()
 
 
-def values(extractor, sound, **options):
-    return extractor(sound, return_tensors="np", **options).input_values
+def values(extractor, audio, **options):
+    return extractor(audio, return_tensors="np", **options).input_values
 
 
 # ---- settings and files -------------------------------------------------------------------------------------------
@@ -184,7 +184,7 @@ def test_a_new_default_needs_its_type():
             sampling_rate = 8000
 
 
-# ---- sound that is taken ------------------------------------------------------------------------------------------
+# ---- audio that is taken ------------------------------------------------------------------------------------------
 
 
 def test_whole_numbers_are_scaled_by_their_type(plain):
@@ -202,7 +202,7 @@ def test_whole_numbers_are_scaled_by_their_type(plain):
             assert np.array_equal(values(plain, torch.from_numpy(array), sampling_rate=RATE), wanted), kind
 
 
-def test_many_forms_of_one_sound(plain, tmp_path):
+def test_many_forms_of_one_clip(plain, tmp_path):
     samples = (wave() * 32768).round() / 32768
     path = tmp_path / "tone.wav"
     path.write_bytes(encoded(samples))
@@ -282,70 +282,70 @@ def test_padding_keeps_other_entries():
     assert extractor.pad(one_by_one, return_tensors="pt").input_values.shape == (2, 320)
 
 
-# ---- sound that is refused, or announced --------------------------------------------------------------------------
+# ---- audio that is refused, or announced --------------------------------------------------------------------------
 
 STEREO = (
     "has 2 channels (shape (1600, 2)), but the model takes one. Pass one of them, or downmix=True for their average."
 )
-NOT_SOUND = "must hold real numbers, but is of the type"
-ARRAY = "the sound must be an array of samples, a file or a list of them, but is"
+NOT_AUDIO = "must hold real numbers, but is of the type"
+ARRAY = "the audio must be an array of samples, a file or a list of them, but is"
 BAD = {
-    "NaN": ([0.1, float("nan")], "the sound holds nan at sample 1; expected finite numbers."),
-    "infinity": ([[0.1], [float("-inf")]], "sound[1] holds -inf at sample 0; expected finite numbers."),
-    "overflow": (np.array([0.0, 1e300]), "the sound holds inf at sample 1; expected finite numbers."),
-    "huge numbers": (np.array([0.0, 1e20]), "the sound holds numbers up to 1e+20; expected samples from -1 to 1."),
-    "stereo behind": (wave(channels=2), f"the sound {STEREO}"),
-    "stereo in a list": ([wave(channels=2)], f"sound[0] {STEREO}"),
-    "stereo tensor": (torch.from_numpy(wave(channels=2)), f"the sound {STEREO}"),
-    "three axes": (np.zeros((1, 2, 300)), "the sound must have one axis, of samples, or a second one, of channels"),
-    "no axis": (np.array(0.5), "the sound must have one axis, of samples"),
-    "a matrix in a list": ([np.zeros((300, 300))], "sound[0] has the shape (300, 300); expected one sound"),
-    "empty list": ([], "the sound is an empty list; expected samples, or at least one clip."),
-    "empty array": (np.zeros(0), "the sound is empty; expected at least one sample."),
-    "an empty clip": ([wave(), []], "sound[1] is empty; expected at least one sample."),
-    "booleans": (np.zeros(300, bool), NOT_SOUND),
-    "booleans in a list": ([True, False], NOT_SOUND),
-    "complex": (np.zeros(300, complex), NOT_SOUND),
-    "text in an array": (np.array(["a", "b"]), NOT_SOUND),
-    "objects": (np.array([None, 1.0], object), NOT_SOUND),
-    "dates": (np.zeros(3, "datetime64[s]"), NOT_SOUND),
-    "ragged": ([[0.1, [0.2]]], "sound[0] cannot be an array of samples"),
-    "lists in lists in lists": ([[[0.1], [0.2]]], "sound[0] must be a list of samples, but its first one is a list."),
-    "int64": (np.array([0, 20000, -20000]), "the sound holds whole numbers of the type int64, whose full scale is not"),
-    "whole numbers in a list": ([0, 20000], "the sound holds whole numbers of the type int64"),
-    "uint64": (np.array([5, 6], np.uint64), "the sound holds whole numbers of the type uint64"),
-    "numbers beyond int64": ([0, 10**30], NOT_SOUND),
+    "NaN": ([0.1, float("nan")], "the audio holds nan at sample 1; expected finite numbers."),
+    "infinity": ([[0.1], [float("-inf")]], "audio[1] holds -inf at sample 0; expected finite numbers."),
+    "overflow": (np.array([0.0, 1e300]), "the audio holds inf at sample 1; expected finite numbers."),
+    "huge numbers": (np.array([0.0, 1e20]), "the audio holds numbers up to 1e+20; expected samples from -1 to 1."),
+    "stereo behind": (wave(channels=2), f"the audio {STEREO}"),
+    "stereo in a list": ([wave(channels=2)], f"audio[0] {STEREO}"),
+    "stereo tensor": (torch.from_numpy(wave(channels=2)), f"the audio {STEREO}"),
+    "three axes": (np.zeros((1, 2, 300)), "the audio must have one axis, of samples, or a second one, of channels"),
+    "no axis": (np.array(0.5), "the audio must have one axis, of samples"),
+    "a matrix in a list": ([np.zeros((300, 300))], "audio[0] has the shape (300, 300); expected one audio clip"),
+    "empty list": ([], "the audio is an empty list; expected samples, or at least one clip."),
+    "empty array": (np.zeros(0), "the audio is empty; expected at least one sample."),
+    "an empty clip": ([wave(), []], "audio[1] is empty; expected at least one sample."),
+    "booleans": (np.zeros(300, bool), NOT_AUDIO),
+    "booleans in a list": ([True, False], NOT_AUDIO),
+    "complex": (np.zeros(300, complex), NOT_AUDIO),
+    "text in an array": (np.array(["a", "b"]), NOT_AUDIO),
+    "objects": (np.array([None, 1.0], object), NOT_AUDIO),
+    "dates": (np.zeros(3, "datetime64[s]"), NOT_AUDIO),
+    "ragged": ([[0.1, [0.2]]], "audio[0] cannot be an array of samples"),
+    "lists in lists in lists": ([[[0.1], [0.2]]], "audio[0] must be a list of samples, but its first one is a list."),
+    "int64": (np.array([0, 20000, -20000]), "the audio holds whole numbers of the type int64, whose full scale is not"),
+    "whole numbers in a list": ([0, 20000], "the audio holds whole numbers of the type int64"),
+    "uint64": (np.array([5, 6], np.uint64), "the audio holds whole numbers of the type uint64"),
+    "numbers beyond int64": ([0, 10**30], NOT_AUDIO),
     "none": (None, f"{ARRAY} NoneType: None."),
     "a number": (3, f"{ARRAY} int: 3."),
     "a set": ({0.1}, f"{ARRAY} set: {{0.1}}."),
     "a generator": ((x for x in [0.1]), f"{ARRAY} generator"),
-    "a data set's row": ({"array": [0.1], "sampling_rate": 16000}, "Pass its samples, as sound['array']"),
-    "none in a list": ([wave(), None], NOT_SOUND),
+    "a data set's row": ({"array": [0.1], "sampling_rate": 16000}, "Pass its samples, as audio['array']"),
+    "none in a list": ([wave(), None], NOT_AUDIO),
     "an address": ("https://example.com/a.wav", "only local files are read. Download it first."),
-    "no such file": ("nowhere.wav", "the sound: there is no file 'nowhere.wav'"),
+    "no such file": ("nowhere.wav", "the audio: there is no file 'nowhere.wav'"),
     "an empty name": ("", "must be named by a path"),
-    "a folder": (".", "is not a file; expected one that holds sound."),
+    "a folder": (".", "is not a file; expected one that holds audio."),
     "a name with a zero": ("a\0b", "there is no file"),
-    "text": (b"hello there, this is text", "cannot be read as sound"),
-    "no bytes": (b"", "cannot be read as sound"),
-    "an image": (b"\x89PNG\r\n\x1a\n" + bytes(100), "cannot be read as sound"),
+    "text": (b"hello there, this is text", "cannot be read as audio"),
+    "no bytes": (b"", "cannot be read as audio"),
+    "an image": (b"\x89PNG\r\n\x1a\n" + bytes(100), "cannot be read as audio"),
     "stereo file": (encoded(wave(channels=2)), STEREO),
-    "a file of another rate": (encoded(wave(rate=8000), 8000), "the sound has a sampling rate of 8000 Hz, but"),
-    "a file without samples": (encoded(np.zeros(0)), "the sound is empty; expected at least one sample."),
-    "an AIFF file": (encoded(wave(), kind="AIFF"), "the sound is a AIFF file; expected WAV, FLAC, OGG or MP3."),
-    "a header alone": (encoded(wave())[:30], "cannot be read as sound"),
-    "a damaged FLAC": (encoded(wave(), kind="FLAC")[:60], "cannot be read as sound"),
-    "half a Vorbis": (encoded(wave(1), kind="OGG")[:3000], "cannot be read as sound"),
-    "NaN in a file": (encoded(np.array([0.1, np.nan]), subtype="FLOAT"), "the sound holds nan at sample 1"),
+    "a file of another rate": (encoded(wave(rate=8000), 8000), "the audio has a sampling rate of 8000 Hz, but"),
+    "a file without samples": (encoded(np.zeros(0)), "the audio is empty; expected at least one sample."),
+    "an AIFF file": (encoded(wave(), kind="AIFF"), "the audio is of the format AIFF; expected WAV, FLAC, OGG or MP3."),
+    "a header alone": (encoded(wave())[:30], "cannot be read as audio"),
+    "a damaged FLAC": (encoded(wave(), kind="FLAC")[:60], "cannot be read as audio"),
+    "half a Vorbis": (encoded(wave(1), kind="OGG")[:3000], "cannot be read as audio"),
+    "NaN in a file": (encoded(np.array([0.1, np.nan]), subtype="FLOAT"), "the audio holds nan at sample 1"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_sound(name, plain):
-    sound, message = BAD[name]
-    is_file = isinstance(sound, str | bytes)
+def test_bad_audio(name, plain):
+    audio, message = BAD[name]
+    is_file = isinstance(audio, str | bytes)
     with pytest.raises(ArchsmithError) as error:
-        plain(sound, **({} if is_file else {"sampling_rate": RATE}))
+        plain(audio, **({} if is_file else {"sampling_rate": RATE}))
     assert isinstance(error.value, InputError | OptionError)
     assert message in str(error.value)
 
@@ -353,7 +353,7 @@ def test_bad_sound(name, plain):
 REFUSED = [
     (
         {"sampling_rate": 8000},
-        "the sound has a sampling rate of 8000 Hz, but the model takes 16000 Hz. Resample it, or pass resample=True.",
+        "the audio has a sampling rate of 8000 Hz, but the model takes 16000 Hz. Resample it, or pass resample=True.",
     ),
     ({"sampling_rate": 0}, "sampling_rate must be a whole number of Hz, but is 0."),
     ({"sampling_rate": "16k"}, "sampling_rate must be a whole number of Hz, but is '16k'."),
@@ -395,7 +395,7 @@ def test_a_file_knows_its_rate(plain, tmp_path):
     with pytest.raises(InputError) as error:
         plain(path, sampling_rate=RATE)
     assert str(error.value) == (
-        f"the sound {str(path)!r} was recorded at 8000 Hz, but sampling_rate says 16000 Hz. Leave sampling_rate out: a "
+        f"the audio {str(path)!r} was recorded at 8000 Hz, but sampling_rate says 16000 Hz. Leave sampling_rate out: a "
         "file tells it itself."
     )
 
@@ -404,7 +404,7 @@ def test_a_missing_rate_is_announced(plain):
     with pytest.warns(ArchsmithWarning) as said:
         plain(wave())
     assert str(said[0].message) == (
-        "the sampling rate of the sound is not given and taken to be 16000 Hz. Pass sampling_rate=…, so that another "
+        "the sampling rate of the audio is not given and taken to be 16000 Hz. Pass sampling_rate=…, so that another "
         "one cannot go unnoticed."
     )
     assert said[0].filename == __file__
@@ -414,7 +414,7 @@ def test_a_missing_rate_is_announced(plain):
 
 
 def test_loud_floats_are_announced(plain):
-    with pytest.warns(ArchsmithWarning, match="the sound has samples up to 16384; expected floating-point samples"):
+    with pytest.warns(ArchsmithWarning, match="the audio has samples up to 16384; expected floating-point samples"):
         plain(wave() * 32768, sampling_rate=RATE)
     Wav2Vec2FeatureExtractor()(wave() * 32768, sampling_rate=RATE)  # which normalises
 
@@ -424,7 +424,7 @@ def test_files_that_are_cut_off_are_announced(kind, plain):
     kind, _, subtype = kind.partition("/")
     samples = np.random.default_rng(0).normal(0, 0.1, 10 * RATE)
     whole = encoded(samples, kind=kind, subtype=subtype or None)
-    with pytest.warns(ArchsmithWarning, match=r"the sound is cut off: only its first \d\.\d\d seconds could be read"):
+    with pytest.warns(ArchsmithWarning, match=r"the audio is cut off: only its first \d\.\d\d seconds could be read"):
         found = values(plain, whole[: len(whole) * 6 // 10])[0]
     assert 2 * RATE < len(found) < 9 * RATE
     with warnings.catch_warnings():
@@ -433,8 +433,8 @@ def test_files_that_are_cut_off_are_announced(kind, plain):
 
 
 def test_a_small_file_can_not_take_all_memory(plain, monkeypatch):
-    monkeypatch.setattr(sound_files, "MAX_SAMPLES", 1000)
-    with pytest.raises(InputError, match=r"the sound holds 0 seconds of 1 channels, more than 1,000 samples. Cut it"):
+    monkeypatch.setattr(audio_files, "MAX_SAMPLES", 1000)
+    with pytest.raises(InputError, match=r"the audio holds 0 seconds of 1 channels, more than 1,000 samples. Cut it"):
         plain(encoded(wave()))
 
 

@@ -272,3 +272,27 @@ def test_maps_of_labels_are_resized_without_mixing_them():
         resize(labels, 2, 2)
     with pytest.raises(InputError, match="labels must fit into 32 bits, but range from 0 to 2147483648"):
         resize(np.array([[[0], [2**31]]]), 2, 2, resample=0)
+
+
+def test_a_longest_edge_that_was_given_apart():
+    processor = ToyImageProcessor(size=30, max_size=50)
+    assert processor.size == {"shortest_edge": 30, "longest_edge": 50}
+    assert processor.changed(max_size=40).size == {"shortest_edge": 30, "longest_edge": 40}
+    processor.max_size = 60
+    assert processor.size == {"shortest_edge": 30, "longest_edge": 60}
+    with pytest.raises(OptionError, match="max_size is the longest edge beside a size of one number, but size is"):
+        ToyImageProcessor(max_size=50)
+
+
+def test_one_number_means_what_the_same_call_says():
+    processor = ToyImageProcessor(default_to_square=False, size=5)
+    assert processor.changed(size=7).size == {"shortest_edge": 7}
+    assert processor.changed(size=7, default_to_square=True).size == {"height": 7, "width": 7}
+    processor.size = 9
+    assert processor.size == {"shortest_edge": 9}
+
+
+def test_none_leaves_a_call_as_the_processor_is_set():
+    processor = ToyImageProcessor(size=3)
+    assert processor(image(), size=None, do_normalize=None, return_tensors="np").pixel_values.shape == (1, 3, 3, 3)
+    assert ToyImageProcessor(size=None, do_resize=None) == ToyImageProcessor()

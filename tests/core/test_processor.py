@@ -29,7 +29,7 @@ from archsmith.errors import (
 )
 
 LETTERS = {"<pad>": 0, "<s>": 1, "</s>": 2, "<unk>": 3, "|": 4, "A": 5, "B": 6}
-SOUND = {"sampling_rate": 16000}
+AUDIO = {"sampling_rate": 16000}
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_any_parts_together(words, tmp_path):
         images=[np.zeros((9, 9, 3), np.uint8)] * 2,
         audio=[noise(), noise(500)],
         text_kwargs={"padding": True},
-        audio_kwargs={"padding": True} | SOUND,
+        audio_kwargs={"padding": True} | AUDIO,
         return_tensors="pt",
     )
     assert list(batch) == ["input_ids", "token_type_ids", "attention_mask", "pixel_values", "input_values"]
@@ -80,7 +80,7 @@ def test_any_parts_together(words, tmp_path):
     assert again.image_processor.size == {"height": 8, "width": 8}
     assert again(text="a word").input_ids == processor(text="a word").input_ids
     with pytest.raises(InputError) as error:
-        again(text="a", audio=noise(), audio_kwargs={"return_attention_mask": True} | SOUND)
+        again(text="a", audio=noise(), audio_kwargs={"return_attention_mask": True} | AUDIO)
     assert str(error.value) == (
         "two parts return 'attention_mask', and a model cannot tell them apart. Process the inputs one by one, or ask "
         "one part to leave it out."
@@ -146,19 +146,19 @@ def test_calls_that_are_refused(call, message):
 
 
 def test_speech_calls(speech):
-    assert speech(noise(), **SOUND).input_values[0].shape == (600,)
-    single = speech(noise(), text="AB A", **SOUND)
+    assert speech(noise(), **AUDIO).input_values[0].shape == (600,)
+    single = speech(noise(), text="AB A", **AUDIO)
     assert single.labels == [5, 6, 4, 5]
-    both = speech([noise(), noise(400)], text=["AB", "A"], padding=True, **SOUND)
+    both = speech([noise(), noise(400)], text=["AB", "A"], padding=True, **AUDIO)
     assert both.labels == [[5, 6], [5, -100]]
-    given = speech(noise(), padding=False, audio_kwargs={"padding": "max_length", "max_length": 700}, **SOUND)
+    given = speech(noise(), padding=False, audio_kwargs={"padding": "max_length", "max_length": 700}, **AUDIO)
     assert given.input_values[0].shape == (700,)
     for call, message in (
         ({}, "there is nothing to process; pass audio or text."),
-        ({"audio": [noise()] * 2, "text": ["A"], **SOUND}, "there are 2 sounds, but 1 texts; expected as many."),
+        ({"audio": [noise()] * 2, "text": ["A"], **AUDIO}, "there are 2 audio clips, but 1 texts; expected as many."),
         (
             {"audio": noise(), "sampling_rate": 8000},
-            "the sound has a sampling rate of 8000 Hz, but the model takes 16000",
+            "the audio has a sampling rate of 8000 Hz, but the model takes 16000",
         ),
         (
             {"text": "A", "text_kwargs": {"paddin": True}},
@@ -167,7 +167,7 @@ def test_speech_calls(speech):
     ):
         with pytest.raises(ArchsmithError, match=message):
             speech(**call)
-    with pytest.raises(InputError, match="nothing to fill up"):
+    with pytest.raises(InputError, match="nothing to pad"):
         speech.pad()
 
 
@@ -206,8 +206,8 @@ def test_a_lone_part(words, tmp_path):
     assert type(AutoProcessor.from_pretrained(tmp_path)) is BertTokenizerFast
     ViTImageProcessor(size=8).save_pretrained(tmp_path / "images")
     assert type(AutoProcessor.from_pretrained(tmp_path / "images")) is ViTImageProcessor
-    Wav2Vec2FeatureExtractor().save_pretrained(tmp_path / "sound")
-    assert type(AutoProcessor.from_pretrained(tmp_path / "sound")) is Wav2Vec2FeatureExtractor
+    Wav2Vec2FeatureExtractor().save_pretrained(tmp_path / "audio")
+    assert type(AutoProcessor.from_pretrained(tmp_path / "audio")) is Wav2Vec2FeatureExtractor
     (tmp_path / "nothing").mkdir()
     with pytest.raises(CheckpointNotFound, match="has no file 'processor_config"):
         AutoProcessor.from_pretrained(tmp_path / "nothing")

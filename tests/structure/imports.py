@@ -1,10 +1,13 @@
 """The modules of the core, the cli and the plugins, and which of them import which, lazily and for types included."""
 
 import ast
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SOURCES = [ROOT / "core" / "src", ROOT / "cli" / "src", *sorted(ROOT.glob("plugins/*/src"))]
+
+_REFERENCE = re.compile(r"([a-z_][a-z0-9_]*(?:\.\w+)*):(\w+)")
 
 
 def modules():
@@ -21,7 +24,7 @@ def modules():
 def imported(name, path, known):
     """Return module → the names taken from it, for the modules known that one imports, in whatever way.
 
-    The table of a lazy face counts: it imports what it hands out.
+    The table of a lazy face counts: it imports what it hands out. So does a reference ``"module:Class"``.
     """
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     found = {}
@@ -41,4 +44,6 @@ def imported(name, path, known):
         elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "lazy_attributes":
             for key in node.args[1].keys:
                 found.setdefault(f"{name}.{key.value}", set()).add("")
+        elif isinstance(node, ast.Constant) and (reference := _REFERENCE.fullmatch(str(node.value))):
+            found.setdefault(reference[1], set()).add(reference[2])
     return {module: names for module, names in found.items() if module in known and module != name}

@@ -1,20 +1,24 @@
 """The page of the plugin contract names exactly what the code has: neither drifts from the other."""
 
 import dataclasses
+import importlib
 import inspect
 import re
 from pathlib import Path
 
 import pytest
 
-from archsmith import DistilBertConfig, PreTrainedConfig, PreTrainedModel, plugin
+from archsmith import DistilBertConfig, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizer, plugin
 from archsmith.plugin import Architecture, Extension, PluginSpec
 from archsmith.registry import registry
 from archsmith.registry.installed import State
 from archsmith.registry.metadata import _GROUPS
 from archsmith.tasks import TASKS, auto_class_name
 
-PAGE = (Path(__file__).parents[2] / "docs" / "plugin-contract.md").read_text(encoding="utf-8")
+from .test_private_imports import FACES, KNOWN, MODULES, imports_of_the_core
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "plugin-contract.md").read_text(encoding="utf-8")
 
 
 def rows(before):
@@ -69,10 +73,32 @@ def test_tasks():
         assert f"| `{name}` | `{auto_class_name(name)}` |" in table
 
 
+def test_what_may_be_imported():
+    """What the official plugins and the templates import stands in the reference, in a module that this page names."""
+    layers = {name for name in KNOWN if name.startswith("archsmith.layers.")}
+    assert set(rows("## What may be imported")[0]) == MODULES | FACES | layers
+    reference = "".join(path.read_text(encoding="utf-8") for path in (DOCS / "reference").glob("*.md"))
+    described = set(re.findall(r"^::: (\S+)$", reference, re.MULTILINE))
+    assert (MODULES | FACES | layers) - described == {"archsmith"}
+    for file, taken in imports_of_the_core().items():
+        for module, names in taken.items():
+            assert module in described, file
+            assert names <= {"", *importlib.import_module(module).__all__}, (file, module)
+
+
 def test_declarations():
-    assert sorted(rows("declared with `archsmith.config.field`:")[0]) == sorted(declared(PreTrainedConfig))
+    assert sorted(rows("declared with `archsmith.config.field`:")[0]) == sorted(
+        declared(PreTrainedConfig) - {"own_file"}  # the same for every configuration
+    )
     models = rows("the properties `stage_channels` and `stage_strides`:")[0]
     assert sorted(models) == sorted(declared(PreTrainedModel) | {"head_keys"})  # some models say it of each instance
+
+
+def test_tokenizers():
+    others = {"own_file", "is_fast"}  # which the core's own classes say
+    assert set(rows("What an author needs is in `archsmith.tokenizer`.")[0]) == declared(PreTrainedTokenizer) - others
+    for name in rows("with an attribute of the same name.")[0]:
+        assert hasattr(PreTrainedTokenizer, name), name
 
 
 def test_what_files_say():
@@ -84,6 +110,6 @@ def test_states():
 
 
 def test_methods_that_it_names_exist():
-    for name in ("init_weights", "rename_key", "dummy_inputs", "returned", "wants_attentions"):
+    for name in ("init_weights", "rename_key", "dummy_inputs", "as_requested", "wants_attentions"):
         assert f"`{name}`" in PAGE
         assert hasattr(PreTrainedModel, name), name

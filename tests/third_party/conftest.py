@@ -269,7 +269,7 @@ class Workshop:
 
 @pytest.fixture(scope="session")
 def workshop(tmp_path_factory) -> Workshop:
-    """Build all wheels, make a virtual environment, install the kit, which brings the rest, and an author's tools."""
+    """Build all wheels, make a virtual environment, and install the kit, what it brings, and the tools of an author."""
     folder = tmp_path_factory.mktemp("workshop")
     wheels = folder / "wheels"
     plugins = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))

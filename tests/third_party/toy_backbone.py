@@ -48,7 +48,7 @@ MODEL = """
                 hidden = norm(floor(hidden)).relu()
                 states.append(hidden)
             kept = tuple(states) if self.wants_hidden_states(output_hidden_states) else None
-            return self.returned(BackboneOutput(self.select(states), kept), return_dict)
+            return self.as_requested(BackboneOutput(self.select(states), kept), return_dict)
     """
 HOST = """
     from torch import nn

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from archsmith.errors import ArchsmithError, PluginError, UnknownTask
-from archsmith.files import Checkpoint
-from archsmith.registry import Kind, State, registry
+from archsmith.errors import ArchsmithError, UnknownTask
+from archsmith.files import CONFIG_FILE, Checkpoint
+from archsmith.registry import Kind, State, model_type_of, registry
 from archsmith_cli.render import STATE_STYLES, Cell, Page
 
 __all__ = ["draw", "draw_plugin", "judge", "plugin"]
@@ -17,17 +17,13 @@ def plugin(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Return the plugin that would load a checkpoint: model_type, distribution, version, state and what is wrong."""
     if config is None:
         return None
-    model_type = _model_type(config)
-    found: dict[str, Any] = {"model_type": model_type, "distribution": None, "version": None, "state": "missing"}
-    if model_type is None:
-        reason = f"config.json names the model_type {config.get('model_type')!r}, which no installed plugin recognises."
-        return found | {"reason": reason}
+    reason: str | None = None
+    model_type: Any = config.get("model_type")
     try:
-        registry.get(model_type, source="config.json")
-    except PluginError as error:
-        found["reason"] = str(error)
-    else:
-        found["reason"] = None
+        model_type = model_type_of(config, source=CONFIG_FILE)
+    except ArchsmithError as error:
+        reason = str(error)
+    found = {"model_type": model_type, "distribution": None, "version": None, "state": "missing", "reason": reason}
     claims = [entry for entry in registry.entries(Kind.ARCHITECTURE) if entry.name == model_type]
     for entry in sorted(claims, key=lambda claim: claim.state is not State.OK)[:1]:
         found |= {"distribution": entry.distribution, "version": entry.version, "state": entry.state.value}
@@ -46,12 +42,10 @@ def judge(opened: Checkpoint, config: Mapping[str, Any], task: str | None) -> di
         ``loads`` (None if there is no class to try), class, task, why not, and the names by what becomes of them.
     """
     result: dict[str, Any] = {"loads": None, "class": None, "task": task, "error": None}
-    model_type = _model_type(config)
-    if model_type is None:
-        return result
     try:
+        model_type = model_type_of(config, source=CONFIG_FILE)
         tasks = registry.tasks(model_type)
-    except PluginError:
+    except ArchsmithError:
         return result
     if task is None:
         task = _saved_task(model_type, config)
@@ -107,14 +101,6 @@ def draw(page: Page, result: Mapping[str, Any] | None) -> None:
                 page.line(" " * 12, each)
             if len(listed) > _SHOWN:
                 page.line(" " * 12, f"and {len(listed) - _SHOWN:,} more; --json lists them all")
-
-
-def _model_type(config: Mapping[str, Any]) -> str | None:
-    """Return the model_type that loading would go by, as `archsmith.AutoConfig` finds it."""
-    named = config.get("model_type")
-    if isinstance(named, str) and named in registry.names():
-        return named
-    return registry.identify(config) or (named if isinstance(named, str) else None)
 
 
 def _saved_task(model_type: str, config: Mapping[str, Any]) -> str | None:

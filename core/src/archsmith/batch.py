@@ -267,7 +267,7 @@ class BatchEncoding(BatchFeature):
         encodings = self.encodings
         if encodings is None:
             raise InputError(
-                f"{asked} is known for the output of a fast tokenizer alone, and this is none. Use its fast class, "
+                f"{asked}() needs the output of a fast tokenizer, but this came from a slow one. Use its fast class, "
                 "a PreTrainedTokenizerFast: AutoTokenizer gives it by default."
             )
         try:

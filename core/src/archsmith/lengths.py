@@ -13,19 +13,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
-    "Padding",
-    "PaddingStrategy",
-    "Side",
-    "Truncation",
-    "TruncationStrategy",
-    "check_room",
-    "check_uncut",
-    "pad_lists",
-    "pad_matrix",
-    "resolve_padding",
-    "resolve_truncation",
-    "row_mask",
-]
+    "Padding", "PaddingStrategy", "Side", "Truncation", "TruncationStrategy", "check_room", "check_untruncated",
+    "pad_lists", "pad_matrix", "resolve_padding", "resolve_truncation", "row_mask",
+]  # fmt: skip
 
 Side = Literal["right", "left"]
 
@@ -34,13 +24,13 @@ TruncationStrategy = Literal["longest_first", "only_first", "only_second", "do_n
 
 @dataclass(frozen=True)
 class Truncation:
-    """A cut.
+    """How rows are truncated.
 
     Attributes:
         max_length: The most tokens that a row may have, special ones included.
         stride: How many tokens each overflowing piece repeats of the one before.
-        strategy: Which text of a pair is cut.
-        direction: The side on which tokens are cut off.
+        strategy: Which text of a pair is truncated.
+        direction: The side on which tokens are dropped.
     """
 
     max_length: int
@@ -63,12 +53,12 @@ def resolve_truncation(
     model_max_length: int,
     is_pair: bool,
 ) -> Truncation | None:
-    """Decide how a call cuts its texts; None if it does not.
+    """Decide how a call truncates its texts; None if it does not.
 
     A ``max_length`` with neither ``truncation`` nor ``padding`` asks for truncation.
 
     Raises:
-        OptionError: An option is wrong, or no length is known to cut to.
+        OptionError: An option is wrong, or no length is known to truncate to.
     """
     number = read_count("stride", stride, least=0, optional=False) or 0
     if truncation is None:
@@ -88,54 +78,55 @@ def resolve_truncation(
     return Truncation(model_max_length if max_length is None else max_length, number, strategy, direction)
 
 
-def check_room(cut: Truncation, *, special: int, is_pair: bool) -> None:
-    """Refuse a cut that leaves no room for the text beside the special tokens, or too little for the stride.
+def check_room(truncation: Truncation, *, special: int, is_pair: bool) -> None:
+    """Refuse a truncation that leaves no room for the text beside the special tokens, or too little for the stride.
 
     Args:
-        cut: The cut.
+        truncation: How rows are truncated.
         special: How many special tokens each row gets.
         is_pair: Whether rows hold two texts.
 
     Raises:
         OptionError: There is too little room.
     """
-    room = cut.room(special)
+    room = truncation.room(special)
     least = 0 if special and not is_pair else 1
     if room < least:
         raise OptionError(
-            f"max_length is {cut.max_length}, but {special} special tokens are added to each row; "
+            f"max_length is {truncation.max_length}, but {special} special tokens are added to each row; "
             f"expected at least {special + least}."
         )
-    shared = is_pair and cut.strategy == "longest_first"
+    shared = is_pair and truncation.strategy == "longest_first"
     share = room // 2 if shared else room
-    if cut.stride and cut.stride >= share:
+    if truncation.stride and truncation.stride >= share:
         whose = "each text of a pair has" if shared else "there are"
         raise OptionError(
-            f"stride is {cut.stride}, but {whose} {share} tokens beside the {special} special ones "
-            f"(max_length {cut.max_length}); expected a stride below {share}."
+            f"stride is {truncation.stride}, but {whose} {share} tokens beside the {special} special ones "
+            f"(max_length {truncation.max_length}); expected a stride below {share}."
         )
 
 
-def check_uncut(cut: Truncation, special: int, lengths: Sequence[tuple[int, int]]) -> None:
-    """Refuse pairs where the text that is not cut leaves too little room for the other.
+def check_untruncated(truncation: Truncation, special: int, lengths: Sequence[tuple[int, int]]) -> None:
+    """Refuse pairs where the text that is not truncated leaves too little room for the other.
 
     Args:
-        cut: The cut, of one text of each pair.
+        truncation: How one text of each pair is truncated.
         special: How many special tokens each row gets.
         lengths: The tokens of both texts of each pair.
 
     Raises:
         InputError: There is too little room.
     """
-    room = cut.room(special)
+    room = truncation.room(special)
     for row, pair in enumerate(lengths):
-        length = pair[0] if cut.strategy == "only_second" else pair[1]
-        if room - length <= cut.stride and sum(pair) > room:
-            name = "text" if cut.strategy == "only_second" else "text_pair"
+        length = pair[0] if truncation.strategy == "only_second" else pair[1]
+        if room - length <= truncation.stride and sum(pair) > room:
+            name = "text" if truncation.strategy == "only_second" else "text_pair"
             raise InputError(
-                f"{name}[{row}] has {length} tokens, which truncation={cut.strategy!r} does not cut; of the {room} "
-                f"that max_length={cut.max_length} leaves for a pair, {max(room - length, 0)} remain for the other "
-                f"text, expected more than {cut.stride}. Raise max_length, lower stride, or pass truncation=True."
+                f"{name}[{row}] has {length} tokens, which truncation={truncation.strategy!r} leaves as they are; of "
+                f"the {room} that max_length={truncation.max_length} leaves for a pair, {max(room - length, 0)} remain "
+                f"for the other text, expected more than {truncation.stride}. Raise max_length, lower stride, or pass "
+                "truncation=True."
             )
 
 
@@ -144,12 +135,12 @@ PaddingStrategy = Literal["longest", "max_length", "do_not_pad"]
 
 @dataclass(frozen=True)
 class Padding:
-    """A filling up.
+    """How rows are padded.
 
     Attributes:
-        length: The length to fill up to; None: that of the longest row.
+        length: The length to pad to; None: that of the longest row.
         multiple: Round the length up to a multiple of this.
-        side: Where the filling goes.
+        side: Where the padding goes.
     """
 
     length: int | None
@@ -169,9 +160,9 @@ def resolve_padding(
     multiple: Any,
     side: Any,
     model_max_length: int,
-    cut_to: int | None = None,
+    truncated_to: int | None = None,
 ) -> Padding | None:
-    """Decide how a call fills up its rows; None if it does not.
+    """Decide how a call pads its rows; None if it does not.
 
     Args:
         padding: True or ``"longest"``, ``"max_length"``, False or ``"do_not_pad"``.
@@ -179,10 +170,10 @@ def resolve_padding(
         multiple: Round the length up to a multiple of this.
         side: ``"right"`` or ``"left"``.
         model_max_length: The length for ``"max_length"`` if no other is given.
-        cut_to: The length that rows are cut to, if they are.
+        truncated_to: The length that rows are truncated to, if they are.
 
     Raises:
-        OptionError: An option is wrong, or no length is known to fill up to.
+        OptionError: An option is wrong, or no length is known to pad to.
     """
     if isinstance(padding, bool):
         padding = "longest" if padding else "do_not_pad"
@@ -193,10 +184,10 @@ def resolve_padding(
         if number is not None:
             raise OptionError(f"pad_to_multiple_of is {number}, but padding is off. Pass padding=True with it.")
         return None
-    if number and cut_to is not None and cut_to % number:
+    if number and truncated_to is not None and truncated_to % number:
         raise OptionError(
-            f"rows are cut to {cut_to} tokens, which is not a multiple of {number} (pad_to_multiple_of). "
-            f"Pass max_length={max(cut_to // number, 1) * number}."
+            f"rows are truncated to {truncated_to} tokens, which is not a multiple of {number} (pad_to_multiple_of). "
+            f"Pass max_length={max(truncated_to // number, 1) * number}."
         )
     if strategy == "longest":
         return Padding(None, number, side)
@@ -217,7 +208,7 @@ def row_mask(lengths: "NDArray[np.int64]", width: int, side: Side) -> "NDArray[n
 
 
 def pad_matrix(rows: Sequence[Sequence[Any]], mask: "NDArray[np.bool_]", fill: Any) -> "NDArray[np.int64]":
-    """Lay rows of numbers, or of pairs of numbers, into a matrix of int64 that is filled up with ``fill``.
+    """Lay rows of numbers, or of pairs of numbers, into a matrix of int64 that is padded with ``fill``.
 
     Args:
         rows: The rows.
@@ -238,7 +229,7 @@ def pad_matrix(rows: Sequence[Sequence[Any]], mask: "NDArray[np.bool_]", fill: A
 
 
 def pad_lists(rows: Sequence[Sequence[Any]], width: int, side: Side, fill: Any) -> list[list[Any]]:
-    """Fill up rows as lists; a row that is longer than the width stays as it is."""
+    """Pad rows as lists; a row that is longer than the width stays as it is."""
     if side == "right":
         return [[*row, *([fill] * (width - len(row)))] for row in rows]
     return [[*([fill] * (width - len(row))), *row] for row in rows]

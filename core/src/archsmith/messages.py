@@ -3,12 +3,12 @@
 import os
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from archsmith.errors import ArchsmithWarning
 
-__all__ = ["announce", "did_you_mean", "looks_like", "reason", "shorten", "shown"]
+__all__ = ["announce", "did_you_mean", "listed", "looks_like", "reason", "shorten", "shown"]
 
 _INSIDE = os.path.dirname(__file__) + os.sep  # noqa: PTH120 - compared with co_filename, a string
 
@@ -42,6 +42,20 @@ def did_you_mean(name: str, candidates: Iterable[str], *, cutoff: float = 0.6) -
     folded = {candidate.lower(): candidate for candidate in candidates}
     near = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=cutoff)
     return f" Did you mean {folded[near[0]]!r}?" if near else ""
+
+
+def listed(where: str, faults: Sequence[str]) -> str:
+    """Return a message that names every fault: a single one in the same line, several below each other.
+
+    Example:
+        >>> print(listed("ToyConfig", ["dim must be given.", "'dimm' is not a field. Did you mean 'dim'?"]))
+        ToyConfig:
+          - dim must be given
+          - 'dimm' is not a field. Did you mean 'dim'?
+    """
+    clean = [fault.rstrip(".") for fault in faults]
+    text = f" {clean[0]}" if len(clean) == 1 else "".join(f"\n  - {fault}" for fault in clean)
+    return f"{where}:{text}{'' if text.endswith('?') else '.'}"
 
 
 def reason(error: Exception) -> str:

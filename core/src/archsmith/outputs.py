@@ -8,23 +8,12 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 __all__ = [
-    "BackboneOutput",
-    "BaseModelOutput",
-    "BaseModelOutputWithNoAttention",
-    "BaseModelOutputWithPooling",
-    "BaseModelOutputWithPoolingAndNoAttention",
-    "CausalLMOutput",
-    "ImageClassifierOutput",
-    "ImageClassifierOutputWithNoAttention",
-    "MaskedImageModelingOutput",
-    "MaskedLMOutput",
-    "ModelOutput",
-    "MultipleChoiceModelOutput",
-    "QuestionAnsweringModelOutput",
-    "SequenceClassifierOutput",
-    "TokenClassifierOutput",
+    "BackboneOutput", "BaseModelOutput", "BaseModelOutputWithNoAttention", "BaseModelOutputWithPooling",
+    "BaseModelOutputWithPoolingAndNoAttention", "CausalLMOutput", "ImageClassifierOutput",
+    "ImageClassifierOutputWithNoAttention", "MaskedImageModelingOutput", "MaskedLMOutput", "ModelOutput",
+    "MultipleChoiceModelOutput", "QuestionAnsweringModelOutput", "SequenceClassifierOutput", "TokenClassifierOutput",
     "XVectorOutput",
-]
+]  # fmt: skip
 
 
 @dataclass_transform()
@@ -169,7 +158,16 @@ class BackboneOutput(ModelOutput):
     attentions: tuple[Tensor, ...] | None = None
 
 
-class ImageClassifierOutput(ModelOutput):
+class _LogitsOutput(ModelOutput):
+    """The fields of the classes below that hold nothing but logits, with the loss before and what is kept behind."""
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
+    attentions: tuple[Tensor, ...] | None = None
+
+
+class ImageClassifierOutput(_LogitsOutput):
     """What a classifier of images returns.
 
     Attributes:
@@ -178,11 +176,6 @@ class ImageClassifierOutput(ModelOutput):
         hidden_states: As `BaseModelOutput`.
         attentions: As `BaseModelOutput`.
     """
-
-    loss: Tensor | None = None
-    logits: Tensor | None = None
-    hidden_states: tuple[Tensor, ...] | None = None
-    attentions: tuple[Tensor, ...] | None = None
 
 
 class ImageClassifierOutputWithNoAttention(ModelOutput):
@@ -215,7 +208,7 @@ class MaskedImageModelingOutput(ModelOutput):
     attentions: tuple[Tensor, ...] | None = None
 
 
-class CausalLMOutput(ModelOutput):
+class CausalLMOutput(_LogitsOutput):
     """What a model that writes tokens along a sequence returns, one for speech among them.
 
     Attributes:
@@ -224,11 +217,6 @@ class CausalLMOutput(ModelOutput):
         hidden_states: As `BaseModelOutput`.
         attentions: As `BaseModelOutput`.
     """
-
-    loss: Tensor | None = None
-    logits: Tensor | None = None
-    hidden_states: tuple[Tensor, ...] | None = None
-    attentions: tuple[Tensor, ...] | None = None
 
 
 class XVectorOutput(ModelOutput):
@@ -249,7 +237,7 @@ class XVectorOutput(ModelOutput):
     attentions: tuple[Tensor, ...] | None = None
 
 
-class MaskedLMOutput(ModelOutput):
+class MaskedLMOutput(_LogitsOutput):
     """What a masked language model returns.
 
     Attributes:
@@ -259,13 +247,8 @@ class MaskedLMOutput(ModelOutput):
         attentions: As `BaseModelOutput`.
     """
 
-    loss: Tensor | None = None
-    logits: Tensor | None = None
-    hidden_states: tuple[Tensor, ...] | None = None
-    attentions: tuple[Tensor, ...] | None = None
 
-
-class SequenceClassifierOutput(ModelOutput):
+class SequenceClassifierOutput(_LogitsOutput):
     """What a classifier of whole sequences (or images) returns.
 
     Attributes:
@@ -275,13 +258,8 @@ class SequenceClassifierOutput(ModelOutput):
         attentions: As `BaseModelOutput`.
     """
 
-    loss: Tensor | None = None
-    logits: Tensor | None = None
-    hidden_states: tuple[Tensor, ...] | None = None
-    attentions: tuple[Tensor, ...] | None = None
 
-
-class TokenClassifierOutput(ModelOutput):
+class TokenClassifierOutput(_LogitsOutput):
     """What a classifier of single tokens returns.
 
     Attributes:
@@ -290,11 +268,6 @@ class TokenClassifierOutput(ModelOutput):
         hidden_states: As `BaseModelOutput`.
         attentions: As `BaseModelOutput`.
     """
-
-    loss: Tensor | None = None
-    logits: Tensor | None = None
-    hidden_states: tuple[Tensor, ...] | None = None
-    attentions: tuple[Tensor, ...] | None = None
 
 
 class QuestionAnsweringModelOutput(ModelOutput):
@@ -315,7 +288,7 @@ class QuestionAnsweringModelOutput(ModelOutput):
     attentions: tuple[Tensor, ...] | None = None
 
 
-class MultipleChoiceModelOutput(ModelOutput):
+class MultipleChoiceModelOutput(_LogitsOutput):
     """What a model that picks one of several texts returns.
 
     Attributes:
@@ -324,8 +297,3 @@ class MultipleChoiceModelOutput(ModelOutput):
         hidden_states: As `BaseModelOutput`, with ``batch × choices`` texts.
         attentions: As `BaseModelOutput`, with ``batch × choices`` texts.
     """
-
-    loss: Tensor | None = None
-    logits: Tensor | None = None
-    hidden_states: tuple[Tensor, ...] | None = None
-    attentions: tuple[Tensor, ...] | None = None

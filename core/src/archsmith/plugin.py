@@ -29,7 +29,7 @@ import pluggy
 
 from archsmith.errors import PluginError
 
-__all__ = ["COMPONENTS", "Architecture", "Extension", "ManifestError", "PluginSpec", "hookimpl"]
+__all__ = ["COMPONENTS", "Architecture", "Extension", "ManifestError", "PluginSpec", "hookimpl", "waiver_faults"]
 
 hookspec = pluggy.HookspecMarker("archsmith")
 #: Marks a function of a manifest as one of the hooks of `PluginSpec`.

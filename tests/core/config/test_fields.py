@@ -1,20 +1,23 @@
 """Types of configuration fields: what converts, what is said where it does not."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 import numpy as np
 import pytest
 import torch
 
-from archsmith.config import DType, NonNegative, Probability, Size, TokenId
+from archsmith.config import Activation, DType, NonNegative, Probability, Size, TokenId
 from archsmith.config.fields import (
+    ReadBy,
     convert,
     convert_json,
     expected,
     field,
     to_json,
 )
+from archsmith.errors import OptionError
+from archsmith.layers.activations import ACTIVATIONS
 from archsmith.messages import shown
 
 
@@ -81,3 +84,24 @@ def test_a_mutable_default_is_copied():
     assert made.default_factory() == [1]
     assert made.default_factory() is not made.default_factory()
     assert made.metadata["doc"] == "x"
+
+
+def test_every_activation_has_a_function():
+    assert set(get_args(Activation)) == set(ACTIVATIONS)
+
+
+def test_a_value_of_several_forms_is_read_by_its_mark():
+    def half(name, value):
+        if value % 2:
+            raise OptionError(f"{name} must be even, but is {value}")
+        return value // 2
+
+    hint = Annotated[int, ReadBy(half)]
+    assert convert("size", 8, hint) == (4, [])
+    assert convert("size", 7, hint) == (None, ["size must be even, but is 7"])
+
+
+def test_an_array_of_one_axis_is_a_list():
+    assert convert("means", np.array([0.5, 1.0]), list[float]) == ([0.5, 1.0], [])
+    assert convert("means", torch.tensor([1, 2]), list[int]) == ([1, 2], [])
+    assert convert("means", np.ones((1, 2)), list[float])[1]

@@ -503,6 +503,27 @@ def test_a_file_that_changes_under_the_reader_is_read_again(folder, monkeypatch)
     assert all(torch.equal(tensor + 1, after[name]) for name, tensor in before.items())
 
 
+def test_what_is_left_over_is_said_once_however_often_it_is_read(folder, monkeypatch):
+    from archsmith.files import weights
+
+    calls = []
+
+    def then_changed(checkpoint):
+        found = weights.find_weights(checkpoint)
+        if len(calls) < 2:
+            save_file(load_file(folder / "model.safetensors"), folder / "model.safetensors")
+        calls.append(1)
+        return found
+
+    monkeypatch.setattr("archsmith.model.base.find_weights", then_changed)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        DistilBertModel.from_pretrained(folder)
+    assert len(calls) == 3
+    assert ["not used by this model" in str(each.message) for each in said] == [True]
+    assert said[0].filename == __file__
+
+
 def test_a_file_that_changes_under_every_reader(folder, monkeypatch):
     from archsmith.files import weights
 

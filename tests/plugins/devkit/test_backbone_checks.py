@@ -25,7 +25,7 @@ class Changed(ResNetBackbone):
     def forward(self, pixel_values, **options):
         output = super().forward(pixel_values, **{**options, "return_dict": True})
         changed = dataclasses.replace(output, **self.change(output))
-        return self.returned(changed, options.get("return_dict"))
+        return self.as_requested(changed, options.get("return_dict"))
 
 
 class LostEdge(Changed):

@@ -297,7 +297,7 @@ TAGS = """
             base = self.bag(input_ids, attention_mask, return_dict=True)
             logits = self.classifier(base.last_hidden_state)
             loss = None if labels is None else nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten())
-            return self.returned(TokenClassifierOutput(loss=loss, logits=logits), return_dict)
+            return self.as_requested(TokenClassifierOutput(loss=loss, logits=logits), return_dict)
     """
 
 

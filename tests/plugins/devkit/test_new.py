@@ -261,7 +261,7 @@ MODEL = """
             self.words = nn.Embedding(config.vocab_size, config.width)
 
         def forward(self, input_ids, *, return_dict=None, {argument}):
-            return self.returned(BaseModelOutput({output}), return_dict)
+            return self.as_requested(BaseModelOutput({output}), return_dict)
 
     class BagForMaskedLM(BagModel):
         pass

@@ -65,7 +65,7 @@ FILES = {
                 mask = mask[..., None].to(hidden.dtype)
                 pooled = (hidden * mask).sum(1) / mask.sum(1).clamp(min=1)
                 output = BaseModelOutputWithPooling(last_hidden_state=hidden, pooler_output=pooled)
-                return self.returned(output, return_dict)
+                return self.as_requested(output, return_dict)
 
 
         class BagForSequenceClassification(PreTrainedModel):
@@ -81,7 +81,7 @@ FILES = {
             def forward(self, input_ids, attention_mask=None, labels=None, *, return_dict=None):
                 logits = self.classifier(self.bag(input_ids, attention_mask, return_dict=True).pooler_output)
                 loss = None if labels is None else classification_loss(logits, labels, self.config.problem_type)
-                return self.returned(SequenceClassifierOutput(loss=loss, logits=logits), return_dict)
+                return self.as_requested(SequenceClassifierOutput(loss=loss, logits=logits), return_dict)
         """,
     "tokenizer": """
         from archsmith_wordpiece.tokenizers import WordPieceTokenizer, WordPieceTokenizerFast

@@ -62,7 +62,7 @@ STRANGER = """
             for _ in range(2):
                 hidden = nn.functional.avg_pool2d(hidden, 2, ceil_mode=True)
                 maps.append(hidden)
-            return self.returned(BackboneOutput(self.select(maps)), return_dict)
+            return self.as_requested(BackboneOutput(self.select(maps)), return_dict)
     """
 
 

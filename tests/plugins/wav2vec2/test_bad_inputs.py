@@ -28,7 +28,7 @@ TINY = {
     "classifier_proj_size": 8, "mask_time_prob": 0.0,
 }  # fmt: skip
 ADAPTED = TINY | {"do_stable_layer_norm": True, "adapter_attn_dim": 3}
-SOUND = torch.randn(2, 600, generator=torch.Generator().manual_seed(0))
+AUDIO = torch.randn(2, 600, generator=torch.Generator().manual_seed(0))
 FRAMES = Wav2Vec2Config(**TINY).frames(600)
 
 CONFIGS = {
@@ -84,28 +84,28 @@ def holes():
 
 BASE = {
     "a list": ({"input_values": [0.1] * 600}, "input_values must be a tensor, but are list. Ask the"),
-    "integers": ({"input_values": SOUND.long()}, "input_values must be floating-point numbers, but are torch.int64."),
-    "one axis": ({"input_values": SOUND[0]}, "but have (600,). For one clip: input_values[None]."),
-    "three axes": ({"input_values": SOUND[:, None]}, "must have the shape (batch, samples), but have (2, 1, 600)."),
-    "no clips": ({"input_values": SOUND[:0]}, "input_values have no clips; expected at least one."),
-    "too short": ({"input_values": SOUND[:, :29]}, "the clips have 29 samples, but the model needs at least 30."),
+    "integers": ({"input_values": AUDIO.long()}, "input_values must be floating-point numbers, but are torch.int64."),
+    "one axis": ({"input_values": AUDIO[0]}, "but have (600,). For one clip: input_values[None]."),
+    "three axes": ({"input_values": AUDIO[:, None]}, "must have the shape (batch, samples), but have (2, 1, 600)."),
+    "no clips": ({"input_values": AUDIO[:0]}, "input_values have no clips; expected at least one."),
+    "too short": ({"input_values": AUDIO[:, :29]}, "the clips have 29 samples, but the model needs at least 30."),
     "mask of another shape": ({"attention_mask": torch.ones(2, 599)}, "of input_values, (2, 600), but has (2, 599)."),
     "mask as a list": ({"attention_mask": [1]}, "attention_mask must be a tensor, but is list."),
     "left padding": ({"attention_mask": torch.ones(2, 600).tril(300).flip(1)}, "in row 0 a 0 comes before a 1. Pad on"),
     "holes": ({"attention_mask": holes()}, "in row 1 a 0 comes before a 1. Pad on the right."),
     "masked too far": ({"attention_mask": (torch.arange(600) < torch.tensor([[600], [12]])).long()},
                        "attention_mask leaves 12 samples of clip 1, but the model needs at least 30."),
-    "no sound at all": ({"attention_mask": torch.zeros(2, 600)}, "attention_mask leaves 0 samples of clip 0"),
+    "no audio at all": ({"attention_mask": torch.zeros(2, 600)}, "attention_mask leaves 0 samples of clip 0"),
     "masked frames, other shape": ({"mask_time_indices": torch.ones(2, 3)}, f"(batch, frames) = (2, {FRAMES}), but"),
     "nothing to mask with": ({"mask_time_indices": torch.ones(2, FRAMES)}, "but the model has nothing to put in place"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", BASE)
-def test_sound(name):
+def test_audio(name):
     inputs, message = BASE[name]
     with pytest.raises(InputError) as error:
-        Wav2Vec2Model(Wav2Vec2Config(**TINY))(**{"input_values": SOUND} | inputs)
+        Wav2Vec2Model(Wav2Vec2Config(**TINY))(**{"input_values": AUDIO} | inputs)
     assert message in str(error.value)
 
 
@@ -122,8 +122,8 @@ LABELS = [
         torch.ones(2).long(),
         "labels must have the shape (batch, tokens) with a batch of 2, but have (2,)",
     ),
-    (Wav2Vec2ForCTC, torch.full((2, 3), 9), "labels must be from 0 to 8 (or -100 for filling), but hold 9."),
-    (Wav2Vec2ForCTC, torch.full((2, 3), -1), "labels must be from 0 to 8 (or -100 for filling), but hold -1."),
+    (Wav2Vec2ForCTC, torch.full((2, 3), 9), "labels must be from 0 to 8 (or -100 for padding), but hold 9."),
+    (Wav2Vec2ForCTC, torch.full((2, 3), -1), "labels must be from 0 to 8 (or -100 for padding), but hold -1."),
     (
         Wav2Vec2ForCTC,
         torch.zeros(2, 3).long(),
@@ -141,13 +141,13 @@ LABELS = [
 @pytest.mark.parametrize(("cls", "labels", "message"), LABELS)
 def test_labels(cls, labels, message):
     with pytest.raises(InputError) as error:
-        cls(Wav2Vec2Config(**TINY))(SOUND, labels=labels)
+        cls(Wav2Vec2Config(**TINY))(AUDIO, labels=labels)
     assert message in str(error.value)
 
 
 def test_clips_too_short_for_time_delay_layers():
     with pytest.raises(InputError, match="the clips have 2 frames, but the time-delay layers need at least 6"):
-        Wav2Vec2ForXVector(Wav2Vec2Config(**TINY))(SOUND[:, :60])
+        Wav2Vec2ForXVector(Wav2Vec2Config(**TINY))(AUDIO[:, :60])
 
 
 def test_pretraining():
@@ -161,7 +161,7 @@ def test_pretraining():
         ({"mask_time_indices": [True]}, "mask_time_indices must be a tensor"),
     ):
         with pytest.raises(InputError, match=message):
-            model(SOUND, **inputs)
+            model(AUDIO, **inputs)
     for temperature in (0, -1, float("nan"), "hot"):
         with pytest.raises(OptionError, match="temperature must be a number above 0"):
             model.set_gumbel_temperature(temperature)
@@ -173,7 +173,7 @@ def test_random_choices():
     with pytest.raises(InputError, match="a mask covers 10 places, but there are 9"):
         compute_mask_indices((1, 9), mask_prob=0.5, mask_length=10)
     with pytest.raises(InputError, match="a mask covers 10 places, but there are"):
-        Wav2Vec2Model(Wav2Vec2Config(**TINY | {"mask_time_prob": 0.5})).train()(SOUND[:, :150])
+        Wav2Vec2Model(Wav2Vec2Config(**TINY | {"mask_time_prob": 0.5})).train()(AUDIO[:, :150])
     with pytest.raises(InputError, match="clip 1 has 1 masked frames"):
         sample_negative_indices((2, 3), num_negatives=2, mask_time_indices=torch.tensor([[1, 1, 0], [0, 1, 0]]))
     with pytest.raises(InputError, match="must have the shape"):
@@ -194,11 +194,11 @@ def adapted(tmp_path):
 
 def test_adapters_load_and_start_anew(adapted):
     model = Wav2Vec2ForCTC.from_pretrained(adapted, target_lang="spa")
-    before = model(SOUND).logits
+    before = model(AUDIO).logits
     model.init_adapter_layers()
-    assert not torch.equal(model(SOUND).logits, before)
+    assert not torch.equal(model(AUDIO).logits, before)
     model.load_adapter("spa", id_or_path=adapted)
-    assert torch.equal(model(SOUND).logits, before)
+    assert torch.equal(model(AUDIO).logits, before)
     model.freeze_base_model()
     assert {name for name, parameter in model.named_parameters() if parameter.requires_grad} == {
         "lm_head.weight",

@@ -43,11 +43,11 @@ def test_it_learns_morse_code(morse, tmp_path):
 
     random = np.random.default_rng(99)
     sent = sentences(40, random)
-    sounds = [morse.tone(text, random) for text in sent]
-    heard = morse.transcribe(model, processor, sounds)
+    clips = [morse.tone(text, random) for text in sent]
+    heard = morse.transcribe(model, processor, clips)
     wrong = sum(map(morse.errors, heard, sent))
     assert wrong <= 0.05 * sum(map(len, sent)), list(zip(sent, heard, strict=True))
 
     path = tmp_path / "message.wav"
-    soundfile.write(path, sounds[0], morse.RATE)
+    soundfile.write(path, clips[0], morse.RATE)
     assert morse.errors(morse.transcribe(model, processor, path)[0], heard[0]) <= 1

@@ -9,7 +9,7 @@ import typer
 
 from archsmith.config import PreTrainedConfig
 from archsmith.errors import ConfigError
-from archsmith.files import Checkpoint, find_weights, total_size
+from archsmith.files import CONFIG_FILE, PREPROCESSOR_FILE, Checkpoint, find_weights, total_size
 from archsmith.registry import registry
 from archsmith_cli import preprocessing
 from archsmith_cli.naming import Named, resolve_name
@@ -72,7 +72,7 @@ def _model(named: Named, values: dict[str, Any], out: str, *, task: str, seed: i
         parameters = _build(named.model_type, role, config, seed, folder)
         parts = preprocessing.write_fitting(config, folder)
     weights = find_weights(Checkpoint.open(out))
-    model = {"config.json", *(path.name for path in weights.files)}
+    model = {CONFIG_FILE, *(path.name for path in weights.files)}
     data: dict[str, Any] = {
         "path": out,
         "class": registry.load(named.model_type, role).__name__,
@@ -83,7 +83,7 @@ def _model(named: Named, values: dict[str, Any], out: str, *, task: str, seed: i
         "parameters": parameters,
         "bytes": total_size(weights.tensors.values()),
         "preprocessing": parts,
-        "files": sorted([*model, *({"preprocessor_config.json"} if parts else ())]),
+        "files": sorted([*model, *({PREPROCESSOR_FILE} if parts else ())]),
     }
     return Report(data, lambda page: _draw(page, data))
 

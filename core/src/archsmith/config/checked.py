@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self, dataclass_transform
 from archsmith.config.fields import convert_json, field
 from archsmith.config.names import field_names
 from archsmith.errors import ArchsmithError, ArchsmithWarning, ConfigError, OptionError
-from archsmith.messages import shown
+from archsmith.messages import listed, shown
 
 __all__ = ["CheckedFields"]
 
@@ -156,12 +156,10 @@ class CheckedFields:
         return faults
 
     def _raise(self, faults: Iterable[str], source: str = "") -> None:
-        listed = tuple(fault.rstrip(".") if not fault.endswith("?") else fault for fault in faults)
-        if listed:
+        found = tuple(fault.rstrip(".") for fault in faults)
+        if found:
             where = f"{source}: {type(self).__name__}" if source else type(self).__name__
-            text = f" {listed[0]}" if len(listed) == 1 else "".join(f"\n  - {fault}" for fault in listed)
-            end = "" if text.endswith("?") else "."
-            raise self.error_for(source)(f"{where}:{text}{end}", faults=listed, source=source)
+            raise self.error_for(source)(listed(where, found), faults=found, source=source)
 
     def _no_field(self) -> str:
         return f"is not a {self.noun} of {type(self).__name__}"

@@ -1,4 +1,4 @@
-"""The sounds of one call to a feature extractor: whatever they are passed as, brought into one form."""
+"""The audio clips of one call to a feature extractor: whatever they are passed as, brought into one form."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from archsmith.errors import InputError, MissingDependency, OptionError
-from archsmith.feature_extractor.audio_files import decode_sound
+from archsmith.feature_extractor.audio_files import decode_audio
 from archsmith.messages import announce, shown
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["SoundReader", "read_rate"]
+__all__ = ["AudioReader", "read_rate"]
 
 #: A second axis that is this short, beside a longer first one, holds channels: no clip has so few samples.
 MOST_CHANNELS = 8
-#: A peak of floating-point samples from here on is no sound that was scaled to -1..1.
+#: A peak of floating-point samples from here on is no audio that was scaled to -1..1.
 LOUD = 64.0
 
 #: Whole-number types → what is subtracted, and what full scale is.
@@ -25,14 +25,14 @@ _SCALES = {"uint8": (128, 128), "int8": (0, 128), "uint16": (32768, 32768), "int
 
 
 @dataclass(frozen=True)
-class SoundReader:
-    """How one call reads its sounds.
+class AudioReader:
+    """How one call reads its audio.
 
     Attributes:
         target: The sampling rate of the result, in Hz.
         given: The sampling rate of arrays, in Hz; None: the caller did not say.
-        resample: Convert sounds of another rate, rather than refuse them.
-        downmix: Average the channels of a sound that has several, rather than refuse it.
+        resample: Convert audio clips of another rate, rather than refuse them.
+        downmix: Average the channels of an audio clip that has several, rather than refuse it.
         any_level: Loud samples do no harm, because they are normalised.
     """
 
@@ -42,48 +42,48 @@ class SoundReader:
     downmix: bool
     any_level: bool
 
-    def read(self, sounds: Any) -> "list[NDArray[np.float32]]":
-        """Return one array, ``(samples,)``, for each sound that a call was given.
+    def read(self, audio: Any) -> "list[NDArray[np.float32]]":
+        """Return one array, ``(samples,)``, for each audio clip that a call was given.
 
         Raises:
             InputError: One is none, or cannot be what the caller thinks it is.
             MissingDependency: A library that it takes is not installed.
         """
-        clips = self._clips(sounds)
+        clips = self._clips(audio)
         if self.given is None and not all(_is_file(clip) for _, clip in clips):
             announce(
-                f"the sampling rate of the sound is not given and taken to be {self.target} Hz. Pass sampling_rate=…, "
+                f"the sampling rate of the audio is not given and taken to be {self.target} Hz. Pass sampling_rate=…, "
                 "so that another one cannot go unnoticed."
             )
         return [self._read_one(name, clip) for name, clip in clips]
 
-    def _clips(self, sounds: Any) -> list[tuple[str, Any]]:
-        """Return the sounds, one or a batch, each with the name that messages give it."""
-        if _is_file(sounds):
-            return [("the sound", sounds)]
-        if isinstance(sounds, Mapping):
+    def _clips(self, audio: Any) -> list[tuple[str, Any]]:
+        """Return the audio, one or a batch, each with the name that messages give it."""
+        if _is_file(audio):
+            return [("the audio", audio)]
+        if isinstance(audio, Mapping):
             raise InputError(
-                "the sound must be an array of samples, a file or a list of them, but is a mapping. Pass its samples, "
-                "as sound['array'], and sampling_rate=sound['sampling_rate']."
+                "the audio must be an array of samples, a file or a list of them, but is a mapping. Pass its samples, "
+                "as audio['array'], and sampling_rate=audio['sampling_rate']."
             )
-        if isinstance(sounds, list | tuple):
-            if not sounds:
-                raise InputError("the sound is an empty list; expected samples, or at least one clip.")
-            if not _is_number(sounds[0]):
-                return [(f"sound[{row}]", clip) for row, clip in enumerate(sounds)]
-            return [("the sound", sounds)]
-        if not hasattr(sounds, "ndim"):
+        if isinstance(audio, list | tuple):
+            if not audio:
+                raise InputError("the audio is an empty list; expected samples, or at least one clip.")
+            if not _is_number(audio[0]):
+                return [(f"audio[{row}]", clip) for row, clip in enumerate(audio)]
+            return [("the audio", audio)]
+        if not hasattr(audio, "ndim"):
             raise InputError(
-                "the sound must be an array of samples, a file or a list of them, but is "
-                f"{type(sounds).__name__}: {shown(sounds)}."
+                "the audio must be an array of samples, a file or a list of them, but is "
+                f"{type(audio).__name__}: {shown(audio)}."
             )
-        if sounds.ndim == 2 and not self.downmix and not _has_channels_behind(sounds.shape):  # noqa: PLR2004
-            return [(f"sound[{row}]", clip) for row, clip in enumerate(sounds)]
-        return [("the sound", sounds)]
+        if audio.ndim == 2 and not self.downmix and not _has_channels_behind(audio.shape):  # noqa: PLR2004
+            return [(f"audio[{row}]", clip) for row, clip in enumerate(audio)]
+        return [("the audio", audio)]
 
     def _read_one(self, name: str, clip: Any) -> "NDArray[np.float32]":
         if _is_file(clip):
-            samples, rate = decode_sound(clip, name)
+            samples, rate = decode_audio(clip, name)
             name = name if isinstance(clip, bytes) else f"{name} {os.fspath(clip)!r}"
             if self.given is not None and rate != self.given:
                 raise InputError(
@@ -112,7 +112,7 @@ class SoundReader:
         if channels == 1:
             return samples[:, 0] if axis else samples[0]
         if channels > MOST_CHANNELS:
-            raise InputError(f"{name} has the shape {samples.shape}; expected one sound, with at most 8 channels.")
+            raise InputError(f"{name} has the shape {samples.shape}; expected one audio clip, with at most 8 channels.")
         if not self.downmix:
             raise InputError(
                 f"{name} has {channels} channels (shape {samples.shape}), but the model takes one. Pass one of them, "

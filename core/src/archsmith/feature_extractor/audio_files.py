@@ -1,4 +1,4 @@
-"""Sound out of files: WAV, FLAC, OGG (Vorbis and Opus) and MP3, through the library ``soundfile``."""
+"""Audio out of files: WAV, FLAC, OGG (Vorbis and Opus) and MP3, through the library ``soundfile``."""
 
 import io
 import os
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["MAX_SAMPLES", "decode_sound"]
+__all__ = ["MAX_SAMPLES", "decode_audio"]
 
 #: The most samples of all channels that a file may hold: a small file can unpack to hours of silence.
 MAX_SAMPLES = 2**28
@@ -23,8 +23,8 @@ _FORMATS = ("FLAC", "MP3", "OGG", "RF64", "WAV", "WAVEX")
 _LAST_PAGE = 4  # the bit that marks the last page of an OGG stream
 
 
-def decode_sound(source: str | os.PathLike[str] | bytes, name: str) -> "tuple[NDArray[np.float32], int]":
-    """Read a sound file, or the bytes of one.
+def decode_audio(source: str | os.PathLike[str] | bytes, name: str) -> "tuple[NDArray[np.float32], int]":
+    """Read an audio file, or the bytes of one.
 
     Args:
         source: The path of a local file, or its content.
@@ -34,7 +34,7 @@ def decode_sound(source: str | os.PathLike[str] | bytes, name: str) -> "tuple[ND
         Samples, ``(samples, channels)``, whole numbers scaled to -1..1 by their type; and the sampling rate in Hz.
 
     Raises:
-        InputError: There is no such file, or it holds no sound that can be read.
+        InputError: There is no such file, or it holds no audio that can be read.
         MissingDependency: ``soundfile`` is not installed.
     """
     soundfile = _import_soundfile()
@@ -42,38 +42,38 @@ def decode_sound(source: str | os.PathLike[str] | bytes, name: str) -> "tuple[ND
     if isinstance(content, Path):
         name = f"{name} {str(content)!r}"
     try:
-        with soundfile.SoundFile(io.BytesIO(content) if isinstance(content, bytes) else str(content)) as sound:
-            samples, rate, kind = _samples(sound, name), int(sound.samplerate), str(sound.format)
-            frames = int(sound.frames)
+        with soundfile.SoundFile(io.BytesIO(content) if isinstance(content, bytes) else str(content)) as audio:
+            samples, rate, kind = _samples(audio, name), int(audio.samplerate), str(audio.format)
+            frames = int(audio.frames)
     except (soundfile.SoundFileError, TypeError, ValueError, OSError, MemoryError) as error:
         # TypeError: the name ends in .raw, for which the library wants to be told everything.
         raise InputError(
-            f"{name} cannot be read as sound: {_said(error)}. Expected a whole WAV, FLAC, OGG or MP3 file."
+            f"{name} cannot be read as audio: {_said(error)}. Expected a whole WAV, FLAC, OGG or MP3 file."
         ) from error
     if len(samples) < frames or _is_cut_off(content, kind):
         announce(f"{name} is cut off: only its first {len(samples) / rate:.2f} seconds could be read.")
     return samples, rate
 
 
-def _samples(sound: Any, name: str) -> "NDArray[np.float32]":
+def _samples(audio: Any, name: str) -> "NDArray[np.float32]":
     import numpy as np
     import soundfile
 
-    if sound.format not in _FORMATS:
-        raise InputError(f"{name} is a {sound.format} file; expected WAV, FLAC, OGG or MP3.")
-    if sound.frames * sound.channels > MAX_SAMPLES:
-        seconds = sound.frames / sound.samplerate
+    if audio.format not in _FORMATS:
+        raise InputError(f"{name} is of the format {audio.format}; expected WAV, FLAC, OGG or MP3.")
+    if audio.frames * audio.channels > MAX_SAMPLES:
+        seconds = audio.frames / audio.samplerate
         raise InputError(
-            f"{name} holds {seconds:,.0f} seconds of {sound.channels} channels, more than {MAX_SAMPLES:,} samples. "
+            f"{name} holds {seconds:,.0f} seconds of {audio.channels} channels, more than {MAX_SAMPLES:,} samples. "
             "Cut it into pieces."
         )
     try:
-        return sound.read(dtype="float32", always_2d=True)  # type: ignore[no-any-return]
+        return audio.read(dtype="float32", always_2d=True)  # type: ignore[no-any-return]
     except soundfile.LibsndfileError:
-        sound.seek(0)
+        audio.seek(0)
     blocks: list[NDArray[np.float32]] = []  # what a damaged file gives before the damage, second by second
     try:
-        while len(block := sound.read(sound.samplerate, dtype="float32", always_2d=True)):
+        while len(block := audio.read(audio.samplerate, dtype="float32", always_2d=True)):
             blocks.append(block)
     except soundfile.LibsndfileError:
         if not blocks:
@@ -92,7 +92,7 @@ def _checked_path(source: str | os.PathLike[str], name: str) -> Path:
     if mode is None:
         raise InputError(f"{name}: there is no file {str(path)[:500]!r} (working directory: {working_directory()}).")
     if not stat.S_ISREG(mode):
-        raise InputError(f"{name} {str(path)!r} is not a file; expected one that holds sound.")
+        raise InputError(f"{name} {str(path)!r} is not a file; expected one that holds audio.")
     return path
 
 
@@ -121,6 +121,6 @@ def _import_soundfile() -> Any:
         import soundfile
     except (ImportError, OSError) as error:  # OSError: its C library is missing
         raise MissingDependency(
-            'sound files need soundfile, which is not installed. Run: pip install "archsmith[audio]"'
+            'audio files need soundfile, which is not installed. Run: pip install "archsmith[audio]"'
         ) from error
     return soundfile

@@ -1,16 +1,14 @@
-"""Feature extractors: sound in, the numbers that a model takes out."""
+"""Feature extractors: audio in, the numbers that a model takes out."""
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, get_args
-
-import msgspec
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 
 from archsmith.batch import BatchFeature, to_tensor
 from archsmith.config.fields import Size, field
 from archsmith.config.settings import DeclaredSettings
 from archsmith.errors import InputError, OptionError
-from archsmith.feature_extractor.audio import SoundReader, read_rate
+from archsmith.feature_extractor.audio import AudioReader, read_rate
 from archsmith.lengths import Padding, PaddingStrategy, Side, row_mask
 from archsmith.messages import shown
 from archsmith.options import TensorType, check_tensor_type, choice, read_count, read_flags
@@ -24,21 +22,21 @@ if TYPE_CHECKING:
 __all__ = ["SamplingRate", "SequenceFeatureExtractor"]
 
 #: Samples per second.
-SamplingRate = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
+SamplingRate = Size
 
 
 class SequenceFeatureExtractor(DeclaredSettings):
-    """What every feature extractor for sound is: settings, and a call that turns sounds into one padded batch.
+    """What every feature extractor for audio is: settings, and a call that turns audio clips into one padded batch.
 
-    A subclass says what it makes of a clip in `features_of`, and what it does to a filled-up row in `finish`. A call
+    A subclass says what it makes of a clip in `features_of`, and what it does to a padded row in `finish`. A call
     changes nothing about the object, so that threads can share one.
 
     Attributes:
         feature_size: Numbers at each place of a sequence: 1 for plain samples.
         sampling_rate: Samples per second that the model was trained with, in Hz.
-        padding_value: What fills up a batch.
+        padding_value: The value that pads a batch.
         padding_side: Where it goes.
-        return_attention_mask: Whether a call returns 1 for sound and 0 for filling unless told otherwise.
+        return_attention_mask: Whether a call returns 1 for audio and 0 for padding unless told otherwise.
     """
 
     kind = "feature_extractor"
@@ -46,9 +44,9 @@ class SequenceFeatureExtractor(DeclaredSettings):
 
     feature_size: Size = field(default=1, doc="Numbers at each place of a sequence.")
     sampling_rate: SamplingRate = field(default=16000, doc="Samples per second, in Hz.")
-    padding_value: float = field(default=0.0, doc="What fills up a batch.")
-    padding_side: Literal["right", "left"] = field(default="right", doc="Where the filling goes.")
-    return_attention_mask: bool = field(default=True, doc="Return 1 for sound and 0 for filling.")
+    padding_value: float = field(default=0.0, doc="The value that pads a batch.")
+    padding_side: Literal["right", "left"] = field(default="right", doc="Where the padding goes.")
+    return_attention_mask: bool = field(default=True, doc="Return 1 for audio and 0 for padding.")
 
     @classmethod
     def for_model(cls, config: "PreTrainedConfig") -> Self:  # noqa: ARG003
@@ -69,12 +67,12 @@ class SequenceFeatureExtractor(DeclaredSettings):
         """
 
     def finish(self, row: "NDArray[np.float32]", span: slice, *, masked: bool) -> None:
-        """Change a sequence in place after it was filled up. Here: it stays as it is.
+        """Change a sequence in place after it was padded. Here: it stays as it is.
 
         Args:
-            row: The sequence with its filling, ``(places,)`` or ``(places, feature_size)``.
+            row: The sequence with its padding, ``(places,)`` or ``(places, feature_size)``.
             span: Where the sequence itself lies.
-            masked: Whether the batch has an attention mask, so that the model can tell the filling.
+            masked: Whether the batch has an attention mask, so that the model can tell the padding.
         """
 
     def is_level_free(self) -> bool:
@@ -97,18 +95,18 @@ class SequenceFeatureExtractor(DeclaredSettings):
         resample: bool = False,
         downmix: bool = False,
     ) -> BatchFeature:
-        """Turn a sound, or a batch of sounds, into the model's input.
+        """Turn an audio clip, or a batch of them, into the model's input.
 
         Args:
             raw_speech: One clip or a list of clips, each an array, a tensor or a list of samples, ``(samples,)``; or
                 the path of a WAV, FLAC, OGG or MP3 file, or its bytes. An array of two axes is a batch,
                 ``(clips, samples)``. Whole numbers are scaled to -1..1 by their type.
             sampling_rate: Samples per second of the arrays, in Hz; files tell it themselves.
-            padding: True or ``"longest"``: fill up to the longest clip; ``"max_length"``: to that length.
-            max_length: The length to fill up or cut to.
-            truncation: Cut what is longer than ``max_length``.
+            padding: True or ``"longest"``: pad to the longest clip; ``"max_length"``: to that length.
+            max_length: The length to pad or truncate to.
+            truncation: Truncate what is longer than ``max_length``.
             pad_to_multiple_of: Round lengths up to a multiple of this.
-            return_attention_mask: Return 1 for sound and 0 for filling; None: as the object is set.
+            return_attention_mask: Return 1 for audio and 0 for padding; None: as the object is set.
             return_tensors: ``"pt"``, ``"np"``, or None for a list of arrays.
             resample: Convert clips of another sampling rate, rather than refuse them.
             downmix: Average the channels of clips that have several, rather than refuse them; then an array of two
@@ -120,10 +118,10 @@ class SequenceFeatureExtractor(DeclaredSettings):
         Raises:
             InputError: A clip is not what the model takes, or the batch cannot be one tensor.
             OptionError: An option is wrong, or contradicts another.
-            MissingDependency: A library that reads or resamples sound is not installed.
+            MissingDependency: A library that reads or resamples audio is not installed.
         """
         read_flags(resample=resample, downmix=downmix)
-        reader = SoundReader(
+        reader = AudioReader(
             target=self.sampling_rate,
             given=read_rate(sampling_rate),
             resample=resample,
@@ -147,7 +145,7 @@ class SequenceFeatureExtractor(DeclaredSettings):
         return_attention_mask: bool | None = None,
         return_tensors: TensorType | None = None,
     ) -> BatchFeature:
-        """Fill up sequences that were extracted before, as to collate the examples of a data set.
+        """Pad sequences that were extracted before, as to collate the examples of a data set.
 
         Args:
             processed_features: A list of mappings, one for each sequence, or one mapping of a batch. Entries beside
@@ -180,7 +178,7 @@ class SequenceFeatureExtractor(DeclaredSettings):
     def _shape(
         self, padding: Any, max_length: Any, truncation: Any, multiple: Any
     ) -> tuple[Padding | None, int | None]:
-        """Decide how sequences are filled up, and to which length they are cut. Raises `OptionError`."""
+        """Decide how sequences are padded, and to which length they are truncated. Raises `OptionError`."""
         read_flags(truncation=truncation)
         length = read_count("max_length", max_length, least=1)
         number = read_count("pad_to_multiple_of", multiple, least=1)
@@ -195,8 +193,8 @@ class SequenceFeatureExtractor(DeclaredSettings):
                 raise OptionError(f"pad_to_multiple_of is {number}, but padding is off. Pass padding=True with it.")
             return None, length if truncation else None
         side: Side = self.padding_side
-        fill = Padding(length if strategy == "max_length" else None, number, side)
-        return fill, Padding(length, number, side).width(0) if truncation else None
+        rows = Padding(length if strategy == "max_length" else None, number, side)
+        return rows, Padding(length, number, side).width(0) if truncation else None
 
     def _batch(
         self,
@@ -208,13 +206,13 @@ class SequenceFeatureExtractor(DeclaredSettings):
         *,
         finish: bool = False,
     ) -> BatchFeature:
-        """Cut and fill up sequences, and put them into a batch."""
+        """Truncate and pad sequences, and put them into a batch."""
         import numpy as np
 
-        fill, cut = shape
-        sequences = [sequence[:cut] for sequence in sequences]
+        padding, length = shape
+        sequences = [sequence[:length] for sequence in sequences]
         lengths = [len(sequence) for sequence in sequences]
-        width = None if fill is None else fill.width(max(lengths))
+        width = None if padding is None else padding.width(max(lengths))
         rows: Any
         if width is not None and max(lengths) <= width:
             rows = np.full((len(sequences), width, *sequences[0].shape[1:]), self.padding_value, np.float32)
@@ -223,22 +221,22 @@ class SequenceFeatureExtractor(DeclaredSettings):
         else:
             spaces = [length if width is None else max(length, width) for length in lengths]
             rows = [np.full((space, *sequences[0].shape[1:]), self.padding_value, np.float32) for space in spaces]
-        spans = [slice(len(row) - n, None) if fill and fill.side == "left" else slice(n)
+        spans = [slice(len(row) - n, None) if padding and padding.side == "left" else slice(n)
                  for row, n in zip(rows, lengths, strict=True)]  # fmt: skip
         for row, sequence, span in zip(rows, sequences, spans, strict=True):
             row[span] = sequence
             if finish:
-                self.finish(row, span, masked=wants_mask and fill is not None)
+                self.finish(row, span, masked=wants_mask and padding is not None)
         data: dict[str, Any] = {self.model_input_names[0]: rows if tensor_type else list(rows)}
         if wants_mask:
-            side: Side = "right" if fill is None else fill.side
+            side: Side = "right" if padding is None else padding.side
             masks = [row_mask(np.array([n]), len(row), side)[0].astype(np.int32)
                      for row, n in zip(rows, lengths, strict=True)]  # fmt: skip
             data["attention_mask"] = np.stack(masks) if isinstance(rows, np.ndarray) and tensor_type else masks
         return BatchFeature(data | dict(others), tensor_type=tensor_type)
 
     def _sequence(self, row: int, values: Any) -> "NDArray[np.float32]":
-        """Return one sequence of a batch to be filled up, as an array."""
+        """Return one sequence of a batch to be padded, as an array."""
         name = f"{self.model_input_names[0]}[{row}]"
         array: NDArray[np.float32] = to_tensor(name, values, "np")
         wanted = 1 if self.feature_size == 1 else 2
@@ -249,7 +247,7 @@ class SequenceFeatureExtractor(DeclaredSettings):
 
 
 def _columns(features: Any, main: str) -> dict[str, Any]:
-    """Return name → rows of what is to be filled up."""
+    """Return name → rows of what is to be padded."""
     rows = features if isinstance(features, list | tuple) else [features]
     if not rows or not all(isinstance(row, Mapping) and main in row for row in rows):
         raise InputError(f"expected mappings that hold {main!r}, as a call returns them, but got {shown(features)}.")

@@ -7,16 +7,24 @@ from archsmith.lazy import lazy_attributes
 if TYPE_CHECKING:
     from archsmith.files.checkpoint import HUB_OPTIONS, Checkpoint
     from archsmith.files.commit import replacing, save_folder, write_file, write_files
-    from archsmith.files.names import CONFIG_FILE, INDEX_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE, TOKENIZER_CONFIG_FILE
+    from archsmith.files.names import (
+        CONFIG_FILE,
+        INDEX_FILE,
+        PREPROCESSOR_FILE,
+        PROCESSOR_FILE,
+        TOKENIZER_CONFIG_FILE,
+        TOKENIZER_FILE,
+    )
     from archsmith.files.paths import local_path
     from archsmith.files.pretrained import FromPretrained
-    from archsmith.files.strictjson import encode_json, parse_json, read_json
+    from archsmith.files.strictjson import encode_json, parse_json, read_bytes, read_json
     from archsmith.files.weights import TensorInfo, Weights, find_weights, read_weights, total_size
 
 __all__ = [
     "CONFIG_FILE", "HUB_OPTIONS", "INDEX_FILE", "PREPROCESSOR_FILE", "PROCESSOR_FILE", "TOKENIZER_CONFIG_FILE",
+    "TOKENIZER_FILE",
     "Checkpoint", "FromPretrained", "TensorInfo", "Weights", "encode_json",
-    "find_weights", "local_path", "parse_json", "read_json", "read_weights", "replacing", "save_folder",
+    "find_weights", "local_path", "parse_json", "read_bytes", "read_json", "read_weights", "replacing", "save_folder",
     "total_size", "write_file", "write_files",
 ]  # fmt: skip
 
@@ -25,10 +33,17 @@ __getattr__ = lazy_attributes(
     {
         "checkpoint": ["Checkpoint", "HUB_OPTIONS"],
         "commit": ["replacing", "save_folder", "write_file", "write_files"],
-        "names": ["CONFIG_FILE", "INDEX_FILE", "PREPROCESSOR_FILE", "PROCESSOR_FILE", "TOKENIZER_CONFIG_FILE"],
+        "names": [
+            "CONFIG_FILE",
+            "INDEX_FILE",
+            "PREPROCESSOR_FILE",
+            "PROCESSOR_FILE",
+            "TOKENIZER_CONFIG_FILE",
+            "TOKENIZER_FILE",
+        ],
         "paths": ["local_path"],
         "pretrained": ["FromPretrained"],
-        "strictjson": ["encode_json", "parse_json", "read_json"],
+        "strictjson": ["encode_json", "parse_json", "read_bytes", "read_json"],
         "weights": ["TensorInfo", "Weights", "find_weights", "read_weights", "total_size"],
     },
-)
+)  # fmt: skip

@@ -13,12 +13,11 @@ from typing import Any, TypeVar
 from archsmith.errors import ArchsmithError, CheckpointCorrupt, CheckpointNotFound, OptionError
 from archsmith.files import hub
 from archsmith.files.journal import OWN_PREFIX, Journal, is_plain_name
-from archsmith.files.names import CONFIG_FILE
 from archsmith.files.paths import identity, kind_of, local_path, mode_of, working_directory
-from archsmith.files.strictjson import MAX_JSON_BYTES, read_json
+from archsmith.files.strictjson import MAX_JSON_BYTES, parse_json, read_bytes
 from archsmith.messages import announce
 
-__all__ = ["HUB_OPTIONS", "Checkpoint", "load_config_file", "refuse_remote_code"]
+__all__ = ["HUB_OPTIONS", "Checkpoint", "refuse_remote_code"]
 
 #: Options that say where on the hub, and where inside, a checkpoint lies.
 HUB_OPTIONS = ("revision", "token", "cache_dir", "local_files_only", "subfolder")
@@ -59,6 +58,7 @@ class Checkpoint:
     is_one_save: bool = False
     _warnings: list[str] = field(default_factory=list)
     _files: dict[str, Path | None] = field(default_factory=dict)
+    _contents: dict[str, bytes] = field(default_factory=dict)
     _seen: dict[str, object] = field(default_factory=dict)  # what each name led to
     _journal: Journal | None = None
     _names: dict[str, str] | None = None  # of a checkpoint of one file: what it is called → its name
@@ -147,6 +147,7 @@ class Checkpoint:
         said = None
         for attempt in range(1, _ATTEMPTS + 1):
             self._files.clear()
+            self._contents.clear()
             self._seen.clear()
             self._warnings.clear()
             self.is_one_save = False
@@ -185,8 +186,15 @@ class Checkpoint:
         return found
 
     def read_json(self, name: str, *, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:
-        """Read a JSON object that must be there. Raises as `path` and `read_json`."""
-        return read_json(self.path(name), max_bytes=max_bytes)
+        """Read a JSON object that must be there; the file is read once, however often it is asked for.
+
+        Raises:
+            CheckpointNotFound, CheckpointCorrupt, HubError: As `path`, and as `archsmith.files.read_json`.
+        """
+        path = self.path(name)
+        if name not in self._contents:
+            self._contents[name] = read_bytes(path, max_bytes=max_bytes)
+        return parse_json(self._contents[name], str(path))  # anew: whoever got the values may change them
 
     def _find(self, name: str) -> Path | None:
         if not is_plain_name(name):
@@ -244,21 +252,6 @@ class Checkpoint:
         names = [name for name in names if not name.startswith(OWN_PREFIX)]
         shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")  # noqa: PLR2004
         return f" It holds: {shown or 'nothing'}."
-
-
-def load_config_file(id_or_path: str | os.PathLike[str], **hub_options: Any) -> tuple[dict[str, Any], str]:
-    """Return the content of config.json and where it was found.
-
-    Args:
-        id_or_path: A folder, a hub id, or the path of the file itself.
-        **hub_options: As `Checkpoint.open`.
-    """
-    path = local_path("a configuration", id_or_path)
-    if stat.S_ISREG(mode_of(path) or 0):
-        return read_json(path), str(path)
-    checkpoint = Checkpoint.open(id_or_path, **hub_options)
-    values = checkpoint.read_consistent(lambda: checkpoint.read_json(CONFIG_FILE))
-    return values, str(checkpoint.path(CONFIG_FILE))
 
 
 def refuse_remote_code(trust_remote_code: object) -> None:

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from archsmith.errors import CheckpointCorrupt
 from archsmith.messages import looks_like, reason
 
-__all__ = ["MAX_JSON_BYTES", "encode_json", "parse_json", "read_json"]
+__all__ = ["MAX_JSON_BYTES", "encode_json", "parse_json", "read_bytes", "read_json"]
 
 #: The largest JSON file that is read, in bytes.
 MAX_JSON_BYTES = 16 * 2**20
@@ -32,6 +32,11 @@ def read_json(path: Path, *, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:
         CheckpointCorrupt: The file is too large, too deeply nested, not UTF-8, not JSON, not an object, names a key
             twice, or holds a number that JSON does not have (NaN, Infinity).
     """
+    return parse_json(read_bytes(path, max_bytes=max_bytes), str(path))
+
+
+def read_bytes(path: Path, *, max_bytes: int = MAX_JSON_BYTES) -> bytes:
+    """Read a file of limited size. Raises `CheckpointCorrupt`: it is larger, or the system refuses."""
     try:
         with path.open("rb") as file:
             raw = file.read(max_bytes + 1)
@@ -39,7 +44,7 @@ def read_json(path: Path, *, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:
         raise CheckpointCorrupt(f"{str(path)!r} cannot be read: {reason(error)}.") from error
     if len(raw) > max_bytes:
         raise CheckpointCorrupt(f"{str(path)!r} is larger than {max_bytes:,} bytes; too large for a file of its kind.")
-    return parse_json(raw, str(path))
+    return raw
 
 
 def parse_json(raw: bytes, where: str) -> dict[str, Any]:

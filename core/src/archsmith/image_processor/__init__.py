@@ -6,7 +6,7 @@ from archsmith.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from archsmith.image_processor.base import ImageProcessor
-    from archsmith.image_processor.settings import PerChannel, Resample
+    from archsmith.image_processor.filters import PerChannel, Resample
     from archsmith.image_processor.sizes import ImageArea, ImageSize, Size, target_size
     from archsmith.image_processor.steps import (
         center_crop,
@@ -20,28 +20,15 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "ImageArea",
-    "ImageProcessor",
-    "ImageSize",
-    "PerChannel",
-    "Resample",
-    "Size",
-    "center_crop",
-    "height_and_width",
-    "normalize",
-    "pad",
-    "pixels_of",
-    "rescale",
-    "resize",
-    "target_size",
-    "to_rgb",
-]
+    "ImageArea", "ImageProcessor", "ImageSize", "PerChannel", "Resample", "Size", "center_crop", "height_and_width",
+    "normalize", "pad", "pixels_of", "rescale", "resize", "target_size", "to_rgb",
+]  # fmt: skip
 
 __getattr__ = lazy_attributes(
     __name__,
     {
         "base": ["ImageProcessor"],
-        "settings": ["PerChannel", "Resample"],
+        "filters": ["PerChannel", "Resample"],
         "sizes": ["ImageArea", "ImageSize", "Size", "target_size"],
         "steps": ["center_crop", "height_and_width", "normalize", "pad", "pixels_of", "rescale", "resize", "to_rgb"],
     },

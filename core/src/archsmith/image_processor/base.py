@@ -1,6 +1,8 @@
 """Image processors: images in, the numbers that a vision model takes out. Pillow is imported when it is needed."""
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -9,8 +11,8 @@ from archsmith.batch import BatchFeature
 from archsmith.config.names import field_names
 from archsmith.config.settings import DeclaredSettings
 from archsmith.errors import InputError, OptionError
+from archsmith.image_processor.filters import ADVICE, PerChannel, Resample
 from archsmith.image_processor.reading import ChannelOrder, flatten, read_image
-from archsmith.image_processor.settings import ADVICE, PerChannel, Resample
 from archsmith.image_processor.sizes import ImageArea, ImageSize, target_size, with_edges
 from archsmith.image_processor.steps import (
     Array,
@@ -22,7 +24,6 @@ from archsmith.image_processor.steps import (
     rescale,
     resize,
 )
-from archsmith.image_processor.threads import in_threads
 from archsmith.messages import announce
 from archsmith.options import TensorType, check_tensor_type
 
@@ -35,6 +36,7 @@ __all__ = ["ImageProcessor"]
 
 #: Decimal numbers up to here are taken for 0 to 1 with some overshoot, not for the darkest of 0 to 255.
 _DARK = 2.0
+_MOST_THREADS = 8
 
 
 class ImageProcessor(DeclaredSettings):
@@ -186,8 +188,8 @@ class ImageProcessor(DeclaredSettings):
     # ---- what a subclass may change -------------------------------------------------------------------------
 
     def process(self, images: Any, *, stack: bool) -> dict[str, Any]:
-        """Return what a call returns, by name. Arguments as `prepare` and `batch`."""
-        return {"pixel_values": self.batch(self.prepare(images), stack=stack)[0]}
+        """Return what a call returns, by name. Arguments as `batch`."""
+        return {"pixel_values": self.batch(images, stack=stack)[0]}
 
     def reshape(self, image: "Image | Array") -> Array:
         """Return one image with the rows and columns that the model takes.
@@ -222,7 +224,7 @@ class ImageProcessor(DeclaredSettings):
             pixels = normalize(pixels, self.image_mean, self.image_std)
         return pixels.astype(np.float32, copy=False)
 
-    # ---- the two halves of a call ---------------------------------------------------------------------------
+    # ---- the steps of a call --------------------------------------------------------------------------------
 
     def prepare(self, images: Any) -> list[Array]:
         """Read images and `reshape` them. Arguments and errors as for calling the processor.
@@ -230,28 +232,13 @@ class ImageProcessor(DeclaredSettings):
         Returns:
             For each image its pixels, (height, width, channels), uint8 or float32.
         """
-        sources = flatten(images)
-        notes: list[str] = []
+        return self._for_each(flatten(images), lambda _, pixels: pixels)
 
-        def prepared(index: int) -> Array:
-            try:
-                image = read_image(sources[index], order=self.input_data_format, rgb=self.do_convert_rgb, notes=notes)
-                self._check_range(image)
-                return self.reshape(image)
-            except InputError as error:
-                where = f"image {index} of {len(sources)}" if len(sources) > 1 else "the image"
-                raise InputError(f"{where}: {error.message.rstrip('.')}.") from error
-
-        pixels = in_threads(prepared, len(sources))
-        for note in notes:
-            announce(note)
-        return pixels
-
-    def batch(self, images: Sequence[Array], *, stack: bool) -> tuple[Any, Any]:
-        """`scale` the pixels of images, pad them if ``do_pad`` asks for it, and put them together.
+    def batch(self, images: Any, *, stack: bool) -> tuple[Any, Any]:
+        """Read images, `reshape` and `scale` them, pad them if ``do_pad`` asks for it, and put them together.
 
         Args:
-            images: As `prepare` returns them.
+            images: As for calling the processor.
             stack: Make one array, for which all must have one size; else a list of arrays.
 
         Returns:
@@ -259,31 +246,38 @@ class ImageProcessor(DeclaredSettings):
             padded images the masks, (images, height, width) int64: 1 on the image, 0 beside it; else None.
 
         Raises:
-            InputError: The images differ in size, or are larger than ``pad_size``, or have too many channels.
+            InputError: As for a call; or the images differ in size, are larger than ``pad_size``, or have too many
+                channels.
         """
-        shapes = {pixels.shape for pixels in images}
+        sources = flatten(images)
+        whole: dict[tuple[int, ...], Array] = {}  # one array for all, made for the size that is known first
+        tables: dict[int, Array] = {}
+
+        def scaled(index: int, pixels: Array) -> Array:
+            shape = (pixels.shape[2], *pixels.shape[:2])
+            if stack and not whole:
+                whole.setdefault(shape, np.empty((len(sources), *shape), np.float32))
+            values: Array = whole[shape][index] if shape in whole else np.empty(shape, np.float32)
+            if pixels.dtype != np.uint8:
+                values[:] = np.moveaxis(self.scale(pixels), -1, 0)
+                return values
+            if shape[0] not in tables:
+                tables[shape[0]] = self._table(shape[0])
+            for channel, table in enumerate(tables[shape[0]]):
+                np.take(table, pixels[:, :, channel], out=values[channel], mode="clip")
+            return values
+
+        values: Any = self._for_each(sources, scaled)
+        shapes = {each.shape for each in values}
         if stack and len(shapes) > 1 and not self.do_pad:
-            sizes = ", ".join(f"{width} x {height}" for height, width, _ in sorted(shapes)[:4])
+            known = sorted(shape[1:] for shape in shapes)
+            sizes = ", ".join(f"{width} x {height}" for height, width in known[:4])
             raise InputError(
                 f"the images have several sizes ({sizes}), but one tensor needs one. Pass do_resize=True and a size "
                 "with a height and a width, or do_pad=True, or leave out return_tensors."
             )
-        tables = {channels: self._table(channels) for _, _, channels in shapes}
-        if len(shapes) == 1:
-            height, width, channels = images[0].shape
-            values: Any = np.empty((len(images), channels, height, width), np.float32)
-        else:
-            values = [np.empty((shape[2], *shape[:2]), np.float32) for shape in (each.shape for each in images)]
-
-        def fill(index: int) -> None:
-            pixels = images[index]
-            if pixels.dtype != np.uint8:
-                values[index][:] = np.moveaxis(self.scale(pixels), -1, 0)
-                return
-            for channel, table in enumerate(tables[pixels.shape[2]]):
-                np.take(table, pixels[:, :, channel], out=values[index][channel], mode="clip")
-
-        in_threads(fill, len(images))
+        if stack and len(shapes) == 1:
+            values = whole[values[0].shape]
         masks = None
         if self.do_pad:
             values, masks = pad(values, **(self.pad_size or {}))
@@ -293,6 +287,30 @@ class ImageProcessor(DeclaredSettings):
         return (values, masks) if stack else (list(values), None if masks is None else list(masks))
 
     # ---- internals ------------------------------------------------------------------------------------------
+
+    def _for_each(self, sources: Sequence[Any], make: Callable[[int, Array], Array]) -> list[Array]:
+        """Return what a function makes of the number and the reshaped pixels of each image. Raises as a call."""
+        notes: list[str] = []
+
+        def made(index: int) -> Array:
+            try:
+                image = read_image(sources[index], order=self.input_data_format, rgb=self.do_convert_rgb, notes=notes)
+                self._check_range(image)
+                pixels = self.reshape(image)
+            except InputError as error:
+                where = f"image {index} of {len(sources)}" if len(sources) > 1 else "the image"
+                raise InputError(f"{where}: {error.message.rstrip('.')}.") from error
+            return make(index, pixels)
+
+        threads = min(os.cpu_count() or 1, len(sources), _MOST_THREADS)
+        if threads == 1:
+            results = [made(index) for index in range(len(sources))]
+        else:  # Pillow and numpy let other threads run while they compute
+            with ThreadPoolExecutor(threads) as pool:
+                results = list(pool.map(made, range(len(sources))))
+        for note in notes:
+            announce(note)
+        return results
 
     def _check_range(self, image: "Image | Array") -> None:
         """Refuse pixels that look as if they had been rescaled already. Raises `InputError`."""

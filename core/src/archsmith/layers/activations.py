@@ -3,11 +3,13 @@
 import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812  # the field's own abbreviation
 from torch import Tensor
 
+from archsmith.config.fields import Activation
 from archsmith.errors import InputError
 from archsmith.messages import did_you_mean
 
@@ -31,8 +33,8 @@ def _sqrt_softplus(values: Tensor) -> Tensor:
     return torch.sqrt(F.softplus(values))
 
 
-#: Name → function from a tensor of any shape to one of the same shape.
-ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType(
+#: Name → function from a tensor of any shape to one of the same shape; a type checker holds the names to `Activation`.
+ACTIVATIONS: Mapping[Activation, Callable[[Tensor], Tensor]] = MappingProxyType(
     {
         "gelu": F.gelu,
         "gelu_10": lambda values: F.gelu(values).clamp(-10.0, 10.0),
@@ -71,7 +73,7 @@ def activation(name: str) -> Callable[[Tensor], Tensor]:
         >>> activation("relu")(torch.tensor([-1.0, 2.0])).tolist()
         [0.0, 2.0]
     """
-    function = ACTIVATIONS.get(name) if isinstance(name, str) else None  # type: ignore[redundant-expr]
+    function = ACTIVATIONS.get(cast("Activation", name)) if isinstance(name, str) else None  # type: ignore[redundant-expr]
     if function is None:
         hint = did_you_mean(str(name), ACTIVATIONS)
         raise InputError(f"there is no activation {name!r}; expected one of {', '.join(ACTIVATIONS)}.{hint}")

@@ -1,4 +1,4 @@
-"""Checks on what is passed to a model, made where the library below would answer with a riddle."""
+"""Checks on what is passed to a model, made where torch itself would fail with an obscure message."""
 
 import torch
 from torch import Tensor

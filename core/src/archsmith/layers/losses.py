@@ -40,8 +40,8 @@ def token_loss(logits: Tensor, labels: Tensor, *, name: str = "labels") -> Tenso
 def span_loss(start_logits: Tensor, end_logits: Tensor, start_positions: Tensor, end_positions: Tensor) -> Tensor:
     """Return the mean of two cross entropies: of the first tokens of the answers, and of their last tokens.
 
-    An answer that was cut off lies beyond the text: it is left out. A position below 0 counts as 0, the token that
-    stands for the whole text.
+    An answer that truncation removed lies beyond the text: it is left out. A position below 0 counts as 0, the token
+    that stands for the whole text.
 
     Args:
         start_logits: ``(batch, tokens)`` float.

@@ -19,7 +19,7 @@ def check_pixels(pixel_values: Tensor, *, channels: int, least: tuple[int, int] 
         least: The smallest height and width that it takes, in pixels.
 
     Raises:
-        InputError: They are no tensor, have another shape, or are no floating-point numbers.
+        InputError: They are not a tensor, have another shape, or are not floating-point numbers.
     """
     if not isinstance(pixel_values, Tensor):
         raise InputError(
@@ -54,7 +54,7 @@ def check_patch_mask(bool_masked_pos: Tensor, *, batch: int, patches: int) -> Te
         patches: How many patches each of them has.
 
     Raises:
-        InputError: They are no tensor, have another shape, or are no booleans.
+        InputError: They are not a tensor, have another shape, or are not boolean.
     """
     if not isinstance(bool_masked_pos, Tensor):
         raise InputError(f"bool_masked_pos must be a tensor, but is {shown(bool_masked_pos)}.")

@@ -218,7 +218,7 @@ class ModelFacts(AnyModel):
 
     # ---- for subclasses -------------------------------------------------------------------------------------
 
-    def returned(self, output: ModelOutput, return_dict: bool | None) -> Any:
+    def as_requested(self, output: ModelOutput, return_dict: bool | None) -> Any:
         """Return an output as the caller wants it: itself, or a tuple of the fields that are not None."""
         wanted = self.config.return_dict if return_dict is None else return_dict
         return output if wanted else output.to_tuple()

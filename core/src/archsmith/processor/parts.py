@@ -17,13 +17,8 @@ from archsmith.registry.base import registry
 from archsmith.registry.resolve import model_type_of, provider_of
 
 __all__ = [
-    "architecture_of",
-    "held_parts",
-    "named_architecture",
-    "read_part",
-    "read_settings",
-    "tokenizer_architecture",
-]
+    "architecture_of", "held_parts", "named_architecture", "read_part", "read_settings", "tokenizer_architecture",
+]  # fmt: skip
 
 #: What tokenizer_config.json may name although it says nothing about the architecture.
 _GENERAL_TOKENIZERS = ("PreTrainedTokenizer", "TokenizersBackend")

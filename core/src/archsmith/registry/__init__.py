@@ -7,39 +7,25 @@ from archsmith.lazy import lazy_attributes
 if TYPE_CHECKING:
     from archsmith.registry.base import Export, Registry, registry
     from archsmith.registry.installed import Entry, Kind, State
-    from archsmith.registry.known import KNOWN_PLUGINS, known_model_type
+    from archsmith.registry.known import KNOWN_PLUGINS, known_model_type, squash
     from archsmith.registry.metadata import normal_name
     from archsmith.registry.preferences import CONFIG_VARIABLE, Pin, Settings, Switch, find_faults
-    from archsmith.registry.resolve import Preset, all_presets, find_preset
+    from archsmith.registry.resolve import Preset, all_presets, find_preset, model_type_of
 
 __all__ = [
-    "CONFIG_VARIABLE",
-    "KNOWN_PLUGINS",
-    "Entry",
-    "Export",
-    "Kind",
-    "Pin",
-    "Preset",
-    "Registry",
-    "Settings",
-    "State",
-    "Switch",
-    "all_presets",
-    "find_faults",
-    "find_preset",
-    "known_model_type",
-    "normal_name",
-    "registry",
-]
+    "CONFIG_VARIABLE", "KNOWN_PLUGINS", "Entry", "Export", "Kind", "Pin", "Preset", "Registry", "Settings", "State",
+    "Switch", "all_presets", "find_faults", "find_preset", "known_model_type", "model_type_of", "normal_name",
+    "registry", "squash",
+]  # fmt: skip
 
 __getattr__ = lazy_attributes(
     __name__,
     {
         "base": ["Export", "Registry", "registry"],
         "installed": ["Entry", "Kind", "State"],
-        "known": ["KNOWN_PLUGINS", "known_model_type"],
+        "known": ["KNOWN_PLUGINS", "known_model_type", "squash"],
         "metadata": ["normal_name"],
-        "resolve": ["Preset", "all_presets", "find_preset"],
+        "resolve": ["Preset", "all_presets", "find_preset", "model_type_of"],
         "preferences": ["CONFIG_VARIABLE", "Pin", "Settings", "Switch", "find_faults"],
     },
 )

@@ -5,7 +5,6 @@ asked for, a class when its role is, a command when its verb is invoked; nothing
 is registered whole or not at all. Before the registry refuses a name, it looks once more at what is installed.
 """
 
-import copy
 import itertools
 import re
 import sys
@@ -311,10 +310,8 @@ class Registry:
 
 def _identify(entry: Entry, manifest: Manifest, config: Mapping[str, Any]) -> str | None:
     """Ask one plugin; a hook that fails or answers nonsense is announced, and the others still get their turn."""
-    if manifest.identify is None:
-        return None
     try:
-        answer = manifest.identify(copy.deepcopy(dict(config)))
+        answer = manifest.identify(config)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001  # a stranger's code

@@ -17,7 +17,7 @@ from archsmith.errors import (
     PluginIncompatible,
 )
 from archsmith.registry.installed import Entry, Index, Kind, State, mark, scan
-from archsmith.registry.manifest import break_plugin, load_app, load_manifest
+from archsmith.registry.manifest import Plugins, break_plugin, load_app, load_manifest
 from archsmith.registry.preferences import Settings
 
 __all__ = ["Catalog"]
@@ -49,6 +49,7 @@ class Catalog:
         # The lock guards the fields. It is never held while code of a plugin runs: that would wait for Python's import
         # lock, whose holder may wait for this one.
         self._lock = threading.RLock()
+        self._plugins = Plugins()
         self._index: Index | None = None
         self._settings = Settings()
         self._announced: set[str] = set()
@@ -144,7 +145,8 @@ class Catalog:
         printed = self._printed.setdefault(key, io.StringIO())
         self._loading.keys.add(key)
         try:
-            result = load_app(entry, printed) if entry.kind is Kind.COMMAND else load_manifest(together, printed)
+            is_command = entry.kind is Kind.COMMAND
+            result = load_app(entry, printed) if is_command else load_manifest(self._plugins, together, printed)
         except PluginBroken as error:
             result = error.with_traceback(None)
         finally:

@@ -4,12 +4,13 @@ Manifests are loaded distribution by distribution and checked as a whole, before
 """
 
 import contextlib
+import copy
 import importlib
 import io
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, TextIO, TypeVar
@@ -21,10 +22,40 @@ from archsmith.messages import did_you_mean
 from archsmith.plugin import Architecture, Extension, ManifestError, PluginSpec
 from archsmith.registry.installed import Entry, Kind, repair
 
-__all__ = ["Manifest", "break_plugin", "describe", "load_app", "load_class", "load_manifest"]
+__all__ = ["Manifest", "Plugins", "break_plugin", "describe", "load_app", "load_class", "load_manifest"]
 
 _Record = TypeVar("_Record", Architecture, Extension)
-_HOOKS = sorted(name for name in vars(PluginSpec) if not name.startswith("_"))
+_Hooks = Mapping[str, Sequence[pluggy.HookImpl]]
+
+
+class Plugins(pluggy.PluginManager):
+    """The manifest modules that are in use, each registered once, and the hooks that they implement."""
+
+    def __init__(self) -> None:
+        super().__init__("archsmith")
+        self.add_hookspecs(PluginSpec)
+        self._lock = threading.Lock()  # two threads may load one plugin
+
+    def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
+        """Refuse a function that is marked as a hook, but is named like none."""
+        options = super().parse_hookimpl_opts(plugin, name)
+        if options and not hasattr(self.hook, hook := options["specname"] or name):
+            raise ManifestError(f"there is no hook {hook!r}.{did_you_mean(hook, vars(self.hook))}")
+        return options
+
+    def add(self, module: ModuleType) -> _Hooks:
+        """Register a module if it is not; return its own implementations of each hook."""
+        with self._lock:
+            if not self.is_registered(module):
+                self.unregister(name=self.get_canonical_name(module))  # what it was before it was imported anew
+                self.register(module)
+            callers = self.get_hookcallers(module) or ()
+            return {each.name: [hook for hook in each.get_hookimpls() if hook.plugin is module] for each in callers}
+
+    def drop(self, module: ModuleType) -> None:
+        """Take a module out again; nothing of it is left."""
+        with self._lock:
+            self.unregister(name=self.get_canonical_name(module))
 
 
 @dataclass(frozen=True)
@@ -34,12 +65,15 @@ class Manifest:
     Attributes:
         architectures: By model_type.
         extensions: In the order of declaration.
-        identify: The hook that claims a config.json without a known model_type, if the plugin has one.
     """
 
     architectures: Mapping[str, Architecture]
     extensions: tuple[Extension, ...]
-    identify: Callable[[Mapping[str, Any]], object] | None
+    _identify: Sequence[pluggy.HookImpl] = ()
+
+    def identify(self, config: Mapping[str, Any]) -> object:
+        """Return what the plugin says about a config.json without a known model_type; None: it is not the plugin's."""
+        return next(_call(self._identify, config=copy.deepcopy(dict(config))), None) if self._identify else None
 
     def extension_models(self, model_type: str) -> dict[str, str]:
         """Return task key → reference of all extensions of one architecture."""
@@ -57,10 +91,11 @@ class Manifest:
         return {name: reference for record in records for name, reference in record.exports().items()}
 
 
-def load_manifest(entries: Sequence[Entry], printed: io.StringIO) -> Manifest:
+def load_manifest(plugins: Plugins, entries: Sequence[Entry], printed: io.StringIO) -> Manifest:
     """Import the manifest modules of one distribution, run their hooks, and hold the result against its entry points.
 
     Args:
+        plugins: Where the modules are registered: all of them, or, if anything is wrong, none.
         entries: Every architecture and extension entry of one distribution.
         printed: Collects what the modules print. Threads that load one distribution at the same time share it: only
             one of them runs the module, and all have to come to the same result.
@@ -68,22 +103,24 @@ def load_manifest(entries: Sequence[Entry], printed: io.StringIO) -> Manifest:
     Raises:
         PluginBroken: Anything went wrong: at import, in a hook, in a record, or between records and entry points.
     """
-    manager = pluggy.PluginManager("archsmith")
-    manager.add_hookspecs(PluginSpec)
     architectures: dict[str, Architecture] = {}
     extensions: list[Extension] = []
-    for module in dict.fromkeys(entry.module for entry in entries):
-        with _watched(entries[0], module, printed):
-            call = _register(manager, importlib.import_module(module))
-            declared = [entry for entry in entries if entry.module == module]
-            records = _records(call("architectures"), Architecture)
-            _hold_against_entries(records, declared, Kind.ARCHITECTURE)
-            architectures |= {record.model_type: record for record in records}
-            more = _records(call("extensions"), Extension)
-            _hold_against_entries(more, declared, Kind.EXTENSION)
-            extensions += more
-    hooks = manager.hook.identify
-    identify = (lambda config: hooks(config=config)) if hooks.get_hookimpls() else None
+    identify: list[pluggy.HookImpl] = []
+    with contextlib.ExitStack() as undo:
+        for name in dict.fromkeys(entry.module for entry in entries):
+            with _watched(entries[0], name, printed):
+                module = importlib.import_module(name)
+                undo.callback(plugins.drop, module)
+                hooks = plugins.add(module)
+                declared = [entry for entry in entries if entry.module == name]
+                records = _records(hooks, "architectures", Architecture)
+                _hold_against_entries(records, declared, Kind.ARCHITECTURE)
+                architectures |= {record.model_type: record for record in records}
+                more = _records(hooks, "extensions", Extension)
+                _hold_against_entries(more, declared, Kind.EXTENSION)
+                extensions += more
+                identify += hooks.get("identify", ())
+        undo.pop_all()
     return Manifest(architectures, tuple(extensions), identify)
 
 
@@ -167,30 +204,21 @@ def _attribute(owner: Any, name: str) -> Any:
         raise ManifestError(f"it has no {name!r}.{hint}{cause}") from error
 
 
-def _register(manager: pluggy.PluginManager, module: ModuleType) -> Callable[[str], list[Any]]:
-    """Register one module; return a way to call its own hooks and no other module's."""
-    others = list(manager.get_plugins())
-    manager.register(module)
-    for caller in manager.get_hookcallers(module) or ():
-        if not caller.has_spec():
-            raise ManifestError(f"there is no hook {caller.name!r}.{did_you_mean(caller.name, _HOOKS)}")
-
-    def call(hook: str) -> list[Any]:
-        return list(manager.subset_hook_caller(hook, remove_plugins=others)())
-
-    return call
+def _call(hooks: Iterable[pluggy.HookImpl], **given: Any) -> Iterator[Any]:
+    """Call hooks with those of the arguments that they name; yield what they answer, apart from None."""
+    results = (hook.function(*(given[name] for name in hook.argnames)) for hook in hooks)
+    return (result for result in results if result is not None)
 
 
-def _records(results: list[Any], kind: type[_Record]) -> list[_Record]:
-    """Flatten what the implementations of a hook returned."""
-    hook = "architectures" if kind is Architecture else "extensions"
+def _records(hooks: _Hooks, name: str, kind: type[_Record]) -> list[_Record]:
+    """Return all records that the implementations of a hook yield."""
     records: list[_Record] = []
-    for result in results:
+    for result in _call(hooks.get(name, ())):
         if isinstance(result, str) or not isinstance(result, Iterable):
-            raise ManifestError(f"{hook}() must yield {kind.__name__} records, but returned {result!r}")
+            raise ManifestError(f"{name}() must yield {kind.__name__} records, but returned {result!r}")
         for record in result:
             if not isinstance(record, kind):
-                raise ManifestError(f"{hook}() must yield {kind.__name__} records, but yielded {record!r}")
+                raise ManifestError(f"{name}() must yield {kind.__name__} records, but yielded {record!r}")
             records.append(record)
     return records
 

@@ -5,25 +5,50 @@ from typing import TYPE_CHECKING
 from archsmith.lazy import lazy_attributes
 
 if TYPE_CHECKING:
+    from archsmith.tokenizer.added_tokens import AddedToken, read_token
     from archsmith.tokenizer.base import PreTrainedTokenizerBase
+    from archsmith.tokenizer.calls import EncodedRows
+    from archsmith.tokenizer.characters import WHITE_SPACE, CharacterClass
     from archsmith.tokenizer.fast import PreTrainedTokenizerFast, named_file
+    from archsmith.tokenizer.files import plain_settings
+    from archsmith.tokenizer.rust import (
+        MAX_TOKENIZER_BYTES,
+        check_vocabulary,
+        import_tokenizers,
+        load_tokenizer_json,
+        translated,
+    )
+    from archsmith.tokenizer.settings import Token, TokenizerSettings, read_settings, stored_settings
     from archsmith.tokenizer.slow import PreTrainedTokenizer
-    from archsmith.tokenizer.special_tokens import AddedToken
+    from archsmith.tokenizer.special_tokens import SPECIAL_TOKENS, SpecialToken, SpecialTokenId, SpecialTokens
+    from archsmith.tokenizer.templates import SpecialTokensTemplate, TemplatePart
+    from archsmith.tokenizer.texts import clean_up
+    from archsmith.tokenizer.vocabulary import Vocabulary, id_rows
 
 __all__ = [
-    "AddedToken",
-    "PreTrainedTokenizer",
-    "PreTrainedTokenizerBase",
-    "PreTrainedTokenizerFast",
-    "named_file",
-]
+    "MAX_TOKENIZER_BYTES", "SPECIAL_TOKENS", "WHITE_SPACE", "AddedToken", "CharacterClass", "EncodedRows",
+    "PreTrainedTokenizer", "PreTrainedTokenizerBase", "PreTrainedTokenizerFast", "SpecialToken", "SpecialTokenId",
+    "SpecialTokens",
+    "SpecialTokensTemplate", "TemplatePart", "Token", "TokenizerSettings", "Vocabulary", "check_vocabulary",
+    "clean_up", "id_rows", "import_tokenizers", "load_tokenizer_json", "named_file", "plain_settings",
+    "read_settings", "read_token", "stored_settings", "translated",
+]  # fmt: skip
 
 __getattr__ = lazy_attributes(
     __name__,
     {
+        "added_tokens": ["AddedToken", "read_token"],
         "base": ["PreTrainedTokenizerBase"],
+        "calls": ["EncodedRows"],
+        "characters": ["WHITE_SPACE", "CharacterClass"],
         "fast": ["PreTrainedTokenizerFast", "named_file"],
+        "files": ["plain_settings"],
+        "rust": ["MAX_TOKENIZER_BYTES", "check_vocabulary", "import_tokenizers", "load_tokenizer_json", "translated"],
+        "settings": ["Token", "TokenizerSettings", "read_settings", "stored_settings"],
         "slow": ["PreTrainedTokenizer"],
-        "special_tokens": ["AddedToken"],
+        "special_tokens": ["SPECIAL_TOKENS", "SpecialToken", "SpecialTokenId", "SpecialTokens"],
+        "templates": ["SpecialTokensTemplate", "TemplatePart"],
+        "texts": ["clean_up"],
+        "vocabulary": ["Vocabulary", "id_rows"],
     },
 )

@@ -1,17 +1,98 @@
-"""Finding added tokens in a text, before it is cut into words."""
+"""Added tokens: what marks them, and how they are found in a text before it is split into words."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
-from archsmith.tokenizer.characters import is_in
-from archsmith.tokenizer.special_tokens import AddedToken
+from archsmith.errors import OptionError
+from archsmith.messages import shown
+from archsmith.options import read_flags
+from archsmith.tokenizer.characters import WHITE_SPACE, WORD
 
-__all__ = ["Finder"]
+__all__ = ["AddedToken", "TokenFinder", "read_token", "read_tokens"]
 
 
 @dataclass(frozen=True)
-class Finder:
+class AddedToken:
+    """A token that is found in the text as it stands, before the text is split into words.
+
+    Attributes:
+        content: Its text.
+        single_word: Find it only where it is a word of its own.
+        lstrip: Take the white space on its left with it.
+        rstrip: Take the white space on its right with it.
+        normalized: Look for it in the normalized text; None: unless it is special.
+        special: Decoding can leave it out.
+    """
+
+    content: str
+    single_word: bool = False
+    lstrip: bool = False
+    rstrip: bool = False
+    normalized: bool | None = None
+    special: bool = True
+
+    def __str__(self) -> str:
+        return self.content
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as tokenizer_config.json writes it."""
+        normalized = not self.special if self.normalized is None else self.normalized
+        return asdict(self) | {"normalized": normalized}
+
+
+_MARKS = ("single_word", "lstrip", "rstrip", "normalized", "special")
+
+
+def read_token(name: str, value: Any) -> AddedToken:
+    """Return a token from a string, from the dictionary of a file, or from an object with the same attributes.
+
+    Args:
+        name: What the token is for, for the message.
+        value: The token.
+
+    Raises:
+        OptionError: It is none of these, is empty, or cannot be encoded.
+    """
+    marks: dict[str, Any] = {}
+    content = value
+    if isinstance(value, Mapping):
+        content = value.get("content")
+        marks = {mark: value[mark] for mark in _MARKS if value.get(mark) is not None}
+    elif not isinstance(value, str) and hasattr(value, "content"):
+        content = value.content
+        marks = {mark: getattr(value, mark) for mark in _MARKS if getattr(value, mark, None) is not None}
+    if not isinstance(content, str) or not content or not all(isinstance(mark, bool) for mark in marks.values()):
+        raise OptionError(f"{name} must be a string of at least one character, but is {shown(value)}.")
+    try:
+        content.encode()
+    except UnicodeEncodeError as error:
+        raise OptionError(f"{name} cannot be encoded as UTF-8: {shown(value)}.") from error
+    return AddedToken(content, **marks)
+
+
+def read_tokens(values: Any, *, are_special: bool) -> list[AddedToken]:
+    """Return the tokens of what ``add_tokens`` was given: one or a list of them.
+
+    Args:
+        values: Strings are special only if all are.
+        are_special: Whether all are special.
+
+    Raises:
+        OptionError: One is not a token, or ``are_special`` is neither True nor False.
+    """
+    read_flags(special_tokens=are_special)
+    given = values if isinstance(values, list | tuple) else [values]
+    tokens = [read_token(f"new_tokens[{index}]", token) for index, token in enumerate(given)]
+    return [
+        replace(token, special=are_special or (token.special and not isinstance(value, str)))
+        for token, value in zip(tokens, given, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class TokenFinder:
     """Finds tokens: the first, and of those that begin at one place the longest.
 
     Attributes:
@@ -23,7 +104,7 @@ class Finder:
     tokens: Mapping[str, tuple[int, AddedToken]]
 
     @classmethod
-    def of(cls, added: Mapping[int, AddedToken], normalize: Callable[[str], str] | None) -> "Finder":
+    def of(cls, added: Mapping[int, AddedToken], normalize: Callable[[str], str] | None) -> "TokenFinder":
         """Build the finder of those tokens that are found in normalised texts, or with None in texts as they stand."""
         tokens: dict[str, tuple[int, AddedToken]] = {}
         for number, token in sorted(added.items(), key=lambda item: not item[1].special):
@@ -34,7 +115,7 @@ class Finder:
         return cls(re.compile("|".join(map(re.escape, longest_first))) if tokens else None, tokens)
 
     def pieces(self, text: str, *, splits_special: bool) -> Iterator[tuple[str, int | None]]:
-        """Yield the parts of a text in order: each with the id of its token, or None for what is none.
+        """Yield the parts of a text in order: each with the id of its token, or None for text between tokens.
 
         Args:
             text: The text.
@@ -49,9 +130,9 @@ class Finder:
             if token.single_word and (_is_word(text[start - 1 : start]) or _is_word(text[stop : stop + 1])):
                 continue
             if token.lstrip:
-                start = max(_blank_before(text, start), behind)
+                start = max(_space_before(text, start), behind)
             if token.rstrip:
-                stop = _blank_behind(text, stop)
+                stop = _space_behind(text, stop)
             if behind < start:
                 yield text[behind:start], None
             yield text[start:stop], number
@@ -61,16 +142,16 @@ class Finder:
 
 
 def _is_word(character: str) -> bool:
-    return bool(character) and is_in("WORD", ord(character))
+    return bool(character) and character in WORD
 
 
-def _blank_before(text: str, place: int) -> int:
-    while place > 0 and is_in("SPACE", ord(text[place - 1])):
+def _space_before(text: str, place: int) -> int:
+    while place > 0 and text[place - 1] in WHITE_SPACE:
         place -= 1
     return place
 
 
-def _blank_behind(text: str, place: int) -> int:
-    while place < len(text) and is_in("SPACE", ord(text[place])):
+def _space_behind(text: str, place: int) -> int:
+    while place < len(text) and text[place] in WHITE_SPACE:
         place += 1
     return place

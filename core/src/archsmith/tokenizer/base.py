@@ -1,258 +1,341 @@
-"""How every tokenizer is called: texts in, one mapping out; and ids back to text."""
+"""What every tokenizer is: texts in, one mapping out; and ids back to text."""
 
-from abc import abstractmethod
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+import os
+from abc import ABCMeta, abstractmethod
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Self, overload
 
-from archsmith.batch import BatchEncoding
-from archsmith.errors import InputError
-from archsmith.lengths import Padding, Side, Truncation, check_room, resolve_padding, resolve_truncation
-from archsmith.messages import announce, shown
-from archsmith.options import TensorType, check_tensor_type, read_count, read_flags
-from archsmith.tokenizer.rows import RowTokenizer
-from archsmith.tokenizer.texts import Texts, read_texts
+from archsmith.errors import InputError, OptionError
+from archsmith.files.checkpoint import Checkpoint
+from archsmith.files.names import SPECIAL_TOKENS_FILE, TOKENIZER_CONFIG_FILE
+from archsmith.files.pretrained import FromPretrained
+from archsmith.files.strictjson import encode_json
+from archsmith.lengths import Side, Truncation
+from archsmith.messages import did_you_mean, shown
+from archsmith.options import HUGE
+from archsmith.tokenizer import calls
+from archsmith.tokenizer.added_tokens import AddedToken, read_tokens
+from archsmith.tokenizer.calls import EncodedRows
+from archsmith.tokenizer.files import find_vocabulary, read_tokenizer, tokenizer_config, write_contents
+from archsmith.tokenizer.settings import TokenizerSettings, read_setting, read_settings, setting_hints, special_names
+from archsmith.tokenizer.special_tokens import (
+    SPECIAL_TOKENS,
+    SpecialToken,
+    SpecialTokenId,
+    SpecialTokens,
+    add_special_tokens,
+    first_special_tokens,
+    set_special_token,
+)
+from archsmith.tokenizer.texts import Texts
+from archsmith.tokenizer.vocabulary import TokenVocabulary, check_ids, known_id, known_token, with_added
 
-__all__ = ["EncodedRows", "PreTrainedTokenizerBase"]
-
-
-class EncodedRows(Protocol):
-    """What the texts of a call became, row by row, before they are filled up.
-
-    Attributes:
-        ids: The ids of each row.
-        samples: For each row the text that it is from: a text that was cut can have several rows.
-    """
-
-    ids: Sequence[Sequence[int]]
-    samples: Sequence[int]
-
-    def column(self, name: str) -> Sequence[Sequence[Any]]:
-        """Return ``token_type_ids``, ``special_tokens_mask`` or ``offset_mapping``."""
-
-    def encodings(
-        self, width: int | None, side: Side, filling: tuple[int, int, str] | None
-    ) -> Callable[[], Sequence[Any]] | None:
-        """Return what makes the encodings of the library ``tokenizers``, filled up; None for a slow tokenizer.
-
-        Args:
-            width: The length they get; None: as they are.
-            side: Where the filling goes.
-            filling: Its id, its token type and its token.
-        """
+__all__ = ["PreTrainedTokenizerBase"]
 
 
-class PreTrainedTokenizerBase(RowTokenizer):
+class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
     """A tokenizer: it turns texts into ids, and ids into text.
 
     A call changes nothing about the tokenizer, so that threads can share one.
+
+    Attributes:
+        Settings: The options it takes, in its constructor and in tokenizer_config.json.
+        default_tokens: The special tokens that it has if it is not told otherwise and its vocabulary has them.
+        vocab_files: The ways to keep its vocabulary, of which the first that a checkpoint has counts: argument of the
+            constructor → file.
+        tokenizer_class: What tokenizer_config.json calls it, by which its fast and its slow class are found; it holds
+            for the class that declares it. Where there is none: the name of the class, without ``Fast``.
+        is_fast: Whether it works on the library ``tokenizers``.
+        vocabulary: Its tokens and their ids.
+        special_tokens: Its special tokens.
+        extra: Keys of the tokenizer_config.json it came from that it does not know: never read, but written back.
     """
 
-    def __call__(
-        self,
-        text: Any,
-        text_pair: Any = None,
-        *,
-        add_special_tokens: bool = True,
-        padding: bool | str = False,
-        truncation: bool | str | None = None,
-        max_length: int | None = None,
-        stride: int = 0,
-        pad_to_multiple_of: int | None = None,
-        padding_side: Side | None = None,
-        is_split_into_words: bool = False,
-        return_tensors: TensorType | None = None,
-        return_token_type_ids: bool | None = None,
-        return_attention_mask: bool | None = None,
-        return_special_tokens_mask: bool = False,
-        return_offsets_mapping: bool = False,
-        return_overflowing_tokens: bool = False,
-        return_length: bool = False,
-    ) -> BatchEncoding:
-        """Turn a text, or a batch of texts or pairs, into ids.
+    Settings: ClassVar[type] = TokenizerSettings
+    default_tokens: ClassVar[Mapping[str, str]] = {}
+    vocab_files: ClassVar[Sequence[Mapping[str, str]]] = ()
+    tokenizer_class: ClassVar[str]
+    is_fast: ClassVar[bool]
+
+    model_input_names: Sequence[str] = ("input_ids", "attention_mask")
+    model_max_length: int = HUGE
+    padding_side: Side = "right"
+    truncation_side: Side = "right"
+    pad_token_type_id: int = 0
+    clean_up_tokenization_spaces: bool = False
+    split_special_tokens: bool = False
+
+    bos_token, bos_token_id = SpecialToken(), SpecialTokenId()
+    eos_token, eos_token_id = SpecialToken(), SpecialTokenId()
+    unk_token, unk_token_id = SpecialToken(), SpecialTokenId()
+    sep_token, sep_token_id = SpecialToken(), SpecialTokenId()
+    pad_token, pad_token_id = SpecialToken(), SpecialTokenId()
+    cls_token, cls_token_id = SpecialToken(), SpecialTokenId()
+    mask_token, mask_token_id = SpecialToken(), SpecialTokenId()
+
+    vocabulary: TokenVocabulary
+    special_tokens: SpecialTokens
+    given_settings: frozenset[str]
+    extra: dict[str, Any]
+
+    def __init__(self, vocabulary: TokenVocabulary, **settings: Any) -> None:
+        cls = type(self)
+        clean = read_settings(cls.Settings, settings, owner=cls.__name__)
+        for name in setting_hints(cls.Settings):
+            if name in clean and not isinstance(getattr(cls, name, None), property):
+                self.__dict__[name] = clean[name]
+        self.given_settings, self.extra = frozenset(clean), {}
+        vocabulary = with_added(vocabulary, clean.get("added_tokens_decoder") or {})
+        self.vocabulary, self.special_tokens = first_special_tokens(cls, clean, special_names(cls.Settings), vocabulary)
+
+    # ---- what a subclass says -------------------------------------------------------------------------------
+
+    @classmethod
+    def read_vocabulary(cls, checkpoint: Checkpoint) -> dict[str, Any]:
+        """Return the arguments of the constructor that hold the vocabulary. Here: the paths of `vocab_files`.
+
+        Raises:
+            CheckpointNotFound, CheckpointCorrupt, HubError: The vocabulary cannot be had.
+        """
+        return find_vocabulary(cls, checkpoint)
+
+    @classmethod
+    def unused_settings(cls, arguments: Mapping[str, Any]) -> dict[str, str]:  # noqa: ARG003
+        """Return setting → why it can have no effect on the vocabulary that was read. Here: none."""
+        return {}
+
+    @abstractmethod
+    def vocabulary_contents(self) -> dict[str, bytes]:
+        """Return name → content of the files of the vocabulary, which `read_vocabulary` reads."""
+
+    def plain_contents(self) -> dict[str, bytes]:
+        """Return name → content of the files that `save_vocabulary` writes. Here: the same."""
+        return self.vocabulary_contents()
+
+    def special_tokens_changed(self, names: Collection[str]) -> None:
+        """Make the special tokens of these names hold where they are used. Here: nowhere.
+
+        Raises:
+            OptionError: They cannot; then they are set back.
+        """
+
+    # ---- the vocabulary -------------------------------------------------------------------------------------
+
+    @property
+    def vocab_size(self) -> int:
+        """The number of tokens, without those that were added to it."""
+        return self.vocabulary.size
+
+    def __len__(self) -> int:
+        return len(self.vocabulary)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def get_vocab(self) -> dict[str, int]:
+        """Return token → id, with the tokens that were added."""
+        return self.vocabulary.to_dict()
+
+    @property
+    def added_tokens_decoder(self) -> dict[int, AddedToken]:
+        """Id → token, for the tokens that are found in a text before it is split into words."""
+        return dict(sorted(self.vocabulary.added.items()))
+
+    @overload
+    def convert_tokens_to_ids(self, tokens: str) -> int: ...  # type: ignore[overload-overlap]
+    @overload
+    def convert_tokens_to_ids(self, tokens: Iterable[str]) -> list[int]: ...
+    def convert_tokens_to_ids(self, tokens: str | Iterable[str]) -> int | list[int]:
+        """Return the id of a token, or the ids of several; what the vocabulary lacks becomes the unknown token.
+
+        Raises:
+            InputError: A token is not a string, or is unknown to a tokenizer without an unknown token.
+        """
+        if not isinstance(tokens, Iterable):
+            raise InputError(f"tokens must be a string or a list of strings, but is {shown(tokens)}.")
+        if isinstance(tokens, str):
+            return known_id(self.vocabulary, tokens, self.unk_token_id)
+        return [known_id(self.vocabulary, token, self.unk_token_id) for token in tokens]
+
+    @overload
+    def convert_ids_to_tokens(self, ids: int, *, skip_special_tokens: bool = False) -> str: ...
+    @overload
+    def convert_ids_to_tokens(self, ids: Iterable[int], *, skip_special_tokens: bool = False) -> list[str]: ...
+    def convert_ids_to_tokens(self, ids: Any, *, skip_special_tokens: bool = False) -> str | list[str]:
+        """Return the token of an id, or the tokens of several: of a list, an array or a tensor of one axis.
 
         Args:
-            text: A string, or a list of strings for a batch; with ``is_split_into_words`` a list of words, or a list
-                of such lists. A batch of pairs may be one list of ``[first, second]``.
-            text_pair: The second texts, in the same form.
-            add_special_tokens: Put the model's special tokens around the texts.
-            padding: True or ``"longest"``: fill up to the longest row; ``"max_length"``: to that length.
-            truncation: True or ``"longest_first"``: cut the longer text of a pair first; ``"only_first"`` or
-                ``"only_second"``: cut that one. None: cut if ``max_length`` is given and ``padding`` is off.
-            max_length: Tokens of a row, special ones included; None: `model_max_length`.
-            stride: Tokens that an overflowing row repeats of the one before it.
-            pad_to_multiple_of: Round the length of filled-up rows up to a multiple of this.
-            padding_side: ``"right"`` or ``"left"``; None: the tokenizer's own.
-            is_split_into_words: The texts are lists of words.
-            return_tensors: ``"pt"``, ``"np"``, or None for lists.
-            return_token_type_ids: Return which text of a pair each token is from; None: if the model takes it.
-            return_attention_mask: Return 1 for tokens and 0 for filling; None: if the model takes it.
-            return_special_tokens_mask: Return 1 for special tokens and filling.
-            return_offsets_mapping: Return the characters that each token stands for; fast tokenizers alone.
-            return_overflowing_tokens: Return what was cut off as more rows, with ``overflow_to_sample_mapping``.
-            return_length: Return the length of each row, filling included.
+            ids: The ids.
+            skip_special_tokens: Leave special tokens out of the list.
+
+        Raises:
+            InputError: An id is not a number or is not in the vocabulary.
+        """
+        numbers = check_ids(self.vocabulary, ids)
+        if isinstance(numbers, int):
+            return known_token(self.vocabulary, numbers)
+        skipped = set(self.all_special_ids) if skip_special_tokens else set()
+        return [known_token(self.vocabulary, number) for number in numbers if number not in skipped]
+
+    @abstractmethod
+    def convert_tokens_to_string(self, tokens: Sequence[str]) -> str:
+        """Join tokens to a text. Raises `InputError`: they are not strings."""
+
+    # ---- special and added tokens ---------------------------------------------------------------------------
+
+    @property
+    def special_tokens_map(self) -> dict[str, str]:
+        """Name → token, for the special tokens that have a name and are set."""
+        return dict(self.special_tokens.named)
+
+    @property
+    def extra_special_tokens(self) -> list[str]:
+        """The special tokens that have no name."""
+        return list(self.special_tokens.others)
+
+    additional_special_tokens = extra_special_tokens
+
+    @property
+    def all_special_tokens(self) -> list[str]:
+        """Every special token once, those with a name first."""
+        return self.special_tokens.all()
+
+    @property
+    def all_special_ids(self) -> list[int]:
+        """The ids of `all_special_tokens`."""
+        return self.convert_tokens_to_ids(self.all_special_tokens)
+
+    def add_tokens(self, new_tokens: Any, *, special_tokens: bool = False) -> int:
+        """Add tokens behind the vocabulary. They are found in a text before it is split into words.
+
+        Args:
+            new_tokens: A token or a list of them: strings or `AddedToken`. One that the vocabulary has keeps its id,
+                but is from now on found in the text as it stands.
+            special_tokens: Decoding can leave them out; strings are then looked for before the text is normalised.
 
         Returns:
-            Lists for one text, lists of lists for a batch, or tensors of int64, (rows, tokens).
+            How many were new; a model needs as many more embeddings.
 
         Raises:
-            InputError: The texts are of a wrong form or cannot be encoded, or the rows cannot become a tensor.
-            OptionError: An option is wrong, or contradicts another.
+            OptionError: One is not a token; none was added.
         """
-        check_tensor_type(return_tensors)
-        read_flags(
-            add_special_tokens=add_special_tokens,
-            return_special_tokens_mask=return_special_tokens_mask,
-            return_offsets_mapping=return_offsets_mapping,
-            return_overflowing_tokens=return_overflowing_tokens,
-            return_length=return_length,
-        )
-        texts = read_texts(text, text_pair, is_split_into_words=is_split_into_words)
-        cut, fill = self._resolve_lengths(
-            texts,
-            padding=padding,
-            truncation=truncation,
-            max_length=max_length,
-            stride=stride,
-            multiple=pad_to_multiple_of,
-            side=padding_side,
-            special=self._special_count(is_pair=texts.seconds is not None) if add_special_tokens else 0,
-        )
-        rows = self._encode(texts, add_special_tokens=add_special_tokens, cut=cut, overflow=return_overflowing_tokens)
-        self._announce_long_rows(rows.ids)
-        wanted = {
-            "token_type_ids": self._wants("token_type_ids", return_token_type_ids),
-            "attention_mask": self._wants("attention_mask", return_attention_mask),
-            "special_tokens_mask": return_special_tokens_mask,
-            "offset_mapping": return_offsets_mapping,
+        before = len(self)
+        self.vocabulary = self.vocabulary.with_tokens(read_tokens(new_tokens, are_special=special_tokens))
+        return len(self) - before
+
+    def add_special_tokens(
+        self, special_tokens_dict: Mapping[str, Any], *, replace_extra_special_tokens: bool = True
+    ) -> int:
+        """Set special tokens, add those that the vocabulary lacks, and return how many were new.
+
+        Args:
+            special_tokens_dict: Name → token, such as ``{"pad_token": "[PAD]"}``; the names ``extra_special_tokens``
+                and ``additional_special_tokens`` take a list of tokens without a name.
+            replace_extra_special_tokens: The list replaces the one before, whose tokens stay in the vocabulary; with
+                False it goes behind it.
+
+        Raises:
+            OptionError: A name or a token is wrong; nothing was changed.
+        """
+        before = len(self)
+        add_special_tokens(self, special_tokens_dict, keeps=not replace_extra_special_tokens)
+        return len(self) - before
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        hint = setting_hints(type(self).Settings).get(name)
+        if hint is not None:
+            value, faults = read_setting(name, value, hint)
+            if faults:
+                raise OptionError(f"{type(self).__name__}: {faults[0]}.")
+        elif name not in SPECIAL_TOKENS and name in self._named():
+            set_special_token(self, name, value)
+            return
+        object.__setattr__(self, name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        named = self._named()
+        if name in named:
+            return named[name]
+        if name.removesuffix("_id") in named:
+            return self.vocabulary.id_of(named[name.removesuffix("_id")])
+        known = [] if name.startswith("_") else [*named, *setting_hints(type(self).Settings), *SPECIAL_TOKENS]
+        message = f"{type(self).__name__} has no attribute {name!r}.{did_you_mean(name, known)}"
+        raise AttributeError(message, name=name, obj=self)
+
+    def _named(self) -> Mapping[str, str]:
+        """Return the special tokens that have a name; of an object that is not complete yet: none."""
+        return getattr(self.__dict__.get("special_tokens"), "named", {})
+
+    # ---- files ----------------------------------------------------------------------------------------------
+
+    @classmethod
+    def read(cls, checkpoint: Checkpoint, **overrides: Any) -> Self:
+        """Read a tokenizer from an opened checkpoint.
+
+        Args:
+            checkpoint: Where the files are.
+            **overrides: Options that replace those of tokenizer_config.json.
+
+        Raises:
+            OptionError: An override is not an option, has a wrong value, or can have no effect on this tokenizer.
+            CheckpointNotFound, CheckpointCorrupt, HubError: The files cannot be had.
+            MissingDependency: The library ``tokenizers`` is needed, but not installed.
+        """
+        return read_tokenizer(cls, checkpoint, overrides)  # type: ignore[no-any-return]
+
+    def save_pretrained(self, save_directory: str | os.PathLike[str]) -> tuple[str, ...]:
+        """Write the vocabulary and the settings into a folder, and return the paths. Raises `SaveFailed`."""
+        return write_contents(save_directory, self.file_contents())
+
+    def file_contents(self, *, processor_class: str | None = None) -> dict[str, bytes]:
+        """Return name → content of the files that `save_pretrained` writes.
+
+        Args:
+            processor_class: The processor that the tokenizer is saved with, if it is.
+        """
+        more = {} if processor_class is None else {"processor_class": processor_class}
+        return self.vocabulary_contents() | {
+            SPECIAL_TOKENS_FILE: encode_json(self.special_tokens.to_dict()),
+            TOKENIZER_CONFIG_FILE: encode_json(tokenizer_config(self) | more),
         }
-        columns: dict[str, Sequence[Any] | None] = {self.model_input_names[0]: rows.ids}
-        for name in (name for name, is_wanted in wanted.items() if is_wanted):
-            columns[name] = None if name == "attention_mask" else rows.column(name)
-        data = self._collate(columns, fill, return_tensors)
-        if return_length:
-            data["length"] = [len(row) for row in data[self.model_input_names[0]]]
-        if return_overflowing_tokens:
-            data["overflow_to_sample_mapping"] = list(rows.samples)
-        elif texts.is_single and return_tensors is None:
-            data = {name: value if name == "length" else value[0] for name, value in data.items()}
-        width = None if fill is None else fill.width(max(map(len, rows.ids)))
-        encodings = rows.encodings(width, self.padding_side if fill is None else fill.side, self._filling())
-        return BatchEncoding(data, encodings, tensor_type=return_tensors)
 
-    def encode(
-        self,
-        text: Any,
-        text_pair: Any = None,
-        *,
-        add_special_tokens: bool = True,
-        padding: bool | str = False,
-        truncation: bool | str | None = None,
-        max_length: int | None = None,
-        stride: int = 0,
-        pad_to_multiple_of: int | None = None,
-        padding_side: Side | None = None,
-        is_split_into_words: bool = False,
-        return_tensors: TensorType | None = None,
-    ) -> Any:
-        """Return the ids alone: a list for one text. Arguments and errors as for calling the tokenizer."""
-        encoded = self(
-            text,
-            text_pair,
-            add_special_tokens=add_special_tokens,
-            padding=padding,
-            truncation=truncation,
-            max_length=max_length,
-            stride=stride,
-            pad_to_multiple_of=pad_to_multiple_of,
-            padding_side=padding_side,
-            is_split_into_words=is_split_into_words,
-            return_tensors=return_tensors,
-        )
-        return encoded[self.model_input_names[0]]
-
-    def tokenize(self, text: str, pair: str | None = None, *, add_special_tokens: bool = False) -> list[str]:
-        """Return the tokens of one text or pair.
+    def save_vocabulary(self, save_directory: str | os.PathLike[str]) -> tuple[str, ...]:
+        """Write the vocabulary alone into a folder, without added tokens and settings, and return the paths.
 
         Raises:
-            InputError: It is not a text, or cannot be encoded.
+            OptionError: The plain files cannot hold this vocabulary.
+            SaveFailed: The system refused.
         """
-        read_flags(add_special_tokens=add_special_tokens)
-        texts = read_texts(text, pair)
-        if not texts.is_single:
-            raise InputError(f"tokenize takes one text as a string, but got {shown(text)}.")
-        rows = self._encode(texts, add_special_tokens=add_special_tokens, cut=None, overflow=False)
-        return self._tokens(rows)
+        return write_contents(save_directory, self.plain_contents())
 
+    # ---- calls ----------------------------------------------------------------------------------------------
+
+    __call__ = calls.call
+    encode = calls.encode
+    tokenize = calls.tokenize
+    pad = calls.pad
+    decode = calls.decode
+    batch_decode = calls.batch_decode
+
+    @property
+    def cleans_up(self) -> bool:
+        """Whether decoding removes spaces before punctuation unless it is told otherwise."""
+        return self.clean_up_tokenization_spaces
+
+    @abstractmethod
     def num_special_tokens_to_add(self, *, pair: bool = False) -> int:
         """Return how many special tokens are put around a text or a pair."""
-        return self._special_count(is_pair=pair)
-
-    # ---- what a kind of tokenizer does ----------------------------------------------------------------------
 
     @abstractmethod
-    def _encode(self, texts: Texts, *, add_special_tokens: bool, cut: Truncation | None, overflow: bool) -> EncodedRows:
-        """Turn texts into rows of ids; with ``overflow`` also what was cut off."""
+    def encode_texts(
+        self, texts: Texts, truncation: Truncation | None, *, add_special_tokens: bool, overflow: bool
+    ) -> EncodedRows:
+        """Turn checked texts into rows of ids; with ``overflow`` also what was truncated."""
 
     @abstractmethod
-    def _special_count(self, *, is_pair: bool) -> int:
-        """Return how many special tokens are put around a text or a pair."""
-
-    @abstractmethod
-    def _tokens(self, rows: EncodedRows) -> list[str]:
-        """Return the tokens of the first row."""
-
-    # ---- the steps of a call --------------------------------------------------------------------------------
-
-    def _resolve_lengths(
-        self,
-        texts: Texts,
-        *,
-        padding: Any,
-        truncation: Any,
-        max_length: Any,
-        stride: Any,
-        multiple: Any,
-        side: Any,
-        special: int,
-    ) -> tuple[Truncation | None, Padding | None]:
-        """Decide how the rows of a call are cut and filled up. Raises `OptionError`."""
-        max_length = read_count("max_length", max_length, least=1)
-        is_pair = texts.seconds is not None
-        cut = resolve_truncation(
-            truncation,
-            max_length=max_length,
-            stride=stride,
-            padding=padding,
-            direction=self.truncation_side,
-            model_max_length=self.model_max_length,
-            is_pair=is_pair,
-        )
-        fill = resolve_padding(
-            padding,
-            max_length=max_length,
-            multiple=multiple,
-            side=self.padding_side if side is None else side,
-            model_max_length=self.model_max_length,
-            cut_to=None if cut is None else cut.max_length,
-        )
-        self._check_pad_token(fill)
-        if cut is not None:
-            check_room(cut, special=special, is_pair=is_pair)
-        elif max_length is not None and fill is not None and fill.length is None:
-            announce(
-                f"max_length={max_length} has no effect: padding={padding!r} fills up to the longest row, and nothing "
-                "is cut. Pass truncation=True, or padding='max_length'."
-            )
-        return cut, fill
-
-    def _announce_long_rows(self, rows: Sequence[Sequence[int]]) -> None:
-        longest = max(map(len, rows))
-        if longest > self.model_max_length:
-            announce(
-                f"a text has {longest} tokens, but the model takes {self.model_max_length} (model_max_length). "
-                f"Cut it: truncation=True, max_length={self.model_max_length}."
-            )
+    def decode_rows(self, rows: Sequence[Sequence[int]], *, skip_special_tokens: bool) -> list[str]:
+        """Turn rows of checked ids into texts."""
 
     def __repr__(self) -> str:
-        special = ", ".join(f"{name}={token!r}" for name, token in self._special.items())
+        special = ", ".join(f"{name}={token!r}" for name, token in self.special_tokens.named.items())
         return f"{type(self).__name__}({len(self)} tokens, model_max_length={self.model_max_length}, {special})"

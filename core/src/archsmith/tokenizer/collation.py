@@ -1,21 +1,18 @@
 """Rows of tokens brought to one length and into one type."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from archsmith.batch import to_tensor
 from archsmith.errors import InputError
-from archsmith.lengths import Padding, pad_lists, pad_matrix, row_mask
+from archsmith.lengths import Padding, Side, pad_lists, pad_matrix, row_mask
 from archsmith.messages import shown
 from archsmith.options import TensorType
 
-if TYPE_CHECKING:
-    from archsmith.lengths import Side
-
 __all__ = ["collate", "read_columns"]
 
-#: What fills a column that is not the ids or the token types.
-FILL = {"attention_mask": 0, "special_tokens_mask": 1, "offset_mapping": (0, 0)}
+#: What pads a column that is not the ids or the token types.
+PAD_VALUES = {"attention_mask": 0, "special_tokens_mask": 1, "offset_mapping": (0, 0)}
 
 
 def collate(
@@ -23,7 +20,7 @@ def collate(
     *,
     main: str,
     padding: Padding | None,
-    fills: Mapping[str, Any],
+    pad_values: Mapping[str, Any],
     tensor_type: TensorType | None,
 ) -> dict[str, Any]:
     """Bring rows to one length and into one type.
@@ -31,8 +28,8 @@ def collate(
     Args:
         columns: Name → rows. ``attention_mask`` may be None: then it is made.
         main: The column whose rows say how long each row is.
-        padding: How rows are filled up; None: not at all.
-        fills: Name → what fills the column. Columns without an entry are left as they are.
+        padding: How rows are padded; None: not at all.
+        pad_values: Name → what pads the column. Columns without an entry are left as they are.
         tensor_type: The type of the result; None: lists.
 
     Raises:
@@ -45,45 +42,47 @@ def collate(
     longest = max(lengths, default=0)
     width = longest if padding is None else padding.width(longest)
     side: Side = "right" if padding is None else padding.side
-    fills = {**FILL, **fills}
+    pad_values = {**PAD_VALUES, **pad_values}
     if tensor_type is not None:
-        _check_width(lengths, width, is_filled=padding is not None)
+        _check_width(lengths, width, is_padded=padding is not None)
     elif padding is None or longest > width:
         full = {name: [[1] * length for length in lengths] if it is None else it for name, it in columns.items()}
-        filled = set() if padding is None else fills.keys()
-        return {name: pad_lists(it, width, side, fills[name]) if name in filled else it for name, it in full.items()}
+        padded = set() if padding is None else pad_values.keys()
+        return {
+            name: pad_lists(it, width, side, pad_values[name]) if name in padded else it for name, it in full.items()
+        }
     mask = row_mask(np.fromiter(lengths, np.int64, len(lengths)), width, side)
     result: dict[str, Any] = {}
     for name, it in columns.items():
         if it is None:
             matrix = mask.astype(np.int64)
-        elif name not in fills:
+        elif name not in pad_values:
             result[name] = it if tensor_type is None else to_tensor(name, it, tensor_type)
             continue
-        elif tensor_type is None and isinstance(fills[name], tuple):
-            result[name] = pad_lists(it, width, side, fills[name])
+        elif tensor_type is None and isinstance(pad_values[name], tuple):
+            result[name] = pad_lists(it, width, side, pad_values[name])
             continue
         else:
             _check_lengths(name, it, lengths, main)
-            matrix = pad_matrix(it, mask, fills[name])
+            matrix = pad_matrix(it, mask, pad_values[name])
         result[name] = matrix.tolist() if tensor_type is None else to_tensor(name, matrix, tensor_type)
     return result
 
 
-def _check_width(lengths: Sequence[int], width: int, *, is_filled: bool) -> None:
+def _check_width(lengths: Sequence[int], width: int, *, is_padded: bool) -> None:
     """Refuse rows that cannot be one tensor of this width."""
-    if not is_filled:
+    if not is_padded:
         if len(set(lengths)) > 1:
             raise InputError(
-                f"the rows have different lengths, {min(lengths)} to {max(lengths)} tokens, so they are no tensor. "
+                f"the rows have different lengths, {min(lengths)} to {max(lengths)} tokens, so they are not a tensor. "
                 "Pass padding=True (and truncation=True), or leave out return_tensors."
             )
         return
     for row, length in enumerate(lengths):
         if length > width:
             raise InputError(
-                f"row {row} has {length} tokens, more than the {width} that all rows are filled up to. "
-                "Pass truncation=True to cut it."
+                f"row {row} has {length} tokens, more than the {width} that all rows are padded to. "
+                "Pass truncation=True to truncate it."
             )
 
 

@@ -2,13 +2,15 @@
 
 import contextlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archsmith.errors import ArchsmithError, CheckpointCorrupt, MissingDependency, OptionError
-from archsmith.files.strictjson import parse_json
+from archsmith.files.strictjson import parse_json, read_bytes
 from archsmith.messages import shown
+from archsmith.tokenizer.added_tokens import AddedToken, read_token
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -16,20 +18,21 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
     from archsmith.lengths import Truncation
-    from archsmith.tokenizer.special_tokens import AddedToken
 
 __all__ = [
-    "add_tokens",
+    "MAX_TOKENIZER_BYTES",
+    "RustVocabulary",
     "check_templates",
     "check_vocabulary",
-    "detached",
     "import_tokenizers",
     "load_tokenizer_json",
+    "to_json",
     "translated",
     "variant",
 ]
 
-MAX_BYTES = 512 * 2**20
+#: The largest file of a tokenizer that is read.
+MAX_TOKENIZER_BYTES = 512 * 2**20
 
 
 def import_tokenizers() -> "ModuleType":
@@ -67,18 +70,6 @@ def translated(kind: type[ArchsmithError], where: str) -> Iterator[None]:
         raise kind(f"{where}: {reason}.") from error
 
 
-def read_bytes(path: Path) -> bytes:
-    """Read a file of at most 512 MiB. Raises `CheckpointCorrupt`."""
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise CheckpointCorrupt(f"{str(path)!r} cannot be read: {error.strerror or error}.") from error
-    if len(raw) > MAX_BYTES:
-        raise CheckpointCorrupt(f"{str(path)!r} is larger than {MAX_BYTES:,} bytes; too large for a file of its kind.")
-    return raw
-
-
 def load_tokenizer_json(path: Path) -> "Tokenizer":
     """Read a tokenizer.json.
 
@@ -87,7 +78,7 @@ def load_tokenizer_json(path: Path) -> "Tokenizer":
         MissingDependency: The library is not installed.
     """
     tokenizers = import_tokenizers()
-    raw = read_bytes(path)
+    raw = read_bytes(path, max_bytes=MAX_TOKENIZER_BYTES)
     content = parse_json(raw, str(path))
     check_vocabulary(content, str(path))
     check_templates(content.get("post_processor"), str(path))
@@ -146,7 +137,9 @@ def check_templates(post: Any, where: str) -> None:
                 )
 
 
-def variant(tokenizer: "Tokenizer", cut: "Truncation | None" = None, *, split_special: bool = False) -> "Tokenizer":
+def variant(
+    tokenizer: "Tokenizer", truncation: "Truncation | None" = None, *, split_special: bool = False
+) -> "Tokenizer":
     """Return a tokenizer with the same parts, without padding, that truncates as told.
 
     The parts are shared, so this takes microseconds, and the one that was given stays as it is.
@@ -154,8 +147,8 @@ def variant(tokenizer: "Tokenizer", cut: "Truncation | None" = None, *, split_sp
     new = import_tokenizers().Tokenizer(tokenizer.model)
     new.normalizer = tokenizer.normalizer
     new.pre_tokenizer = tokenizer.pre_tokenizer
-    if cut is not None:  # before the post-processor, whose tokens it would count even where a call leaves them out
-        new.enable_truncation(cut.max_length, stride=cut.stride, strategy=cut.strategy, direction=cut.direction)
+    if truncation is not None:  # before the post-processor, whose tokens it would count where a call leaves them out
+        new.enable_truncation(**asdict(truncation))
     new.post_processor = tokenizer.post_processor
     new.decoder = tokenizer.decoder
     new.add_tokens([token for _, token in sorted(tokenizer.get_added_tokens_decoder().items())])
@@ -163,16 +156,60 @@ def variant(tokenizer: "Tokenizer", cut: "Truncation | None" = None, *, split_sp
     return new  # type: ignore[no-any-return]
 
 
-def detached(tokenizer: "Tokenizer") -> tuple["Tokenizer", dict[str, Any]]:
-    """Return a tokenizer that neither pads nor truncates, and what the given one has stored for both."""
-    stored = {"truncation": tokenizer.truncation, "padding": tokenizer.padding}
-    return variant(tokenizer), stored
+class RustVocabulary:
+    """The vocabulary of a tokenizer of the library.
 
+    Args:
+        tokenizer: The tokenizer, to which no tokens are added from now on.
+    """
 
-def add_tokens(tokenizer: "Tokenizer", tokens: Iterable["AddedToken"]) -> None:
-    """Add tokens behind the vocabulary, or mark those that are in it."""
-    tokenizers = import_tokenizers()
-    tokenizer.add_tokens([tokenizers.AddedToken(**token.to_dict()) for token in tokens])
+    def __init__(self, tokenizer: "Tokenizer") -> None:
+        self.tokenizer = tokenizer
+
+    @property
+    def size(self) -> int:
+        """The number of tokens, without those that were added."""
+        return self.tokenizer.get_vocab_size(with_added_tokens=False)
+
+    @property
+    def added(self) -> dict[int, AddedToken]:
+        """Id → token, for the tokens that are found in a text before it is split into words."""
+        added = self.tokenizer.get_added_tokens_decoder()
+        return {number: read_token("token", token) for number, token in sorted(added.items())}
+
+    def __len__(self) -> int:
+        return self.tokenizer.get_vocab_size(with_added_tokens=True)
+
+    def to_dict(self) -> dict[str, int]:
+        """Return token → id, with the tokens that were added."""
+        return self.tokenizer.get_vocab(with_added_tokens=True)
+
+    def id_of(self, token: str) -> int | None:
+        """Return the id of a token, or None. Raises `UnicodeEncodeError`."""
+        return self.tokenizer.token_to_id(token)
+
+    def token_at(self, number: int) -> str | None:
+        """Return the token of an id, or None."""
+        token = self.tokenizer.id_to_token(number) if 0 <= number < 2**32 else None
+        if token is not None and self.id_of(token) != number:  # the library gives its normalised form
+            token = self.renamed().get(number, token)
+        return token
+
+    def renamed(self) -> dict[int, str]:
+        """Return id → token, for the added tokens that the library does not give as they were added."""
+        added = self.tokenizer.get_added_tokens_decoder()
+        return {
+            number: token.content
+            for number, token in added.items()
+            if token.normalized and self.tokenizer.id_to_token(number) != token.content
+        }
+
+    def with_tokens(self, tokens: Sequence[AddedToken]) -> "RustVocabulary":
+        """Return a vocabulary with tokens behind those of this one; one that this one has keeps its id."""
+        new = variant(self.tokenizer)
+        with translated(OptionError, "tokens cannot be added"):
+            new.add_tokens([import_tokenizers().AddedToken(**token.to_dict()) for token in tokens])
+        return RustVocabulary(new)
 
 
 def to_json(tokenizer: "Tokenizer", stored: Mapping[str, Any]) -> bytes:

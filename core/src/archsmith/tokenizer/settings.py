@@ -1,24 +1,21 @@
 """What a tokenizer is told besides its vocabulary: tokenizer_config.json and the files around it."""
 
 import functools
-from collections.abc import Mapping
-from typing import Any, Literal, TypedDict, get_type_hints
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TypedDict, get_args, get_type_hints
 
 from archsmith.config.fields import convert
 from archsmith.errors import CheckpointCorrupt, OptionError
 from archsmith.files.checkpoint import Checkpoint
-from archsmith.messages import did_you_mean, shown
-from archsmith.tokenizer.special_tokens import SPECIAL_TOKENS, AddedToken, read_token
+from archsmith.files.names import ADDED_TOKENS_FILE, SPECIAL_TOKENS_FILE, TOKENIZER_CONFIG_FILE
+from archsmith.messages import did_you_mean, listed, shown
+from archsmith.options import HUGE
+from archsmith.tokenizer.added_tokens import AddedToken, read_token
+from archsmith.tokenizer.special_tokens import SPECIAL_TOKENS
 
-__all__ = ["TOKENIZER_CONFIG_FILE", "TokenizerSettings", "load_tokenizer_config", "read_settings", "split_settings"]
+__all__ = ["Token", "TokenizerSettings", "load_tokenizer_config", "read_settings", "split_settings", "stored_settings"]
 
-TOKENIZER_CONFIG_FILE = "tokenizer_config.json"
-SPECIAL_TOKENS_FILE = "special_tokens_map.json"
-ADDED_TOKENS_FILE = "added_tokens.json"
-#: The field's way to write that a model takes any length; what is above `LIMIT` means the same.
-NO_LIMIT = int(1e30)
-LIMIT = 10**20
-
+#: What may be given for a token: its text, an `AddedToken`, or the dictionary that a file has for one.
 Token = str | AddedToken | Mapping[str, Any]
 
 
@@ -26,14 +23,14 @@ class TokenizerSettings(TypedDict, total=False):
     """The options that every tokenizer takes, in its constructor and in tokenizer_config.json.
 
     A tokenizer with options of its own declares a subclass of this as its ``Settings``, and has an attribute for each.
-    An option whose name ends in ``_token`` is a special token; its attribute is a `SpecialToken`.
+    An option of the type ``Token | None`` is a special token; its attribute is a `SpecialToken`.
 
     Attributes:
         bos_token: Begins a text.
         eos_token: Ends a text.
         unk_token: Stands for what the vocabulary lacks.
         sep_token: Stands between and behind texts.
-        pad_token: Fills up rows.
+        pad_token: Pads rows.
         cls_token: Stands for a whole text.
         mask_token: Stands for a hidden token.
         extra_special_tokens: More special tokens, as a list, or with names, by which they become attributes.
@@ -41,12 +38,12 @@ class TokenizerSettings(TypedDict, total=False):
         model_specific_special_tokens: Name → token, beside a list of others.
         added_tokens_decoder: Id → token that is not in the vocabulary.
         model_max_length: The longest row that the model takes, in tokens.
-        padding_side: Where rows are filled up.
-        truncation_side: Where rows are cut.
+        padding_side: Where rows are padded.
+        truncation_side: Where rows are truncated.
         model_input_names: What the model takes, its main input first.
-        pad_token_type_id: The token type of the filling.
+        pad_token_type_id: The token type of padding.
         clean_up_tokenization_spaces: Whether decoding removes spaces before punctuation.
-        split_special_tokens: Whether a special token within a text is cut up like any other text.
+        split_special_tokens: Whether a special token within a text is split like any other text.
     """
 
     bos_token: Token | None
@@ -87,7 +84,7 @@ def all_hints(kind: type) -> dict[str, Any]:
 
 @functools.cache
 def setting_hints(kind: type) -> dict[str, Any]:
-    """Return name → type of those settings that are no tokens."""
+    """Return name → type of those settings that are not tokens."""
     tokens = (*TOKEN_SETTINGS, *special_names(kind))
     return {name: hint for name, hint in all_hints(kind).items() if name not in tokens}
 
@@ -95,8 +92,8 @@ def setting_hints(kind: type) -> dict[str, Any]:
 @functools.cache
 def special_names(kind: type) -> tuple[str, ...]:
     """Return the names of special tokens that a tokenizer can have: the common ones, and those that it declares."""
-    own = [name for name in all_hints(kind) if name.endswith("_token") and name not in SPECIAL_TOKENS]
-    return (*SPECIAL_TOKENS, *own)
+    own = [name for name, hint in all_hints(kind).items() if AddedToken in get_args(hint)]
+    return tuple(dict.fromkeys([*SPECIAL_TOKENS, *own]))
 
 
 def read_settings(kind: type, values: Mapping[str, Any], *, owner: str) -> dict[str, Any]:
@@ -126,19 +123,18 @@ def read_settings(kind: type, values: Mapping[str, Any], *, owner: str) -> dict[
         except OptionError as error:
             faults.append(error.message.rstrip("."))
     if faults:
-        text = faults[0] if len(faults) == 1 else "".join(f"\n  - {fault}" for fault in faults)
-        raise OptionError(f"{owner}: {text}{'' if text.endswith('?') else '.'}")
+        raise OptionError(listed(owner, faults))
     return clean
 
 
 def read_setting(name: str, value: Any, hint: Any) -> tuple[Any, list[str]]:
     """Check one plain setting; return it with no fault, or None and a sentence."""
     if name == "model_max_length":
-        value = NO_LIMIT if value is None else value
+        value = HUGE if value is None else value
         value = int(value) if isinstance(value, float) and value == value // 1 and value < float("inf") else value
         if isinstance(value, int) and not isinstance(value, bool) and value < 1:
             return None, [f"model_max_length must be at least 1, but is {value}"]
-        value = NO_LIMIT if isinstance(value, int) and value >= LIMIT else value
+        value = min(value, HUGE) if isinstance(value, int) and not isinstance(value, bool) else value
     if name == "model_input_names" and (isinstance(value, str) or not value):
         return None, [f"model_input_names must be a list of at least one name, but is {shown(value)}"]
     return convert(name, value, hint)
@@ -197,8 +193,8 @@ def load_tokenizer_config(checkpoint: Checkpoint, *, needs_added: bool) -> tuple
 
 
 def _old_added_tokens(checkpoint: Checkpoint, values: Mapping[str, Any]) -> dict[int, AddedToken]:
-    special = {str(_content(value)) for name, value in values.items() if name.endswith("_token")}
-    special |= {str(_content(token)) for token in values.get("additional_special_tokens") or ()}
+    special = {_content(value) for name, value in values.items() if name.endswith("_token")}
+    special |= {_content(token) for token in values.get("additional_special_tokens") or ()}
     added = checkpoint.read_json(ADDED_TOKENS_FILE)
     if not all(isinstance(number, int) and number >= 0 for number in added.values()):
         raise CheckpointCorrupt(f"{str(checkpoint.path(ADDED_TOKENS_FILE))!r} must map tokens to ids.")
@@ -207,8 +203,10 @@ def _old_added_tokens(checkpoint: Checkpoint, values: Mapping[str, Any]) -> dict
     return {number: AddedToken(token, special=token in special) for token, number in added.items()}
 
 
-def _content(token: Any) -> Any:
-    return token.get("content") if isinstance(token, Mapping) else token
+def _content(token: Any) -> str | None:
+    """Return the text of what a file has for a token, if it is one."""
+    content = token.get("content") if isinstance(token, Mapping) else token
+    return content if isinstance(content, str) else None
 
 
 def split_settings(kind: type, values: Mapping[str, Any], *, where: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -221,17 +219,30 @@ def split_settings(kind: type, values: Mapping[str, Any], *, where: str) -> tupl
     """
     hints = all_hints(kind)
     known = {name: value for name, value in values.items() if name in hints}
-    named = {
-        name: value
-        for name, value in values.items()
-        if name not in hints
-        and name.endswith("_token")
-        and (isinstance(value, str) or isinstance(_content(value), str))
-    }
-    extra = {name: value for name, value in values.items() if name not in hints and name not in named}
+    others = {name: value for name, value in values.items() if name not in hints}
+    named = {name: value for name, value in others.items() if name.endswith("_token") and _content(value) is not None}
+    extra = {name: value for name, value in others.items() if name not in named}
     if named:
         known["model_specific_special_tokens"] = {**(known.get("model_specific_special_tokens") or {}), **named}
     try:
         return read_settings(kind, known, owner=where), extra
     except OptionError as error:
         raise CheckpointCorrupt(error.message) from error
+
+
+def stored_settings(stored: Mapping[str, Any], id_of: Callable[[str], int | None]) -> dict[str, Any]:
+    """Return what the truncation and padding of a tokenizer.json, which do not apply, tell about the tokenizer.
+
+    Args:
+        stored: Their content.
+        id_of: Tells the id of a token.
+    """
+    settings: dict[str, Any] = {}
+    if truncation := stored.get("truncation"):
+        settings["truncation_side"] = truncation["direction"].lower()
+    if padding := stored.get("padding"):
+        settings["padding_side"] = padding["direction"].lower()
+        settings["pad_token_type_id"] = padding["pad_type_id"]
+        if id_of(padding["pad_token"]) == padding["pad_id"]:
+            settings["pad_token"] = padding["pad_token"]
+    return settings

@@ -1,83 +1,163 @@
-"""Special tokens: their names, their marks, and their places on a tokenizer."""
+"""Special tokens: their names, and the attributes of a tokenizer that stand for them."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Protocol, overload
+import operator
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, TypeVar, overload
 
-from archsmith.errors import OptionError
-from archsmith.messages import shown
+from archsmith.errors import ArchsmithError, InputError, OptionError
+from archsmith.messages import did_you_mean, shown
+from archsmith.tokenizer.added_tokens import AddedToken, read_token
+from archsmith.tokenizer.vocabulary import TokenVocabulary, known_token
 
-__all__ = ["SPECIAL_TOKENS", "AddedToken", "SpecialToken", "SpecialTokenId", "read_token"]
+__all__ = [
+    "SPECIAL_TOKENS", "SpecialToken", "SpecialTokenId", "SpecialTokens", "add_special_tokens", "first_special_tokens",
+    "set_special_token",
+]  # fmt: skip
 
 #: The special tokens that every tokenizer can have, in the order in which they are listed.
 SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 
+_Vocabulary = TypeVar("_Vocabulary", bound=TokenVocabulary)
+
 
 @dataclass(frozen=True)
-class AddedToken:
-    """A token that is found in the text as it stands, before the text is cut into words.
+class SpecialTokens:
+    """The special tokens of a tokenizer. They are never changed, only replaced, so that copies do not share a change.
 
     Attributes:
-        content: Its text.
-        single_word: Find it only where it is a word of its own.
-        lstrip: Take the white space on its left with it.
-        rstrip: Take the white space on its right with it.
-        normalized: Look for it in the normalized text; None: unless it is special.
-        special: Decoding can leave it out.
+        named: Name → token.
+        others: Those that have no name.
     """
 
-    content: str
-    single_word: bool = False
-    lstrip: bool = False
-    rstrip: bool = False
-    normalized: bool | None = None
-    special: bool = True
+    named: Mapping[str, str] = field(default_factory=dict)
+    others: tuple[str, ...] = ()
 
-    def __str__(self) -> str:
-        return self.content
+    @classmethod
+    def of(cls, named: Mapping[str, AddedToken], others: Iterable[AddedToken]) -> "SpecialTokens":
+        """Build them from tokens with their marks."""
+        contents = dict.fromkeys(token.content for token in others)
+        return cls({name: token.content for name, token in named.items()}, tuple(contents))
+
+    def all(self) -> list[str]:
+        """Return each token once, those with a name first."""
+        return list(dict.fromkeys([*self.named.values(), *self.others]))
+
+    def with_named(self, name: str, token: str | None) -> "SpecialTokens":
+        """Return these with another token of that name, or with None without it."""
+        named = {known: it for known, it in self.named.items() if known != name or token is not None}
+        return replace(self, named=named if token is None else named | {name: token})
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as tokenizer_config.json writes it."""
-        normalized = not self.special if self.normalized is None else self.normalized
-        return asdict(self) | {"normalized": normalized}
+        """Return them as special_tokens_map.json writes them."""
+        return dict(self.named) | ({"additional_special_tokens": list(self.others)} if self.others else {})
 
 
-_MARKS = ("single_word", "lstrip", "rstrip", "normalized", "special")
+class _Tokenizer(Protocol):
+    """What the attributes need of a tokenizer."""
+
+    special_tokens: SpecialTokens
+
+    @property
+    def vocabulary(self) -> TokenVocabulary: ...
+    def add_tokens(self, new_tokens: Any, /) -> int: ...
+    def special_tokens_changed(self, names: Collection[str], /) -> None: ...
 
 
-def read_token(name: str, value: Any) -> AddedToken:
-    """Return a token from a string, from the dictionary of a file, or from an object with the same attributes.
-
-    Args:
-        name: What the token is for, for the message.
-        value: The token.
+def set_special_token(tokenizer: _Tokenizer, name: str, value: Any) -> None:
+    """Give a tokenizer another special token, or none.
 
     Raises:
-        OptionError: It is none of these, is empty, or cannot be encoded.
+        InputError: It is not in the vocabulary.
+        OptionError: It is not a token, or cannot be one of that name.
     """
-    marks: dict[str, Any] = {}
-    content = value
-    if isinstance(value, Mapping):
-        content = value.get("content")
-        marks = {mark: value[mark] for mark in _MARKS if value.get(mark) is not None}
-    elif not isinstance(value, str) and hasattr(value, "content"):
-        content = value.content
-        marks = {mark: getattr(value, mark) for mark in _MARKS if getattr(value, mark, None) is not None}
-    if not isinstance(content, str) or not content or not all(isinstance(mark, bool) for mark in marks.values()):
-        raise OptionError(f"{name} must be a string of at least one character, but is {shown(value)}.")
+    before = tokenizer.special_tokens
+    content = None if value is None else read_token(name, value).content
+    if content is not None and tokenizer.vocabulary.id_of(content) is None:
+        hint = did_you_mean(content, [*before.all(), *map(str, tokenizer.vocabulary.added.values())])
+        raise InputError(
+            f"{name} must be a token of the vocabulary, but {content!r} is not in it.{hint} A new token can be given "
+            f"when the tokenizer is loaded: from_pretrained(..., {name}={content!r})."
+        )
+    tokenizer.special_tokens = before.with_named(name, content)
     try:
-        content.encode()
-    except UnicodeEncodeError as error:
-        raise OptionError(f"{name} cannot be encoded as UTF-8: {shown(value)}.") from error
-    return AddedToken(content, **marks)
+        tokenizer.special_tokens_changed([name])
+    except ArchsmithError:
+        tokenizer.special_tokens = before
+        raise
 
 
-class _Tokens(Protocol):
-    _special: dict[str, str]
+def first_special_tokens(
+    cls: Any, settings: Mapping[str, Any], names: Collection[str], vocabulary: _Vocabulary
+) -> tuple[_Vocabulary, SpecialTokens]:
+    """Return the vocabulary of a tokenizer with its special tokens in it, and these.
 
-    def _set_special_token(self, name: str, value: Any) -> None: ...
-    def _token_of_id(self, name: str, value: Any) -> str: ...
-    def _id_of_special_token(self, name: str) -> int: ...
+    Args:
+        cls: The class of the tokenizer, with its ``default_tokens``.
+        settings: The settings that were given, checked.
+        names: The names of special tokens that the class declares.
+        vocabulary: The vocabulary without them.
+
+    Raises:
+        OptionError: A name is taken or is not an identifier.
+    """
+    named: dict[str, AddedToken] = {}
+    for name in names:
+        default = cls.default_tokens.get(name)
+        is_known = default is not None and vocabulary.id_of(default) is not None
+        if token := settings.get(name, AddedToken(default) if is_known else None):
+            named[name] = token
+    others = list(settings.get("additional_special_tokens") or [])
+    more = dict(settings.get("model_specific_special_tokens") or {})
+    extra = settings.get("extra_special_tokens") or []
+    if isinstance(extra, Mapping):
+        more.update(extra)
+    else:
+        others = [*extra, *others]
+    more = {name: token for name, token in more.items() if name not in names}  # those say it themselves
+    for name in more:
+        if not name.isidentifier() or hasattr(cls, name):
+            raise OptionError(f"a special token cannot have the name {name!r}: it is taken or not an identifier.")
+    named |= more
+    marked = {token.content for token in vocabulary.added.values()}
+    new = {token.content: token for token in (*named.values(), *others) if token.content not in marked}
+    return vocabulary.with_tokens(list(new.values())) if new else vocabulary, SpecialTokens.of(named, others)
+
+
+def add_special_tokens(tokenizer: _Tokenizer, given: Any, *, keeps: bool) -> None:
+    """Set special tokens of a tokenizer, and add those that its vocabulary lacks.
+
+    Args:
+        tokenizer: The tokenizer.
+        given: Name → token; ``extra_special_tokens`` and ``additional_special_tokens`` have lists of tokens.
+        keeps: Put the list behind the one that there is.
+
+    Raises:
+        OptionError: A name or a token is wrong; nothing was changed.
+    """
+    if not isinstance(given, Mapping):
+        raise OptionError(f"special_tokens_dict must map names to tokens, but is {shown(given)}.")
+    named: dict[str, AddedToken] = {}
+    others: list[AddedToken] = []
+    for name, value in given.items():
+        if name in ("extra_special_tokens", "additional_special_tokens"):
+            if not isinstance(value, list | tuple):
+                raise OptionError(f"{name} must be a list of tokens, but is {shown(value)}.")
+            others += [read_token(f"{name}[{index}]", token) for index, token in enumerate(value)]
+        elif name in (*SPECIAL_TOKENS, *tokenizer.special_tokens.named):
+            named[name] = read_token(name, value)
+        else:
+            hint = did_you_mean(str(name), [*SPECIAL_TOKENS, "extra_special_tokens"])
+            raise OptionError(f"there is no special token {name!r}.{hint}")
+    marked = {token.content for token in tokenizer.vocabulary.added.values() if token.special}
+    new = [replace(token, special=True) for token in (*named.values(), *others) if token.content not in marked]
+    tokenizer.add_tokens(new)
+    for name, token in named.items():
+        set_special_token(tokenizer, name, token)
+    if others:
+        kept = tokenizer.special_tokens.others if keeps else ()
+        contents = dict.fromkeys([*kept, *(token.content for token in others)])
+        tokenizer.special_tokens = replace(tokenizer.special_tokens, others=tuple(contents))
 
 
 class SpecialToken:
@@ -89,12 +169,12 @@ class SpecialToken:
     @overload
     def __get__(self, tokenizer: None, owner: type) -> "SpecialToken": ...
     @overload
-    def __get__(self, tokenizer: _Tokens, owner: type) -> str | None: ...
-    def __get__(self, tokenizer: _Tokens | None, owner: type) -> "str | SpecialToken | None":
-        return self if tokenizer is None else tokenizer._special.get(self.name)  # noqa: SLF001
+    def __get__(self, tokenizer: _Tokenizer, owner: type) -> str | None: ...
+    def __get__(self, tokenizer: _Tokenizer | None, owner: type) -> "str | SpecialToken | None":
+        return self if tokenizer is None else tokenizer.special_tokens.named.get(self.name)
 
-    def __set__(self, tokenizer: _Tokens, value: Any) -> None:
-        tokenizer._set_special_token(self.name, value)  # noqa: SLF001
+    def __set__(self, tokenizer: _Tokenizer, value: Any) -> None:
+        set_special_token(tokenizer, self.name, value)
 
 
 class SpecialTokenId:
@@ -106,12 +186,15 @@ class SpecialTokenId:
     @overload
     def __get__(self, tokenizer: None, owner: type) -> "SpecialTokenId": ...
     @overload
-    def __get__(self, tokenizer: _Tokens, owner: type) -> int | None: ...
-    def __get__(self, tokenizer: _Tokens | None, owner: type) -> "int | SpecialTokenId | None":
+    def __get__(self, tokenizer: _Tokenizer, owner: type) -> int | None: ...
+    def __get__(self, tokenizer: _Tokenizer | None, owner: type) -> "int | SpecialTokenId | None":
         if tokenizer is None:
             return self
-        return tokenizer._id_of_special_token(self.name) if self.name in tokenizer._special else None  # noqa: SLF001
+        token = tokenizer.special_tokens.named.get(self.name)
+        return None if token is None else tokenizer.vocabulary.id_of(token)
 
-    def __set__(self, tokenizer: _Tokens, value: Any) -> None:
-        token = None if value is None else tokenizer._token_of_id(f"{self.name}_id", value)  # noqa: SLF001
-        tokenizer._set_special_token(self.name, token)  # noqa: SLF001
+    def __set__(self, tokenizer: _Tokenizer, value: Any) -> None:
+        if value is not None and (isinstance(value, bool) or not hasattr(value, "__index__")):
+            raise OptionError(f"{self.name}_id must be an integer, but is {shown(value)}.")
+        token = None if value is None else known_token(tokenizer.vocabulary, operator.index(value))
+        set_special_token(tokenizer, self.name, token)

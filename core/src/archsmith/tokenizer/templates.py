@@ -1,4 +1,4 @@
-"""Rows of tokens in Python: cut to a length, and put together with the tokens around texts."""
+"""Rows of tokens in Python: truncated, and put together with the special tokens around texts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from archsmith.errors import OptionError
 from archsmith.lengths import Side, Truncation
 
-__all__ = ["Around", "Part", "PythonRows", "Row"]
+__all__ = ["Row", "SlowRows", "SpecialTokensTemplate", "TemplatePart"]
 
 
 class Row(NamedTuple):
@@ -36,8 +36,8 @@ class Row(NamedTuple):
         place = slice(start, stop)
         return Row(self.ids[place], self.types[place], self.special[place], self.tokens[place])
 
-    def cut(self, length: int, stride: int, side: Side) -> list["Row"]:
-        """Return the tokens that remain, and behind them what was cut off, in pieces that overlap."""
+    def truncated(self, length: int, stride: int, side: Side) -> list["Row"]:
+        """Return the tokens that remain, and behind them what was truncated, in pieces that overlap."""
         total = len(self.ids)
         if length >= total:
             return [self]
@@ -52,7 +52,7 @@ class Row(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Part:
+class TemplatePart:
     """A part of a row: a text, or tokens beside it.
 
     Attributes:
@@ -69,7 +69,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Around:
+class SpecialTokensTemplate:
     """What is put around texts.
 
     Attributes:
@@ -77,33 +77,37 @@ class Around:
         pair: The parts of a row of two.
     """
 
-    single: tuple[Part, ...] = (Part(0),)
-    pair: tuple[Part, ...] = (Part(0), Part(1, 1))
+    single: tuple[TemplatePart, ...] = (TemplatePart(0),)
+    pair: tuple[TemplatePart, ...] = (TemplatePart(0), TemplatePart(1, 1))
 
     def count(self, *, is_pair: bool) -> int:
         """Return how many tokens are put around."""
         return sum(len(part.ids) for part in (self.pair if is_pair else self.single))
 
     def rows(
-        self, texts: Sequence[tuple[list[int], list[str]]], cut: Truncation | None, *, adds_special: bool
+        self, texts: Sequence[tuple[list[int], list[str]]], truncation: Truncation | None, *, adds_special: bool
     ) -> list[Row]:
-        """Return the row of a text or pair, and behind it what was cut off.
+        """Return the row of a text or pair, and behind it what was truncated.
 
         Args:
             texts: Ids and tokens of each text.
-            cut: How they are cut.
+            truncation: How they are truncated.
             adds_special: Put the tokens around them.
         """
         parts = self.pair if len(texts) > 1 else self.single
         kept = [len(ids) for ids, _ in texts]
-        if cut is not None:
-            kept = _lengths(kept, cut, cut.room(self.count(is_pair=len(texts) > 1) if adds_special else 0))
+        if truncation is not None:
+            kept = _lengths(
+                kept, truncation, truncation.room(self.count(is_pair=len(texts) > 1) if adds_special else 0)
+            )
         rows = [Row([], [], [], [])]
         for part in parts:
             if part.text is not None:
                 ids, tokens = texts[part.text]
                 whole = Row(ids, [part.token_type] * len(ids), [0] * len(ids), tokens)
-                pieces = [whole] if cut is None else whole.cut(kept[part.text], cut.stride, cut.direction)
+                pieces = [whole]
+                if truncation is not None:
+                    pieces = whole.truncated(kept[part.text], truncation.stride, truncation.direction)
                 rows = _merged(rows, pieces)
             elif adds_special:
                 size = len(part.ids)
@@ -112,22 +116,22 @@ class Around:
 
 
 def _merged(rows: list[Row], others: list[Row]) -> list[Row]:
-    """Join rows with what follows, where both begin with what remains, and then hold what was cut off."""
+    """Join rows with what follows, where both begin with what remains, and then hold what was truncated."""
     joined = [rows[0].joined(others[0])]
     joined += [row.joined(other) for row in rows[1:] for other in others]
     return joined + [rows[0].joined(other) for other in others[1:]]
 
 
-def _lengths(lengths: list[int], cut: Truncation, room: int) -> list[int]:
-    """Return to how many tokens each text is cut."""
+def _lengths(lengths: list[int], truncation: Truncation, room: int) -> list[int]:
+    """Return to how many tokens each text is truncated."""
     if sum(lengths) <= room:
         return lengths
     if len(lengths) == 1:
         return [room]
     first, second = lengths
-    if cut.strategy == "only_first":
+    if truncation.strategy == "only_first":
         return [room - second, second]
-    if cut.strategy == "only_second":
+    if truncation.strategy == "only_second":
         return [first, room - first]
     shorter, longer = room // 2, room - room // 2
     if min(lengths) <= shorter:
@@ -135,12 +139,12 @@ def _lengths(lengths: list[int], cut: Truncation, room: int) -> list[int]:
     return [shorter, longer] if first <= second else [longer, shorter]
 
 
-class PythonRows:
+class SlowRows:
     """The rows of a call to a tokenizer in Python.
 
     Args:
-        rows: For each text its row, and behind it what was cut off.
-        overflow: Whether what was cut off becomes rows too.
+        rows: For each text its row, and behind it what was truncated.
+        overflow: Whether what was truncated becomes rows too.
         fast: The name of the class that can trace tokens back, for the message.
     """
 
@@ -152,14 +156,18 @@ class PythonRows:
         self.ids: Sequence[Sequence[int]] = [row.ids for row in self.rows]
         self._fast = fast
 
+    def tokens(self) -> list[str]:
+        """Return the tokens of the first row."""
+        return list(self.rows[0].tokens)
+
     def column(self, name: str) -> list[list[Any]]:
         """Return a column by the name that it has in the output. Raises `OptionError`: it needs the fast class."""
         if name == "offset_mapping":
             raise OptionError(
-                "return_offsets_mapping=True needs a fast tokenizer, and this one is in Python. Use its fast class, "
+                "return_offsets_mapping=True needs a fast tokenizer, but this one is in Python. Use its fast class, "
                 f"{self._fast}."
             )
         return [row.types if name == "token_type_ids" else row.special for row in self.rows]
 
-    def encodings(self, width: int | None, side: Side, filling: tuple[int, int, str] | None) -> None:
+    def encodings(self, width: int | None, side: Side, padding: tuple[int, int, str] | None) -> None:
         """Return None: only the library ``tokenizers`` has encodings."""

@@ -8,7 +8,7 @@ from typing import Any
 from archsmith.errors import InputError, OptionError
 from archsmith.messages import shown
 
-__all__ = ["Texts", "clean_up", "read_texts", "unencodable"]
+__all__ = ["Texts", "check_strings", "clean_up", "read_texts", "unencodable"]
 
 #: A text, or the words of one.
 Text = str | Sequence[str]
@@ -85,6 +85,12 @@ def unencodable(texts: Texts) -> str | None:
                     'text.encode("utf-8", "replace").decode().'
                 )
     return None
+
+
+def check_strings(tokens: Any) -> None:
+    """Refuse what is not a list of tokens. Raises `InputError`."""
+    if not isinstance(tokens, list | tuple) or not all(isinstance(token, str) for token in tokens):
+        raise InputError(f"tokens must be a list of strings, but is {shown(tokens)}.")
 
 
 def _strings(rows: Sequence[Any], texts: Texts) -> Iterator[tuple[str, str]]:

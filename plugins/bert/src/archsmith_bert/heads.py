@@ -86,7 +86,7 @@ class BertForSequenceClassification(BertPreTrainedModel):
             hidden_states=encoded.hidden_states,
             attentions=encoded.attentions,
         )
-        return self.returned(output, return_dict)
+        return self.as_requested(output, return_dict)
 
 
 class BertForTokenClassification(BertPreTrainedModel):
@@ -139,7 +139,7 @@ class BertForTokenClassification(BertPreTrainedModel):
             hidden_states=encoded.hidden_states,
             attentions=encoded.attentions,
         )
-        return self.returned(output, return_dict)
+        return self.as_requested(output, return_dict)
 
 
 class BertForQuestionAnswering(BertPreTrainedModel):
@@ -204,7 +204,7 @@ class BertForQuestionAnswering(BertPreTrainedModel):
             hidden_states=encoded.hidden_states,
             attentions=encoded.attentions,
         )
-        return self.returned(output, return_dict)
+        return self.as_requested(output, return_dict)
 
 
 class BertForMultipleChoice(BertPreTrainedModel):
@@ -275,4 +275,4 @@ class BertForMultipleChoice(BertPreTrainedModel):
             hidden_states=encoded.hidden_states,
             attentions=encoded.attentions,
         )
-        return self.returned(output, return_dict)
+        return self.as_requested(output, return_dict)

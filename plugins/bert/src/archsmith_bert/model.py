@@ -230,7 +230,7 @@ class BertModel(BertPreTrainedModel):
             keep_maps=wants_maps,
         )
         pooled = None if self.pooler is None else self.pooler(last)
-        return self.returned(BaseModelOutputWithPooling(last, pooled, states, maps), return_dict)
+        return self.as_requested(BaseModelOutputWithPooling(last, pooled, states, maps), return_dict)
 
     def _embed(
         self, input_ids: Tensor | None, types: Tensor | None, positions: Tensor | None, inputs_embeds: Tensor | None

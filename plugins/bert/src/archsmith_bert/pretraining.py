@@ -127,7 +127,7 @@ class BertForMaskedLM(BertPreTrainedModel):
             hidden_states=encoded.hidden_states,
             attentions=encoded.attentions,
         )
-        return self.returned(output, return_dict)
+        return self.as_requested(output, return_dict)
 
 
 class BertForPreTraining(BertPreTrainedModel):
@@ -193,4 +193,4 @@ class BertForPreTraining(BertPreTrainedModel):
             hidden_states=encoded.hidden_states,
             attentions=encoded.attentions,
         )
-        return self.returned(output, return_dict)
+        return self.as_requested(output, return_dict)

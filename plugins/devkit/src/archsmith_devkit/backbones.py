@@ -103,7 +103,7 @@ class BackboneChecks(Harness):
     def test_backbone_returns_what_is_asked_for(self) -> None:
         """Hidden states must come when they are asked for and only then, and outputs as tuples too.
 
-        Fix: hand output_hidden_states and return_dict through, and end with self.returned(...).
+        Fix: hand output_hidden_states and return_dict through, and end with self.as_requested(...).
         """
         for backbone in self.backbones():
             name, pixels = type(backbone).__name__, self._images(backbone)

@@ -14,7 +14,7 @@ import typer
 
 import archsmith
 from archsmith.errors import PluginError
-from archsmith.registry import KNOWN_PLUGINS, Kind, State, normal_name, registry
+from archsmith.registry import KNOWN_PLUGINS, Kind, State, normal_name, registry, squash
 
 __all__ = ["ProjectNames", "find_names", "refuse_taken_classes"]
 
@@ -120,7 +120,7 @@ def _taken_faults(names: ProjectNames) -> Iterator[str]:
     owners = dict(KNOWN_PLUGINS)
     owners.update((entry.name, str(entry)) for entry in registry.entries(Kind.ARCHITECTURE))
     for model_type, owner in owners.items():
-        if _squashed(model_type) == _squashed(name):
+        if squash(model_type) == squash(name):
             whose = "" if model_type == name else f", whose model_type {model_type!r} differs in '-' and '_' alone"
             yield f"{name!r} is taken by {owner}{whose}. {_other(name)}"
     for package in (name.replace("-", "_"), names.package):
@@ -133,13 +133,8 @@ def _distribution_faults(distribution: str) -> Iterator[str]:
         yield f"{distribution!r} must be letters and digits, with '-', '_' and '.' between them, as pip takes them."
         return
     installed = {normal_name(each.metadata["Name"] or "") for each in importlib_metadata.distributions()}
-    if normal_name(distribution) in {
-        *installed,
-        *KNOWN_PLUGINS.values(),
-        "archsmith",
-        "archsmith-cli",
-        "archsmith-wordpiece",
-    }:
+    ours = {"archsmith", "archsmith-cli", "archsmith-wordpiece", *KNOWN_PLUGINS.values()}
+    if normal_name(distribution) in installed | ours:
         yield f"{distribution!r} is a distribution already. Choose another name for it with --distribution."
 
 
@@ -151,7 +146,3 @@ def _is_importable(package: str) -> bool:
 
 def _other(name: str) -> str:
     return f"Choose another name, such as 'my-{name}'."
-
-
-def _squashed(name: str) -> str:
-    return name.replace("-", "").replace("_", "")

@@ -35,9 +35,9 @@ class Embeddings(nn.Module):
 
     def forward(self, words: Tensor, position_ids: Tensor | None) -> Tensor:
         """Add positions to embedded words, ``(batch, tokens, width)``."""
-        if position_ids is None:
-            position_ids = torch.arange(words.shape[1], device=words.device)[None]  # (1, tokens)
-        return self.dropout(self.LayerNorm(words + self.position_embeddings(position_ids)))  # type: ignore[no-any-return]
+        table = self.position_embeddings
+        positions = table.weight[: words.shape[1]] if position_ids is None else table(position_ids)
+        return self.dropout(self.LayerNorm(words + positions))  # type: ignore[no-any-return]
 
 
 class Attention(nn.Module):
@@ -92,8 +92,9 @@ class TransformerBlock(nn.Module):
 
     def forward(self, hidden: Tensor, mask: Tensor | None, *, eager: bool) -> tuple[Tensor, Tensor | None]:
         """Return the next hidden states, ``(batch, tokens, width)``, and the attention maps if ``eager``."""
-        attended, maps = self.attention(hidden, mask, eager=eager)
-        hidden = self.sa_layer_norm(attended + hidden)
+        residual = hidden
+        hidden, maps = self.attention(hidden, mask, eager=eager)
+        hidden = self.sa_layer_norm(hidden + residual)  # under the same name: what attention returned is freed here
         return self.output_layer_norm(self.ffn(hidden) + hidden), maps
 
 
@@ -201,7 +202,7 @@ class DistilBertModel(DistilBertPreTrainedModel):
             keep_states=self.wants_hidden_states(output_hidden_states),
             keep_maps=wants_maps,
         )
-        return self.returned(BaseModelOutput(last, states, maps), return_dict)
+        return self.as_requested(BaseModelOutput(last, states, maps), return_dict)
 
 
 @torch.no_grad()

@@ -92,7 +92,7 @@ class MaskFormerImageProcessor(ImageProcessor):
 
         Returns:
             ``pixel_values``, (images, channels, height, width) float32; ``pixel_mask``, (images, height, width)
-            int64, 1 on the image and 0 on what fills the batch up. With maps also ``mask_labels``, a list with
+            int64, 1 on the image and 0 on the padding. With maps also ``mask_labels``, a list with
             (segments, height, width) float32 for each image, and ``class_labels``, a list with (segments,) int64.
 
         Raises:
@@ -122,7 +122,7 @@ class MaskFormerImageProcessor(ImageProcessor):
         return target_size(*height_and_width(image), self.size or {}, divisor=self.size_divisor or 1)
 
     def _features(self, images: Any, return_tensors: TensorType | None) -> BatchFeature:
-        values, masks = self.batch(self.prepare(images), stack=return_tensors is not None)
+        values, masks = self.batch(images, stack=return_tensors is not None)
         data = {"pixel_values": values} | ({} if masks is None else {"pixel_mask": masks})
         return BatchFeature(data, tensor_type=return_tensors)
 

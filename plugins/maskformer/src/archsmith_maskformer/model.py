@@ -324,7 +324,7 @@ class MaskFormerModel(MaskFormerPreTrainedModel):
             output.pixel_decoder_hidden_states = pyramid
             output.transformer_decoder_hidden_states = queries
             output.hidden_states = (*features, *pyramid, *queries)
-        return self.returned(output, return_dict)
+        return self.as_requested(output, return_dict)
 
 
 def _check_mask(pixel_mask: Any, pixel_values: Tensor) -> None:

@@ -129,7 +129,7 @@ class MaskFormerForInstanceSegmentation(MaskFormerPreTrainedModel):
             output.loss = self._loss([last, *early], mask_labels, class_labels)
         wants_early = config.output_auxiliary_logits if output_auxiliary_logits is None else output_auxiliary_logits
         output.auxiliary_logits = early if wants_early else None
-        return self.returned(output, return_dict)
+        return self.as_requested(output, return_dict)
 
     def _predictions(self, found: MaskFormerModelOutput) -> list[dict[str, Tensor]]:
         """Return the logits that follow from the last queries; those from the queries before each layer first."""

@@ -125,7 +125,7 @@ class MaskFormerSwinModel(MaskFormerSwinPreTrainedModel):
             hidden_states_spatial_dimensions=tuple(encoded.shapes),
             attentions=encoded.maps if wants_maps else None,
         )
-        return self.returned(output, return_dict)
+        return self.as_requested(output, return_dict)
 
 
 class MaskFormerSwinBackbone(MaskFormerSwinPreTrainedModel, Backbone):
@@ -197,7 +197,7 @@ class MaskFormerSwinBackbone(MaskFormerSwinPreTrainedModel, Backbone):
             hidden_states=encoded.states if self.wants_hidden_states(output_hidden_states) else None,
             attentions=encoded.maps if wants_maps else None,
         )
-        return self.returned(output, return_dict)
+        return self.as_requested(output, return_dict)
 
     def _feature_map(self, encoded: Encoded, stage: int) -> Tensor:
         """Return what comes out of a stage, normalised; of the stem the patches, which are normalised already."""

@@ -73,4 +73,4 @@ class ResNetBackbone(ResNetPreTrainedModel, Backbone):
         """
         states = self.encoder(self.embedder(pixel_values))
         kept = states if self.wants_hidden_states(output_hidden_states) else None
-        return self.returned(BackboneOutput(self.select(states), kept), return_dict)
+        return self.as_requested(BackboneOutput(self.select(states), kept), return_dict)

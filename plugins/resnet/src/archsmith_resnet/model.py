@@ -189,7 +189,7 @@ class ResNetModel(ResNetPreTrainedModel):
         states = self.encoder(self.embedder(pixel_values))
         kept = states if self.wants_hidden_states(output_hidden_states) else None
         output = BaseModelOutputWithPoolingAndNoAttention(states[-1], self.pooler(states[-1]), kept)
-        return self.returned(output, return_dict)
+        return self.as_requested(output, return_dict)
 
 
 class ResNetForImageClassification(ResNetPreTrainedModel):
@@ -222,4 +222,4 @@ class ResNetForImageClassification(ResNetPreTrainedModel):
         )
         logits = self.classifier(encoded.pooler_output)  # (batch, labels)
         loss = None if labels is None else classification_loss(logits, labels, self.config.problem_type)
-        return self.returned(ImageClassifierOutputWithNoAttention(loss, logits, encoded.hidden_states), return_dict)
+        return self.as_requested(ImageClassifierOutputWithNoAttention(loss, logits, encoded.hidden_states), return_dict)

@@ -111,7 +111,7 @@ class TimmBackbone(Backbone):
                 f"{reason(error)}."
             ) from error
         maps = tuple(stages[index] for index in self.out_indices)
-        return self.returned(BackboneOutput(maps, tuple(stages.values()) if keeps_states else None), return_dict)
+        return self.as_requested(BackboneOutput(maps, tuple(stages.values()) if keeps_states else None), return_dict)
 
     def _computed(self, pixels: Tensor, wanted: list[int]) -> list[Tensor]:
         """Return the features of some stages, each ``(batch, channels, height, width)``."""

@@ -143,7 +143,7 @@ class TimmWrapperModel(TimmWrapperPreTrainedModel):
             features = self._called("forward_features", pixels)
         pools = self.config.do_pooling if do_pooling is None else do_pooling
         pooled = self._called("forward_head", features) if pools else None
-        return self.returned(BaseModelOutputWithPooling(features, pooled, states), return_dict)
+        return self.as_requested(BaseModelOutputWithPooling(features, pooled, states), return_dict)
 
 
 class TimmWrapperForImageClassification(TimmWrapperPreTrainedModel):
@@ -195,4 +195,4 @@ class TimmWrapperForImageClassification(TimmWrapperPreTrainedModel):
             logits=logits,
             hidden_states=states,
         )
-        return self.returned(output, return_dict)
+        return self.as_requested(output, return_dict)

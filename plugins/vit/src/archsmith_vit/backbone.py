@@ -101,4 +101,4 @@ class ViTBackbone(ViTPreTrainedModel, Backbone):
             for hidden in self.select(states)
         ]
         kept = states if self.wants_hidden_states(output_hidden_states) else None
-        return self.returned(BackboneOutput(tuple(features), kept, maps), return_dict)
+        return self.as_requested(BackboneOutput(tuple(features), kept, maps), return_dict)

@@ -16,7 +16,7 @@ from archsmith_vit.model import ViTModel, ViTPreTrainedModel
 
 __all__ = ["ViTForImageClassification", "ViTForMaskedImageModeling"]
 
-#: Added to the number of masked pixels, so that none is no division by zero.
+#: Added to the number of masked pixels: where there are none, nothing is divided by zero.
 _EPS = 1e-5
 
 
@@ -66,7 +66,7 @@ class ViTForImageClassification(ViTPreTrainedModel):
             hidden_states=encoded.hidden_states,
             attentions=encoded.attentions,
         )
-        return self.returned(output, return_dict)
+        return self.as_requested(output, return_dict)
 
 
 class ViTForMaskedImageModeling(ViTPreTrainedModel):
@@ -124,7 +124,7 @@ class ViTForMaskedImageModeling(ViTPreTrainedModel):
         if bool_masked_pos is not None:
             loss = _masked_distance(pixel_values, painted, bool_masked_pos.reshape(-1, *grid), stride)
         output = MaskedImageModelingOutput(loss, painted, encoded.hidden_states, encoded.attentions)
-        return self.returned(output, return_dict)
+        return self.as_requested(output, return_dict)
 
 
 def _masked_distance(pixels: Tensor, painted: Tensor, masked: Tensor, stride: int) -> Tensor:

@@ -156,8 +156,9 @@ class Layer(nn.Module):
 
     def forward(self, hidden: Tensor, mask: Tensor | None, *, eager: bool) -> tuple[Tensor, Tensor | None]:
         """Return the next hidden states, ``(batch, tokens, width)``, and the attention maps if ``eager``."""
-        attended, maps = self.attention(self.layernorm_before(hidden), mask, eager=eager)
-        hidden = hidden + attended
+        residual = hidden
+        hidden, maps = self.attention(self.layernorm_before(hidden), mask, eager=eager)
+        hidden = residual + hidden  # under the same name, so that what attention returned is freed before the next half
         return hidden + self.output(self.intermediate(self.layernorm_after(hidden))), maps
 
 
@@ -305,4 +306,4 @@ class ViTModel(ViTPreTrainedModel):
         )
         last = self.layernorm(last)
         pooled = None if self.pooler is None else self.pooler(last)
-        return self.returned(BaseModelOutputWithPooling(last, pooled, states, maps), return_dict)
+        return self.as_requested(BaseModelOutputWithPooling(last, pooled, states, maps), return_dict)

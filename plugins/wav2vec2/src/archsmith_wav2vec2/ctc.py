@@ -12,14 +12,13 @@ import torch.nn.functional as F  # noqa: N812  # the field's own abbreviation
 from torch import Tensor, nn
 
 from archsmith.errors import ConfigError, InputError
+from archsmith.files import HUB_OPTIONS
 from archsmith.outputs import CausalLMOutput
 from archsmith_wav2vec2.adapters import load_adapter_file
 from archsmith_wav2vec2.config import Wav2Vec2Config
 from archsmith_wav2vec2.model import AttentionAdapter, Wav2Vec2Model, Wav2Vec2PreTrainedModel
 
 __all__ = ["Wav2Vec2ForCTC"]
-
-_HUB_OPTIONS = ("revision", "token", "cache_dir", "local_files_only", "subfolder")
 
 
 class Wav2Vec2ForCTC(Wav2Vec2PreTrainedModel):
@@ -52,7 +51,7 @@ class Wav2Vec2ForCTC(Wav2Vec2PreTrainedModel):
         """Score every token at every frame. Arguments as `Wav2Vec2Model.forward`.
 
         Args:
-            labels: ``(batch, tokens)`` integer: the text of each clip, -100 where it is filled up.
+            labels: ``(batch, tokens)`` integer: the text of each clip, -100 where it is padded.
 
         Returns:
             `CausalLMOutput`.
@@ -78,7 +77,7 @@ class Wav2Vec2ForCTC(Wav2Vec2PreTrainedModel):
         output = CausalLMOutput(
             loss=loss, logits=logits, hidden_states=encoded.hidden_states, attentions=encoded.attentions
         )
-        return self.returned(output, return_dict)
+        return self.as_requested(output, return_dict)
 
     def _loss(self, logits: Tensor, frames: Tensor, labels: Tensor) -> Tensor:
         config = self.config
@@ -110,10 +109,10 @@ class Wav2Vec2ForCTC(Wav2Vec2PreTrainedModel):
         limit, blank = self.config.vocab_size, self.config.pad_token_id or 0
         wrong = labels[(labels >= limit) | ((labels < 0) & (labels != -100))]  # noqa: PLR2004
         if wrong.numel():
-            raise InputError(f"labels must be from 0 to {limit - 1} (or -100 for filling), but hold {int(wrong[0])}.")
+            raise InputError(f"labels must be from 0 to {limit - 1} (or -100 for padding), but hold {int(wrong[0])}.")
         if bool(labels.eq(blank).any()):
             raise InputError(
-                f"labels hold {blank}, the blank of CTC (pad_token_id), which no text contains. Replace filling: "
+                f"labels hold {blank}, the blank of CTC (pad_token_id), which no text contains. Replace padding: "
                 "labels.masked_fill(attention_mask == 0, -100)."
             )
 
@@ -135,7 +134,7 @@ class Wav2Vec2ForCTC(Wav2Vec2PreTrainedModel):
         """
         model = super().from_pretrained(id_or_path, **options)
         if target_lang is not None:
-            hub_options = {name: options[name] for name in _HUB_OPTIONS if name in options}
+            hub_options = {name: options[name] for name in HUB_OPTIONS if name in options}
             model.load_adapter(target_lang, id_or_path=id_or_path, **hub_options)
         return model
 

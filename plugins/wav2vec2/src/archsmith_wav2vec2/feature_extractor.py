@@ -20,7 +20,7 @@ _EPS = 1e-7  # added to the variance
 class Wav2Vec2FeatureExtractor(SequenceFeatureExtractor):
     """Samples of zero mean and unit variance, padded to a batch.
 
-    With an attention mask a clip is normalised by itself. Without one it is normalised together with its filling, as
+    With an attention mask a clip is normalised by itself. Without one it is normalised together with its padding, as
     the published models that take no mask were used.
 
     Source: Baevski et al., "wav2vec 2.0" (arXiv:2006.11477), section 2.
@@ -32,7 +32,7 @@ class Wav2Vec2FeatureExtractor(SequenceFeatureExtractor):
         array([[ 1., -1.,  1., -1.]], dtype=float32)
     """
 
-    return_attention_mask: bool = field(default=False, doc="Return 1 for sound and 0 for filling.")
+    return_attention_mask: bool = field(default=False, doc="Return 1 for audio and 0 for padding.")
     do_normalize: bool = field(default=True, doc="Bring every clip to zero mean and unit variance.")
 
     @classmethod
@@ -51,7 +51,7 @@ class Wav2Vec2FeatureExtractor(SequenceFeatureExtractor):
         return clip
 
     def finish(self, row: "NDArray[np.float32]", span: slice, *, masked: bool) -> None:
-        """Normalise a row in place, ``(samples,)``: with its filling, or without where a mask tells it."""
+        """Normalise a row in place, ``(samples,)``: with its padding, or without where a mask tells it."""
         if not self.do_normalize:
             return
         samples = row[span] if masked else row

@@ -62,7 +62,7 @@ class LayerHead(Wav2Vec2PreTrainedModel):
         return hidden, encoded
 
     def frames_of(self, attention_mask: Tensor) -> Tensor:
-        """Return how many frames of each clip are sound, ``(batch,)``."""
+        """Return how many frames of each clip are audio, ``(batch,)``."""
         frames: Tensor = self.config.frames(attention_mask.bool().sum(-1))
         return frames
 
@@ -116,7 +116,7 @@ class Wav2Vec2ForSequenceClassification(LayerHead):
             hidden_states=encoded.hidden_states,
             attentions=encoded.attentions,
         )
-        return self.returned(output, return_dict)
+        return self.as_requested(output, return_dict)
 
 
 class Wav2Vec2ForAudioFrameClassification(LayerHead):
@@ -163,4 +163,4 @@ class Wav2Vec2ForAudioFrameClassification(LayerHead):
             hidden_states=encoded.hidden_states,
             attentions=encoded.attentions,
         )
-        return self.returned(output, return_dict)
+        return self.as_requested(output, return_dict)

@@ -6,13 +6,13 @@ from torch import Tensor
 from archsmith.errors import InputError
 from archsmith_wav2vec2.config import Wav2Vec2Config
 
-__all__ = ["check_frames", "check_sound"]
+__all__ = ["check_audio", "check_frames"]
 
 _AXES = 2
 
 
-def check_sound(input_values: Tensor, attention_mask: Tensor | None, config: Wav2Vec2Config) -> Tensor | None:
-    """Check samples and their mask, and return how many samples of each clip are sound, ``(batch,)``, or None.
+def check_audio(input_values: Tensor, attention_mask: Tensor | None, config: Wav2Vec2Config) -> Tensor | None:
+    """Check samples and their mask, and return how many samples of each clip are audio, ``(batch,)``, or None.
 
     The values of the mask are looked at on the CPU alone: on a GPU it would stall the queue.
 
@@ -68,7 +68,7 @@ def _check_lengths(present: Tensor, lengths: Tensor, least: int) -> None:
     if not torch.equal(begun, present):
         row = int((begun != present).any(1).nonzero()[0])
         raise InputError(
-            f"attention_mask must be 1 for sound and behind it 0 for filling, but in row {row} a 0 comes before a 1. "
+            f"attention_mask must be 1 for audio and behind it 0 for padding, but in row {row} a 0 comes before a 1. "
             "Pad on the right."
         )
     shortest = int(lengths.min())

@@ -18,7 +18,7 @@ from archsmith.model import PreTrainedModel
 from archsmith.outputs import ModelOutput
 from archsmith_wav2vec2.config import Wav2Vec2Config
 from archsmith_wav2vec2.convolutions import Adapter, FeatureEncoder, NormedConv
-from archsmith_wav2vec2.inputs import check_frames, check_sound
+from archsmith_wav2vec2.inputs import check_audio, check_frames
 from archsmith_wav2vec2.masking import compute_mask_indices
 
 __all__ = ["AttentionAdapter", "Wav2Vec2BaseModelOutput", "Wav2Vec2Model", "Wav2Vec2PreTrainedModel"]
@@ -265,7 +265,7 @@ class Wav2Vec2Model(Wav2Vec2PreTrainedModel):
 
         Args:
             input_values: ``(batch, samples)`` float.
-            attention_mask: ``(batch, samples)``, 1 for sound and behind it 0 for filling; None: no filling.
+            attention_mask: ``(batch, samples)``, 1 for audio and behind it 0 for padding; None: no padding.
             mask_time_indices: ``(batch, frames)`` boolean, which frames are masked; None: random ones in training.
             output_attentions: Return the attention maps of every layer.
             output_hidden_states: Return the hidden states of every layer.
@@ -277,7 +277,7 @@ class Wav2Vec2Model(Wav2Vec2PreTrainedModel):
         Raises:
             InputError: A shape, a type or a value does not fit.
         """
-        lengths = check_sound(input_values, attention_mask, self.config)
+        lengths = check_audio(input_values, attention_mask, self.config)
         features = self.feature_extractor(input_values)
         frames = features.shape[1]
         frame_mask = None
@@ -297,7 +297,7 @@ class Wav2Vec2Model(Wav2Vec2PreTrainedModel):
         )
         if self.adapter is not None:
             hidden = self.adapter(hidden)
-        return self.returned(Wav2Vec2BaseModelOutput(hidden, normalised, states, maps), return_dict)
+        return self.as_requested(Wav2Vec2BaseModelOutput(hidden, normalised, states, maps), return_dict)
 
     def _masked(self, hidden: Tensor, frame_mask: Tensor | None, mask_time_indices: Tensor | None) -> Tensor:
         """Mask frames and features, ``(batch, frames, width)``, as the configuration and the caller say."""

@@ -171,7 +171,7 @@ class Wav2Vec2ForPreTraining(Wav2Vec2PreTrainedModel):
             entries = self.config.num_codevectors_per_group * self.config.num_codevector_groups
             output.diversity_loss = (entries - perplexity) / entries * masked.sum()
             output.loss = output.contrastive_loss + self.config.diversity_loss_weight * output.diversity_loss
-        return self.returned(output, return_dict)
+        return self.as_requested(output, return_dict)
 
     def _contrast(self, projected: Tensor, quantized: Tensor, masked: Tensor, negatives: Tensor) -> Tensor:
         """Return the contrastive loss: the sum over the masked frames (equation 3)."""

@@ -1,4 +1,4 @@
-"""wav2vec 2.0's processor: sound in, and for training the text that was said."""
+"""wav2vec 2.0's processor: audio in, and for training the text that was said."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ _LEFT_OUT = -100  # of the loss
 
 
 class Wav2Vec2Processor(Processor):
-    """A feature extractor for sound and a tokenizer for what was said.
+    """A feature extractor for audio and a tokenizer for what was said.
 
     Example:
         >>> import json, pathlib, tempfile
@@ -49,31 +49,31 @@ class Wav2Vec2Processor(Processor):
         text_kwargs: Mapping[str, Any] | None = None,
         return_tensors: TensorType | None = None,
     ) -> BatchFeature:
-        """Prepare sounds, texts, or sounds with the texts that they say.
+        """Prepare audio clips, texts, or audio clips with the texts that they say.
 
         Args:
-            audio: A sound or a batch of them, as the feature extractor takes it.
+            audio: An audio clip or a batch of them, as the feature extractor takes it.
             text: A text or a batch of them.
             sampling_rate: Samples per second of arrays, in Hz.
-            padding: Fill up: as the feature extractor takes it; texts are filled up if sounds are.
-            max_length: Samples to cut or fill up to.
-            truncation: Cut sounds that are longer than ``max_length``.
+            padding: As the feature extractor takes it; texts are padded if audio is.
+            max_length: Samples to truncate or pad to.
+            truncation: Truncate clips that are longer than ``max_length``.
             pad_to_multiple_of: Round samples up to a multiple of this.
-            return_attention_mask: Return 1 for sound and 0 for filling; None: as the feature extractor is set.
+            return_attention_mask: Return 1 for audio and 0 for padding; None: as the feature extractor is set.
             audio_kwargs: Options of the feature extractor; they win over the arguments above.
             text_kwargs: Options of the tokenizer, likewise.
             return_tensors: ``"pt"``, ``"np"``, or None.
 
         Returns:
-            ``input_values`` and perhaps ``attention_mask`` for sounds alone; ``input_ids`` and ``attention_mask`` for
-            texts alone; for both the former and ``labels``, the ids of the texts with -100 in place of filling.
+            ``input_values`` and perhaps ``attention_mask`` for audio alone; ``input_ids`` and ``attention_mask`` for
+            texts alone; for both the former and ``labels``, the ids of the texts with -100 in place of padding.
 
         Raises:
-            InputError: There is no input, or one is not what its part takes, or there are more sounds than texts.
+            InputError: There is no input, or one is not what its part takes, or there are more audio clips than texts.
             OptionError: An option is wrong.
         """
         check_tensor_type(return_tensors)
-        for_sound = self.options_of(
+        for_audio = self.options_of(
             "feature_extractor",
             audio_kwargs,
             sampling_rate=sampling_rate,
@@ -84,20 +84,22 @@ class Wav2Vec2Processor(Processor):
             return_attention_mask=return_attention_mask,
             return_tensors=return_tensors,
         )
-        fills = padding not in (False, "do_not_pad")
-        for_text = self.options_of("tokenizer", text_kwargs, padding=fills, return_tensors=return_tensors)
+        is_padded = padding not in (False, "do_not_pad")
+        for_text = self.options_of("tokenizer", text_kwargs, padding=is_padded, return_tensors=return_tensors)
         if audio is None and text is None:
             raise InputError("there is nothing to process; pass audio or text.")
         if audio is None:
             encoded: BatchFeature = self.tokenizer(text, **for_text)
             return encoded
-        batch: BatchFeature = self.feature_extractor(audio, **for_sound)
+        batch: BatchFeature = self.feature_extractor(audio, **for_audio)
         if text is not None:
             labels = self.tokenizer(text, **for_text | {"return_attention_mask": True})
             texts = 1 if isinstance(text, str) else len(text)
             if texts != len(batch["input_values"]):
-                raise InputError(f"there are {len(batch['input_values'])} sounds, but {texts} texts; expected as many.")
-            batch["labels"] = _without_filling(labels["input_ids"], labels["attention_mask"])
+                raise InputError(
+                    f"there are {len(batch['input_values'])} audio clips, but {texts} texts; expected as many."
+                )
+            batch["labels"] = _without_padding(labels["input_ids"], labels["attention_mask"])
         return batch
 
     def pad(
@@ -108,7 +110,7 @@ class Wav2Vec2Processor(Processor):
         padding: bool | str = True,
         return_tensors: TensorType | None = None,
     ) -> BatchFeature:
-        """Fill up what was prepared before, as to collate the examples of a data set.
+        """Pad what was prepared before, as to collate the examples of a data set.
 
         Args:
             input_features: Examples with ``input_values``, as `SequenceFeatureExtractor.pad` takes them.
@@ -117,14 +119,14 @@ class Wav2Vec2Processor(Processor):
             return_tensors: As for a call.
 
         Returns:
-            As a call: for both ``labels`` beside ``input_values``, with -100 in place of filling.
+            As a call: for both ``labels`` beside ``input_values``, with -100 in place of padding.
 
         Raises:
             InputError: There is neither, or the examples are of a wrong form.
             OptionError: An option is wrong.
         """
         if input_features is None and labels is None:
-            raise InputError("there is nothing to fill up; pass input_features or labels.")
+            raise InputError("there is nothing to pad; pass input_features or labels.")
         texts: BatchFeature | None = None
         if labels is not None:
             texts = self.tokenizer.pad(
@@ -134,7 +136,7 @@ class Wav2Vec2Processor(Processor):
             return texts
         batch: BatchFeature = self.feature_extractor.pad(input_features, padding=padding, return_tensors=return_tensors)
         if texts is not None:
-            batch["labels"] = _without_filling(texts["input_ids"], texts["attention_mask"])
+            batch["labels"] = _without_padding(texts["input_ids"], texts["attention_mask"])
         return batch
 
     @property
@@ -143,10 +145,10 @@ class Wav2Vec2Processor(Processor):
         return [*self.feature_extractor.model_input_names, "labels"]
 
 
-def _without_filling(ids: Any, mask: Any) -> Any:
+def _without_padding(ids: Any, mask: Any) -> Any:
     """Return ids with -100 where the mask is 0: of lists, or of an array or tensor."""
     if hasattr(ids, "shape"):
         return ids * mask + _LEFT_OUT * (1 - mask)
     if ids and isinstance(ids[0], list):
-        return [_without_filling(row, kept) for row, kept in zip(ids, mask, strict=True)]
+        return [_without_padding(row, kept) for row, kept in zip(ids, mask, strict=True)]
     return [number if kept else _LEFT_OUT for number, kept in zip(ids, mask, strict=True)]

@@ -5,20 +5,28 @@ Source: Graves et al., "Connectionist Temporal Classification" (ICML 2006), sect
 
 import itertools
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self, Unpack
 
 from archsmith.batch import BatchFeature
 from archsmith.errors import CheckpointCorrupt, OptionError
-from archsmith.files import Checkpoint, encode_json, read_json
+from archsmith.files import TOKENIZER_CONFIG_FILE, Checkpoint, encode_json, read_json
 from archsmith.messages import did_you_mean, shown
 from archsmith.options import read_flags
-from archsmith.tokenizer import PreTrainedTokenizer, named_file
-from archsmith.tokenizer.base import EncodedRows
-from archsmith.tokenizer.settings import TOKENIZER_CONFIG_FILE, TokenizerSettings, read_settings
-from archsmith.tokenizer.special_tokens import AddedToken, SpecialToken, SpecialTokenId
-from archsmith.tokenizer.texts import clean_up
+from archsmith.tokenizer import (
+    AddedToken,
+    PreTrainedTokenizer,
+    SpecialToken,
+    SpecialTokenId,
+    Token,
+    TokenizerSettings,
+    Vocabulary,
+    clean_up,
+    id_rows,
+    named_file,
+    read_settings,
+)
 
 __all__ = ["CTCSettings", "Wav2Vec2CTCTokenizer"]
 
@@ -35,7 +43,7 @@ class CTCSettings(TokenizerSettings, total=False):
         target_lang: The language, where the vocabulary holds several.
     """
 
-    word_delimiter_token: str | AddedToken | Mapping[str, Any] | None
+    word_delimiter_token: Token | None
     replace_word_delimiter_char: str
     do_lower_case: bool
     target_lang: str | None
@@ -58,7 +66,7 @@ class Letter(NamedTuple):
 class Wav2Vec2CTCTokenizer(PreTrainedTokenizer):
     """One token for each letter; decoding merges equal neighbours and drops the blank, which is the padding token.
 
-    Tokens of several letters are found before a text is cut into letters. Special tokens that the vocabulary lacks
+    Tokens of several letters are found before a text is split into letters. Special tokens that the vocabulary lacks
     go behind it.
 
     Example:
@@ -82,6 +90,7 @@ class Wav2Vec2CTCTokenizer(PreTrainedTokenizer):
     """
 
     Settings = CTCSettings
+    vocab_files = ({"vocab_file": VOCAB_FILE},)
     default_tokens = {
         "bos_token": "<s>",
         "eos_token": "</s>",
@@ -101,7 +110,7 @@ class Wav2Vec2CTCTokenizer(PreTrainedTokenizer):
         self._language = clean.get("target_lang")
         path = named_file("vocab_file", vocab_file)
         vocabulary, self._languages = _load_vocabulary(path, self._language)
-        super().__init__(vocabulary, **(dict(self.default_tokens) | settings))  # type: ignore[arg-type]
+        super().__init__(vocabulary, **(dict(self.default_tokens) | clean))
         self._find_long_tokens()
 
     @property
@@ -116,25 +125,29 @@ class Wav2Vec2CTCTokenizer(PreTrainedTokenizer):
             OptionError: The vocabulary does not hold several languages, or not this one.
         """
         vocabulary = _choose(self._languages, target_lang, f"this {type(self).__name__}")
-        kept = [token for _, token in sorted(self._added.items()) if token.content not in self._vocabulary]
-        self._vocabulary, self._language = dict(vocabulary), target_lang
-        self._tokens_by_id = {number: token for token, number in self._vocabulary.items()}
-        self._added, self._added_ids = {}, {}
+        kept = [token for token in self.added_tokens_decoder.values() if token.content not in self.vocabulary.ids]
         special = [AddedToken(token) for token in self.all_special_tokens]
-        self._add([token for token in (*special, *kept) if token.content in self._vocabulary])
-        self._add([token for token in (*kept, *special) if token.content not in self._vocabulary])
+        found = [token for token in (*special, *kept) if token.content in vocabulary]
+        behind = [token for token in (*kept, *special) if token.content not in vocabulary]
+        self.vocabulary = Vocabulary(vocabulary).with_tokens(found).with_tokens(behind)
+        self._language = target_lang
         self._find_long_tokens()
 
     def split_text(self, text: str) -> list[str]:
-        """Cut a text into letters, with the delimiter in place of spaces."""
+        """Split a text into letters, with the delimiter in place of spaces."""
         text = text.upper() if self.do_lower_case else text
         delimiter = self.word_delimiter_token
         return [delimiter if letter == " " and delimiter is not None else letter for letter in text]
 
     def join_tokens(self, tokens: Sequence[str]) -> str:
         """Return the text that tokens of frames stand for: equal neighbours merged, without blanks."""
-        numbers = [self._known_id(token) for token in tokens]
-        return self._text(self._letters(numbers, merged=True))
+        return self._text(self._letters(self.convert_tokens_to_ids(tokens), merged=True))
+
+    def tokenize(self, text: str, pair: str | None = None, *, add_special_tokens: bool = False) -> list[str]:
+        """Return the tokens of one text or pair, without the white space that went with some."""
+        names = {str(token) for token in self.vocabulary.added.values()}
+        tokens = super().tokenize(text, pair, add_special_tokens=add_special_tokens)
+        return [token.strip() if token not in names and token.strip() in names else token for token in tokens]
 
     # ---- decoding -------------------------------------------------------------------------------------------
 
@@ -168,10 +181,8 @@ class Wav2Vec2CTCTokenizer(PreTrainedTokenizer):
         Raises:
             InputError: An id is not a number or is not in the vocabulary.
         """
-        ids = token_ids.tolist() if hasattr(token_ids, "tolist") else token_ids
-        ids = ids[self.model_input_names[0]] if isinstance(ids, Mapping) else ids
-        is_batch = isinstance(ids, list | tuple) and bool(ids) and all(hasattr(row, "__len__") for row in ids)
-        cleans = self._cleans_up() if clean_up_tokenization_spaces is None else clean_up_tokenization_spaces
+        rows, is_batch = id_rows(self.vocabulary, token_ids, self.model_input_names[0])
+        cleans = self.cleans_up if clean_up_tokenization_spaces is None else clean_up_tokenization_spaces
         read_flags(
             skip_special_tokens=skip_special_tokens,
             clean_up_tokenization_spaces=cleans,
@@ -181,7 +192,6 @@ class Wav2Vec2CTCTokenizer(PreTrainedTokenizer):
             output_word_offsets=output_word_offsets,
         )
         skipped = set(self.all_special_ids) - {self.word_delimiter_token_id} if skip_special_tokens else set()
-        rows = [self._row_of_ids(row) for row in (ids if is_batch else [ids])]
         letters = [
             self._letters([number for number in row if number not in skipped], merged=group_tokens) for row in rows
         ]
@@ -229,7 +239,7 @@ class Wav2Vec2CTCTokenizer(PreTrainedTokenizer):
         ends = list(itertools.accumulate(length for _, length in runs))
         written = {self.pad_token_id: "", self.word_delimiter_token_id: self.replace_word_delimiter_char}
         return [
-            Letter(written[number] if number in written else self._known_token(number), end - length, end)
+            Letter(written[number] if number in written else self.convert_ids_to_tokens(number), end - length, end)
             for (number, length), end in zip(runs, ends, strict=True)
             if number != self.pad_token_id
         ]
@@ -245,16 +255,10 @@ class Wav2Vec2CTCTokenizer(PreTrainedTokenizer):
             if not is_space:
                 yield Letter("".join(letter.char for letter in word), word[0].start, word[-1].end)
 
-    def _tokens(self, rows: EncodedRows) -> list[str]:
-        """Return the tokens of a row, without the white space that went with some."""
-        names = {number: token.content for number, token in self._added.items()}
-        found = zip(rows.ids[0], super()._tokens(rows), strict=True)
-        return [names[number] if names.get(number, "\0") in token else token for number, token in found]
-
     def _find_long_tokens(self) -> None:
-        """Have tokens of several letters found before a text is cut, with the white space around them."""
+        """Have tokens of several letters found before a text is split, with the white space around them."""
         marks = {"lstrip": True, "rstrip": True, "normalized": False, "special": False}
-        self._add([AddedToken(token, **marks) for token in self._vocabulary if len(token) > 1])
+        self.add_tokens([AddedToken(token, **marks) for token in self.vocabulary.ids if len(token) > 1])
 
     # ---- files ----------------------------------------------------------------------------------------------
 
@@ -270,16 +274,9 @@ class Wav2Vec2CTCTokenizer(PreTrainedTokenizer):
         tokenizer.set_target_lang(wanted)
         return tokenizer
 
-    @classmethod
-    def _open(cls, checkpoint: Checkpoint, settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:  # noqa: ARG003
-        return {"vocab_file": checkpoint.path(VOCAB_FILE)}, {}
-
-    @classmethod
-    def _needs_added_tokens(cls, checkpoint: Checkpoint) -> bool:  # noqa: ARG003
-        return True
-
-    def _vocabulary_files(self) -> dict[str, bytes]:
-        return {VOCAB_FILE: encode_json(self._vocabulary if self._languages is None else self._languages)}
+    def vocabulary_contents(self) -> dict[str, bytes]:
+        """Return the content of vocab.json: of all languages if there are several."""
+        return {VOCAB_FILE: encode_json(self.vocabulary.ids if self._languages is None else self._languages)}
 
 
 def _load_vocabulary(path: Path, language: str | None) -> tuple[dict[str, int], dict[str, dict[str, int]] | None]:

@@ -106,12 +106,12 @@ class Wav2Vec2ForXVector(LayerHead):
             hidden_states=encoded.hidden_states,
             attentions=encoded.attentions,
         )
-        return self.returned(output, return_dict)
+        return self.as_requested(output, return_dict)
 
     def _statistics(self, features: Tensor, attention_mask: Tensor | None) -> Tensor:
         """Return mean and standard deviation of each channel over the frames, ``(batch, 2 × channels)``.
 
-        A clip's filling is left out as the published models leave it out: without regard to dilation.
+        A clip's padding is left out as the published models leave it out: without regard to dilation.
         """
         if attention_mask is None:
             return torch.cat([features.mean(-1), features.std(-1)], -1)

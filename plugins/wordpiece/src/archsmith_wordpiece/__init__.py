@@ -1,4 +1,4 @@
-"""WordPiece, the way of BERT and its kin to cut texts: into words, and words into the longest pieces known."""
+"""WordPiece, the way of BERT and its kin to split texts: into words, and words into the longest pieces known."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""BERT's way to prepare a text: normalised, then cut into words and marks."""
+"""BERT's way to prepare a text: normalised, then split into words and marks."""
 
 import functools
 import re
@@ -6,7 +6,8 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from archsmith.tokenizer.characters import LATER_LOWER, is_in
+from archsmith.tokenizer import WHITE_SPACE
+from archsmith_wordpiece.characters import BLANK, CHINESE, COMPOSED, LATER_LOWER, MARKS, PUNCTUATION, REMOVED
 
 __all__ = ["BertText", "split_words"]
 
@@ -14,18 +15,18 @@ __all__ = ["BertText", "split_words"]
 class _Table(dict[int, str]):
     """A table for `str.translate` that is filled in as characters are met."""
 
-    def __init__(self, replace: Callable[[int], str]) -> None:
+    def __init__(self, replace: Callable[[str], str]) -> None:
         super().__init__()
         self._replace = replace
 
     def __missing__(self, code: int) -> str:
-        self[code] = found = self._replace(code)
+        self[code] = found = self._replace(chr(code))
         return found
 
 
 @dataclass(frozen=True)
 class BertText:
-    """The steps that BERT takes before it cuts a text into words.
+    """The steps that BERT takes before it splits a text into words.
 
     Attributes:
         clean_text: Remove control characters, and make all white space spaces.
@@ -52,7 +53,7 @@ class BertText:
 
 
 def split_words(text: str) -> list[str]:
-    """Cut a text at white space, and around each punctuation mark.
+    """Split a text at white space, and around each punctuation mark.
 
     Example:
         >>> split_words("it's 5 o'clock.")
@@ -63,30 +64,30 @@ def split_words(text: str) -> list[str]:
 
 @functools.cache
 def _spacing(cleans: bool, spaces_chinese: bool) -> _Table:
-    def replace(code: int) -> str:
-        if cleans and is_in("BLANK", code):
+    def replace(character: str) -> str:
+        if cleans and character in BLANK:
             return " "
-        if cleans and is_in("REMOVED", code):
+        if cleans and character in REMOVED:
             return ""
-        return f" {chr(code)} " if spaces_chinese and is_in("CHINESE", code) else chr(code)
+        return f" {character} " if spaces_chinese and character in CHINESE else character
 
     return _Table(replace)
 
 
 @functools.cache
 def _letters(strips: bool, lowers: bool) -> _Table:
-    def replace(code: int) -> str:
-        if strips and is_in("MARKS", code):
+    def replace(character: str) -> str:
+        if strips and character in MARKS:
             return ""
-        return LATER_LOWER.get(code) or chr(code).lower() if lowers else chr(code)
+        return LATER_LOWER.get(ord(character)) or character.lower() if lowers else character
 
     return _Table(replace)
 
 
-def _spaced(code: int) -> str:
-    if is_in("SPACE", code):
+def _spaced(character: str) -> str:
+    if character in WHITE_SPACE:
         return " "
-    return f" {chr(code)} " if is_in("PUNCTUATION", code) else chr(code)
+    return f" {character} " if character in PUNCTUATION else character
 
 
 _WORDS = _Table(_spaced)
@@ -103,6 +104,6 @@ def _decomposed(text: str) -> str:
 
 @functools.lru_cache(maxsize=2**16)
 def _is_later(character: str) -> bool:
-    if is_in("COMPOSED", ord(character)):
+    if character in COMPOSED:
         return False
     return bool(unicodedata.combining(character) or unicodedata.decomposition(character)[:1] not in ("", "<"))

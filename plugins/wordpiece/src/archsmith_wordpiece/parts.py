@@ -9,13 +9,11 @@ from typing import Annotated, Any, Literal, cast
 import msgspec
 
 from archsmith.errors import CheckpointCorrupt
-from archsmith.files import parse_json
-from archsmith.tokenizer.rust import check_vocabulary, read_bytes
-from archsmith.tokenizer.special_tokens import AddedToken
-from archsmith.tokenizer.templates import Around, Part
+from archsmith.files import read_json
+from archsmith.tokenizer import MAX_TOKENIZER_BYTES, AddedToken, SpecialTokensTemplate, TemplatePart, check_vocabulary
 from archsmith_wordpiece.bert_text import BertText, split_words
 
-__all__ = ["WordPieceParts", "bert_around", "load_wordpiece_json", "to_wordpiece_json"]
+__all__ = ["WordPieceParts", "bert_template", "load_wordpiece_json", "to_wordpiece_json"]
 
 #: What decoding replaces in each token, with the space before it.
 _SPACED = (
@@ -30,14 +28,14 @@ _SPACED = (
 
 @dataclass(frozen=True)
 class WordPieceParts:
-    """How a WordPiece tokenizer cuts texts and joins tokens.
+    """How a WordPiece tokenizer splits texts and joins tokens.
 
     Attributes:
         unknown: The token for a word that has no pieces.
         prefix: Begins a piece that is not the first of its word.
         longest_word: Longer words become the unknown token.
         text: What is done to a text first.
-        around: What is put around texts.
+        template: What is put around texts.
         joint: Begins a token that is joined to the one before it; None: all tokens are joined with spaces.
         cleans: Whether joining removes spaces before punctuation.
         stored: The truncation and the padding of a tokenizer.json, which do not apply, but are written back.
@@ -47,25 +45,13 @@ class WordPieceParts:
     prefix: str = "##"
     longest_word: int = 100
     text: BertText = field(default_factory=BertText)
-    around: Around = field(default_factory=Around)
+    template: SpecialTokensTemplate = field(default_factory=SpecialTokensTemplate)
     joint: str | None = "##"
     cleans: bool = True
     stored: Mapping[str, Any] = field(default_factory=dict)
 
-    def stored_settings(self, numbers: Mapping[str, int]) -> dict[str, Any]:
-        """Return what the stored padding and truncation tell about the tokenizer. ``numbers``: token → id."""
-        settings: dict[str, Any] = {}
-        if cut := self.stored.get("truncation"):
-            settings["truncation_side"] = cut["direction"].lower()
-        if fill := self.stored.get("padding"):
-            settings["padding_side"] = fill["direction"].lower()
-            settings["pad_token_type_id"] = fill["pad_type_id"]
-            if numbers.get(fill["pad_token"]) == fill["pad_id"]:
-                settings["pad_token"] = fill["pad_token"]
-        return settings
-
     def split(self, text: str, vocabulary: Mapping[str, int]) -> list[str]:
-        """Cut a normalised text into tokens."""
+        """Split a normalised text into tokens."""
         tokens: list[str] = []
         for word in split_words(text):
             if word in vocabulary and len(word) <= self.longest_word:
@@ -75,7 +61,7 @@ class WordPieceParts:
         return tokens
 
     def _split_word(self, word: str, vocabulary: Mapping[str, int]) -> list[str]:
-        """Cut a word into the longest pieces that the vocabulary has, from left to right."""
+        """Split a word into the longest pieces that the vocabulary has, from left to right."""
         if len(word) > self.longest_word:
             return [self.unknown]
         pieces: list[str] = []
@@ -105,11 +91,13 @@ class WordPieceParts:
         return "".join(parts)
 
 
-def bert_around(cls: tuple[str, int] | None, sep: tuple[str, int] | None) -> Around:
+def bert_template(cls: tuple[str, int] | None, sep: tuple[str, int] | None) -> SpecialTokensTemplate:
     """Return ``[CLS] A [SEP]`` and ``[CLS] A [SEP] B [SEP]``; a token that is None is left out."""
-    start = () if cls is None else (Part(None, 0, (cls[1],), (cls[0],)),)
-    ends = [() if sep is None else (Part(None, kind, (sep[1],), (sep[0],)),) for kind in (0, 1)]
-    return Around((*start, Part(0), *ends[0]), (*start, Part(0), *ends[0], Part(1, 1), *ends[1]))
+    start = () if cls is None else (TemplatePart(None, 0, (cls[1],), (cls[0],)),)
+    ends = [() if sep is None else (TemplatePart(None, kind, (sep[1],), (sep[0],)),) for kind in (0, 1)]
+    return SpecialTokensTemplate(
+        (*start, TemplatePart(0), *ends[0]), (*start, TemplatePart(0), *ends[0], TemplatePart(1, 1), *ends[1])
+    )
 
 
 # ---- tokenizer.json ---------------------------------------------------------------------------------------------
@@ -222,13 +210,13 @@ def load_wordpiece_json(path: Path, *, fast: str) -> tuple[dict[str, int], WordP
     Raises:
         CheckpointCorrupt: The file is damaged, contradicts itself, or is of another kind.
     """
-    content = parse_json(read_bytes(path), str(path))
+    content = read_json(path, max_bytes=MAX_TOKENIZER_BYTES)
     check_vocabulary(content, str(path))
     try:
         file = msgspec.convert(content, _File)
     except msgspec.ValidationError as error:
         raise CheckpointCorrupt(
-            f"{str(path)!r} is no WordPiece tokenizer of BERT's kind, the only one that is read in Python: {error}. "
+            f"{str(path)!r} is not a WordPiece tokenizer of BERT's kind, the only one that is read in Python: {error}. "
             f"Use {fast}, which reads any kind."
         ) from error
     decoder, text = file.decoder, file.normalizer
@@ -237,7 +225,7 @@ def load_wordpiece_json(path: Path, *, fast: str) -> tuple[dict[str, int], WordP
         prefix=file.model.continuing_subword_prefix,
         longest_word=file.model.max_input_chars_per_word,
         text=BertText(text.clean_text, text.handle_chinese_chars, text.strip_accents, text.lowercase),
-        around=_read_around(file.post_processor, str(path)),
+        template=_read_template(file.post_processor, str(path)),
         joint=None if decoder is None else decoder.prefix,
         cleans=decoder is None or decoder.cleanup,
         stored={"truncation": msgspec.to_builtins(file.truncation), "padding": msgspec.to_builtins(file.padding)},
@@ -261,21 +249,21 @@ def _read_added(file: _File, where: str) -> list[AddedToken]:
     return [AddedToken(**{name: value for name, value in token.items() if name != "id"}) for token in values]
 
 
-def _read_around(post: _Template | _Bert | None, where: str) -> Around:
+def _read_template(post: _Template | _Bert | None, where: str) -> SpecialTokensTemplate:
     if post is None:
-        return Around()
+        return SpecialTokensTemplate()
     if isinstance(post, _Bert):
-        return bert_around(post.cls, post.sep)
-    return Around(_read_places(post.single, post, where), _read_places(post.pair, post, where))
+        return bert_template(post.cls, post.sep)
+    return SpecialTokensTemplate(_read_places(post.single, post, where), _read_places(post.pair, post, where))
 
 
-def _read_places(places: list[_Place], post: _Template, where: str) -> tuple[Part, ...]:
-    parts: list[Part] = []
+def _read_places(places: list[_Place], post: _Template, where: str) -> tuple[TemplatePart, ...]:
+    parts: list[TemplatePart] = []
     for place in places:
         if place.text is not None:
-            parts.append(Part("AB".index(place.text.id), place.text.type_id))
+            parts.append(TemplatePart("AB".index(place.text.id), place.text.type_id))
         elif place.beside is not None and (special := post.special_tokens.get(place.beside.id)) is not None:
-            parts.append(Part(None, place.beside.type_id, tuple(special.ids), tuple(special.tokens)))
+            parts.append(TemplatePart(None, place.beside.type_id, tuple(special.ids), tuple(special.tokens)))
         else:
             raise CheckpointCorrupt(f"{where!r}: the post_processor names a token that its special_tokens lack.")
     texts = {part.text for part in parts if part.text is not None}
@@ -294,7 +282,7 @@ def to_wordpiece_json(vocabulary: Mapping[str, int], parts: WordPieceParts, adde
         "added_tokens": [{"id": number} | token.to_dict() for number, token in sorted(added.items())],
         "normalizer": {"type": "BertNormalizer"} | asdict(parts.text),
         "pre_tokenizer": {"type": "BertPreTokenizer"},
-        "post_processor": _written_around(parts.around),
+        "post_processor": _written_template(parts.template),
         "decoder": decoder,
         "model": {
             "type": "WordPiece",
@@ -307,17 +295,17 @@ def to_wordpiece_json(vocabulary: Mapping[str, int], parts: WordPieceParts, adde
     return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def _written_around(around: Around) -> Any:
-    if around == Around():
+def _written_template(template: SpecialTokensTemplate) -> Any:
+    if template == SpecialTokensTemplate():
         return None
     special: dict[str, _Special] = {}
 
-    def written(part: Part) -> _Place:
+    def written(part: TemplatePart) -> _Place:
         if part.text is not None:
             return _Place(text=_Text(cast("Literal['A', 'B']", "AB"[part.text]), part.token_type))
         name = " ".join(part.tokens)
         special[name] = _Special(name, list(part.ids), list(part.tokens))
         return _Place(beside=_Beside(name, part.token_type))
 
-    single, pair = ([written(part) for part in parts] for parts in (around.single, around.pair))
+    single, pair = ([written(part) for part in parts] for parts in (template.single, template.pair))
     return msgspec.to_builtins(_Template(single, pair, special))

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from archsmith.tokenizer.rust import import_tokenizers
+from archsmith.tokenizer import import_tokenizers
 
 __all__ = ["bert_options", "changed_normalizer", "normalizer_state"]
 

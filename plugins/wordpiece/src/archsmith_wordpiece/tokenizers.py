@@ -1,4 +1,4 @@
-"""WordPiece, the way of BERT and its kin to cut texts: into words, and words into the longest pieces known."""
+"""WordPiece, the way of BERT and its kin to split texts: into words, and words into the longest pieces known."""
 
 import contextlib
 import os
@@ -7,23 +7,32 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from archsmith.errors import CheckpointCorrupt, CheckpointNotFound, OptionError
-from archsmith.files import Checkpoint
+from archsmith.errors import CheckpointCorrupt, OptionError
+from archsmith.files import TOKENIZER_FILE, Checkpoint
 from archsmith.messages import shown
 from archsmith.options import read_count
-from archsmith.tokenizer import rust as rust_tokenizer
-from archsmith.tokenizer.fast import TOKENIZER_FILE, PreTrainedTokenizerFast, named_file
-from archsmith.tokenizer.rust import translated
-from archsmith.tokenizer.settings import read_settings
-from archsmith.tokenizer.slow import PreTrainedTokenizer
-from archsmith.tokenizer.special_tokens import SPECIAL_TOKENS, AddedToken, read_token
-from archsmith.tokenizer.templates import Around
+from archsmith.tokenizer import (
+    SPECIAL_TOKENS,
+    AddedToken,
+    PreTrainedTokenizer,
+    PreTrainedTokenizerFast,
+    SpecialTokensTemplate,
+    import_tokenizers,
+    load_tokenizer_json,
+    named_file,
+    plain_settings,
+    read_settings,
+    read_token,
+    stored_settings,
+    translated,
+)
 from archsmith_wordpiece.bert_text import BertText
-from archsmith_wordpiece.parts import WordPieceParts, bert_around, load_wordpiece_json, to_wordpiece_json
+from archsmith_wordpiece.parts import WordPieceParts, bert_template, load_wordpiece_json, to_wordpiece_json
 from archsmith_wordpiece.rust_normalizer import bert_options, changed_normalizer, normalizer_state
 from archsmith_wordpiece.training import train_wordpiece
 from archsmith_wordpiece.vocabulary import (
     VOCAB_FILE,
+    VOCABULARY_FILES,
     WORDPIECE_TOKENS,
     WordPieceSettings,
     load_wordpiece_vocabulary,
@@ -59,13 +68,14 @@ class WordPieceTokenizerFast(PreTrainedTokenizerFast):
             ``strip_accents=None`` and ``tokenize_chinese_chars=True``; a tokenizer.json says itself.
 
     Raises:
-        OptionError: Not one source is given, or a setting is wrong or can have no effect.
+        OptionError: Not exactly one source is given, or a setting is wrong or can have no effect.
         CheckpointNotFound, CheckpointCorrupt: The file cannot be read.
         MissingDependency: The library ``tokenizers`` is not installed.
     """
 
     Settings = WordPieceSettings
     default_tokens = WORDPIECE_TOKENS
+    vocab_files = VOCABULARY_FILES
     tokenizer_class = "PreTrainedTokenizerFast"
 
     def __init__(
@@ -85,8 +95,8 @@ class WordPieceTokenizerFast(PreTrainedTokenizerFast):
         if vocab_file is not None:
             tokenizer_object = self._build(named_file("vocab_file", vocab_file), clean)
         elif tokenizer_file is not None:
-            tokenizer_object = rust_tokenizer.load_tokenizer_json(named_file("tokenizer_file", tokenizer_file))
-        super().__init__(tokenizer_object, **settings)  # type: ignore[misc]
+            tokenizer_object = load_tokenizer_json(named_file("tokenizer_file", tokenizer_file))
+        super().__init__(tokenizer_object, **clean)
         self._adapt(clean)
 
     @property
@@ -105,43 +115,45 @@ class WordPieceTokenizerFast(PreTrainedTokenizerFast):
         return self._normalizer_option("handle_chinese_chars")
 
     def _normalizer_option(self, name: str) -> bool | None:
-        options = bert_options(normalizer_state(self._rust.normalizer))
+        options = bert_options(normalizer_state(self.backend_tokenizer.normalizer))
         return None if options is None else options[name]
 
     def _adapt(self, clean: Mapping[str, Any]) -> None:
         """Make the settings that were given hold in the parts of the tokenizer."""
         changed = [name for name in NORMALIZER_OPTIONS if name in clean and getattr(self, name) != clean[name]]
-        if changed and bert_options(normalizer_state(self._rust.normalizer)) is None:
-            raise OptionError(f"{changed[0]} can have no effect: {_no_effect(self._rust, changed[0])}.")
+        if changed and bert_options(normalizer_state(self.backend_tokenizer.normalizer)) is None:
+            raise OptionError(f"{changed[0]} can have no effect: {_no_effect(self.backend_tokenizer, changed[0])}.")
         if changed:
             changes = {NORMALIZER_OPTIONS[name]: clean[name] for name in changed}
-            self._rust.normalizer = changed_normalizer(self._rust.normalizer, changes)
-        self._adapt_special(clean)
+            self.backend_tokenizer.normalizer = changed_normalizer(self.backend_tokenizer.normalizer, changes)
+        self.special_tokens_changed(clean)
 
-    def _adapt_special(self, names: Collection[str]) -> None:
+    def special_tokens_changed(self, names: Collection[str]) -> None:
+        """Make the unknown token hold in the model, and those around texts in the template."""
         if "unk_token" in names:
             self._adapt_unknown()
         if "cls_token" in names or "sep_token" in names:
-            around = self._rust.encode("").ids
+            around = self.backend_tokenizer.encode("").ids
             if len(around) == 2 and around != [self.cls_token_id, self.sep_token_id]:  # noqa: PLR2004
-                self._rust.post_processor = _template(
+                self.backend_tokenizer.post_processor = _template(
                     self.cls_token, self.cls_token_id, self.sep_token, self.sep_token_id
                 )
 
     def _adapt_unknown(self) -> None:
-        models = rust_tokenizer.import_tokenizers().models
-        model = self._rust.model
+        models = import_tokenizers().models
+        model = self.backend_tokenizer.model
         if not isinstance(model, models.WordPiece) or self.unk_token in (None, model.unk_token):
             return
-        if self.unk_token not in self._rust.get_vocab(with_added_tokens=False):
+        if self.unk_token not in self.backend_tokenizer.get_vocab(with_added_tokens=False):
             raise OptionError(f"unk_token must be a token of the vocabulary, but {shown(self.unk_token)} is not in it.")
-        self._rust = type(self._rust).from_str(self._rust.to_str())  # the model was shared until here
-        self._rust.model.unk_token = self.unk_token
+        new = type(self.backend_tokenizer).from_str(self.backend_tokenizer.to_str())  # the model was shared until here
+        new.model.unk_token = self.unk_token
+        self.backend_tokenizer = new
 
     @classmethod
     def _build(cls, path: Path, clean: Mapping[str, Any]) -> "Tokenizer":
         """Build the tokenizer of a vocab.txt. Raises `CheckpointCorrupt`: it lacks a special token."""
-        tokenizers = rust_tokenizer.import_tokenizers()
+        tokenizers = import_tokenizers()
         vocabulary = load_wordpiece_vocabulary(path)
         tokens = wordpiece_tokens(path, vocabulary, clean, owner=cls.__name__, defaults=cls.default_tokens)
         with translated(CheckpointCorrupt, f"{str(path)!r} is not a WordPiece vocabulary"):
@@ -158,13 +170,19 @@ class WordPieceTokenizerFast(PreTrainedTokenizerFast):
         return rust
 
     @classmethod
-    def _open(cls, checkpoint: Checkpoint, settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:  # noqa: ARG003
-        if checkpoint.find(TOKENIZER_FILE) is not None:
-            rust = rust_tokenizer.load_tokenizer_json(checkpoint.path(TOKENIZER_FILE))
-            if bert_options(normalizer_state(rust.normalizer)) is not None:
-                return {"tokenizer_object": rust}, {}
-            return {"tokenizer_object": rust}, {name: _no_effect(rust, name) for name in NORMALIZER_OPTIONS}
-        return {"vocab_file": _vocabulary_path(checkpoint)}, {}
+    def read_vocabulary(cls, checkpoint: Checkpoint) -> dict[str, Any]:
+        """Return a tokenizer.json, read, or the path of a vocab.txt."""
+        arguments = super().read_vocabulary(checkpoint)
+        path = arguments.get("tokenizer_file")
+        return arguments if path is None else {"tokenizer_object": load_tokenizer_json(path)}
+
+    @classmethod
+    def unused_settings(cls, arguments: Mapping[str, Any]) -> dict[str, str]:
+        """Return why the options of BERT's normalizer have no effect on a tokenizer.json with another one."""
+        rust = arguments.get("tokenizer_object")
+        if rust is None or bert_options(normalizer_state(rust.normalizer)) is not None:
+            return {}
+        return {name: _no_effect(rust, name) for name in NORMALIZER_OPTIONS}
 
     def train_new_from_iterator(
         self,
@@ -185,7 +203,7 @@ class WordPieceTokenizerFast(PreTrainedTokenizerFast):
             limit_alphabet: The most characters; None: all.
 
         Raises:
-            InputError: The texts are no strings.
+            InputError: The texts are not strings.
             OptionError: An option is wrong.
         """
         size = read_count("vocab_size", vocab_size, least=1, optional=False) or 1
@@ -195,7 +213,7 @@ class WordPieceTokenizerFast(PreTrainedTokenizerFast):
         special = {token.content: token for token in (*added, *extra) if token.special}
         limit = read_count("limit_alphabet", limit_alphabet, least=1)
         rust = train_wordpiece(
-            self._rust,
+            self.backend_tokenizer,
             texts,
             vocab_size=size,
             special=list(special.values()),
@@ -206,18 +224,18 @@ class WordPieceTokenizerFast(PreTrainedTokenizerFast):
 
     def _retrained(self, rust: "Tokenizer", extra: Sequence[str]) -> Self:
         """Return a tokenizer with another vocabulary, and the settings and tokens of this one."""
-        settings: dict[str, Any] = self._plain_settings() | {name: self._special.get(name) for name in SPECIAL_TOKENS}
-        settings["extra_special_tokens"] = list(dict.fromkeys([*self._others, *extra]))
-        settings["model_specific_special_tokens"] = {
-            name: token for name, token in self._special.items() if name not in SPECIAL_TOKENS
-        }
+        named = self.special_tokens_map
+        settings: dict[str, Any] = plain_settings(self) | {name: named.pop(name, None) for name in SPECIAL_TOKENS}
+        settings["extra_special_tokens"] = list(dict.fromkeys([*self.extra_special_tokens, *extra]))
+        settings["model_specific_special_tokens"] = named
         new = type(self)(tokenizer_object=rust, **settings)
         new.add_tokens([token for token in self.added_tokens_decoder.values() if not token.special])
         new.extra = dict(self.extra)
         return new
 
-    def _plain_files(self) -> dict[str, bytes]:
-        return {VOCAB_FILE: vocabulary_lines(self._rust.get_vocab(with_added_tokens=False))}
+    def plain_contents(self) -> dict[str, bytes]:
+        """Return the content of vocab.txt. Raises `OptionError`: it cannot hold this vocabulary."""
+        return {VOCAB_FILE: vocabulary_lines(self.backend_tokenizer.get_vocab(with_added_tokens=False))}
 
 
 class WordPieceTokenizer(PreTrainedTokenizer):
@@ -234,12 +252,13 @@ class WordPieceTokenizer(PreTrainedTokenizer):
         **settings: As for `WordPieceTokenizerFast`.
 
     Raises:
-        OptionError: Not one source is given, or a setting is wrong.
+        OptionError: Not exactly one source is given, or a setting is wrong.
         CheckpointNotFound, CheckpointCorrupt: The file cannot be read, or is not of BERT's kind.
     """
 
     Settings = WordPieceSettings
     default_tokens = WORDPIECE_TOKENS
+    vocab_files = VOCABULARY_FILES
     tokenizer_class = "PreTrainedTokenizer"
 
     _parts: WordPieceParts
@@ -260,13 +279,13 @@ class WordPieceTokenizer(PreTrainedTokenizer):
             vocabulary, parts = self._build(named_file("vocab_file", vocab_file), clean)
         else:
             path = named_file("tokenizer_file", tokenizer_file)
-            vocabulary, parts, added = load_wordpiece_json(path, fast=self._fast_name())
+            vocabulary, parts, added = load_wordpiece_json(path, fast=f"{type(self).__name__}Fast")
             numbers = vocabulary | {token.content: number for number, token in enumerate(added, len(vocabulary))}
-            stored = parts.stored_settings(numbers)
+            stored = stored_settings(parts.stored, numbers.get)
         options = {option: clean[name] for name, option in NORMALIZER_OPTIONS.items() if name in clean}
         self._parts = replace(parts, text=replace(parts.text, **options))
-        super().__init__(vocabulary, added_tokens=added, **(stored | settings))  # type: ignore[arg-type]
-        self._adapt_special(clean)
+        super().__init__(vocabulary, added_tokens=added, **(stored | settings))
+        self.special_tokens_changed(clean)
 
     @classmethod
     def _build(cls, path: Path, clean: Mapping[str, Any]) -> tuple[dict[str, int], WordPieceParts]:
@@ -277,26 +296,29 @@ class WordPieceTokenizer(PreTrainedTokenizer):
             None if (token := tokens[name]) is None else (token, vocabulary[token])
             for name in ("cls_token", "sep_token")
         )
-        parts = WordPieceParts(unknown=str(tokens["unk_token"]), around=bert_around(cls_token, sep_token))
+        parts = WordPieceParts(unknown=str(tokens["unk_token"]), template=bert_template(cls_token, sep_token))
         return vocabulary, parts
 
-    def _adapt_special(self, names: Collection[str]) -> None:
+    def special_tokens_changed(self, names: Collection[str]) -> None:
+        """Make the unknown token hold in the model, and those around texts in the template."""
         unknown = self.unk_token
         if "unk_token" in names and unknown not in (None, self._parts.unknown):
-            if unknown not in self._vocabulary:
+            if unknown not in self.vocabulary.ids:
                 raise OptionError(f"unk_token must be a token of the vocabulary, but {shown(unknown)} is not in it.")
             self._parts = replace(self._parts, unknown=str(unknown))
         if "cls_token" in names or "sep_token" in names:
-            around = [number for part in self.around.single for number in part.ids]
+            around = [number for part in self.template.single for number in part.ids]
             if len(around) == 2 and around != [self.cls_token_id, self.sep_token_id]:  # noqa: PLR2004
-                cls_token = None if self.cls_token is None else (self.cls_token, self._known_id(self.cls_token))
-                sep_token = None if self.sep_token is None else (self.sep_token, self._known_id(self.sep_token))
-                self._parts = replace(self._parts, around=bert_around(cls_token, sep_token))
+                ends = [
+                    None if token is None else (token, self.convert_tokens_to_ids(token))
+                    for token in (self.cls_token, self.sep_token)
+                ]
+                self._parts = replace(self._parts, template=bert_template(*ends))
 
     @property
-    def around(self) -> Around:
+    def template(self) -> SpecialTokensTemplate:
         """What is put around texts."""
-        return self._parts.around
+        return self._parts.template
 
     @property
     def do_lower_case(self) -> bool:
@@ -322,42 +344,23 @@ class WordPieceTokenizer(PreTrainedTokenizer):
         return self._text.normalize(text)
 
     def split_text(self, text: str) -> list[str]:
-        """Cut a normalised text into words, and these into the longest pieces known."""
-        return self._parts.split(text, self._vocabulary)
+        """Split a normalised text into words, and these into the longest pieces known."""
+        return self._parts.split(text, self.vocabulary.ids)
 
     def join_tokens(self, tokens: Sequence[str]) -> str:
         """Join pieces to words, and words with spaces."""
         return self._parts.join(tokens)
 
-    @classmethod
-    def _open(cls, checkpoint: Checkpoint, settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:  # noqa: ARG003
-        if checkpoint.find(TOKENIZER_FILE) is not None:
-            return {"tokenizer_file": checkpoint.path(TOKENIZER_FILE)}, {}
-        return {"vocab_file": _vocabulary_path(checkpoint)}, {}
-
-    @classmethod
-    def _needs_added_tokens(cls, checkpoint: Checkpoint) -> bool:
-        return checkpoint.find(TOKENIZER_FILE) is None
-
-    def _vocabulary_files(self) -> dict[str, bytes]:
-        files = {TOKENIZER_FILE: to_wordpiece_json(self._vocabulary, self._parts, self._added)}
-        with contextlib.suppress(OptionError):  # of a vocabulary that only tokenizer.json can hold
-            files |= self._plain_files()
+    def vocabulary_contents(self) -> dict[str, bytes]:
+        """Return the content of tokenizer.json, and that of vocab.txt if it can hold this vocabulary."""
+        files = {TOKENIZER_FILE: to_wordpiece_json(self.vocabulary.ids, self._parts, self.vocabulary.added)}
+        with contextlib.suppress(OptionError):
+            files |= self.plain_contents()
         return files
 
-    def _plain_files(self) -> dict[str, bytes]:
-        return {VOCAB_FILE: vocabulary_lines(self._vocabulary)}
-
-
-def _vocabulary_path(checkpoint: Checkpoint) -> Path:
-    path = checkpoint.find(VOCAB_FILE)
-    if path is None:
-        raise CheckpointNotFound(
-            f"{checkpoint.source!r} has neither a {TOKENIZER_FILE} nor a {VOCAB_FILE}, so it holds no WordPiece "
-            "tokenizer.",
-            source=checkpoint.source,
-        )
-    return path
+    def plain_contents(self) -> dict[str, bytes]:
+        """Return the content of vocab.txt. Raises `OptionError`: it cannot hold this vocabulary."""
+        return {VOCAB_FILE: vocabulary_lines(self.vocabulary.ids)}
 
 
 def _no_effect(rust: "Tokenizer", name: str) -> str:
@@ -369,7 +372,7 @@ def _template(
     cls_token: str | None, cls_id: int | None, sep_token: str | None, sep_id: int | None
 ) -> "TemplateProcessing":
     """Return what puts the special tokens around texts: ``[CLS] A [SEP]`` and ``[CLS] A [SEP] B [SEP]``."""
-    processors = rust_tokenizer.import_tokenizers().processors
+    processors = import_tokenizers().processors
     start = [] if cls_token is None else [f"{cls_token}:0"]
     ends: Sequence[list[str]] = [[] if sep_token is None else [f"{sep_token}:{kind}"] for kind in (0, 1)]
     special = {token: number for token, number in ((cls_token, cls_id), (sep_token, sep_id)) if token is not None}

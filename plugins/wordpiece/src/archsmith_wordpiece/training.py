@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from archsmith.errors import InputError, OptionError
 from archsmith.messages import shown
-from archsmith.tokenizer.rust import import_tokenizers, translated
-from archsmith.tokenizer.special_tokens import AddedToken
+from archsmith.tokenizer import AddedToken, import_tokenizers, translated
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -35,7 +34,7 @@ def train_wordpiece(
         limit_alphabet: The most characters; None: all.
 
     Raises:
-        InputError: The texts are no strings.
+        InputError: The texts are not strings.
         OptionError: The tokenizer is not WordPiece.
     """
     library = import_tokenizers()

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from archsmith.errors import CheckpointCorrupt, OptionError
+from archsmith.files import TOKENIZER_FILE, read_bytes
 from archsmith.messages import did_you_mean, looks_like, shown
-from archsmith.tokenizer.rust import read_bytes
-from archsmith.tokenizer.settings import TokenizerSettings
-from archsmith.tokenizer.special_tokens import read_token
+from archsmith.tokenizer import MAX_TOKENIZER_BYTES, TokenizerSettings, read_token
 
 __all__ = [
+    "VOCABULARY_FILES",
     "VOCAB_FILE",
     "WORDPIECE_TOKENS",
     "WordPieceSettings",
@@ -21,6 +21,8 @@ __all__ = [
 ]
 
 VOCAB_FILE = "vocab.txt"
+#: The files that hold a vocabulary, the best first.
+VOCABULARY_FILES = ({"tokenizer_file": TOKENIZER_FILE}, {"vocab_file": VOCAB_FILE})
 WORDPIECE_TOKENS = {
     "unk_token": "[UNK]",
     "sep_token": "[SEP]",
@@ -51,7 +53,7 @@ def load_wordpiece_vocabulary(path: Path) -> dict[str, int]:
         CheckpointCorrupt: It is not UTF-8 text, is empty, or has an empty line or a token twice.
     """
     try:
-        text = read_bytes(path).decode("utf-8-sig")
+        text = read_bytes(path, max_bytes=MAX_TOKENIZER_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise CheckpointCorrupt(f"{str(path)!r} is not UTF-8 text (byte {error.start}).") from error
     lines = re.split("\r\n|\r|\n", text.rstrip("\r\n"))

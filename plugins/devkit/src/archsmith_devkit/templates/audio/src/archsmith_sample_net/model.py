@@ -94,7 +94,7 @@ class SampleNetModel(SampleNetPreTrainedModel):
             states.append(hidden)
         kept = tuple(states) if self.wants_hidden_states(output_hidden_states) else None
         pooled = (hidden * mask).sum(1) / mask.sum(1).clamp(min=1)  # (batch, width)
-        return self.returned(BaseModelOutputWithPoolingAndNoAttention(hidden, pooled, kept), return_dict)
+        return self.as_requested(BaseModelOutputWithPoolingAndNoAttention(hidden, pooled, kept), return_dict)
 
 
 class SampleNetForAudioClassification(SampleNetPreTrainedModel):
@@ -130,7 +130,7 @@ class SampleNetForAudioClassification(SampleNetPreTrainedModel):
         )
         logits = self.classifier(encoded.pooler_output)  # (batch, labels)
         loss = None if labels is None else classification_loss(logits, labels, self.config.problem_type)
-        return self.returned(SequenceClassifierOutput(loss, logits, encoded.hidden_states), return_dict)
+        return self.as_requested(SequenceClassifierOutput(loss, logits, encoded.hidden_states), return_dict)
 
 
 def _checked(input_values: Tensor, attention_mask: Tensor | None) -> Tensor:

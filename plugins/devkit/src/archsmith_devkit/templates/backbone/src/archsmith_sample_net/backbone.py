@@ -59,4 +59,4 @@ class SampleNetBackbone(SampleNetPreTrainedModel, Backbone):
         """
         states = self.stages(pixel_values)
         kept = tuple(states) if self.wants_hidden_states(output_hidden_states) else None
-        return self.returned(BackboneOutput(self.select(states), kept), return_dict)
+        return self.as_requested(BackboneOutput(self.select(states), kept), return_dict)

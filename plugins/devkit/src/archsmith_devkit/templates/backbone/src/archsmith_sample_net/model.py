@@ -96,4 +96,4 @@ class SampleNetModel(SampleNetPreTrainedModel):
         states = self.stages(pixel_values)
         kept = tuple(states) if self.wants_hidden_states(output_hidden_states) else None
         pooled = states[-1].mean((2, 3))  # (batch, channels)
-        return self.returned(BaseModelOutputWithPoolingAndNoAttention(states[-1], pooled, kept), return_dict)
+        return self.as_requested(BaseModelOutputWithPoolingAndNoAttention(states[-1], pooled, kept), return_dict)

@@ -119,7 +119,7 @@ class SampleNetModel(SampleNetPreTrainedModel):
             hidden_states=tuple(states) if self.wants_hidden_states(output_hidden_states) else None,
             attentions=tuple(maps) if wants_maps else None,
         )
-        return self.returned(output, return_dict)
+        return self.as_requested(output, return_dict)
 
 
 class SampleNetForSequenceClassification(SampleNetPreTrainedModel):
@@ -163,4 +163,4 @@ class SampleNetForSequenceClassification(SampleNetPreTrainedModel):
             hidden_states=encoded.hidden_states,
             attentions=encoded.attentions,
         )
-        return self.returned(output, return_dict)
+        return self.as_requested(output, return_dict)

@@ -83,7 +83,7 @@ class SampleNetModel(SampleNetPreTrainedModel):
             states.append(hidden)
         kept = tuple(states) if self.wants_hidden_states(output_hidden_states) else None
         pooled = hidden.mean((2, 3))  # (batch, width)
-        return self.returned(BaseModelOutputWithPoolingAndNoAttention(hidden, pooled, kept), return_dict)
+        return self.as_requested(BaseModelOutputWithPoolingAndNoAttention(hidden, pooled, kept), return_dict)
 
 
 class SampleNetForImageClassification(SampleNetPreTrainedModel):
@@ -117,4 +117,4 @@ class SampleNetForImageClassification(SampleNetPreTrainedModel):
         )
         logits = self.classifier(encoded.pooler_output)  # (batch, labels)
         loss = None if labels is None else classification_loss(logits, labels, self.config.problem_type)
-        return self.returned(ImageClassifierOutputWithNoAttention(loss, logits, encoded.hidden_states), return_dict)
+        return self.as_requested(ImageClassifierOutputWithNoAttention(loss, logits, encoded.hidden_states), return_dict)

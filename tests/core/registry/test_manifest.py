@@ -6,7 +6,7 @@ import pytest
 
 from archsmith.errors import MissingDependency, PluginBroken
 from archsmith.registry.installed import Entry, Kind
-from archsmith.registry.manifest import describe, load_app, load_class, load_manifest
+from archsmith.registry.manifest import Plugins, describe, load_app, load_class, load_manifest
 
 IMPORTS = "from archsmith.plugin import Architecture, Extension, hookimpl\n"
 REMEDY = "Run: pip install --upgrade toy (or: pip uninstall toy)"
@@ -17,7 +17,7 @@ def entry(name="toy", module="toy.plugin", kind=Kind.ARCHITECTURE):
 
 
 def load(*entries):
-    return load_manifest(entries or (entry(),), io.StringIO())
+    return load_manifest(Plugins(), entries or (entry(),), io.StringIO())
 
 
 def cause_of(call, *args):
@@ -48,7 +48,7 @@ def test_a_sound_manifest(site, manifest_of):
     manifest = load()
     assert manifest.architectures["toy"].config == "toy.config:ToyConfig"
     assert manifest.extensions == ()
-    assert manifest.identify is None
+    assert manifest.identify({}) is None
     assert manifest.exports(entry()).keys() == {"ToyConfig", "ToyModel", "ToyForMaskedLM"}
     assert "toy.config" not in sys.modules
 
@@ -80,6 +80,33 @@ def test_identify(site):
     manifest = load()
     assert manifest.identify({"x": "toy"}) == "toy"
     assert manifest.identify({}) is None
+
+
+def test_a_module_is_registered_once(site):
+    site.write("toy/plugin.py", SOUND)
+    plugins = Plugins()
+    first = load_manifest(plugins, (entry(),), io.StringIO())
+    assert load_manifest(plugins, (entry(),), io.StringIO()) == first
+    assert plugins.list_name_plugin() == [("toy.plugin", sys.modules["toy.plugin"])]
+
+
+def test_what_is_broken_leaves_nothing_registered(site):
+    site.write("toy/plugin.py", SOUND)
+    site.write("toy/second.py", architectures(OTHER).replace("def architectures", "def architectues"))
+    plugins = Plugins()
+    with pytest.raises(PluginBroken):
+        load_manifest(plugins, (entry(), entry("other", "toy.second")), io.StringIO())
+    assert plugins.list_name_plugin() == []
+    assert vars(plugins.hook).keys() == vars(Plugins().hook).keys()
+
+
+def test_a_module_that_was_imported_anew_takes_the_place_of_the_old_one(site):
+    site.write("toy/plugin.py", SOUND)
+    plugins = Plugins()
+    load_manifest(plugins, (entry(),), io.StringIO())
+    del sys.modules["toy.plugin"]
+    load_manifest(plugins, (entry(),), io.StringIO())
+    assert plugins.list_name_plugin() == [("toy.plugin", sys.modules["toy.plugin"])]
 
 
 # ---- causes -------------------------------------------------------------------------------------------------
@@ -261,11 +288,11 @@ def test_other_threads_print_meanwhile(site, capsys):
 
 def test_threads_that_share_a_buffer_agree(site):
     site.write("toy/plugin.py", "import time\nprint('hello')\ntime.sleep(0.2)\n" + SOUND)
-    printed, causes = io.StringIO(), []
+    plugins, printed, causes = Plugins(), io.StringIO(), []
 
     def run():
         try:
-            load_manifest((entry(),), printed)
+            load_manifest(plugins, (entry(),), printed)
         except PluginBroken as error:
             causes.append(error.reason)
 

@@ -1,0 +1,386 @@
+"""The calls of every tokenizer: texts to ids, ids to text, and rows of ids to one length.
+
+They are the methods of `PreTrainedTokenizerBase`, written as functions of what they need of a tokenizer.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from archsmith.batch import BatchEncoding
+from archsmith.errors import InputError, OptionError
+from archsmith.lengths import Padding, Side, Truncation, check_room, resolve_padding, resolve_truncation
+from archsmith.messages import announce, shown
+from archsmith.options import TensorType, check_tensor_type, read_count, read_flags
+from archsmith.tokenizer.collation import collate, read_columns
+from archsmith.tokenizer.texts import Texts, clean_up, read_texts
+from archsmith.tokenizer.vocabulary import TokenVocabulary, id_rows
+
+__all__ = ["CallableTokenizer", "EncodedRows", "batch_decode", "call", "decode", "encode", "pad", "tokenize"]
+
+
+class EncodedRows(Protocol):
+    """What the texts of a call became, row by row, before they are padded.
+
+    Attributes:
+        ids: The ids of each row.
+        samples: For each row the text that it is from: a text that was truncated can have several rows.
+    """
+
+    ids: Sequence[Sequence[int]]
+    samples: Sequence[int]
+
+    def tokens(self) -> list[str]:
+        """Return the tokens of the first row."""
+
+    def column(self, name: str) -> Sequence[Sequence[Any]]:
+        """Return ``token_type_ids``, ``special_tokens_mask`` or ``offset_mapping``."""
+
+    def encodings(
+        self, width: int | None, side: Side, padding: tuple[int, int, str] | None
+    ) -> Callable[[], Sequence[Any]] | None:
+        """Return what makes the encodings of the library ``tokenizers``, padded; None for a slow tokenizer.
+
+        Args:
+            width: The length they get; None: as they are.
+            side: Where the padding goes.
+            padding: Its id, its token type and its token.
+        """
+
+
+class CallableTokenizer(Protocol):
+    """What the calls need of a tokenizer; `PreTrainedTokenizerBase` says what each is."""
+
+    model_input_names: Sequence[str]
+    model_max_length: int
+    padding_side: Side
+    truncation_side: Side
+    pad_token_type_id: int
+
+    @property
+    def cleans_up(self) -> bool:
+        """See `PreTrainedTokenizerBase`, as for the others."""
+
+    @property
+    def vocabulary(self) -> TokenVocabulary:
+        """See there."""
+
+    @property
+    def pad_token(self) -> str | None:
+        """See there."""
+
+    @property
+    def pad_token_id(self) -> int | None:
+        """See there."""
+
+    def num_special_tokens_to_add(self, *, pair: bool = False) -> int:
+        """See there."""
+
+    def encode_texts(
+        self, texts: Texts, truncation: Truncation | None, *, add_special_tokens: bool, overflow: bool
+    ) -> EncodedRows:
+        """See there."""
+
+    def decode_rows(self, rows: Sequence[Sequence[int]], *, skip_special_tokens: bool) -> list[str]:
+        """See there."""
+
+
+def call(
+    tokenizer: CallableTokenizer,
+    text: Any,
+    text_pair: Any = None,
+    *,
+    add_special_tokens: bool = True,
+    padding: bool | str = False,
+    truncation: bool | str | None = None,
+    max_length: int | None = None,
+    stride: int = 0,
+    pad_to_multiple_of: int | None = None,
+    padding_side: Side | None = None,
+    is_split_into_words: bool = False,
+    return_tensors: TensorType | None = None,
+    return_token_type_ids: bool | None = None,
+    return_attention_mask: bool | None = None,
+    return_special_tokens_mask: bool = False,
+    return_offsets_mapping: bool = False,
+    return_overflowing_tokens: bool = False,
+    return_length: bool = False,
+) -> BatchEncoding:
+    """Turn a text, or a batch of texts or pairs, into ids.
+
+    Args:
+        text: A string, or a list of strings for a batch; with ``is_split_into_words`` a list of words, or a list
+            of such lists. A batch of pairs may be one list of ``[first, second]``.
+        text_pair: The second texts, in the same form.
+        add_special_tokens: Put the model's special tokens around the texts.
+        padding: True or ``"longest"``: pad to the longest row; ``"max_length"``: to that length.
+        truncation: True or ``"longest_first"``: truncate the longer text of a pair first; ``"only_first"`` or
+            ``"only_second"``: truncate that one. None: truncate if ``max_length`` is given and ``padding`` is off.
+        max_length: Tokens of a row, special ones included; None: `model_max_length`.
+        stride: Tokens that an overflowing row repeats of the one before it.
+        pad_to_multiple_of: Round the length of padded rows up to a multiple of this.
+        padding_side: ``"right"`` or ``"left"``; None: the tokenizer's own.
+        is_split_into_words: The texts are lists of words.
+        return_tensors: ``"pt"``, ``"np"``, or None for lists.
+        return_token_type_ids: Return which text of a pair each token is from; None: if the model takes it.
+        return_attention_mask: Return 1 for tokens and 0 for padding; None: if the model takes it.
+        return_special_tokens_mask: Return 1 for special tokens and padding.
+        return_offsets_mapping: Return the characters that each token stands for; fast tokenizers only.
+        return_overflowing_tokens: Return what was truncated as more rows, with ``overflow_to_sample_mapping``.
+        return_length: Return the length of each row, padding included.
+
+    Returns:
+        Lists for one text, lists of lists for a batch, or tensors of int64, (rows, tokens).
+
+    Raises:
+        InputError: The texts are of a wrong form or cannot be encoded, or the rows cannot become a tensor.
+        OptionError: An option is wrong, or contradicts another.
+    """
+    check_tensor_type(return_tensors)
+    read_flags(
+        add_special_tokens=add_special_tokens,
+        return_special_tokens_mask=return_special_tokens_mask,
+        return_offsets_mapping=return_offsets_mapping,
+        return_overflowing_tokens=return_overflowing_tokens,
+        return_length=return_length,
+    )
+    texts = read_texts(text, text_pair, is_split_into_words=is_split_into_words)
+    is_pair = texts.seconds is not None
+    truncated, padded = _resolve_lengths(
+        tokenizer,
+        padding=padding,
+        truncation=truncation,
+        max_length=max_length,
+        stride=stride,
+        multiple=pad_to_multiple_of,
+        side=padding_side,
+        is_pair=is_pair,
+        special=tokenizer.num_special_tokens_to_add(pair=is_pair) if add_special_tokens else 0,
+    )
+    rows = tokenizer.encode_texts(
+        texts, truncated, add_special_tokens=add_special_tokens, overflow=return_overflowing_tokens
+    )
+    _announce_long_rows(rows.ids, tokenizer.model_max_length)
+    main = tokenizer.model_input_names[0]
+    wanted = {
+        "token_type_ids": _is_wanted(tokenizer, "token_type_ids", return_token_type_ids),
+        "attention_mask": _is_wanted(tokenizer, "attention_mask", return_attention_mask),
+        "special_tokens_mask": return_special_tokens_mask,
+        "offset_mapping": return_offsets_mapping,
+    }
+    columns: dict[str, Sequence[Any] | None] = {main: rows.ids}
+    for name in (name for name, is_wanted in wanted.items() if is_wanted):
+        columns[name] = None if name == "attention_mask" else rows.column(name)
+    data = _collate(tokenizer, columns, padded, return_tensors)
+    if return_length:
+        data["length"] = [len(row) for row in data[main]]
+    if return_overflowing_tokens:
+        data["overflow_to_sample_mapping"] = list(rows.samples)
+    elif texts.is_single and return_tensors is None:
+        data = {name: value if name == "length" else value[0] for name, value in data.items()}
+    return BatchEncoding(data, _encodings(tokenizer, rows, padded), tensor_type=return_tensors)
+
+
+def encode(tokenizer: CallableTokenizer, text: Any, text_pair: Any = None, **options: Any) -> Any:
+    """Return the ids alone: a list for one text. Arguments, options and errors as for calling the tokenizer."""
+    return call(tokenizer, text, text_pair, **options)[tokenizer.model_input_names[0]]
+
+
+def tokenize(
+    tokenizer: CallableTokenizer, text: str, pair: str | None = None, *, add_special_tokens: bool = False
+) -> list[str]:
+    """Return the tokens of one text or pair.
+
+    Raises:
+        InputError: It is not a text, or cannot be encoded.
+    """
+    read_flags(add_special_tokens=add_special_tokens)
+    texts = read_texts(text, pair)
+    if not texts.is_single:
+        raise InputError(f"tokenize takes one text as a string, but got {shown(text)}.")
+    return tokenizer.encode_texts(texts, None, add_special_tokens=add_special_tokens, overflow=False).tokens()
+
+
+def pad(
+    tokenizer: CallableTokenizer,
+    encoded_inputs: Any,
+    *,
+    padding: bool | str = True,
+    max_length: int | None = None,
+    pad_to_multiple_of: int | None = None,
+    padding_side: Side | None = None,
+    return_attention_mask: bool | None = None,
+    return_tensors: TensorType | None = None,
+) -> BatchEncoding:
+    """Pad rows that were encoded before, as to collate the examples of a data set.
+
+    ``input_ids``, ``attention_mask``, ``token_type_ids``, ``special_tokens_mask`` and ``offset_mapping`` are
+    padded; other entries, such as labels, are passed on.
+
+    Args:
+        encoded_inputs: A list of mappings, one for each row, or one mapping, of a row or of a batch. Arrays and
+            tensors are as good as lists, and give their own kind unless ``return_tensors`` says otherwise.
+        padding: As for a call.
+        max_length: As for a call.
+        pad_to_multiple_of: As for a call.
+        padding_side: As for a call.
+        return_attention_mask: Make an attention mask where there is none; None: if the model takes it.
+        return_tensors: As for a call.
+
+    Raises:
+        InputError: The rows are of a wrong form.
+        OptionError: An option is wrong.
+    """
+    check_tensor_type(return_tensors)
+    main = tokenizer.model_input_names[0]
+    columns, kind, is_single = read_columns(encoded_inputs, main)
+    padded = resolve_padding(
+        padding,
+        max_length=read_count("max_length", max_length, least=1),
+        multiple=pad_to_multiple_of,
+        side=tokenizer.padding_side if padding_side is None else padding_side,
+        model_max_length=tokenizer.model_max_length,
+    )
+    _check_pad_token(tokenizer, padded)
+    if _is_wanted(tokenizer, "attention_mask", return_attention_mask):
+        columns.setdefault("attention_mask", None)
+    data = _collate(tokenizer, columns, padded, return_tensors or kind if not is_single else None)
+    if is_single:
+        data = {name: value[0] for name, value in data.items()}
+    return BatchEncoding(data, tensor_type=return_tensors or kind)
+
+
+def decode(
+    tokenizer: CallableTokenizer,
+    token_ids: Any,
+    *,
+    skip_special_tokens: bool = False,
+    clean_up_tokenization_spaces: bool | None = None,
+) -> Any:
+    """Turn ids into text.
+
+    Args:
+        token_ids: An id, or a list, an array or a tensor of ids; with two axes: a batch.
+        skip_special_tokens: Leave special tokens out.
+        clean_up_tokenization_spaces: Remove spaces before punctuation; None: as the tokenizer is set.
+
+    Returns:
+        A string, or a list of strings for a batch.
+
+    Raises:
+        InputError: An id is not a number or is not in the vocabulary.
+    """
+    rows, is_batch = id_rows(tokenizer.vocabulary, token_ids, tokenizer.model_input_names[0])
+    cleans = clean_up_tokenization_spaces
+    cleans = tokenizer.cleans_up if cleans is None else cleans
+    read_flags(skip_special_tokens=skip_special_tokens, clean_up_tokenization_spaces=cleans)
+    texts = tokenizer.decode_rows(rows, skip_special_tokens=skip_special_tokens)
+    texts = [clean_up(text) for text in texts] if cleans else texts
+    return texts if is_batch else texts[0]
+
+
+def batch_decode(
+    tokenizer: CallableTokenizer,
+    sequences: Any,
+    *,
+    skip_special_tokens: bool = False,
+    clean_up_tokenization_spaces: bool | None = None,
+) -> list[str]:
+    """Turn a batch of ids into texts. Options and errors as for `decode`; always a list."""
+    if isinstance(sequences, list | tuple) and not sequences:
+        return []
+    texts = decode(
+        tokenizer,
+        sequences,
+        skip_special_tokens=skip_special_tokens,
+        clean_up_tokenization_spaces=clean_up_tokenization_spaces,
+    )
+    return [texts] if isinstance(texts, str) else texts
+
+
+# ---- the steps of a call ----------------------------------------------------------------------------------------
+
+
+def _resolve_lengths(
+    tokenizer: CallableTokenizer,
+    *,
+    padding: Any,
+    truncation: Any,
+    max_length: Any,
+    stride: Any,
+    multiple: Any,
+    side: Any,
+    is_pair: bool,
+    special: int,
+) -> tuple[Truncation | None, Padding | None]:
+    """Decide how the rows of a call are truncated and padded. Raises `OptionError`."""
+    max_length = read_count("max_length", max_length, least=1)
+    truncated = resolve_truncation(
+        truncation,
+        max_length=max_length,
+        stride=stride,
+        padding=padding,
+        direction=tokenizer.truncation_side,
+        model_max_length=tokenizer.model_max_length,
+        is_pair=is_pair,
+    )
+    padded = resolve_padding(
+        padding,
+        max_length=max_length,
+        multiple=multiple,
+        side=tokenizer.padding_side if side is None else side,
+        model_max_length=tokenizer.model_max_length,
+        truncated_to=None if truncated is None else truncated.max_length,
+    )
+    _check_pad_token(tokenizer, padded)
+    if truncated is not None:
+        check_room(truncated, special=special, is_pair=is_pair)
+    elif max_length is not None and padded is not None and padded.length is None:
+        announce(
+            f"max_length={max_length} has no effect: padding={padding!r} pads to the longest row, and nothing is "
+            "truncated. Pass truncation=True, or padding='max_length'."
+        )
+    return truncated, padded
+
+
+def _announce_long_rows(rows: Sequence[Sequence[int]], most: int) -> None:
+    longest = max(map(len, rows))
+    if longest > most:
+        announce(
+            f"a text has {longest} tokens, but the model takes {most} (model_max_length). Truncate it: "
+            f"truncation=True, max_length={most}."
+        )
+
+
+def _check_pad_token(tokenizer: CallableTokenizer, padded: Padding | None) -> None:
+    if padded is not None and tokenizer.pad_token is None:
+        raise OptionError(
+            "padding needs a pad_token, and this tokenizer has none. Set one of its tokens: "
+            "tokenizer.pad_token = tokenizer.eos_token, or give one: from_pretrained(..., pad_token='[PAD]')."
+        )
+
+
+def _is_wanted(tokenizer: CallableTokenizer, name: str, asked: bool | None) -> bool:
+    if asked is None:
+        return name in tokenizer.model_input_names
+    read_flags(**{f"return_{name}": asked})
+    return asked
+
+
+def _collate(
+    tokenizer: CallableTokenizer,
+    columns: Mapping[str, Sequence[Any] | None],
+    padded: Padding | None,
+    kind: TensorType | None,
+) -> dict[str, Any]:
+    main = tokenizer.model_input_names[0]
+    pad_values = {main: tokenizer.pad_token_id or 0, "token_type_ids": tokenizer.pad_token_type_id}
+    return collate(columns, main=main, padding=padded, pad_values=pad_values, tensor_type=kind)
+
+
+def _encodings(
+    tokenizer: CallableTokenizer, rows: EncodedRows, padded: Padding | None
+) -> Callable[[], Sequence[Any]] | None:
+    token, number = tokenizer.pad_token, tokenizer.pad_token_id
+    padding = None if token is None or number is None else (number, tokenizer.pad_token_type_id, token)
+    width = None if padded is None else padded.width(max(map(len, rows.ids)))
+    return rows.encodings(width, tokenizer.padding_side if padded is None else padded.side, padding)
