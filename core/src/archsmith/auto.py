@@ -9,7 +9,7 @@ from archsmith.errors import ConfigError, OptionError, PluginError, UnknownTask
 from archsmith.files.checkpoint import Checkpoint, refuse_remote_code
 from archsmith.files.names import CONFIG_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE, TOKENIZER_CONFIG_FILE
 from archsmith.messages import did_you_mean
-from archsmith.processor.parts import architecture_of, held_parts, read_part, read_settings, tokenizer_architecture
+from archsmith.processor.parts import architecture_of, held_parts, read_part, read_preprocessor, read_tokenizer
 from archsmith.registry.base import registry
 from archsmith.registry.known import squash
 from archsmith.registry.resolve import config_from, model_type_of, provider_of, read_config
@@ -206,12 +206,8 @@ class AutoTokenizer(_Auto["PreTrainedTokenizerBase"]):
             UnknownTask: The architecture has no tokenizer of that kind.
             UnknownArchitecture, PluginError, CheckpointError, HubError: As `AutoConfig.from_pretrained`.
         """
-        model_type = tokenizer_architecture(checkpoint, _known(config))
-        architecture = registry.get(model_type)
-        is_fast = use_fast and not (architecture.tokenizer_fast is None and architecture.tokenizer is not None)
-        role = "tokenizer_fast" if is_fast else "tokenizer"
-        tokenizer_class: type[PreTrainedTokenizerBase] = registry.load(model_type, role)
-        return tokenizer_class.read(checkpoint, **options)
+        found: PreTrainedTokenizerBase = read_tokenizer(checkpoint, _known(config), use_fast=use_fast, **options)
+        return found
 
 
 class AutoImageProcessor(_Auto["ImageProcessor"]):
@@ -234,7 +230,7 @@ class AutoImageProcessor(_Auto["ImageProcessor"]):
             UnknownTask: The architecture has no image processor.
             UnknownArchitecture, PluginError, CheckpointError, HubError: As `AutoConfig.from_pretrained`.
         """
-        found: ImageProcessor = read_settings("image_processor", checkpoint, _known(config), **options)
+        found: ImageProcessor = read_preprocessor("image_processor", checkpoint, _known(config), **options)
         return found
 
 
@@ -248,7 +244,7 @@ class AutoFeatureExtractor(_Auto["SequenceFeatureExtractor"]):
         cls, checkpoint: Checkpoint, *, config: PreTrainedConfig | None = None, **options: Any
     ) -> "SequenceFeatureExtractor":
         """Load the feature extractor of an opened checkpoint. Arguments and errors as `AutoImageProcessor.read`."""
-        found: SequenceFeatureExtractor = read_settings("feature_extractor", checkpoint, _known(config), **options)
+        found: SequenceFeatureExtractor = read_preprocessor("feature_extractor", checkpoint, _known(config), **options)
         return found
 
 
