@@ -973,7 +973,7 @@ class TestDamage:
             PreTrainedTokenizerFast.from_pretrained(saved)
 
     def test_too_large(self, saved, monkeypatch):
-        monkeypatch.setattr("archsmith.tokenizer.rust.MAX_BYTES", 100)
+        monkeypatch.setattr("archsmith.tokenizer.rust.MAX_TOKENIZER_BYTES", 100)
         with pytest.raises(CheckpointCorrupt, match="is larger than 100 bytes; too large for a file of its kind"):
             PreTrainedTokenizerFast.from_pretrained(saved)
 

@@ -96,7 +96,7 @@ class Damage:
         extra = f"{self.key}_2"
         if self.sound.optional(extra):
             return self.put({extra: self.entry}), Right(unused=(extra,))
-        return self.put({extra: self.entry}), self.mismatch(f"{extra!r} is in the files, but the model has no place")
+        return self.put({extra: self.entry}), self.mismatch(f"unexpected key {extra!r}: not a parameter")
 
     def renamed(self) -> tuple:
         name = self.key[:-1] + ("x" if self.key[-1] != "x" else "y")
@@ -105,7 +105,7 @@ class Damage:
         if missing and left:
             return entries, Right(new=(self.key,), unused=(name,))
         faults = [] if missing else [f"missing key {self.key!r}: not in the files"]
-        return entries, self.mismatch(*faults, *([] if left else [f"{name!r} is in the files"]))
+        return entries, self.mismatch(*faults, *([] if left else [f"unexpected key {name!r}: not a parameter"]))
 
     def _old_spelling(self) -> str | None:
         for new, old in ((".weight", ".gamma"), (".bias", ".beta")):
@@ -131,7 +131,7 @@ class Damage:
         other = self.key.removeprefix(prefix) if self.key.startswith(prefix) else prefix + self.key
         if prefix == "." or other in self.sound.entries or self.sound.optional(other):
             return None
-        return self.put({other: self.entry}), self.mismatch("in the files")
+        return self.put({other: self.entry}), self.mismatch(" key ")
 
 
 WAYS: dict[str, Callable[[Damage], tuple | None]] = {

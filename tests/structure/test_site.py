@@ -19,14 +19,15 @@ from archsmith_cli.verb import BUILT_IN
 
 ROOT = Path(__file__).parents[2]
 CORE = ROOT / "core" / "src"
-#: The public modules: those at the top of the core, the faces of its rooms, the functions that models share, and what
-#: each plugin shows. How lengths are counted is the business of the rooms that pad and truncate.
+#: The public modules: those at the top of the core, the faces of its rooms, the functions that models share, what each
+#: plugin shows, and what a verb is made with. How lengths are counted concerns the rooms that pad and truncate.
 MODULES = sorted(
     {
         *CORE.glob("archsmith/[!_]*.py"),
         *CORE.glob("archsmith/*/__init__.py"),
         *CORE.glob("archsmith/layers/[!_]*.py"),
         *ROOT.glob("plugins/*/src/*/__init__.py"),
+        ROOT / "cli/src/archsmith_cli/verb.py",
     }
     - {CORE / "archsmith/lengths.py", CORE / "archsmith/layers/__init__.py"}
 )

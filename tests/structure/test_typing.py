@@ -12,8 +12,6 @@ import pytest
 import archsmith
 from archsmith.tasks import TASKS, auto_class_name
 
-pytestmark = pytest.mark.long
-
 ROOT = Path(__file__).parents[2]
 #: Where the sources lie, as wheels with their py.typed would have them.
 SOURCES = [str(source) for source in [ROOT / "core/src", *ROOT.glob("plugins/*/src")]]
@@ -82,6 +80,7 @@ def first_of_each_line(found):
     return mistakes
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("checker", [mypy, pyright])
 def test_sound_code_passes_and_mistakes_are_found(checker, tmp_path):
     program = tmp_path / "program.py"

@@ -30,6 +30,14 @@ for root in sys.argv[2:]:
 """
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark what needs wheels and an environment of its own as long."""
+    for item in items:
+        if {"environment", "workshop", "strangers"} & {*getattr(item, "fixturenames", ())}:
+            item.add_marker("long")
+
+
 @dataclass
 class Toy:
     """One source distribution."""

@@ -12,8 +12,6 @@ import pytest
 from .conftest import BUILD, ROOT, Environment, Runner
 from .toy_backbone import MOSAIC, PYRAMID
 
-pytestmark = pytest.mark.long
-
 #: A host is built, saved and loaded with the same numbers: what it computes from these pixels, as text.
 ANSWER = """
 import torch

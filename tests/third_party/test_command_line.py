@@ -4,8 +4,6 @@ import json
 
 import pytest
 
-pytestmark = pytest.mark.long
-
 OFF = {"ARCHSMITH_DISABLE": "acme-off"}
 TWINS = {"acme-twin-a": "conflicting", "acme-twin-b": "conflicting"}
 BY_METADATA = TWINS | {"acme-newer": "incompatible", "acme-off": "disabled"}

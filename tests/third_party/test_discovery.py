@@ -7,8 +7,6 @@ import pytest
 
 import archsmith
 
-pytestmark = pytest.mark.long
-
 NAMES = ["broken", "exits", "good", "newer", "off", "prints", "twin", "typo"]
 ALL_STATES = {
     "acme-broken broken": "broken",

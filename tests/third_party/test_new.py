@@ -18,8 +18,6 @@ from archsmith_devkit.scaffold import KINDS
 
 from .conftest import Workshop
 
-pytestmark = pytest.mark.long
-
 #: What the projects are used with: the architecture that the extension extends, and a host for the backbone.
 OWNERS = ("archsmith-distilbert", "archsmith-maskformer")
 #: What each kind is used for beside the snippet in its README; run in a folder with a checkpoint of DistilBERT.

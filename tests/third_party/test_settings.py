@@ -6,8 +6,6 @@ import pytest
 
 from .conftest import architecture, build
 
-pytestmark = pytest.mark.long
-
 
 def test_install_use_restore_uninstall(workshop, tmp_path):
     """By short names, from wheels; what is installed is restored elsewhere, and in the end all is as before."""

@@ -10,8 +10,6 @@ import pytest
 
 from .conftest import ROOT, Workshop
 
-pytestmark = pytest.mark.long
-
 TUTORIALS = ("write-a-plugin", "add-a-head", "bring-a-backbone")
 #: A block of code, and the block of text that may follow it at once: what it prints.
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```\n(?:\n```text\n(?!# file: )(.*?)^```$)?", re.MULTILINE | re.DOTALL)

@@ -7,54 +7,14 @@ have itself are looked up among the installed plugins: ``from archsmith import D
 from typing import TYPE_CHECKING, Any
 
 from archsmith._version import __version__ as __version__
-
-_HOME = {
-    "ArchsmithError": "errors",
-    "ArchsmithWarning": "errors",
-    "AutoBackbone": "auto",
-    "AutoConfig": "auto",
-    "AutoFeatureExtractor": "auto",
-    "AutoImageProcessor": "auto",
-    "AutoModel": "auto",
-    "AutoProcessor": "auto",
-    "AutoTokenizer": "auto",
-    "Backbone": "backbone",
-    "BackboneConfig": "backbone_config",
-    "BackboneHostConfig": "backbone_config",
-    "BatchEncoding": "batch",
-    "BatchFeature": "batch",
-    "ImageProcessor": "image_processor",
-    "PreTrainedConfig": "config",
-    "PreTrainedModel": "model",
-    "PreTrainedTokenizer": "tokenizer",
-    "PreTrainedTokenizerFast": "tokenizer",
-    "Processor": "processor",
-    "SequenceFeatureExtractor": "feature_extractor",
-}
+from archsmith.lazy import lazy_attributes
 
 __all__ = [
-    "ArchsmithError",
-    "ArchsmithWarning",
-    "AutoBackbone",
-    "AutoConfig",
-    "AutoFeatureExtractor",
-    "AutoImageProcessor",
-    "AutoModel",
-    "AutoProcessor",
-    "AutoTokenizer",
-    "Backbone",
-    "BackboneConfig",
-    "BackboneHostConfig",
-    "BatchEncoding",
-    "BatchFeature",
-    "ImageProcessor",
-    "PreTrainedConfig",
-    "PreTrainedModel",
-    "PreTrainedTokenizer",
-    "PreTrainedTokenizerFast",
-    "Processor",
-    "SequenceFeatureExtractor",
-]
+    "ArchsmithError", "ArchsmithWarning", "AutoBackbone", "AutoConfig", "AutoFeatureExtractor", "AutoImageProcessor",
+    "AutoModel", "AutoProcessor", "AutoTokenizer", "Backbone", "BackboneConfig", "BackboneHostConfig", "BatchEncoding",
+    "BatchFeature", "ImageProcessor", "PreTrainedConfig", "PreTrainedModel", "PreTrainedTokenizer",
+    "PreTrainedTokenizerFast", "Processor", "SequenceFeatureExtractor",
+]  # fmt: skip
 
 if TYPE_CHECKING:
     from archsmith.auto import (
@@ -94,11 +54,35 @@ if TYPE_CHECKING:
     AutoModelForTokenClassification = AutoModel
 
 
-def __getattr__(name: str) -> Any:
-    import importlib
+_find = lazy_attributes(
+    __name__,
+    {
+        "auto": [
+            "AutoBackbone",
+            "AutoConfig",
+            "AutoFeatureExtractor",
+            "AutoImageProcessor",
+            "AutoModel",
+            "AutoProcessor",
+            "AutoTokenizer",
+        ],
+        "backbone": ["Backbone"],
+        "backbone_config": ["BackboneConfig", "BackboneHostConfig"],
+        "batch": ["BatchEncoding", "BatchFeature"],
+        "config": ["PreTrainedConfig"],
+        "errors": ["ArchsmithError", "ArchsmithWarning"],
+        "feature_extractor": ["SequenceFeatureExtractor"],
+        "image_processor": ["ImageProcessor"],
+        "model": ["PreTrainedModel"],
+        "processor": ["Processor"],
+        "tokenizer": ["PreTrainedTokenizer", "PreTrainedTokenizerFast"],
+    },
+)
 
-    if home := _HOME.get(name):
-        return getattr(importlib.import_module(f"archsmith.{home}"), name)
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        return _find(name)
     if not name[:1].isupper() or name.isupper() or "_" in name:
         raise AttributeError(f"module 'archsmith' has no attribute {name!r}")
     if name.startswith("AutoModelFor"):

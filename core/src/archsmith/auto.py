@@ -22,15 +22,9 @@ if TYPE_CHECKING:
     from archsmith.tokenizer.base import PreTrainedTokenizerBase
 
 __all__ = [
-    "AutoBackbone",
-    "AutoConfig",
-    "AutoFeatureExtractor",
-    "AutoImageProcessor",
-    "AutoModel",
-    "AutoProcessor",
-    "AutoTokenizer",
-    "auto_model_class",
-]
+    "AutoBackbone", "AutoConfig", "AutoFeatureExtractor", "AutoImageProcessor", "AutoModel", "AutoProcessor",
+    "AutoTokenizer", "auto_model_class",
+]  # fmt: skip
 
 _Found = TypeVar("_Found")
 

@@ -28,27 +28,11 @@ Each leaf also inherits the builtin that it resembles, so ``except ImportError``
 from typing import Any
 
 __all__ = [
-    "ArchsmithError",
-    "ArchsmithWarning",
-    "CheckpointCorrupt",
-    "CheckpointError",
-    "CheckpointNotFound",
-    "ClassNotAvailable",
-    "ConfigError",
-    "HubError",
-    "InputError",
-    "MissingDependency",
-    "OptionError",
-    "PluginBroken",
-    "PluginConflict",
-    "PluginDisabled",
-    "PluginError",
-    "PluginIncompatible",
-    "SaveFailed",
-    "UnknownArchitecture",
-    "UnknownTask",
-    "WeightsMismatch",
-]
+    "ArchsmithError", "ArchsmithWarning", "CheckpointCorrupt", "CheckpointError", "CheckpointNotFound",
+    "ClassNotAvailable", "ConfigError", "HubError", "InputError", "MissingDependency", "OptionError", "PluginBroken",
+    "PluginConflict", "PluginDisabled", "PluginError", "PluginIncompatible", "SaveFailed", "UnknownArchitecture",
+    "UnknownTask", "WeightsMismatch",
+]  # fmt: skip
 
 
 class ArchsmithError(Exception):

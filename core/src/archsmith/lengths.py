@@ -13,19 +13,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
-    "Padding",
-    "PaddingStrategy",
-    "Side",
-    "Truncation",
-    "TruncationStrategy",
-    "check_room",
-    "check_untruncated",
-    "pad_lists",
-    "pad_matrix",
-    "resolve_padding",
-    "resolve_truncation",
-    "row_mask",
-]
+    "Padding", "PaddingStrategy", "Side", "Truncation", "TruncationStrategy", "check_room", "check_untruncated",
+    "pad_lists", "pad_matrix", "resolve_padding", "resolve_truncation", "row_mask",
+]  # fmt: skip
 
 Side = Literal["right", "left"]
 

@@ -8,23 +8,12 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 __all__ = [
-    "BackboneOutput",
-    "BaseModelOutput",
-    "BaseModelOutputWithNoAttention",
-    "BaseModelOutputWithPooling",
-    "BaseModelOutputWithPoolingAndNoAttention",
-    "CausalLMOutput",
-    "ImageClassifierOutput",
-    "ImageClassifierOutputWithNoAttention",
-    "MaskedImageModelingOutput",
-    "MaskedLMOutput",
-    "ModelOutput",
-    "MultipleChoiceModelOutput",
-    "QuestionAnsweringModelOutput",
-    "SequenceClassifierOutput",
-    "TokenClassifierOutput",
+    "BackboneOutput", "BaseModelOutput", "BaseModelOutputWithNoAttention", "BaseModelOutputWithPooling",
+    "BaseModelOutputWithPoolingAndNoAttention", "CausalLMOutput", "ImageClassifierOutput",
+    "ImageClassifierOutputWithNoAttention", "MaskedImageModelingOutput", "MaskedLMOutput", "ModelOutput",
+    "MultipleChoiceModelOutput", "QuestionAnsweringModelOutput", "SequenceClassifierOutput", "TokenClassifierOutput",
     "XVectorOutput",
-]
+]  # fmt: skip
 
 
 @dataclass_transform()

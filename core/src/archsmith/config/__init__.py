@@ -21,19 +21,9 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "Activation",
-    "Count",
-    "DType",
-    "Depth",
-    "NonNegative",
-    "PreTrainedConfig",
-    "Probability",
-    "Size",
-    "TokenId",
-    "expected",
-    "field",
-    "to_json",
-]
+    "Activation", "Count", "DType", "Depth", "NonNegative", "PreTrainedConfig", "Probability", "Size", "TokenId",
+    "expected", "field", "to_json",
+]  # fmt: skip
 
 __getattr__ = lazy_attributes(
     __name__,

@@ -8,19 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Self
 
 from archsmith.config.checked import CheckedFields
-from archsmith.config.fields import (
-    Activation,
-    Count,
-    Depth,
-    DType,
-    NonNegative,
-    Probability,
-    ProblemType,
-    Size,
-    TokenId,
-    field,
-    to_json,
-)
+from archsmith.config.fields import Count, DType, ProblemType, field, to_json
 from archsmith.config.labels import LABEL_FIELDS, merge_labels
 from archsmith.config.names import field_names
 from archsmith.config.schema import json_schema
@@ -32,10 +20,7 @@ from archsmith.files.paths import local_path
 from archsmith.files.pretrained import FromPretrained
 from archsmith.files.strictjson import encode_json
 
-__all__ = [
-    "Activation", "Count", "DType", "Depth", "NonNegative", "PreTrainedConfig", "Probability", "Size", "TokenId",
-    "field",
-]  # fmt: skip
+__all__ = ["PreTrainedConfig"]
 
 
 def _two_labels() -> dict[int, str]:

@@ -2,9 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, get_args
-
-import msgspec
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 
 from archsmith.batch import BatchFeature, to_tensor
 from archsmith.config.fields import Size, field
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["SamplingRate", "SequenceFeatureExtractor"]
 
 #: Samples per second.
-SamplingRate = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
+SamplingRate = Size
 
 
 class SequenceFeatureExtractor(DeclaredSettings):

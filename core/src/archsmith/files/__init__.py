@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     )
     from archsmith.files.paths import local_path
     from archsmith.files.pretrained import FromPretrained
-    from archsmith.files.strictjson import encode_json, parse_json, read_json
+    from archsmith.files.strictjson import encode_json, parse_json, read_bytes, read_json
     from archsmith.files.weights import TensorInfo, Weights, find_weights, read_weights, total_size
 
 __all__ = [
     "CONFIG_FILE", "HUB_OPTIONS", "INDEX_FILE", "PREPROCESSOR_FILE", "PROCESSOR_FILE", "TOKENIZER_CONFIG_FILE",
     "TOKENIZER_FILE",
     "Checkpoint", "FromPretrained", "TensorInfo", "Weights", "encode_json",
-    "find_weights", "local_path", "parse_json", "read_json", "read_weights", "replacing", "save_folder",
+    "find_weights", "local_path", "parse_json", "read_bytes", "read_json", "read_weights", "replacing", "save_folder",
     "total_size", "write_file", "write_files",
 ]  # fmt: skip
 
@@ -43,7 +43,7 @@ __getattr__ = lazy_attributes(
         ],
         "paths": ["local_path"],
         "pretrained": ["FromPretrained"],
-        "strictjson": ["encode_json", "parse_json", "read_json"],
+        "strictjson": ["encode_json", "parse_json", "read_bytes", "read_json"],
         "weights": ["TensorInfo", "Weights", "find_weights", "read_weights", "total_size"],
     },
 )  # fmt: skip

@@ -20,22 +20,9 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "ImageArea",
-    "ImageProcessor",
-    "ImageSize",
-    "PerChannel",
-    "Resample",
-    "Size",
-    "center_crop",
-    "height_and_width",
-    "normalize",
-    "pad",
-    "pixels_of",
-    "rescale",
-    "resize",
-    "target_size",
-    "to_rgb",
-]
+    "ImageArea", "ImageProcessor", "ImageSize", "PerChannel", "Resample", "Size", "center_crop", "height_and_width",
+    "normalize", "pad", "pixels_of", "rescale", "resize", "target_size", "to_rgb",
+]  # fmt: skip
 
 __getattr__ = lazy_attributes(
     __name__,

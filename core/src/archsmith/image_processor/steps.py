@@ -19,17 +19,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 __all__ = [
-    "Array",
-    "center_crop",
-    "height_and_width",
-    "import_pillow",
-    "normalize",
-    "pad",
-    "pixels_of",
-    "rescale",
-    "resize",
+    "Array", "center_crop", "height_and_width", "import_pillow", "normalize", "pad", "pixels_of", "rescale", "resize",
     "to_rgb",
-]
+]  # fmt: skip
 
 Array = npt.NDArray[Any]
 

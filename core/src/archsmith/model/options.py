@@ -11,14 +11,9 @@ from archsmith.errors import OptionError
 from archsmith.messages import did_you_mean
 
 __all__ = [
-    "attention_name",
-    "device_from",
-    "dtype_from",
-    "model_options",
-    "patterns_from",
-    "refuse_unknown_options",
+    "attention_name", "device_from", "dtype_from", "model_options", "patterns_from", "refuse_unknown_options",
     "refuse_unknown_overrides",
-]
+]  # fmt: skip
 
 ATTENTION = ("sdpa", "eager")
 _DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32, "float64": torch.float64}

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from archsmith.tokenizer.fast import PreTrainedTokenizerFast, named_file
     from archsmith.tokenizer.files import plain_settings
     from archsmith.tokenizer.rust import (
+        MAX_TOKENIZER_BYTES,
         check_vocabulary,
         import_tokenizers,
         load_tokenizer_json,
-        read_bytes,
         translated,
     )
     from archsmith.tokenizer.settings import Token, TokenizerSettings, read_settings, stored_settings
@@ -26,10 +26,11 @@ if TYPE_CHECKING:
     from archsmith.tokenizer.vocabulary import Vocabulary, id_rows
 
 __all__ = [
-    "SPECIAL_TOKENS", "WHITE_SPACE", "AddedToken", "CharacterClass", "EncodedRows", "PreTrainedTokenizer",
-    "PreTrainedTokenizerBase", "PreTrainedTokenizerFast", "SpecialToken", "SpecialTokenId", "SpecialTokens",
+    "MAX_TOKENIZER_BYTES", "SPECIAL_TOKENS", "WHITE_SPACE", "AddedToken", "CharacterClass", "EncodedRows",
+    "PreTrainedTokenizer", "PreTrainedTokenizerBase", "PreTrainedTokenizerFast", "SpecialToken", "SpecialTokenId",
+    "SpecialTokens",
     "SpecialTokensTemplate", "TemplatePart", "Token", "TokenizerSettings", "Vocabulary", "check_vocabulary",
-    "clean_up", "id_rows", "import_tokenizers", "load_tokenizer_json", "named_file", "plain_settings", "read_bytes",
+    "clean_up", "id_rows", "import_tokenizers", "load_tokenizer_json", "named_file", "plain_settings",
     "read_settings", "read_token", "stored_settings", "translated",
 ]  # fmt: skip
 
@@ -42,7 +43,7 @@ __getattr__ = lazy_attributes(
         "characters": ["WHITE_SPACE", "CharacterClass"],
         "fast": ["PreTrainedTokenizerFast", "named_file"],
         "files": ["plain_settings"],
-        "rust": ["check_vocabulary", "import_tokenizers", "load_tokenizer_json", "read_bytes", "translated"],
+        "rust": ["MAX_TOKENIZER_BYTES", "check_vocabulary", "import_tokenizers", "load_tokenizer_json", "translated"],
         "settings": ["Token", "TokenizerSettings", "read_settings", "stored_settings"],
         "slow": ["PreTrainedTokenizer"],
         "special_tokens": ["SPECIAL_TOKENS", "SpecialToken", "SpecialTokenId", "SpecialTokens"],

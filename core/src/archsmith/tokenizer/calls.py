@@ -12,6 +12,7 @@ from archsmith.lengths import Padding, Side, Truncation, check_room, resolve_pad
 from archsmith.messages import announce, shown
 from archsmith.options import TensorType, check_tensor_type, read_count, read_flags
 from archsmith.tokenizer.collation import collate, read_columns
+from archsmith.tokenizer.special_tokens import SpecialTokens
 from archsmith.tokenizer.texts import Texts, clean_up, read_texts
 from archsmith.tokenizer.vocabulary import TokenVocabulary, id_rows
 
@@ -55,6 +56,7 @@ class CallableTokenizer(Protocol):
     padding_side: Side
     truncation_side: Side
     pad_token_type_id: int
+    special_tokens: SpecialTokens
 
     @property
     def cleans_up(self) -> bool:
@@ -62,14 +64,6 @@ class CallableTokenizer(Protocol):
 
     @property
     def vocabulary(self) -> TokenVocabulary:
-        """See there."""
-
-    @property
-    def pad_token(self) -> str | None:
-        """See there."""
-
-    @property
-    def pad_token_id(self) -> int | None:
         """See there."""
 
     def num_special_tokens_to_add(self, *, pair: bool = False) -> int:
@@ -351,8 +345,15 @@ def _announce_long_rows(rows: Sequence[Sequence[int]], most: int) -> None:
         )
 
 
+def _pad_token(tokenizer: CallableTokenizer) -> tuple[int, int, str] | None:
+    """Return the id, the token type and the text of padding, if the tokenizer can pad."""
+    token = tokenizer.special_tokens.named.get("pad_token", "")
+    number = tokenizer.vocabulary.id_of(token)
+    return None if number is None or not token else (number, tokenizer.pad_token_type_id, token)
+
+
 def _check_pad_token(tokenizer: CallableTokenizer, padded: Padding | None) -> None:
-    if padded is not None and tokenizer.pad_token is None:
+    if padded is not None and _pad_token(tokenizer) is None:
         raise OptionError(
             "padding needs a pad_token, and this tokenizer has none. Set one of its tokens: "
             "tokenizer.pad_token = tokenizer.eos_token, or give one: from_pretrained(..., pad_token='[PAD]')."
@@ -373,14 +374,13 @@ def _collate(
     kind: TensorType | None,
 ) -> dict[str, Any]:
     main = tokenizer.model_input_names[0]
-    pad_values = {main: tokenizer.pad_token_id or 0, "token_type_ids": tokenizer.pad_token_type_id}
+    number, token_type, _ = _pad_token(tokenizer) or (0, tokenizer.pad_token_type_id, "")
+    pad_values = {main: number, "token_type_ids": token_type}
     return collate(columns, main=main, padding=padded, pad_values=pad_values, tensor_type=kind)
 
 
 def _encodings(
     tokenizer: CallableTokenizer, rows: EncodedRows, padded: Padding | None
 ) -> Callable[[], Sequence[Any]] | None:
-    token, number = tokenizer.pad_token, tokenizer.pad_token_id
-    padding = None if token is None or number is None else (number, tokenizer.pad_token_type_id, token)
     width = None if padded is None else padded.width(max(map(len, rows.ids)))
-    return rows.encodings(width, tokenizer.padding_side if padded is None else padded.side, padding)
+    return rows.encodings(width, tokenizer.padding_side if padded is None else padded.side, _pad_token(tokenizer))

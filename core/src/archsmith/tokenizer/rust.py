@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archsmith.errors import ArchsmithError, CheckpointCorrupt, MissingDependency, OptionError
-from archsmith.files.strictjson import parse_json
+from archsmith.files.strictjson import parse_json, read_bytes
 from archsmith.messages import shown
 from archsmith.tokenizer.added_tokens import AddedToken, read_token
 
@@ -20,18 +20,12 @@ if TYPE_CHECKING:
     from archsmith.lengths import Truncation
 
 __all__ = [
-    "RustVocabulary",
-    "check_templates",
-    "check_vocabulary",
-    "import_tokenizers",
-    "load_tokenizer_json",
-    "read_bytes",
-    "to_json",
-    "translated",
-    "variant",
-]
+    "MAX_TOKENIZER_BYTES", "RustVocabulary", "check_templates", "check_vocabulary", "import_tokenizers",
+    "load_tokenizer_json", "to_json", "translated", "variant",
+]  # fmt: skip
 
-MAX_BYTES = 512 * 2**20
+#: The largest file of a tokenizer that is read.
+MAX_TOKENIZER_BYTES = 512 * 2**20
 
 
 def import_tokenizers() -> "ModuleType":
@@ -69,18 +63,6 @@ def translated(kind: type[ArchsmithError], where: str) -> Iterator[None]:
         raise kind(f"{where}: {reason}.") from error
 
 
-def read_bytes(path: Path) -> bytes:
-    """Read a file of at most 512 MiB. Raises `CheckpointCorrupt`."""
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise CheckpointCorrupt(f"{str(path)!r} cannot be read: {error.strerror or error}.") from error
-    if len(raw) > MAX_BYTES:
-        raise CheckpointCorrupt(f"{str(path)!r} is larger than {MAX_BYTES:,} bytes; too large for a file of its kind.")
-    return raw
-
-
 def load_tokenizer_json(path: Path) -> "Tokenizer":
     """Read a tokenizer.json.
 
@@ -89,7 +71,7 @@ def load_tokenizer_json(path: Path) -> "Tokenizer":
         MissingDependency: The library is not installed.
     """
     tokenizers = import_tokenizers()
-    raw = read_bytes(path)
+    raw = read_bytes(path, max_bytes=MAX_TOKENIZER_BYTES)
     content = parse_json(raw, str(path))
     check_vocabulary(content, str(path))
     check_templates(content.get("post_processor"), str(path))

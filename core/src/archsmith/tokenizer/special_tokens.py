@@ -11,14 +11,9 @@ from archsmith.tokenizer.added_tokens import AddedToken, read_token
 from archsmith.tokenizer.vocabulary import TokenVocabulary, known_token
 
 __all__ = [
-    "SPECIAL_TOKENS",
-    "SpecialToken",
-    "SpecialTokenId",
-    "SpecialTokens",
-    "add_special_tokens",
-    "first_special_tokens",
+    "SPECIAL_TOKENS", "SpecialToken", "SpecialTokenId", "SpecialTokens", "add_special_tokens", "first_special_tokens",
     "set_special_token",
-]
+]  # fmt: skip
 
 #: The special tokens that every tokenizer can have, in the order in which they are listed.
 SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")

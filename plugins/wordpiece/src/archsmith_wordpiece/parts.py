@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal, cast
 import msgspec
 
 from archsmith.errors import CheckpointCorrupt
-from archsmith.files import parse_json
-from archsmith.tokenizer import AddedToken, SpecialTokensTemplate, TemplatePart, check_vocabulary, read_bytes
+from archsmith.files import read_json
+from archsmith.tokenizer import MAX_TOKENIZER_BYTES, AddedToken, SpecialTokensTemplate, TemplatePart, check_vocabulary
 from archsmith_wordpiece.bert_text import BertText, split_words
 
 __all__ = ["WordPieceParts", "bert_template", "load_wordpiece_json", "to_wordpiece_json"]
@@ -210,7 +210,7 @@ def load_wordpiece_json(path: Path, *, fast: str) -> tuple[dict[str, int], WordP
     Raises:
         CheckpointCorrupt: The file is damaged, contradicts itself, or is of another kind.
     """
-    content = parse_json(read_bytes(path), str(path))
+    content = read_json(path, max_bytes=MAX_TOKENIZER_BYTES)
     check_vocabulary(content, str(path))
     try:
         file = msgspec.convert(content, _File)

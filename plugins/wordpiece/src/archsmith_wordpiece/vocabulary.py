@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from archsmith.errors import CheckpointCorrupt, OptionError
-from archsmith.files import TOKENIZER_FILE
+from archsmith.files import TOKENIZER_FILE, read_bytes
 from archsmith.messages import did_you_mean, looks_like, shown
-from archsmith.tokenizer import TokenizerSettings, read_bytes, read_token
+from archsmith.tokenizer import MAX_TOKENIZER_BYTES, TokenizerSettings, read_token
 
 __all__ = [
     "VOCABULARY_FILES",
@@ -53,7 +53,7 @@ def load_wordpiece_vocabulary(path: Path) -> dict[str, int]:
         CheckpointCorrupt: It is not UTF-8 text, is empty, or has an empty line or a token twice.
     """
     try:
-        text = read_bytes(path).decode("utf-8-sig")
+        text = read_bytes(path, max_bytes=MAX_TOKENIZER_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise CheckpointCorrupt(f"{str(path)!r} is not UTF-8 text (byte {error.start}).") from error
     lines = re.split("\r\n|\r|\n", text.rstrip("\r\n"))
