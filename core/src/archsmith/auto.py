@@ -203,42 +203,38 @@ class AutoTokenizer(_Auto["PreTrainedTokenizerBase"]):
         return found
 
 
-class AutoImageProcessor(_Auto["ImageProcessor"]):
-    """Loads any image processor: the class is the one that its file names, or else its architecture's."""
+class _AutoSettings(_Auto[_Found]):
+    """Picks the class of one kind of preprocessing that is kept in a file of settings."""
 
     own_file = PREPROCESSOR_FILE
+    kind: ClassVar[str]
 
     @classmethod
-    def read(
-        cls, checkpoint: Checkpoint, *, config: PreTrainedConfig | None = None, **options: Any
-    ) -> "ImageProcessor":
-        """Load the image processor of an opened checkpoint.
+    def read(cls, checkpoint: Checkpoint, *, config: PreTrainedConfig | None = None, **options: Any) -> _Found:
+        """Load it from an opened checkpoint.
 
         Args:
             checkpoint: The checkpoint.
             config: Tells the architecture, where neither the file nor a config.json does.
-            **options: As the image processor's own ``from_pretrained``.
+            **options: As the class's own ``from_pretrained``.
 
         Raises:
-            UnknownTask: The architecture has no image processor.
+            UnknownTask: The architecture has none.
             UnknownArchitecture, PluginError, CheckpointError, HubError: As `AutoConfig.from_pretrained`.
         """
-        found: ImageProcessor = read_preprocessor("image_processor", checkpoint, _known(config), **options)
-        return found
+        return read_preprocessor(cls.kind, checkpoint, _known(config), **options)  # type: ignore[no-any-return]
 
 
-class AutoFeatureExtractor(_Auto["SequenceFeatureExtractor"]):
+class AutoImageProcessor(_AutoSettings["ImageProcessor"]):
+    """Loads any image processor: the class is the one that its file names, or else its architecture's."""
+
+    kind = "image_processor"
+
+
+class AutoFeatureExtractor(_AutoSettings["SequenceFeatureExtractor"]):
     """Loads any feature extractor: the class is the one that its file names, or else its architecture's."""
 
-    own_file = PREPROCESSOR_FILE
-
-    @classmethod
-    def read(
-        cls, checkpoint: Checkpoint, *, config: PreTrainedConfig | None = None, **options: Any
-    ) -> "SequenceFeatureExtractor":
-        """Load the feature extractor of an opened checkpoint. Arguments and errors as `AutoImageProcessor.read`."""
-        found: SequenceFeatureExtractor = read_preprocessor("feature_extractor", checkpoint, _known(config), **options)
-        return found
+    kind = "feature_extractor"
 
 
 class AutoProcessor(_Auto[Any]):

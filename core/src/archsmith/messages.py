@@ -59,8 +59,8 @@ def listed(where: str, faults: Sequence[str]) -> str:
 
 
 def reason(error: Exception) -> str:
-    """Return why the system refused something."""
-    return getattr(error, "strerror", None) or str(error)
+    """Return why the system or a library refused something, without a full stop."""
+    return getattr(error, "strerror", None) or str(error).strip().rstrip(".") or type(error).__name__
 
 
 def looks_like(text: str) -> str:

@@ -8,14 +8,7 @@ import pytest
 import torch
 
 from archsmith.config import Activation, DType, NonNegative, Probability, Size, TokenId
-from archsmith.config.fields import (
-    ReadBy,
-    convert,
-    convert_json,
-    expected,
-    field,
-    to_json,
-)
+from archsmith.config.fields import ReadBy, convert, convert_json, expected, field, to_json
 from archsmith.errors import OptionError
 from archsmith.layers.activations import ACTIVATIONS
 from archsmith.messages import shown

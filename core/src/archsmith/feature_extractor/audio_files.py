@@ -113,7 +113,7 @@ def _is_cut_off(content: bytes | Path, kind: str) -> bool:
 
 
 def _said(error: Exception) -> str:
-    return str(getattr(error, "error_string", "") or reason(error)).strip().rstrip(".")[:200]
+    return str(getattr(error, "error_string", "")).strip().rstrip(".")[:200] or reason(error)[:200]
 
 
 def _import_soundfile() -> Any:

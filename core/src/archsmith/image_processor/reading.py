@@ -13,7 +13,7 @@ import numpy as np
 from archsmith.errors import CheckpointCorrupt, InputError
 from archsmith.files.paths import mode_of, working_directory
 from archsmith.image_processor.steps import GREY, RGB, RGBA, Array, checked, import_pillow, narrowed, to_rgb
-from archsmith.messages import announce, shown
+from archsmith.messages import announce, reason, shown
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -107,7 +107,7 @@ def _opened(source: Any, notes: list[str]) -> "Image":
     except (pillow.DecompressionBombError, pillow.DecompressionBombWarning) as error:
         raise InputError(f"{name} is too large: {error}") from error
     except Exception as error:  # Pillow's readers let through what they stumble over
-        raise InputError(f"{name} cannot be opened: {_reason(error)}") from error
+        raise InputError(f"{name} cannot be opened: {reason(error)}") from error
     with image:
         if _is_series(image):
             notes.append(f"{name} holds several images; the first one is used.")
@@ -131,7 +131,7 @@ def _regular_file(source: str | os.PathLike[str]) -> Path:
         path = Path(text).expanduser()
         mode = mode_of(path)
     except (CheckpointCorrupt, RuntimeError) as error:
-        raise InputError(f"{shown(text)} cannot be opened: {_reason(error)}") from error
+        raise InputError(f"{shown(text)} cannot be opened: {reason(error)}") from error
     if mode is None:
         raise InputError(f"there is no file {shown(text)} (working directory: {working_directory()})")
     if not S_ISREG(mode):
@@ -158,11 +158,7 @@ def _load(image: "Image") -> None:
     try:
         image.load()
     except Exception as error:  # Pillow's readers let through what they stumble over
-        raise InputError(f"is {'damaged' if is_undecoded else 'unusable'}: {_reason(error)}") from error
-
-
-def _reason(error: Exception) -> str:
-    return str(error).strip().rstrip(".") or type(error).__name__
+        raise InputError(f"is {'damaged' if is_undecoded else 'unusable'}: {reason(error)}") from error
 
 
 # ---- images of Pillow ---------------------------------------------------------------------------------------
@@ -194,7 +190,7 @@ def _upright(image: "Image") -> "Image":
         orientation = image.getexif().get(_ORIENTATION, _UPRIGHT)
         return image if orientation == _UPRIGHT else ImageOps.exif_transpose(image)
     except Exception as error:  # Pillow lets through what it stumbles over
-        raise InputError(f"its EXIF data is damaged, so which side is up is not known: {_reason(error)}") from error
+        raise InputError(f"its EXIF data is damaged, so which side is up is not known: {reason(error)}") from error
 
 
 # ---- arrays -------------------------------------------------------------------------------------------------
@@ -208,7 +204,7 @@ def _as_array(source: Any) -> Array:
         try:
             source = source.detach().cpu().numpy()
         except (RuntimeError, TypeError, NotImplementedError) as error:
-            raise InputError(f"its tensor cannot be read: {_reason(error)}") from error
+            raise InputError(f"its tensor cannot be read: {reason(error)}") from error
     if not isinstance(source, np.ndarray):
         raise InputError(
             "it must be a path, the bytes of a file, a PIL.Image.Image, a numpy array or a torch tensor, but is "

@@ -6,13 +6,7 @@ from typing import Any
 from archsmith.config.settings import find_values
 from archsmith.errors import ConfigError, PluginError
 from archsmith.files.checkpoint import Checkpoint
-from archsmith.files.names import (
-    CONFIG_FILE,
-    PREPROCESSOR_FILE,
-    PROCESSOR_FILE,
-    TOKENIZER_CONFIG_FILE,
-    TOKENIZER_FILE,
-)
+from archsmith.files.names import CONFIG_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE, TOKENIZER_CONFIG_FILE, TOKENIZER_FILE
 from archsmith.registry.base import registry
 from archsmith.registry.resolve import provider_of, read_model_type
 

@@ -17,11 +17,7 @@ from archsmith_devkit.architecture import (
     use,
 )
 from archsmith_devkit.harness import refusal
-from archsmith_devkit.preprocessing import (
-    FeatureExtractorConformance,
-    ImageProcessorConformance,
-    ProcessorConformance,
-)
+from archsmith_devkit.preprocessing import FeatureExtractorConformance, ImageProcessorConformance, ProcessorConformance
 from archsmith_devkit.report import Check, Report, checks_in
 from archsmith_devkit.tokenizers import TokenizerConformance
 

@@ -8,11 +8,7 @@ if TYPE_CHECKING:
     from archsmith_timm.backbone import TimmBackbone
     from archsmith_timm.backbone_config import TimmBackboneConfig
     from archsmith_timm.image_processor import TimmWrapperImageProcessor
-    from archsmith_timm.wrapper import (
-        TimmWrapperForImageClassification,
-        TimmWrapperModel,
-        TimmWrapperPreTrainedModel,
-    )
+    from archsmith_timm.wrapper import TimmWrapperForImageClassification, TimmWrapperModel, TimmWrapperPreTrainedModel
     from archsmith_timm.wrapper_config import TimmWrapperConfig
 
 __all__ = [

@@ -4,16 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, Self
 
-from archsmith.config import (
-    Activation,
-    Count,
-    NonNegative,
-    PreTrainedConfig,
-    Probability,
-    Size,
-    TokenId,
-    field,
-)
+from archsmith.config import Activation, Count, NonNegative, PreTrainedConfig, Probability, Size, TokenId, field
 from archsmith.errors import ConfigError
 
 __all__ = ["Wav2Vec2Config"]
