@@ -9,9 +9,8 @@ from archsmith.errors import ConfigError, OptionError, PluginError, UnknownTask
 from archsmith.files.checkpoint import Checkpoint, refuse_remote_code
 from archsmith.files.names import CONFIG_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE, TOKENIZER_CONFIG_FILE
 from archsmith.messages import did_you_mean
-from archsmith.processor.parts import architecture_of, held_parts, read_part, read_settings, tokenizer_architecture
+from archsmith.processor.parts import architecture_of, held_parts, read_part, read_preprocessor, read_tokenizer
 from archsmith.registry.base import registry
-from archsmith.registry.known import squash
 from archsmith.registry.resolve import config_from, model_type_of, provider_of, read_config
 from archsmith.tasks import TASKS, auto_class_name
 
@@ -200,12 +199,8 @@ class AutoTokenizer(_Auto["PreTrainedTokenizerBase"]):
             UnknownTask: The architecture has no tokenizer of that kind.
             UnknownArchitecture, PluginError, CheckpointError, HubError: As `AutoConfig.from_pretrained`.
         """
-        model_type = tokenizer_architecture(checkpoint, _known(config))
-        architecture = registry.get(model_type)
-        is_fast = use_fast and not (architecture.tokenizer_fast is None and architecture.tokenizer is not None)
-        role = "tokenizer_fast" if is_fast else "tokenizer"
-        tokenizer_class: type[PreTrainedTokenizerBase] = registry.load(model_type, role)
-        return tokenizer_class.read(checkpoint, **options)
+        found: PreTrainedTokenizerBase = read_tokenizer(checkpoint, _known(config), use_fast=use_fast, **options)
+        return found
 
 
 class _AutoSettings(_Auto[_Found]):
@@ -227,7 +222,7 @@ class _AutoSettings(_Auto[_Found]):
             UnknownTask: The architecture has none.
             UnknownArchitecture, PluginError, CheckpointError, HubError: As `AutoConfig.from_pretrained`.
         """
-        return read_settings(cls.kind, checkpoint, _known(config), **options)  # type: ignore[no-any-return]
+        return read_preprocessor(cls.kind, checkpoint, _known(config), **options)  # type: ignore[no-any-return]
 
 
 class AutoImageProcessor(_AutoSettings["ImageProcessor"]):
@@ -310,16 +305,13 @@ def auto_model_class(name: str) -> type[_AutoModel]:
     Raises:
         AttributeError: Neither the core nor an installed plugin knows such a task.
     """
-    wanted = name.removeprefix("AutoModelFor").lower()
-    task = next((task for task in TASKS if squash(task) == wanted), None)
+    task = next((task for task in TASKS if auto_class_name(task) == name), None)
     if task is None:
-        installed = {task for model_type in registry.names() for task in _installed_tasks(model_type)}
-        task = next((task for task in sorted(installed) if squash(task) == wanted), None)
-        if task is None or auto_class_name(task) != name:
-            known = sorted({auto_class_name(task) for task in (*TASKS, *installed)})
+        installed = {auto_class_name(task): task for each in registry.names() for task in _installed_tasks(each)}
+        if name not in installed:
+            known = sorted({*map(auto_class_name, TASKS), *installed})
             raise AttributeError(f"module 'archsmith' has no attribute {name!r}.{did_you_mean(name, known)}")
-    if auto_class_name(task) != name:
-        raise AttributeError(f"module 'archsmith' has no attribute {name!r}. Did you mean {auto_class_name(task)!r}?")
+        task = installed[name]
     made = type(name, (_AutoModel,), {"task": task, "__module__": "archsmith", "__doc__": f"Loads a model for {task}."})
     return _auto_classes.setdefault(task, made)
 

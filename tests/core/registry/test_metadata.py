@@ -100,7 +100,7 @@ def test_a_strange_requirement_on_something_else_is_not_ours(site):
         ({"architectures": ["toy"]}, "the entry point 'toy' must name a module, but names ''"),
         (
             {"commands": {"play": "toy.cli"}},
-            "the entry point 'play' must name a typer app 'module:app', but names 'toy.cli'",
+            "the entry point 'play' must name a function or a typer app, 'module:name', but names 'toy.cli'",
         ),
         ({"architectures": ["toy = a.plugin", "toy = b.plugin"]}, "it declares the entry point 'toy' 2 times"),
     ],

@@ -8,11 +8,9 @@ from archsmith.errors import ConfigError, PluginError
 from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.names import CONFIG_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE, TOKENIZER_CONFIG_FILE, TOKENIZER_FILE
 from archsmith.registry.base import registry
-from archsmith.registry.resolve import model_type_of, provider_of
+from archsmith.registry.resolve import provider_of, read_model_type
 
-__all__ = [
-    "architecture_of", "held_parts", "named_architecture", "read_part", "read_settings", "tokenizer_architecture",
-]  # fmt: skip
+__all__ = ["architecture_of", "held_parts", "read_part", "read_preprocessor", "read_tokenizer"]
 
 #: What tokenizer_config.json may name although it says nothing about the architecture.
 _GENERAL_TOKENIZERS = ("PreTrainedTokenizer", "TokenizersBackend")
@@ -29,8 +27,8 @@ def read_part(kind: str, checkpoint: Checkpoint, model_type: str | None) -> Any:
         model_type: The architecture, where the part's own file does not tell the class.
     """
     if kind == "tokenizer":
-        return _read_tokenizer(checkpoint, model_type)
-    return read_settings(kind, checkpoint, model_type)
+        return read_tokenizer(checkpoint, model_type)
+    return read_preprocessor(kind, checkpoint, model_type)
 
 
 def held_parts(checkpoint: Checkpoint, model_type: str | None) -> list[str]:
@@ -47,13 +45,22 @@ def held_parts(checkpoint: Checkpoint, model_type: str | None) -> list[str]:
     return kinds
 
 
-def read_settings(kind: str, checkpoint: Checkpoint, model_type: str | None, **overrides: Any) -> Any:
-    """Read the image processor or the feature extractor of a checkpoint; see `read_part`."""
+def read_preprocessor(kind: str, checkpoint: Checkpoint, model_type: str | None, **overrides: Any) -> Any:
+    """Read the image processor or the feature extractor of a checkpoint; see `read_part`.
+
+    Raises:
+        UnknownArchitecture, PluginError: No usable plugin provides the class.
+        CheckpointNotFound, CheckpointCorrupt, HubError: The file cannot be had, or nothing tells the class.
+    """
     found = find_values(checkpoint, kind)
     values, source = found[0] if found else ({}, "")
-    named = named_architecture(kind, values, source, first=model_type)
-    owner = named or model_type or architecture_of(checkpoint)
-    owner = owner or values.get("model_type") or registry.identify(values)  # of a config.json that was named itself
+    keys = (f"{kind}_type", "feature_extractor_type")  # the second one is older, and of both
+    key = next((key for key in keys if isinstance(values.get(key), str)), None)
+    owner: Any
+    if key is not None:
+        owner = provider_of(key, values[key], (kind,), source=source, first=model_type)
+    else:  # the last two are of a config.json that was named itself
+        owner = model_type or architecture_of(checkpoint) or values.get("model_type") or registry.identify(values)
     if not found and (owner is None or getattr(registry.get(owner), kind) is None):
         checkpoint.path(PREPROCESSOR_FILE)  # says what is missing
     if owner is None:
@@ -61,51 +68,22 @@ def read_settings(kind: str, checkpoint: Checkpoint, model_type: str | None, **o
     return registry.load(str(owner), kind).read(checkpoint, **overrides)
 
 
-def tokenizer_architecture(checkpoint: Checkpoint, known: str | None = None, *, fallback: str | None = None) -> str:
-    """Return the architecture whose tokenizer a checkpoint needs.
+def read_tokenizer(checkpoint: Checkpoint, model_type: str | None, *, use_fast: bool = True, **overrides: Any) -> Any:
+    """Read the tokenizer of a checkpoint; see `read_part`.
 
     The class that tokenizer_config.json names decides, because a tokenizer may be another architecture's; a general
-    class, or none, leaves it to the configuration.
-
-    Args:
-        checkpoint: Where to look.
-        known: The architecture of the caller's configuration; None: that of the checkpoint's config.json.
-        fallback: The architecture, where nothing else tells it.
-
-    Raises:
-        UnknownArchitecture: Neither file tells, or no installed plugin provides the class.
+    class, or none, leaves it to the architecture. Raises as `read_preprocessor`.
     """
     path = checkpoint.find(TOKENIZER_CONFIG_FILE)
     named = checkpoint.read_json(TOKENIZER_CONFIG_FILE).get("tokenizer_class") if path else None
     if isinstance(named, str) and named.removesuffix("Fast") not in _GENERAL_TOKENIZERS:
-        return provider_of("tokenizer_class", named, ("tokenizer", "tokenizer_fast"), source=str(path), first=known)
-    found = known or architecture_of(checkpoint) or fallback
-    if found is None:
-        checkpoint.path(CONFIG_FILE)  # which would tell
-    return str(found)
-
-
-def named_architecture(role: str, values: Mapping[str, Any], source: str, *, first: str | None = None) -> str | None:
-    """Return the architecture whose class the file of a part names, or None if it names none.
-
-    Args:
-        role: ``"image_processor"`` or ``"feature_extractor"``.
-        values: The content of the file.
-        source: The file.
-        first: An architecture to ask before the others.
-
-    Raises:
-        UnknownArchitecture: No installed plugin provides the class.
-    """
-    keys = [f"{role}_type", "feature_extractor_type"]  # the second one is older, and of both
-    key = next((key for key in keys if isinstance(values.get(key), str)), None)
-    return None if key is None else provider_of(key, values[key], (role,), source=source, first=first)
-
-
-def _read_tokenizer(checkpoint: Checkpoint, model_type: str | None) -> Any:
-    found = tokenizer_architecture(checkpoint, fallback=model_type)
-    role = "tokenizer_fast" if registry.get(found).tokenizer_fast is not None else "tokenizer"
-    return registry.load(found, role).read(checkpoint)
+        roles = ("tokenizer", "tokenizer_fast")
+        owner = provider_of("tokenizer_class", named, roles, source=str(path), first=model_type)
+    else:
+        owner = model_type or read_model_type(checkpoint)
+    architecture = registry.get(owner)
+    is_fast = use_fast and (architecture.tokenizer_fast is not None or architecture.tokenizer is None)
+    return registry.load(owner, "tokenizer_fast" if is_fast else "tokenizer").read(checkpoint, **overrides)
 
 
 def _config_has_images(checkpoint: Checkpoint) -> bool:
@@ -121,8 +99,7 @@ def _config_has_images(checkpoint: Checkpoint) -> bool:
 
 def architecture_of(checkpoint: Checkpoint) -> str | None:
     """Return the architecture that the checkpoint's config.json names; None if there is no such file."""
-    path = checkpoint.find(CONFIG_FILE)
-    return None if path is None else model_type_of(checkpoint.read_json(CONFIG_FILE), source=str(path))
+    return read_model_type(checkpoint) if checkpoint.find(CONFIG_FILE) else None
 
 
 def _kind_of(values: Mapping[str, Any], model_type: str | None) -> str:

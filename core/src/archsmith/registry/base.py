@@ -26,7 +26,7 @@ from archsmith.messages import did_you_mean, shorten
 from archsmith.plugin import Architecture
 from archsmith.registry.catalog import Catalog
 from archsmith.registry.installed import Entry, Index, Kind, State
-from archsmith.registry.known import KNOWN_PLUGINS, known_model_type, names_class_of, squash
+from archsmith.registry.known import KNOWN_PLUGINS, install_hint, known_model_type, names_class_of, squash
 from archsmith.registry.manifest import Manifest, break_plugin, describe, load_class
 
 __all__ = ["Export", "Registry", "registry"]
@@ -135,7 +135,7 @@ class Registry:
         return self._resolve(Export(entry, references[role]))
 
     def command(self, verb: str) -> Any:
-        """Import and return the typer app of a command; nothing imports it before.
+        """Import and return what a command's entry point names, a function or a typer app; nothing imports it before.
 
         Raises:
             PluginError: No installed plugin provides it.
@@ -149,7 +149,9 @@ class Registry:
         return self._catalog.use(entry)
 
     def identify(self, config: Mapping[str, Any]) -> str | None:
-        """Ask every usable plugin, in the order of their names, whose config.json without a known model_type this is.
+        """Return the architecture of a config.json that names none which is installed; None if no plugin recognises it.
+
+        Every usable plugin is asked, in the order of their names.
 
         Args:
             config: The content of config.json.
@@ -284,8 +286,8 @@ class Registry:
                 return ClassNotAvailable(f"{name} cannot be imported: {entry.reason} {entry.remedy}", name=name)
         model_type = known_model_type(name)
         if model_type and model_type not in self.names():
-            missing = f"{name} belongs to {model_type!r}, which no installed plugin provides."
-            return ClassNotAvailable(f"{missing} Run: pip install {KNOWN_PLUGINS[model_type]}", name=name)
+            missing = f"{name} belongs to {model_type!r}, which no installed plugin provides.{install_hint(name)}"
+            return ClassNotAvailable(missing, name=name)
         message = f"module 'archsmith' has no attribute {name!r}, and no installed plugin exports it."
         if unusable:
             message += f" Not asked: {shorten(sorted({f'{entry} ({entry.state})' for entry in unusable}), 20)}."

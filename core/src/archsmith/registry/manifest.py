@@ -123,7 +123,7 @@ def load_manifest(plugins: Plugins, entries: Sequence[Entry], printed: io.String
 
 
 def load_app(entry: Entry, printed: io.StringIO) -> Any:
-    """Import the typer app that a command entry names.
+    """Import what a command entry names: a function or a typer app.
 
     Raises:
         PluginBroken: The module does not import, prints, or holds no such object.

@@ -167,7 +167,7 @@ def _points_fault(points: Iterable[_Point]) -> str:
             return f"the entry point {name!r} is not {expected}"
         module, _, attribute = value.partition(":")
         if kind is Kind.COMMAND and not (_DOTTED.fullmatch(module) and _DOTTED.fullmatch(attribute)):
-            return f"the entry point {name!r} must name a typer app 'module:app', but names {value!r}"
+            return f"the entry point {name!r} must name a function or a typer app, 'module:name', but names {value!r}"
         if kind is not Kind.COMMAND and not _DOTTED.fullmatch(value):
             return f"the entry point {name!r} must name a module, but names {value!r}"
     for (_, name), count in Counter((kind, name) for kind, name, _ in points).items():

@@ -12,7 +12,16 @@ from archsmith.registry.base import registry
 from archsmith.registry.installed import Kind, State
 from archsmith.registry.known import install_hint
 
-__all__ = ["Preset", "all_presets", "config_from", "find_preset", "model_type_of", "provider_of", "read_config"]
+__all__ = [
+    "Preset",
+    "all_presets",
+    "config_from",
+    "find_preset",
+    "model_type_of",
+    "provider_of",
+    "read_config",
+    "read_model_type",
+]
 
 # ---- architectures ------------------------------------------------------------------------------------------------
 
@@ -58,6 +67,11 @@ def config_from(values: Mapping[str, Any], *, source: str, **overrides: Any) -> 
     return registry.load(model_type, "config").from_dict(
         {**values, "model_type": model_type}, source=source, **overrides
     )
+
+
+def read_model_type(checkpoint: Checkpoint) -> str:
+    """Return the architecture of an opened checkpoint. Raises as `model_type_of`, and as `Checkpoint.read_json`."""
+    return model_type_of(checkpoint.read_json(CONFIG_FILE), source=str(checkpoint.path(CONFIG_FILE)))
 
 
 def read_config(checkpoint: Checkpoint, **overrides: Any) -> Any:
