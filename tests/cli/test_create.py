@@ -161,6 +161,7 @@ def test_failing_save_leaves_nothing(archsmith, toy, site, tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no signals of this kind")
+@pytest.mark.long
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_signal_leaves_nothing(toy, site, tmp_path, number, code):
     waiting = """

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from .audit import VARIABLE
 
 HERE = Path(__file__).parent
@@ -17,6 +19,7 @@ ALIKE = "(maskformer or timm or vit or distilbert) and not that_name_code"
 LEFT_OUT = f"not ({MORE}) and not ({ALIKE})"
 
 
+@pytest.mark.long
 def test_no_load_runs_code_or_reads_elsewhere():
     files = [str(HERE / name) for name in WATCHED]
     done = subprocess.run(

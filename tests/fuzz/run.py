@@ -32,6 +32,7 @@ MEMORY, RESIDENT = 3 * 2**30, 400 * 2**20
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=300, help="how long to go on")
+    parser.add_argument("--cases", type=int, default=sys.maxsize, help="how many to try, if the time is enough")
     parser.add_argument("--seed", type=int, default=0, help="another seed gives other damage")
     parser.add_argument("--limit", type=int, default=10, help="seconds that one case may take")
     parser.add_argument("--most", type=int, default=20, help="findings after which it stops")
@@ -54,7 +55,7 @@ def drive(options: argparse.Namespace) -> int:
     counts: Counter[str] = Counter()
     findings: dict[int, str] = {}
     case = 0
-    while (left := deadline - time.monotonic()) > 0 and len(findings) < options.most:
+    while (left := deadline - time.monotonic()) > 0 and case < options.cases and len(findings) < options.most:
         command = [sys.executable, __file__, *arguments(options), f"--worker={case}", f"--seconds={left}"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as worker:
             output, errors = worker.communicate()
@@ -75,7 +76,7 @@ def drive(options: argparse.Namespace) -> int:
 
 
 def arguments(options: argparse.Namespace) -> list[str]:
-    names = ("seed", "kind", "limit", "most", "findings")
+    names = ("cases", "seed", "kind", "limit", "most", "findings")
     return [f"--{name}={value}" for name in names if (value := getattr(options, name)) is not None]
 
 
@@ -111,7 +112,7 @@ def work(options: argparse.Namespace) -> int:
         folder = Path(place) / "case"
         case = first
         found = 0
-        while case == first or (time.monotonic() < deadline and found < options.most):
+        while case == first or (time.monotonic() < deadline and case < options.cases and found < options.most):
             say(case, "begun")
             signal.alarm(options.limit)
             result = judged(options, case, folder)

@@ -39,10 +39,10 @@ def run(*arguments, **environment) -> subprocess.CompletedProcess:
 
 
 def test_a_short_run_finds_nothing():
-    done = run("--seconds", "7")
+    done = run("--cases", "150")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.endswith("no findings\n")
-    assert int(done.stdout.split()[2]) > 100
+    assert int(done.stdout.split()[2]) == 150
 
 
 def test_it_finds_what_is_broken(tmp_path):

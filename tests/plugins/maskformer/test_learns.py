@@ -18,6 +18,7 @@ def vision():
     return module
 
 
+@pytest.mark.long
 def test_it_finds_shapes_in_new_drawings(vision, tmp_path):
     torch.manual_seed(0)
     model, processor = vision.build_finder()

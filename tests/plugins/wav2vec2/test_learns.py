@@ -33,6 +33,7 @@ def sentences(count, random):
     return [" ".join(random.choice(words, 3)).upper() for _ in range(count)]
 
 
+@pytest.mark.long
 def test_it_learns_morse_code(morse, tmp_path):
     torch.manual_seed(0)
     model, processor = morse.build(LETTERS, tmp_path)
