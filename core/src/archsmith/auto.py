@@ -15,7 +15,7 @@ from archsmith.registry.resolve import config_from, model_type_of, provider_of, 
 from archsmith.tasks import TASKS, auto_class_name
 
 if TYPE_CHECKING:
-    from archsmith.feature_extractor.base import SequenceFeatureExtractor  # noqa: F401  # named in quotes below
+    from archsmith.feature_extractor.base import SequenceFeatureExtractor  # noqa: F401  # named in a string
     from archsmith.image_processor.base import ImageProcessor  # noqa: F401
     from archsmith.model.base import PreTrainedModel
     from archsmith.processor.base import Processor
