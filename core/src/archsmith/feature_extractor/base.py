@@ -2,16 +2,17 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from archsmith.batch import BatchFeature, to_tensor
 from archsmith.config.fields import Size, field
 from archsmith.config.settings import DeclaredSettings
 from archsmith.errors import InputError, OptionError
 from archsmith.feature_extractor.audio import AudioReader, read_rate
-from archsmith.lengths import Padding, PaddingStrategy, Side, row_mask
+from archsmith.lengths import Padding, Side, resolve_padding, row_mask
 from archsmith.messages import shown
-from archsmith.options import TensorType, check_tensor_type, choice, read_count, read_flags
+from archsmith.options import HUGE, TensorType, check_tensor_type, read_count, read_flags
 
 if TYPE_CHECKING:
     import numpy as np
@@ -181,20 +182,15 @@ class SequenceFeatureExtractor(DeclaredSettings):
         """Decide how sequences are padded, and to which length they are truncated. Raises `OptionError`."""
         read_flags(truncation=truncation)
         length = read_count("max_length", max_length, least=1)
-        number = read_count("pad_to_multiple_of", multiple, least=1)
-        if isinstance(padding, bool):
-            padding = "longest" if padding else "do_not_pad"
-        strategy = choice("padding", padding, get_args(PaddingStrategy))
-        if length is None and (truncation or strategy == "max_length"):
+        if length is None and (truncation or (isinstance(padding, str) and padding == "max_length")):
             option = "truncation=True" if truncation else "padding='max_length'"
             raise OptionError(f"{option} needs a length: pass max_length=…, in samples.")
-        if strategy == "do_not_pad":
-            if number is not None:
-                raise OptionError(f"pad_to_multiple_of is {number}, but padding is off. Pass padding=True with it.")
-            return None, length if truncation else None
-        side: Side = self.padding_side
-        rows = Padding(length if strategy == "max_length" else None, number, side)
-        return rows, Padding(length, number, side).width(0) if truncation else None
+        padded = resolve_padding(
+            padding, max_length=length, multiple=multiple, side=self.padding_side, model_max_length=HUGE
+        )
+        if not truncation:
+            return padded, None
+        return padded, length if padded is None else replace(padded, length=length).width(0)
 
     def _batch(
         self,
