@@ -34,7 +34,7 @@ class BertConfig(PreTrainedConfig):
     type_vocab_size: Size = field(default=2, doc="Token types: the texts of a pair that can be told apart.")
     initializer_range: NonNegative = field(default=0.02, doc="Standard deviation of the initial weights.")
     layer_norm_eps: NonNegative = field(default=1e-12, doc="Added to the variance in the normalisation layers.")
-    pad_token_id: TokenId | None = field(default=0, doc="Token that fills up a batch.")
+    pad_token_id: TokenId | None = field(default=0, doc="Token that pads a batch.")
     position_embedding_type: Literal["absolute"] = field(
         default="absolute", doc="Positions are learned, one for each place."
     )

@@ -33,7 +33,7 @@ class DistilBertConfig(PreTrainedConfig):
     initializer_range: NonNegative = field(default=0.02, doc="Standard deviation of the initial weights.")
     qa_dropout: Probability = field(default=0.1, doc="Dropout before the question-answering head.")
     seq_classif_dropout: Probability = field(default=0.2, doc="Dropout before the classification head.")
-    pad_token_id: TokenId | None = field(default=0, doc="Token that fills up a batch.")
+    pad_token_id: TokenId | None = field(default=0, doc="Token that pads a batch.")
     eos_token_id: TokenId | list[TokenId] | None = field(default=None, doc="Token that ends a sequence.")
     bos_token_id: TokenId | None = field(default=None, doc="Token that begins a sequence.")
     tie_word_embeddings: bool = field(default=True, doc="The output layer is the transposed input embedding.")

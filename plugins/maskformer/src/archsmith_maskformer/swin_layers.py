@@ -50,7 +50,7 @@ class PatchEmbeddings(nn.Module):
         self.projection = nn.Conv2d(config.num_channels, config.embed_dim, kernel_size=self.patch, stride=self.patch)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Embed ``(batch, channels, height, width)``, filled up with zeros: ``(batch, width, rows, columns)``."""
+        """Embed ``(batch, channels, height, width)``, padded with zeros: ``(batch, width, rows, columns)``."""
         height, width = pixels.shape[2:]
         return self.projection(F.pad(pixels, (0, -width % self.patch[1], 0, -height % self.patch[0])))  # type: ignore[no-any-return]
 

@@ -19,7 +19,7 @@ class SampleNetConfig(PreTrainedConfig):
     num_attention_heads: Size = field(default=4, doc="Attention heads in each block; must divide hidden_size.")
     intermediate_size: Size = field(default=1024, doc="Width inside the feed-forward layers.")
     dropout: Probability = field(default=0.1, doc="Dropout of embeddings and of what each layer adds.")
-    pad_token_id: TokenId = field(default=0, doc="Token that fills up a batch.")
+    pad_token_id: TokenId = field(default=0, doc="Token that pads a batch.")
     initializer_range: NonNegative = field(default=0.02, doc="Standard deviation of the initial weights.")
 
     def rules(self) -> Iterator[str]:
