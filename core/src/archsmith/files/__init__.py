@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from archsmith.lazy import lazy_attributes
 
 if TYPE_CHECKING:
-    from archsmith.files.checkpoint import HUB_OPTIONS, Checkpoint
+    from archsmith.files.checkpoint import Checkpoint
     from archsmith.files.commit import replacing, save_folder, write_file, write_files
     from archsmith.files.names import (
         CONFIG_FILE,
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from archsmith.files.weights import TensorInfo, Weights, find_weights, read_weights, total_size
 
 __all__ = [
-    "CONFIG_FILE", "HUB_OPTIONS", "INDEX_FILE", "PREPROCESSOR_FILE", "PROCESSOR_FILE", "TOKENIZER_CONFIG_FILE",
+    "CONFIG_FILE", "INDEX_FILE", "PREPROCESSOR_FILE", "PROCESSOR_FILE", "TOKENIZER_CONFIG_FILE",
     "TOKENIZER_FILE",
     "Checkpoint", "FromPretrained", "TensorInfo", "Weights", "encode_json",
     "find_weights", "local_path", "parse_json", "read_bytes", "read_json", "read_weights", "replacing", "save_folder",
@@ -31,7 +31,7 @@ __all__ = [
 __getattr__ = lazy_attributes(
     __name__,
     {
-        "checkpoint": ["Checkpoint", "HUB_OPTIONS"],
+        "checkpoint": ["Checkpoint"],
         "commit": ["replacing", "save_folder", "write_file", "write_files"],
         "names": [
             "CONFIG_FILE",

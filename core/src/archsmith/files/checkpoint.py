@@ -17,10 +17,10 @@ from archsmith.files.paths import identity, kind_of, local_path, mode_of, workin
 from archsmith.files.strictjson import MAX_JSON_BYTES, parse_json, read_bytes
 from archsmith.messages import announce
 
-__all__ = ["HUB_OPTIONS", "Checkpoint", "refuse_remote_code"]
+__all__ = ["Checkpoint", "refuse_remote_code"]
 
 #: Options that say where on the hub, and where inside, a checkpoint lies.
-HUB_OPTIONS = ("revision", "token", "cache_dir", "local_files_only", "subfolder")
+_HUB_OPTIONS = ("revision", "token", "cache_dir", "local_files_only", "subfolder")
 
 #: How often a folder is read that is saved anew each time meanwhile, and by how many seconds each pause is longer.
 _ATTEMPTS = 50
@@ -111,7 +111,7 @@ class Checkpoint:
         cls, id_or_path: str | os.PathLike[str], options: dict[str, Any], *, own_file: str = ""
     ) -> "Checkpoint":
         """Open with those of many options that say how, and take them out. Raises as `open`."""
-        hub_options = {name: options.pop(name) for name in HUB_OPTIONS if name in options}
+        hub_options = {name: options.pop(name) for name in _HUB_OPTIONS if name in options}
         return cls.open(id_or_path, own_file=own_file, **hub_options)
 
     def find(self, name: str) -> Path | None:

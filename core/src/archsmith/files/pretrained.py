@@ -1,7 +1,7 @@
 """``from_pretrained``: how every object is read from a folder, a hub id or its own file. Free of torch."""
 
 import os
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, final
 
 from archsmith.files.checkpoint import Checkpoint, refuse_remote_code
 
@@ -9,7 +9,7 @@ __all__ = ["FromPretrained"]
 
 
 class FromPretrained:
-    """What is read from the files of a checkpoint. A subclass says how, in `read`.
+    """What is read from the files of a checkpoint. A subclass says how, in `read`, which the Auto classes call as well.
 
     Attributes:
         own_file: The file that holds all of it, whose path may be given in place of its folder; empty: there is none.
@@ -17,6 +17,7 @@ class FromPretrained:
 
     own_file: ClassVar[str] = ""
 
+    @final
     @classmethod
     def from_pretrained(
         cls,

@@ -56,12 +56,15 @@ class CallableTokenizer(Protocol):
     padding_side: Side
     truncation_side: Side
     pad_token_type_id: int
-    vocabulary: TokenVocabulary
     special_tokens: SpecialTokens
 
     @property
     def cleans_up(self) -> bool:
         """See `PreTrainedTokenizerBase`, as for the others."""
+
+    @property
+    def vocabulary(self) -> TokenVocabulary:
+        """See there."""
 
     def num_special_tokens_to_add(self, *, pair: bool = False) -> int:
         """See there."""

@@ -1,8 +1,6 @@
 """The file that holds the adapters of one language, read strictly."""
 
-import os
 from collections.abc import Mapping
-from typing import Any
 
 from torch import Tensor, nn
 
@@ -13,18 +11,14 @@ __all__ = ["load_adapter_file"]
 
 
 def load_adapter_file(
-    target_lang: str,
-    id_or_path: str | os.PathLike[str],
-    expected: Mapping[str, nn.Parameter],
-    hub_options: Mapping[str, Any],
+    target_lang: str, checkpoint: Checkpoint, expected: Mapping[str, nn.Parameter]
 ) -> dict[str, Tensor]:
     """Return the tensors of ``adapter.<language>.safetensors``: exactly those that are expected.
 
     Args:
         target_lang: The language.
-        id_or_path: The folder or hub id that holds the file.
+        checkpoint: Where the file is.
         expected: The model's own parameters; the head may have another number of rows.
-        hub_options: As `Checkpoint.open`.
 
     Raises:
         OptionError: The language is not a name.
@@ -33,7 +27,6 @@ def load_adapter_file(
     """
     if not isinstance(target_lang, str) or not target_lang:  # type: ignore[redundant-expr]
         raise OptionError(f"target_lang must be the name of a language, as 'eng', but is {target_lang!r}.")
-    checkpoint = Checkpoint.open(id_or_path, **hub_options)
     weights = read_weights(checkpoint.path(f"adapter.{target_lang}.safetensors"), source=checkpoint.source)
     faults = [f"{name!r} is not in the file" for name in expected if name not in weights.tensors]
     faults += [f"{name!r} is in the file, but not in the model" for name in weights.tensors if name not in expected]

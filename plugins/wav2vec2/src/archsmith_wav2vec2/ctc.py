@@ -12,7 +12,7 @@ import torch.nn.functional as F  # noqa: N812  # the field's own abbreviation
 from torch import Tensor, nn
 
 from archsmith.errors import ConfigError, InputError
-from archsmith.files import HUB_OPTIONS
+from archsmith.files import Checkpoint
 from archsmith.outputs import CausalLMOutput
 from archsmith_wav2vec2.adapters import load_adapter_file
 from archsmith_wav2vec2.config import Wav2Vec2Config
@@ -119,23 +119,20 @@ class Wav2Vec2ForCTC(Wav2Vec2PreTrainedModel):
     # ---- language adapters ----------------------------------------------------------------------------------
 
     @classmethod
-    def from_pretrained(
-        cls, id_or_path: str | os.PathLike[str], *, target_lang: str | None = None, **options: Any
-    ) -> Self:
-        """Load a model, as `PreTrainedModel.from_pretrained`, and the adapters of a language.
+    def read(cls, checkpoint: Checkpoint, *, target_lang: str | None = None, **options: Any) -> Self:
+        """Load a model from an opened checkpoint, as `PreTrainedModel.read`, and the adapters of a language.
 
         Args:
-            id_or_path: A local folder if there is one of that name, else a hub id.
+            checkpoint: The checkpoint.
             target_lang: The language; its adapters are in ``adapter.<language>.safetensors`` beside the weights.
-            **options: As `PreTrainedModel.from_pretrained`.
+            **options: As `PreTrainedModel.read`.
 
         Raises:
-            ArchsmithError: As `PreTrainedModel.from_pretrained` and `load_adapter`.
+            ArchsmithError: As `PreTrainedModel.read` and `load_adapter`.
         """
-        model = super().from_pretrained(id_or_path, **options)
+        model = super().read(checkpoint, **options)
         if target_lang is not None:
-            hub_options = {name: options[name] for name in HUB_OPTIONS if name in options}
-            model.load_adapter(target_lang, id_or_path=id_or_path, **hub_options)
+            model._read_adapter(target_lang, checkpoint)  # noqa: SLF001  # its own kind
         return model
 
     def adapter_parameters(self) -> dict[str, nn.Parameter]:
@@ -166,8 +163,11 @@ class Wav2Vec2ForCTC(Wav2Vec2PreTrainedModel):
             WeightsMismatch: The tensors in the file are not exactly those of this model.
             OptionError, CheckpointNotFound, CheckpointCorrupt, HubError: The file cannot be had.
         """
-        expected = self.adapter_parameters()
-        tensors = load_adapter_file(target_lang, id_or_path, expected, hub_options)
+        checkpoint = Checkpoint.open(id_or_path, **hub_options)
+        checkpoint.read_consistent(lambda: self._read_adapter(target_lang, checkpoint))
+
+    def _read_adapter(self, target_lang: str, checkpoint: Checkpoint) -> None:
+        tensors = load_adapter_file(target_lang, checkpoint, self.adapter_parameters())
         vocabulary = len(tensors["lm_head.bias"])
         if vocabulary != self.config.vocab_size:
             self.config.update(vocab_size=vocabulary)

@@ -2,7 +2,10 @@
 
 import torch
 
-from archsmith_sample_net import SampleNetConfig, SampleNetForAudioClassification
+from archsmith_sample_net import (
+    SampleNetConfig,
+    SampleNetForAudioClassification,
+)
 
 
 def test_loss_falls() -> None:

@@ -2,7 +2,10 @@
 
 import torch
 
-from archsmith_sample_net import SampleNetBackbone, SampleNetConfig
+from archsmith_sample_net import (
+    SampleNetBackbone,
+    SampleNetConfig,
+)
 
 
 def test_loss_falls() -> None:

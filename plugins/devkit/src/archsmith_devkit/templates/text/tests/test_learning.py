@@ -2,7 +2,10 @@
 
 import torch
 
-from archsmith_sample_net import SampleNetConfig, SampleNetForSequenceClassification
+from archsmith_sample_net import (
+    SampleNetConfig,
+    SampleNetForSequenceClassification,
+)
 
 
 def test_loss_falls() -> None:

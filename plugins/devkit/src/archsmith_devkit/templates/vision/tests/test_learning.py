@@ -2,7 +2,10 @@
 
 import torch
 
-from archsmith_sample_net import SampleNetConfig, SampleNetForImageClassification
+from archsmith_sample_net import (
+    SampleNetConfig,
+    SampleNetForImageClassification,
+)
 
 
 def test_loss_falls() -> None:

@@ -7,7 +7,11 @@ from archsmith.lazy import lazy_attributes
 if TYPE_CHECKING:
     from archsmith_sample_net.config import SampleNetConfig
     from archsmith_sample_net.feature_extractor import SampleNetFeatureExtractor
-    from archsmith_sample_net.model import SampleNetForAudioClassification, SampleNetModel, SampleNetPreTrainedModel
+    from archsmith_sample_net.model import (
+        SampleNetForAudioClassification,
+        SampleNetModel,
+        SampleNetPreTrainedModel,
+    )
 
 __all__ = [
     "SampleNetConfig",

@@ -8,7 +8,10 @@ if TYPE_CHECKING:
     from archsmith_sample_net.backbone import SampleNetBackbone
     from archsmith_sample_net.config import SampleNetConfig
     from archsmith_sample_net.image_processor import SampleNetImageProcessor
-    from archsmith_sample_net.model import SampleNetModel, SampleNetPreTrainedModel
+    from archsmith_sample_net.model import (
+        SampleNetModel,
+        SampleNetPreTrainedModel,
+    )
 
 __all__ = [
     "SampleNetBackbone",

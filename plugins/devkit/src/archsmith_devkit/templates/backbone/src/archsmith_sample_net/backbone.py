@@ -8,7 +8,10 @@ from archsmith.outputs import BackboneOutput
 from torch import Tensor
 
 from archsmith_sample_net.config import SampleNetConfig
-from archsmith_sample_net.model import SampleNetPreTrainedModel, SampleNetStages
+from archsmith_sample_net.model import (
+    SampleNetPreTrainedModel,
+    SampleNetStages,
+)
 
 __all__ = ["SampleNetBackbone"]
 

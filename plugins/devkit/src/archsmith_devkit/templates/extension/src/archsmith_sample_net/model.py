@@ -4,7 +4,11 @@ from typing import Any
 
 from archsmith.layers.losses import token_loss
 from archsmith.outputs import TokenClassifierOutput
-from archsmith_distilbert import DistilBertConfig, DistilBertModel, DistilBertPreTrainedModel
+from archsmith_distilbert import (
+    DistilBertConfig,
+    DistilBertModel,
+    DistilBertPreTrainedModel,
+)
 from torch import Tensor, nn
 
 __all__ = ["DistilBertForSampleNet"]

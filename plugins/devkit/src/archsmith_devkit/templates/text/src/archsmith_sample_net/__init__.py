@@ -6,8 +6,15 @@ from archsmith.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from archsmith_sample_net.config import SampleNetConfig
-    from archsmith_sample_net.model import SampleNetForSequenceClassification, SampleNetModel, SampleNetPreTrainedModel
-    from archsmith_sample_net.tokenizer import SampleNetTokenizer, SampleNetTokenizerFast
+    from archsmith_sample_net.model import (
+        SampleNetForSequenceClassification,
+        SampleNetModel,
+        SampleNetPreTrainedModel,
+    )
+    from archsmith_sample_net.tokenizer import (
+        SampleNetTokenizer,
+        SampleNetTokenizerFast,
+    )
 
 __all__ = [
     "SampleNetConfig",

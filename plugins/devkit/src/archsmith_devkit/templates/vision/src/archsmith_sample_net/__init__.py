@@ -7,7 +7,11 @@ from archsmith.lazy import lazy_attributes
 if TYPE_CHECKING:
     from archsmith_sample_net.config import SampleNetConfig
     from archsmith_sample_net.image_processor import SampleNetImageProcessor
-    from archsmith_sample_net.model import SampleNetForImageClassification, SampleNetModel, SampleNetPreTrainedModel
+    from archsmith_sample_net.model import (
+        SampleNetForImageClassification,
+        SampleNetModel,
+        SampleNetPreTrainedModel,
+    )
 
 __all__ = [
     "SampleNetConfig",
