@@ -75,7 +75,7 @@ class Site:
         architectures=None,
         extensions=None,
         commands=None,
-        requires=("archsmith>=0.1",),
+        requires=("archsmith>=0.2,<0.3",),
         folder=None,
     ) -> Path:
         """Write the metadata of one distribution; a group maps names to values, or is a list of raw lines."""

@@ -41,6 +41,6 @@ def write(folder: Path, count: int) -> None:
         info = folder / f"fleet_{number}-1.{number}.dist-info"
         info.mkdir()
         (info / "METADATA").write_text(
-            f"Metadata-Version: 2.1\nName: fleet-{number}\nVersion: 1.{number}\nRequires-Dist: archsmith>=0.1\n\n"
+            f"Metadata-Version: 2.1\nName: fleet-{number}\nVersion: 1.{number}\nRequires-Dist: archsmith>=0.2,<0.3\n\n"
         )
         (info / "entry_points.txt").write_text(f"[archsmith.architectures]\nfleet{number} = fleet_{number}.plugin\n")

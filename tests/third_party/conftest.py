@@ -46,7 +46,7 @@ class Toy:
     architectures: dict[str, str] = field(default_factory=dict)
     extensions: dict[str, str] = field(default_factory=dict)
     commands: dict[str, str] = field(default_factory=dict)
-    requires: str = '"archsmith>=0.1"'
+    requires: str = '"archsmith>=0.2,<0.3"'
     modules: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -97,7 +97,7 @@ def architectures():
 """
 
 
-def architecture(model_type, *, distribution=None, requires='"archsmith>=0.1"', before="", model="Model"):
+def architecture(model_type, *, distribution=None, requires='"archsmith>=0.2,<0.3"', before="", model="Model"):
     """Return a toy with one architecture, which is sound unless the arguments spoil it."""
     distribution = distribution or f"acme-{model_type}"
     package, name = distribution.replace("-", "_"), model_type.capitalize()

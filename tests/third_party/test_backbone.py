@@ -30,6 +30,8 @@ def strangers(tmp_path_factory) -> Environment:
     wheels, libraries = folder / "wheels", folder / "libraries"
     sources = [
         ROOT / "core",
+        ROOT / "cli",
+        ROOT / "plugins/devkit",
         ROOT / "plugins/maskformer",
         *(toy.write(folder / "sources") for toy in (PYRAMID, MOSAIC)),
     ]

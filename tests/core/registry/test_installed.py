@@ -53,7 +53,12 @@ def test_incompatible(site):
 @pytest.mark.parametrize(
     ("core", "requirement", "state"),
     [
-        ("0.2.0.dev1", "archsmith>=0.1", State.OK),
+        ("0.2.0.dev1", "archsmith>=0.1", State.INCOMPATIBLE),
+        ("0.2.0", "archsmith>=0.1,<0.3", State.OK),
+        ("0.2.0", "archsmith>=0.1,!=0.1.5", State.INCOMPATIBLE),
+        ("0.2.0", "archsmith!=0.1", State.OK),
+        ("0.2.7", "archsmith>=0.2", State.OK),
+        ("1.3.0", "archsmith>=0.9", State.OK),
         ("0.2.0rc1", "archsmith>=0.1,<0.2", State.INCOMPATIBLE),
         ("0.2.0rc1", "archsmith>=0.2.0rc1", State.OK),
         ("0.2.0rc1", "archsmith>=0.2", State.INCOMPATIBLE),
@@ -70,7 +75,7 @@ def test_versions(site, monkeypatch, core, requirement, state):
 
 
 def test_every_requirement_counts(site):
-    site.install("toy", requires=("archsmith>=0.1", "archsmith[text]>=8"))
+    site.install("toy", requires=("archsmith>=0.2", "archsmith[text]>=8"))
     assert the(scan_with(), "toy-toy").state is State.INCOMPATIBLE
 
 
@@ -266,3 +271,16 @@ def test_an_extension_without_its_architecture_is_noted(site):
     assert index.notes == ("more 1.0 extends 'toy', which no installed plugin provides.",)
     site.install("toy")
     assert scan_with().notes == ()
+
+
+def test_what_was_written_for_an_earlier_contract_is_told_so(site):
+    site.install("toy", requires=("archsmith>=0.1",))
+    (entry,) = scan_with().entries
+    assert (entry.state, entry.reason, entry.remedy) == (
+        State.INCOMPATIBLE,
+        (
+            "toy-toy 1.0 asks for archsmith>=0.1 and names no end, so it was written for an earlier contract than that "
+            f"of archsmith {archsmith.__version__}, which is installed."
+        ),
+        "Run: pip install --upgrade toy-toy",
+    )

@@ -46,9 +46,9 @@ def write_file(path: Path, content: bytes) -> None:
     write_files(path.parent, {path.name: content})
 
 
-def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Put files in place, all of them at one moment. Raises `SaveFailed` as `replacing`."""
-    with replacing(folder, tuple(contents)) as staging:
+def write_files(folder: Path, contents: Mapping[str, bytes], *, delete: re.Pattern[str] | None = None) -> None:
+    """Put files in place, all of them at one moment. Arguments and errors as `replacing`."""
+    with replacing(folder, tuple(contents), delete=delete) as staging:
         for name, content in contents.items():
             step((staging / name).write_bytes, content)
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 from archsmith.batch import BatchFeature
 from archsmith.errors import InputError, OptionError
 from archsmith.files.checkpoint import Checkpoint
-from archsmith.files.commit import replacing, save_folder, step
+from archsmith.files.commit import save_folder, write_files
 from archsmith.files.names import PREPROCESSOR_FILE, PROCESSOR_FILE
 from archsmith.files.pretrained import FromPretrained
 from archsmith.files.strictjson import encode_json
@@ -212,16 +212,12 @@ class Processor(FromPretrained):
         if self.tokenizer is not None:
             contents |= self.tokenizer.file_contents(processor_class=name)
         if len(settings) == 1:  # the file of older readers has room for one
-            contents[PREPROCESSOR_FILE] = encode_json(
-                *[values | {"processor_class": name} for values in settings.values()]
-            )
-        contents[PROCESSOR_FILE] = encode_json(
-            self.to_dict() | settings | {"archsmith": registry.provenance(type(self))}
-        )
+            (values,) = settings.values()
+            contents[PREPROCESSOR_FILE] = encode_json(values | {"processor_class": name})
+        written = {"archsmith": registry.provenance(type(self))}
+        contents[PROCESSOR_FILE] = encode_json(self.to_dict() | settings | written)
         folder = save_folder(save_directory)
-        with replacing(folder, tuple(contents), delete=re.compile(re.escape(PREPROCESSOR_FILE))) as staging:
-            for file, content in contents.items():
-                step((staging / file).write_bytes, content)
+        write_files(folder, contents, delete=re.compile(re.escape(PREPROCESSOR_FILE)))
         return tuple(str(folder / file) for file in contents)
 
     def to_dict(self) -> dict[str, Any]:

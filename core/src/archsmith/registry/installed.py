@@ -6,10 +6,10 @@ entry points, which of them the user switched off, which ask for another archsmi
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from archsmith._version import __version__
@@ -136,16 +136,26 @@ def _verdict(plugin: Declared) -> tuple[State, str, str]:
     if plugin.fault:
         return State.BROKEN, f"{plugin} is broken: {plugin.fault}.", repair(plugin.name)
     for specifier in plugin.asked:
-        if not _contains(specifier, __version__):
+        if not specifier.contains(__version__, prereleases=True):  # a pre-release counts as what it is
             reason = f"{plugin} asks for archsmith{specifier}, but archsmith {__version__} is installed."
             return State.INCOMPATIBLE, reason, f"Run: pip install --upgrade archsmith {plugin.name}"
+    if earlier := _written_for(plugin.asked, __version__):
+        asks = f"{plugin} asks for archsmith>={earlier} and names no end, so it was written for an earlier contract"
+        reason = f"{asks} than that of archsmith {__version__}, which is installed."
+        return State.INCOMPATIBLE, reason, f"Run: pip install --upgrade {plugin.name}"
     return State.OK, "", ""
 
 
-@lru_cache(maxsize=256)
-def _contains(specifier: "SpecifierSet", version: str) -> bool:
-    """Tell whether a version is among those asked for; a pre-release counts as what it is."""
-    return specifier.contains(version, prereleases=True)
+def _written_for(asked: "Iterable[SpecifierSet]", installed: str) -> str:
+    """Return the earlier version that an open range begins with: before 1.0 each minor version breaks the contract."""
+    from packaging.version import Version
+
+    current = Version(installed)
+    specifiers = [specifier for each in asked for specifier in each if specifier.operator != "!="]
+    if current.major or not specifiers or not all(specifier.operator in (">", ">=") for specifier in specifiers):
+        return ""
+    begin = max(Version(specifier.version) for specifier in specifiers)
+    return str(begin) if begin.release[:2] < current.release[:2] else ""
 
 
 def _apply_switches(entry: Entry, settings: Settings) -> Entry:
