@@ -81,6 +81,7 @@ def test_public_names_alone():
     assert not [name for name in attributes if name.startswith("_") and name not in ("__init__", "__getitem__")]
 
 
+@pytest.mark.long
 def test_mypy_strict(tmp_path):
     program = tmp_path / "toy_tokenizer.py"
     program.write_text(Path(toy_tokenizer.__file__).read_text(encoding="utf-8"))
