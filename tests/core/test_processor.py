@@ -190,7 +190,7 @@ def test_layouts(speech, tmp_path):
     with pytest.raises(UnknownTask) as error:
         AutoProcessor.from_pretrained(tmp_path)
     assert str(error.value) == (
-        f"{str(tmp_path)!r} names no processor_class, and there is no config.json to tell the architecture; it has "
+        f"{str(tmp_path)!r} names no processor_class, and no config.json tells the architecture; it has "
         "feature_extractor and tokenizer. Load each with its Auto class, and pass them to archsmith.Processor."
     )
     Wav2Vec2Config().save_pretrained(tmp_path)

@@ -136,7 +136,9 @@ def _reporting(command: Any) -> Any:
 
     def report(json: bool, debug: bool, wants_help: bool, **options: Any) -> None:  # noqa: ARG001  # seen to before
         with contextlib.redirect_stdout(sys.stderr):  # a plugin may print as it is imported
-            result: Report = find_out(**options)
+            result: object = find_out(**options)
+        if not isinstance(result, Report):
+            raise PluginError(f"the verb {command.name!r} must return a Report, as it says, but returned {result!r}.")
         if json:
             print(encode(result.data))
         else:

@@ -84,20 +84,17 @@ class AutoConfig(_Auto[PreTrainedConfig]):
             UnknownArchitecture, PluginError: No usable plugin provides its architecture.
             ConfigError, CheckpointNotFound, CheckpointCorrupt, HubError: As `PreTrainedConfig.from_pretrained`.
         """
-        config: PreTrainedConfig = read_config(checkpoint, **overrides)
-        return config
+        return read_config(checkpoint, **overrides)  # type: ignore[no-any-return]
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], *, source: str = CONFIG_FILE, **overrides: Any) -> PreTrainedConfig:
         """Build the configuration that a config.json's content describes. Raises as `read`."""
-        config: PreTrainedConfig = config_from(values, source=source, **overrides)
-        return config
+        return config_from(values, source=source, **overrides)  # type: ignore[no-any-return]
 
     @classmethod
     def for_model(cls, model_type: str, **values: Any) -> PreTrainedConfig:
         """Build a configuration of an installed architecture from values. Raises as its configuration class."""
-        config: PreTrainedConfig = registry.load(model_type, "config")(**values)
-        return config
+        return registry.load(model_type, "config")(**values)  # type: ignore[no-any-return]
 
 
 class _AutoModel(_Auto["PreTrainedModel"]):
@@ -270,9 +267,7 @@ class AutoProcessor(_Auto[Any]):
             return registry.load(model_type, "processor").read(checkpoint, **parts)
         held = held_parts(checkpoint, model_type)
         if len(held) > 1 or parts:
-            why = (
-                f"{model_type!r} has no processor" if model_type else "there is no config.json to tell the architecture"
-            )
+            why = f"{model_type!r} has no processor" if model_type else "no config.json tells the architecture"
             raise UnknownTask(
                 f"{checkpoint.source!r} names no processor_class, and {why}; it has {' and '.join([*held, *parts])}. "
                 "Load each with its Auto class, and pass them to archsmith.Processor."

@@ -225,5 +225,4 @@ class BackboneHostConfig(PreTrainedConfig):
 
 
 def _build(model_type: str, values: Mapping[str, Any]) -> PreTrainedConfig:
-    config: PreTrainedConfig = registry.load(model_type, "config")(**values)
-    return config
+    return registry.load(model_type, "config")(**values)  # type: ignore[no-any-return]

@@ -298,3 +298,23 @@ def test_what_replaces_embeddings_must_fit():
         )
     with pytest.raises(InputError, match=r"'vocab_projector' of DistilBertForMaskedLM must be an nn.Linear with"):
         model.set_output_embeddings(nn.Linear(8, 40, bias=False))
+
+
+def test_replaced_embeddings_leave_alone_what_is_one_with_them_no_longer():
+    """A declared tie that the objects have given up is none: what was trained apart stays as it is."""
+    model = build(BertForMaskedLM)
+    apart = torch.nn.Parameter(torch.randn_like(model.cls.predictions.decoder.weight))
+    model.cls.predictions.decoder.weight = apart
+    rows, width = apart.shape
+    model.set_input_embeddings(torch.nn.Embedding(rows, width))
+    assert model.get_output_embeddings().weight is apart
+
+
+def test_equal_parameters_of_a_declared_tie_stay_one_as_they_grow(tmp_path):
+    """`load_state_dict` with assign=True makes two objects of one; the user has not untied them."""
+    model = build(BertForMaskedLM)
+    model.load_state_dict({name: tensor.clone() for name, tensor in model.state_dict().items()}, assign=True)
+    model.resize_token_embeddings(model.config.vocab_size + 3)
+    assert model.get_output_embeddings().weight is model.get_input_embeddings().weight
+    model.save_pretrained(tmp_path)
+    assert BertForMaskedLM.from_pretrained(tmp_path).config.vocab_size == model.config.vocab_size

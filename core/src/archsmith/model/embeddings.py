@@ -49,8 +49,7 @@ def rows_for(count: Any, multiple: Any, present: int) -> int:
     multiple, also_wrong = convert("pad_to_multiple_of", 1 if multiple is None else multiple, Size)
     if faults := [*wrong, *also_wrong]:
         raise OptionError(f"{'; '.join(faults)}.")
-    rows: int = -(-count // multiple) * multiple
-    return rows
+    return int(-(-count // multiple) * multiple)
 
 
 def resize_rows(model: AnyModel, count: int, *, from_mean: bool) -> None:
@@ -68,6 +67,10 @@ def resize_rows(model: AnyModel, count: int, *, from_mean: bool) -> None:
         raise OptionError(
             f"the padding token is {padding}, so {count} tokens are too few: expected at least {padding + 1}."
         )
+    for name, source in model.tied_names().items():
+        one, other = model.get_parameter(name), model.get_parameter(source)
+        if not one.is_meta and torch.equal(one, other):  # torch has made two objects of one
+            _put(model, name, other)
     first_names = {_memory_of(model.get_parameter(name)): name for name in reversed(_row_names(model))}
     new = {place: _resized(model, name, count, from_mean=from_mean) for place, name in first_names.items()}
     for name, parameter in list(model.named_parameters(remove_duplicate=False)):
@@ -80,24 +83,26 @@ def resize_rows(model: AnyModel, count: int, *, from_mean: bool) -> None:
 
 
 def replace_module(model: AnyModel, path: str, module: Any, *, kind: type[nn.Module]) -> None:
-    """Put a module in the place of another; what is tied to the old one's parameters is tied to the new one's.
+    """Put a module in the place of another; what is one with the old one's parameters becomes one with the new one's.
 
     Raises:
         InputError: It is of another kind, or its parameters have other names or shapes.
     """
-    wanted = _shapes(model.get_submodule(path))
+    old = model.get_submodule(path)
+    wanted = _shapes(old)
     found = f"{type(module).__name__} with {_shapes(module)}" if isinstance(module, nn.Module) else shown(module)
     if not isinstance(module, kind) or _shapes(module) != wanted:
         raise InputError(
             f"{path!r} of {type(model).__name__} must be an nn.{kind.__name__} with {wanted}, but got {found}. "
             "For another number of tokens call resize_token_embeddings first."
         )
+    new = {_memory_of(parameter): module.get_parameter(name) for name, parameter in old.named_parameters()}
+    shared = {name: new.get(_memory_of(each)) for name, each in model.named_parameters(remove_duplicate=False)}
     owner, _, attribute = path.rpartition(".")
     setattr(model.get_submodule(owner), attribute, module)
-    for name, source in model.tied_names().items():
-        if name.rpartition(".")[0] == path:
-            _put(model, source, model.get_parameter(name))
-    model.tie_weights()
+    for name, parameter in shared.items():
+        if parameter is not None:
+            _put(model, name, parameter)
 
 
 def _memory_of(tensor: Tensor) -> tuple[Any, ...]:
