@@ -181,6 +181,17 @@ def test_verb_of_a_plugin_that_returns_a_report_is_as_good_as_a_built_in_one(arc
     assert "--json" in result.out
 
 
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_verb_that_breaks_its_promise_of_a_report(archsmith, site, options):
+    site.declare("toy-verbs", commands={"tally": "toy_verbs:tally"})
+    site.write(
+        "toy_verbs.py", "from archsmith_cli.verb import Report\ndef tally() -> Report:\n    'Tally.'\n    return None\n"
+    )
+    result = archsmith("tally", *options)
+    assert result.code == 1
+    assert "the verb 'tally' must return a Report, as it says, but returned None." in result.out + result.err
+
+
 def test_functions_of_an_app_that_return_no_report_keep_to_themselves(archsmith, reporting):
     assert archsmith("several", "hello").out == "hello\n"
     assert archsmith("several", "hello", "--json").code == 2
