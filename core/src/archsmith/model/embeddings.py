@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from archsmith.config.fields import Size, convert
 from archsmith.errors import InputError, OptionError
 from archsmith.messages import shown
-from archsmith.model.loading import initialise
+from archsmith.model.loading import initialise, same_values
 from archsmith.model.marker import AnyModel
 
 __all__ = ["input_path", "output_path", "replace_module", "resize_rows", "rows_for"]
@@ -69,7 +69,7 @@ def resize_rows(model: AnyModel, count: int, *, from_mean: bool) -> None:
         )
     for name, source in model.tied_names().items():
         one, other = model.get_parameter(name), model.get_parameter(source)
-        if not one.is_meta and torch.equal(one, other):  # torch has made two objects of one
+        if not one.is_meta and same_values(one, other):  # torch has made two objects of one
             _put(model, name, other)
     first_names = {_memory_of(model.get_parameter(name)): name for name in reversed(_row_names(model))}
     new = {place: _resized(model, name, count, from_mean=from_mean) for place, name in first_names.items()}
