@@ -192,6 +192,30 @@ def test_verb_that_breaks_its_promise_of_a_report(archsmith, site, options):
     assert "the verb 'tally' must return a Report, as it says, but returned None." in result.out + result.err
 
 
+@pytest.mark.parametrize(
+    ("code", "options", "said"),
+    [
+        (
+            "def tally():\n    return REPORT",
+            (),
+            "the verb 'tally' returns a Report, so its function must say it: '-> Report'.",
+        ),
+        (
+            "def tally() -> Report:\n    return REPORT",
+            ("--json",),
+            "the report of 'tally' is not JSON: Out of range float",
+        ),
+    ],
+)
+def test_report_that_could_not_be_read(archsmith, site, code, options, said):
+    site.declare("toy-verbs", commands={"tally": "toy_verbs:tally"})
+    report = "Report({'rate': float('nan')}, lambda page: page.line('none'))"
+    site.write("toy_verbs.py", f"from archsmith_cli.verb import Report\n{code.replace('REPORT', report)}\n")
+    result = archsmith("tally", *options)
+    assert result.code == 1
+    assert said in result.out + result.err
+
+
 def test_functions_of_an_app_that_return_no_report_keep_to_themselves(archsmith, reporting):
     assert archsmith("several", "hello").out == "hello\n"
     assert archsmith("several", "hello", "--json").code == 2

@@ -234,11 +234,15 @@ def clean(text: str) -> str:
 
 
 def encode(data: Any, stream: TextIO | None = None) -> str:
-    """Return JSON with a two-space indent; characters that the stream cannot encode are escaped."""
+    """Return JSON with a two-space indent; characters that the stream cannot encode are escaped.
+
+    Raises:
+        ValueError: A number is not finite, or the data holds itself.
+    """
     import json
 
     encoding = getattr(stream or sys.stdout, "encoding", None) or "utf-8"
-    text = json.dumps(data, indent=2, ensure_ascii=False, default=str)
+    text = json.dumps(data, indent=2, ensure_ascii=False, default=str, allow_nan=False)
     try:
         text.encode(encoding)
     except UnicodeEncodeError:

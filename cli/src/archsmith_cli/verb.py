@@ -131,7 +131,10 @@ def _reporting(command: Any) -> Any:
     for inner in getattr(command, "commands", {}).values():
         _reporting(inner)
     find_out = command.callback
-    if find_out is None or inspect.signature(find_out, eval_str=True).return_annotation is not Report:
+    if find_out is None:
+        return command
+    if inspect.signature(find_out, eval_str=True).return_annotation is not Report:
+        command.callback = _unreported(find_out, command.name)
         return command
 
     def report(json: bool, debug: bool, wants_help: bool, **options: Any) -> None:  # noqa: ARG001  # seen to before
@@ -140,7 +143,10 @@ def _reporting(command: Any) -> Any:
         if not isinstance(result, Report):
             raise PluginError(f"the verb {command.name!r} must return a Report, as it says, but returned {result!r}.")
         if json:
-            print(encode(result.data))
+            try:
+                print(encode(result.data))
+            except ValueError as error:
+                raise PluginError(f"the report of {command.name!r} is not JSON: {error}.") from error
         else:
             result.draw(Page(sys.stdout))
         raise typer.Exit(result.exit_code)
@@ -148,3 +154,15 @@ def _reporting(command: Any) -> Any:
     command.params += typer.main.get_command(_app(_common, "common")).params
     command.callback = report
     return command
+
+
+def _unreported(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """Refuse a report that nothing would show, because the annotation of its verb does not promise it."""
+
+    def run(*args: Any, **options: Any) -> Any:
+        result = function(*args, **options)
+        if isinstance(result, Report):
+            raise PluginError(f"the verb {name!r} returns a Report, so its function must say it: '-> Report'.")
+        return result
+
+    return run
