@@ -1127,3 +1127,13 @@ def test_a_tokenizer_written_in_python_is_refused_politely(tmp_path):
     with pytest.raises(OptionError, match=r"tokenizer.json cannot hold this tokenizer"):
         tokenizer.save_pretrained(tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["__call__", "encode", "pad", "decode", "batch_decode", "tokenize"])
+def test_calls_can_be_handed_to_other_processes(name):
+    tokenizer = PreTrainedTokenizerFast(
+        Tokenizer(models.WordLevel({"[UNK]": 0, "a": 1}, unk_token="[UNK]")), unk_token="[UNK]"
+    )
+    copied = pickle.loads(pickle.dumps(getattr(tokenizer, name)))
+    assert copied.__self__.get_vocab() == tokenizer.get_vocab()
+    assert copied.__func__ is getattr(tokenizer, name).__func__

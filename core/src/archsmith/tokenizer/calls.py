@@ -174,6 +174,9 @@ def call(
     return BatchEncoding(data, _encodings(tokenizer, rows, padded), tensor_type=return_tensors)
 
 
+call.__name__ = "__call__"  # by which a bound one is pickled
+
+
 def encode(tokenizer: CallableTokenizer, text: Any, text_pair: Any = None, **options: Any) -> Any:
     """Return the ids alone: a list for one text. Arguments, options and errors as for calling the tokenizer."""
     return call(tokenizer, text, text_pair, **options)[tokenizer.model_input_names[0]]
