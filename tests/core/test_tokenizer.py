@@ -939,7 +939,22 @@ class TestDamage:
                 b'{"post_processor": {"single": [{"Sequence": {"id": "B", "type_id": 0}}], "special_tokens": {}}}',
                 "the post_processor puts 'B' into 'single', but it is neither a text there nor one of its special_toke",
             ),
-            (b'{"model": {"type": "BPE", "vocab": {"a": -1}, "merges": []}}', "is not a tokenizer that tokenizers "),
+            (b'{"model": {"type": "BPE", "vocab": {"a": -1}, "merges": []}}', "the token 'a' has the id -1; expected an "),
+            (b'{"model": {"type": "BPE", "vocab": {"a": 1e9}, "merges": []}}', "the token 'a' has the id 1000000000.0; "),
+            (b'{"model": {"type": "BPE", "vocab": {"a": true}, "merges": []}}', "the token 'a' has the id True; "),
+            (b'{"model": {"type": "BPE", "vocab": {"a": 1000000000}}}', "has the id 1000000000; expected an integer from"),
+            (
+                b'{"model": {"vocab": {"a": 0, "b": 2}}, "added_tokens": [{"content": "x", "id": 2}]}',
+                "the tokens 'b' and 'x' share the id 2",
+            ),
+            (
+                b'{"model": {"vocab": {"a": 0}}, "added_tokens": [{"content": "x", "id": 1}, {"content": "y", "id": 1}]}',
+                "the tokens 'x' and 'y' share the id 1",
+            ),
+            (
+                b'{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": [], "unk_token": "u"}}',
+                "the vocabulary lacks its own unknown token 'u' (model.unk_token)",
+            ),
             (b'{"a":' * 100 + b"1" + b"}" * 100, "is nested deeper than 64 levels"),
         ],
     )

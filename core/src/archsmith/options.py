@@ -1,17 +1,36 @@
 """Options of a call: each checked, with a message that says what it may be."""
 
+import functools
 import operator
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any, Literal, ParamSpec, TypeVar
 
 from archsmith.errors import OptionError
 from archsmith.messages import did_you_mean, shown
 
-__all__ = ["HUGE", "TensorType", "check_tensor_type", "choice", "read_count", "read_flags"]
+__all__ = ["HUGE", "TensorType", "check_tensor_type", "choice", "known_options", "read_count", "read_flags"]
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 #: No row can be as long as this: a model_max_length from here on means that the model has none.
 HUGE = 2**31
 #: ``"pt"`` is torch, ``"np"`` is numpy.
 TensorType = Literal["pt", "np"]
+
+
+def known_options(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Have a method refuse what is not one of its options with an `OptionError`, which names the nearest."""
+    code = function.__code__
+    known = frozenset(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+
+    @functools.wraps(function)
+    def checked(*args: _P.args, **options: _P.kwargs) -> _R:
+        for name in options.keys() - known:
+            raise OptionError(f"{function.__name__}: {name!r} is not an option.{did_you_mean(name, known)}")
+        return function(*args, **options)
+
+    return checked
 
 
 def check_tensor_type(tensor_type: object) -> None:

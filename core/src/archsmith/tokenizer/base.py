@@ -12,7 +12,7 @@ from archsmith.files.pretrained import FromPretrained
 from archsmith.files.strictjson import encode_json
 from archsmith.lengths import Side, Truncation
 from archsmith.messages import did_you_mean, shown
-from archsmith.options import HUGE
+from archsmith.options import HUGE, known_options
 from archsmith.tokenizer import calls
 from archsmith.tokenizer.added_tokens import AddedToken, read_tokens
 from archsmith.tokenizer.calls import EncodedRows
@@ -31,6 +31,9 @@ from archsmith.tokenizer.texts import Texts
 from archsmith.tokenizer.vocabulary import TokenVocabulary, check_ids, known_id, known_token, with_added
 
 __all__ = ["PreTrainedTokenizerBase"]
+
+#: Options of other libraries' tokenizers; here the template says it.
+_UNREAD = ("add_bos_token", "add_eos_token", "add_prefix_space")
 
 
 class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
@@ -123,10 +126,11 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
 
     @property
     def vocab_size(self) -> int:
-        """The number of tokens, without those that were added to it."""
+        """One more than the largest id of the vocabulary, without tokens that were added behind it."""
         return self.vocabulary.size
 
     def __len__(self) -> int:
+        """Return one more than the largest id: as many rows of embeddings a model needs, whatever gaps the ids have."""
         return len(self.vocabulary)
 
     def __bool__(self) -> bool:
@@ -250,7 +254,15 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
         elif name not in SPECIAL_TOKENS and name in self._named():
             set_special_token(self, name, value)
             return
-        object.__setattr__(self, name, value)
+        elif "extra" in self.__dict__ and not hasattr(self, name):
+            known = (*setting_hints(type(self).Settings), *SPECIAL_TOKENS)
+            hint = did_you_mean(name, known, cutoff=0.85)
+            if hint or name in _UNREAD or name in self.extra:
+                raise OptionError(f"{type(self).__name__}.{name} would have no effect: it is not an option.{hint}")
+        try:
+            object.__setattr__(self, name, value)
+        except AttributeError as error:
+            raise OptionError(f"{type(self).__name__}.{name} cannot be set; give it when it is loaded.") from error
 
     def __getattr__(self, name: str) -> Any:
         named = self._named()
@@ -283,6 +295,7 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
         """
         return read_tokenizer(cls, checkpoint, overrides)  # type: ignore[no-any-return]
 
+    @known_options
     def save_pretrained(self, save_directory: str | os.PathLike[str]) -> tuple[str, ...]:
         """Write the vocabulary and the settings into a folder, and return the paths. Raises `SaveFailed`."""
         return write_contents(save_directory, self.file_contents())

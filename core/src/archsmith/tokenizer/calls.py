@@ -10,7 +10,7 @@ from archsmith.batch import BatchEncoding
 from archsmith.errors import InputError, OptionError
 from archsmith.lengths import Padding, Side, Truncation, check_room, resolve_padding, resolve_truncation
 from archsmith.messages import announce, shown
-from archsmith.options import TensorType, check_tensor_type, read_count, read_flags
+from archsmith.options import TensorType, check_tensor_type, known_options, read_count, read_flags
 from archsmith.tokenizer.collation import collate, read_columns
 from archsmith.tokenizer.special_tokens import SpecialTokens
 from archsmith.tokenizer.texts import Texts, clean_up, read_texts
@@ -78,6 +78,7 @@ class CallableTokenizer(Protocol):
         """See there."""
 
 
+@known_options
 def call(
     tokenizer: CallableTokenizer,
     text: Any,
@@ -182,6 +183,7 @@ def encode(tokenizer: CallableTokenizer, text: Any, text_pair: Any = None, **opt
     return call(tokenizer, text, text_pair, **options)[tokenizer.model_input_names[0]]
 
 
+@known_options
 def tokenize(
     tokenizer: CallableTokenizer, text: str, pair: str | None = None, *, add_special_tokens: bool = False
 ) -> list[str]:
@@ -197,6 +199,7 @@ def tokenize(
     return tokenizer.encode_texts(texts, None, add_special_tokens=add_special_tokens, overflow=False).tokens()
 
 
+@known_options
 def pad(
     tokenizer: CallableTokenizer,
     encoded_inputs: Any,
@@ -246,6 +249,7 @@ def pad(
     return BatchEncoding(data, tensor_type=return_tensors or kind)
 
 
+@known_options
 def decode(
     tokenizer: CallableTokenizer,
     token_ids: Any,
@@ -275,6 +279,7 @@ def decode(
     return texts if is_batch else texts[0]
 
 
+@known_options
 def batch_decode(
     tokenizer: CallableTokenizer,
     sequences: Any,
@@ -283,6 +288,7 @@ def batch_decode(
     clean_up_tokenization_spaces: bool | None = None,
 ) -> list[str]:
     """Turn a batch of ids into texts. Options and errors as for `decode`; always a list."""
+    sequences = sequences.tolist() if hasattr(sequences, "tolist") else sequences
     if isinstance(sequences, list | tuple) and not sequences:
         return []
     texts = decode(

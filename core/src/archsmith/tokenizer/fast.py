@@ -107,9 +107,10 @@ class PreTrainedTokenizerFast(PreTrainedTokenizerBase):
                 texts.rows(), is_pretokenized=texts.is_split, add_special_tokens=add_special_tokens
             )
         except BaseException as error:
-            with rust.translated(InputError, "the text cannot be encoded"):
-                if isinstance(error, Exception) and (reason := unencodable(texts)):
-                    raise InputError(reason) from error
+            if isinstance(error, Exception) and (reason := unencodable(texts)):
+                raise InputError(reason) from error
+            field = rust.at_fault(self.backend_tokenizer, texts.strings())
+            with rust.translated(InputError, f"the text is sound, but the {field} of tokenizer.json cannot take it"):
                 raise
         return FastRows(encodings, overflow=overflow)
 

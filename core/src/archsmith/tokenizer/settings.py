@@ -128,7 +128,8 @@ def read_settings(kind: type, values: Mapping[str, Any], *, owner: str) -> dict[
 
 
 def read_setting(name: str, value: Any, hint: Any) -> tuple[Any, list[str]]:
-    """Check one plain setting; return it with no fault, or None and a sentence."""
+    """Check one plain setting; return it with no fault, or None and a sentence. None turns an on-off setting off."""
+    value = False if value is None and hint is bool else value
     if name == "model_max_length":
         value = HUGE if value is None else value
         value = int(value) if isinstance(value, float) and value == value // 1 and value < float("inf") else value
@@ -164,6 +165,10 @@ def sorted_ids(tokens: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
     return sorted(tokens.items(), key=lambda item: int(item[0]))
 
 
+#: What is written into the configurations of models, image processors and feature extractors alone.
+_FOREIGN = ("architectures", "num_hidden_layers", "image_processor_type", "feature_extractor_type", "image_mean")
+
+
 def load_tokenizer_config(checkpoint: Checkpoint, *, needs_added: bool) -> tuple[dict[str, Any], str]:
     """Return what tokenizer_config.json and the older files beside it say, and the file to name in messages.
 
@@ -180,6 +185,11 @@ def load_tokenizer_config(checkpoint: Checkpoint, *, needs_added: bool) -> tuple
     found = checkpoint.find(TOKENIZER_CONFIG_FILE)
     values = {} if found is None else checkpoint.read_json(TOKENIZER_CONFIG_FILE)
     where = str(found or checkpoint.source)
+    if foreign := [name for name in _FOREIGN if name in values]:
+        raise CheckpointCorrupt(
+            f"{where!r} is not about a tokenizer: it has {', '.join(foreign)}. Write the tokenizer's own settings "
+            "there, or remove it."
+        )
     for written in ("tokenizer_class", "archsmith"):
         values.pop(written, None)
     if "max_len" in values:

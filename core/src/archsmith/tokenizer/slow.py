@@ -20,7 +20,7 @@ class PreTrainedTokenizer(PreTrainedTokenizerBase):
     """A tokenizer in Python. A subclass says how it splits a text, and which files hold its vocabulary.
 
     Args:
-        vocabulary: Token → id.
+        vocabulary: Token → id, or a `Vocabulary`.
         added_tokens: Tokens that are found in a text before it is split into words.
         **settings: See `TokenizerSettings`.
 
@@ -35,12 +35,13 @@ class PreTrainedTokenizer(PreTrainedTokenizerBase):
 
     def __init__(
         self,
-        vocabulary: Mapping[str, int],
+        vocabulary: Mapping[str, int] | Vocabulary,
         *,
         added_tokens: Sequence[AddedToken] = (),
         **settings: Any,
     ) -> None:
-        super().__init__(Vocabulary(vocabulary).with_tokens(added_tokens), **settings)
+        whole = vocabulary if isinstance(vocabulary, Vocabulary) else Vocabulary(vocabulary)
+        super().__init__(whole.with_tokens(added_tokens), **settings)
 
     # ---- what a subclass says -------------------------------------------------------------------------------
 
