@@ -27,7 +27,7 @@ def known_options(function: Callable[_P, _R]) -> Callable[_P, _R]:
     @functools.wraps(function)
     def checked(*args: _P.args, **options: _P.kwargs) -> _R:
         for name in options.keys() - known:
-            raise OptionError(f"{function.__name__}: {name!r} is not an option.{did_you_mean(name, known)}")
+            raise OptionError(f"{checked.__name__}: {name!r} is not an option.{did_you_mean(name, known)}")
         return function(*args, **options)
 
     return checked

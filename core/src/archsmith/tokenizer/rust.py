@@ -124,7 +124,8 @@ def check_vocabulary(content: Mapping[str, Any], where: str) -> None:
     if not isinstance(model, Mapping) or not isinstance(vocabulary, Mapping):
         return
     behind: dict[str, Any] = {}
-    for token in content.get("added_tokens") or ():
+    added = content.get("added_tokens")
+    for token in added if isinstance(added, list) else ():
         if isinstance(token, Mapping) and isinstance(token.get("content"), str):
             behind[token["content"]] = token.get("id")
     check_token_ids({**behind, **vocabulary}, repr(where))
@@ -161,8 +162,9 @@ def variant(
     *,
     split_special: bool = False,
     model: Any = None,
+    added: Sequence[Any] | None = None,
 ) -> "Tokenizer":
-    """Return a tokenizer with the same parts, without padding, that truncates as told.
+    """Return a tokenizer with the same parts unless others are given, without padding, that truncates as told.
 
     The parts are shared, so this takes microseconds, and the one that was given stays as it is.
     """
@@ -173,7 +175,9 @@ def variant(
         new.enable_truncation(**asdict(truncation))
     new.post_processor = tokenizer.post_processor
     new.decoder = tokenizer.decoder
-    new.add_tokens([token for _, token in sorted(tokenizer.get_added_tokens_decoder().items())])
+    new.add_tokens(
+        [token for _, token in sorted(tokenizer.get_added_tokens_decoder().items())] if added is None else added
+    )
     new.encode_special_tokens = split_special or tokenizer.encode_special_tokens
     return new  # type: ignore[no-any-return]
 
@@ -234,18 +238,18 @@ class RustVocabulary:
     def with_tokens(self, tokens: Sequence[AddedToken]) -> "RustVocabulary":
         """Return a vocabulary with tokens behind the largest id; one that this one has keeps its id."""
         placed = new_ids(self, tokens)
-        new = variant(self.tokenizer)
         with translated(OptionError, "tokens cannot be added"):
-            added = [import_tokenizers().AddedToken(**token.to_dict()) for token in tokens]
-            new.add_tokens(added)
-            if any(new.token_to_id(token) != number for token, number in placed.items()):  # it filled a gap
-                new = variant(self.tokenizer, model=_extended(self.tokenizer.model, placed))
-                new.add_tokens(added)
-        return RustVocabulary(new)
+            # All at once: the library would keep the marks that a special token had before.
+            merged = {token.content: token for _, token in sorted(self.tokenizer.get_added_tokens_decoder().items())}
+            merged |= {token.content: import_tokenizers().AddedToken(**token.to_dict()) for token in tokens}
+            model = self.tokenizer.model
+            if placed and self.tokenizer.get_vocab_size(with_added_tokens=False) < self.size:
+                model = _extended(model, {token.content: number for number, token in self.added.items()} | placed)
+            return RustVocabulary(variant(self.tokenizer, model=model, added=[*merged.values()]))
 
 
 def _extended(model: Any, placed: Mapping[str, int]) -> Any:
-    """Return a model of the library with more tokens, which alone can say what id a token has."""
+    """Return a model of the library with more tokens; beside it new ones would get the ids of gaps."""
     state = json.loads(model.__getstate__())
     state["vocab"] |= placed
     new = type(model)()

@@ -100,12 +100,12 @@ class Vocabulary:
     def with_tokens(self, tokens: Sequence[AddedToken]) -> Self:
         """Return a vocabulary with tokens behind the largest id; one that this one has keeps its id."""
         placed = new_ids(self, tokens)
-        would_fill = max(len(self.ids), max(self.added, default=-1) + 1) < len(self)  # the library, when it reads them
         added = dict(self.added)
         for token in tokens:
             number = placed.get(token.content, self.id_of(token.content))
             added[number] = replace(token, **token.to_dict())  # type: ignore[index] # placed, or known
-        return type(self)(self.ids | placed if would_fill else self.ids, added)
+        # The library gives new tokens of a tokenizer.json the ids of gaps, but not those that stand in its vocabulary.
+        return type(self)(self.ids | self.added_ids | placed if len(self.ids) < self.size else self.ids, added)
 
 
 def new_ids(vocabulary: TokenVocabulary, tokens: Sequence[AddedToken]) -> dict[str, int]:
@@ -141,8 +141,7 @@ def with_added(vocabulary: _Vocabulary, added: Mapping[int, AddedToken]) -> _Voc
     check_token_ids(
         {token.content: number for number, token in added.items()}, "added_tokens_decoder", kind=OptionError
     )
-    marked = {number: token.to_dict() for number, token in vocabulary.added.items()}
-    missing = [token for number, token in sorted(added.items()) if marked.get(number) != token.to_dict()]
+    missing = [token for number, token in sorted(added.items()) if number not in vocabulary.added]
     vocabulary = vocabulary.with_tokens(missing) if missing else vocabulary
     for number, token in added.items():
         found = vocabulary.id_of(token.content)

@@ -237,10 +237,8 @@ def _read_added(file: _File, where: str) -> dict[int, AddedToken]:
     """Return the added tokens, whose ids must be those that the library would give them."""
     vocabulary = file.model.vocab
     behind: dict[str, int] = {}
-    last = -1
     for token in file.added_tokens:
-        expected = vocabulary.get(token.content, behind.get(token.content, max(len(vocabulary), last + 1)))
-        last = max(last, token.id)
+        expected = vocabulary.get(token.content, behind.get(token.content, len(vocabulary) + len(behind)))
         if token.id != expected:
             raise CheckpointCorrupt(
                 f"{where!r}: the added token {token.content!r} has the id {token.id}, but the vocabulary makes it "

@@ -79,8 +79,6 @@ def load_wordpiece_vocabulary(path: Path) -> dict[str, int]:
         if token in vocabulary:
             odd["repeated by a later line"].append(str(vocabulary[token] + 1))
         vocabulary[token] = number
-    if not vocabulary:
-        raise CheckpointCorrupt(f"{str(path)!r} holds no tokens.")
     if faults := [f"{fault}: {shorten(places)}" for fault, places in odd.items() if places]:
         announce(
             f"{str(path)!r} has lines that are odd in a vocabulary; the ids of all others stay. {'; '.join(faults)}."
