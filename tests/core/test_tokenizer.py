@@ -700,6 +700,12 @@ class TestUnknownNames:
             tokenizer.legacy = False
 
 
+def test_use_fast_is_on_or_off(saved):
+    for value in ("no", 0, None):
+        with pytest.raises(OptionError, match="use_fast must be True or False, but is "):
+            archsmith.AutoTokenizer.from_pretrained(saved, use_fast=value)
+
+
 class TestNulls:
     def test_an_on_off_setting_is_off(self, vocab, saved):
         change(saved / "tokenizer_config.json", clean_up_tokenization_spaces=None, do_lower_case=None)

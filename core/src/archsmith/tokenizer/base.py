@@ -325,10 +325,10 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
 
     __call__ = calls.call
     encode = calls.encode
-    tokenize = calls.tokenize
-    pad = calls.pad
-    decode = calls.decode
-    batch_decode = calls.batch_decode
+    tokenize = known_options(calls.tokenize)
+    pad = known_options(calls.pad)
+    decode = known_options(calls.decode)
+    batch_decode = known_options(calls.batch_decode)
 
     @property
     def cleans_up(self) -> bool:

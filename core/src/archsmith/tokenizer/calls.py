@@ -183,7 +183,6 @@ def encode(tokenizer: CallableTokenizer, text: Any, text_pair: Any = None, **opt
     return call(tokenizer, text, text_pair, **options)[tokenizer.model_input_names[0]]
 
 
-@known_options
 def tokenize(
     tokenizer: CallableTokenizer, text: str, pair: str | None = None, *, add_special_tokens: bool = False
 ) -> list[str]:
@@ -199,7 +198,6 @@ def tokenize(
     return tokenizer.encode_texts(texts, None, add_special_tokens=add_special_tokens, overflow=False).tokens()
 
 
-@known_options
 def pad(
     tokenizer: CallableTokenizer,
     encoded_inputs: Any,
@@ -249,7 +247,6 @@ def pad(
     return BatchEncoding(data, tensor_type=return_tensors or kind)
 
 
-@known_options
 def decode(
     tokenizer: CallableTokenizer,
     token_ids: Any,
@@ -279,7 +276,6 @@ def decode(
     return texts if is_batch else texts[0]
 
 
-@known_options
 def batch_decode(
     tokenizer: CallableTokenizer,
     sequences: Any,

@@ -69,7 +69,7 @@ class PreTrainedTokenizerFast(PreTrainedTokenizerBase):
         elif not isinstance(tokenizer_object, rust.import_tokenizers().Tokenizer):
             raise OptionError(f"tokenizer_object must be a tokenizers.Tokenizer, but is {shown(tokenizer_object)}.")
         self._stored = {"truncation": tokenizer_object.truncation, "padding": tokenizer_object.padding}
-        check_token_ids(tokenizer_object.get_vocab(), "the vocabulary of the tokenizer", kind=OptionError)
+        check_token_ids(tokenizer_object.get_vocab(), "the vocabulary of the tokenizer", OptionError)
         vocabulary = RustVocabulary(rust.variant(tokenizer_object))
         super().__init__(vocabulary, **(stored_settings(self._stored, vocabulary.id_of) | settings))
 

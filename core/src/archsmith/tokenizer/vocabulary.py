@@ -71,7 +71,7 @@ class Vocabulary:
     """
 
     def __init__(self, ids: Mapping[str, int], added: Mapping[int, AddedToken] | None = None) -> None:
-        check_token_ids(ids, "vocabulary", kind=OptionError)
+        check_token_ids(ids, "vocabulary", OptionError)
         self.ids, self.added = dict(ids), dict(added or {})
         self.added_ids = {token.content: number for number, token in self.added.items()}
         self._tokens = {number: token for token, number in self.ids.items()}
@@ -114,33 +114,20 @@ def new_ids(vocabulary: TokenVocabulary, tokens: Sequence[AddedToken]) -> dict[s
     return {content: number for number, content in enumerate(missing, len(vocabulary))} if missing else {}
 
 
-def check_token_ids(
-    vocabulary: Mapping[Any, Any], where: str, *, kind: type[ArchsmithError] = CheckpointCorrupt
-) -> None:
+def check_token_ids(vocabulary: Mapping[Any, Any], where: str, kind: type[ArchsmithError] = CheckpointCorrupt) -> None:
     """Refuse token → id where an id is not a whole number, is too large, or belongs to two tokens. Raises ``kind``."""
-    ids = vocabulary.values()
-    if (
-        set(map(type, ids)) <= {int}
-        and len(set(ids)) == len(ids)
-        and (not ids or (min(ids) >= 0 and max(ids) < MAX_IDS))
-    ):
-        return
     seen: dict[int, Any] = {}
     for token, number in vocabulary.items():
-        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < MAX_IDS:
-            raise kind(
-                f"{where}: the token {token!r} has the id {shown(number)}; expected an integer from 0 to {MAX_IDS - 1}."
-            )
-        if number in seen:
+        if type(number) is not int or not 0 <= number < MAX_IDS:
+            found = f"the token {token!r} has the id {shown(number)}"
+            raise kind(f"{where}: {found}; expected an integer from 0 to {MAX_IDS - 1}.")
+        if seen.setdefault(number, token) is not token:
             raise kind(f"{where}: the tokens {seen[number]!r} and {token!r} share the id {number}.")
-        seen[number] = token
 
 
 def with_added(vocabulary: _Vocabulary, added: Mapping[int, AddedToken]) -> _Vocabulary:
     """Return a vocabulary with tokens whose ids are known. Raises `OptionError`: it gives them other ids."""
-    check_token_ids(
-        {token.content: number for number, token in added.items()}, "added_tokens_decoder", kind=OptionError
-    )
+    check_token_ids({token.content: number for number, token in added.items()}, "added_tokens_decoder", OptionError)
     missing = [token for number, token in sorted(added.items()) if number not in vocabulary.added]
     vocabulary = vocabulary.with_tokens(missing) if missing else vocabulary
     for number, token in added.items():

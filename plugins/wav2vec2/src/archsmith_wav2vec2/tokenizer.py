@@ -126,7 +126,8 @@ class Wav2Vec2CTCTokenizer(PreTrainedTokenizer):
             OptionError: The vocabulary does not hold several languages, or not this one.
         """
         vocabulary = _choose(self._languages, target_lang, f"this {type(self).__name__}")
-        kept = [token for token in self.added_tokens_decoder.values() if token.content not in self.vocabulary.ids]
+        own = (self._languages or {}).get(str(self._language), {})
+        kept = [token for token in self.added_tokens_decoder.values() if token.content not in own]
         special = [AddedToken(token) for token in self.all_special_tokens]
         found = [token for token in (*special, *kept) if token.content in vocabulary]
         behind = [token for token in (*kept, *special) if token.content not in vocabulary]
