@@ -1,4 +1,4 @@
-"""The versions of tokenizers that the core allows: the lowest and the newest keep every token."""
+"""The versions that the core allows: with the lowest it works, with the newest tokenizers it keeps every token."""
 
 import json
 import os
@@ -13,11 +13,22 @@ from packaging.requirements import Requirement
 pytestmark = pytest.mark.long
 
 ROOT = Path(__file__).parents[2]
-RANGE = Requirement(
-    tomllib.loads((ROOT / "core/pyproject.toml").read_text())["project"]["optional-dependencies"]["text"][0]
-)
-LOWEST = next(bound.version for bound in RANGE.specifier if bound.operator == ">=")
+PROJECT = tomllib.loads((ROOT / "core/pyproject.toml").read_text())["project"]
+RANGE = Requirement(PROJECT["optional-dependencies"]["text"][0])
 EXCLUDED = sorted(bound.version for bound in RANGE.specifier if bound.operator == "!=")
+
+
+def lowest(requirement):
+    """Return the requirement of the lowest version of a range."""
+    return f"{requirement.name}=={next(it.version for it in requirement.specifier if it.operator == '>=')}"
+
+
+#: What runs without compiled parts of its own beside torch's.
+OTHERS = [
+    lowest(requirement)
+    for requirement in map(Requirement, PROJECT["dependencies"] + PROJECT["optional-dependencies"]["vision"])
+    if requirement.name not in ("numpy", "torch")
+]
 
 PROGRAM = """
 import json, pathlib, sys, tempfile, warnings
@@ -51,12 +62,32 @@ print(json.dumps([rows[0], offsets, fast.decode(rows[0][0]["input_ids"])]))
 """
 
 
-def run_with(folder, requirement):
-    """Run the program with a version of tokenizers that is installed into a folder."""
+OTHER_PROGRAM = """
+import tempfile
+import numpy, torch
+from archsmith import AutoModel, BertConfig, BertModel, ViTImageProcessor
+from archsmith.errors import ConfigError
+from archsmith.registry import registry
+
+assert "bert" in registry.names()
+try:
+    BertConfig(hidden_size="x")
+except ConfigError as error:
+    assert str(error) == "BertConfig: hidden_size must be an integer from 1 to 2147483647, but is 'x'.", error
+model = BertModel(BertConfig(hidden_size=4, num_hidden_layers=1, num_attention_heads=1, intermediate_size=4))
+model.save_pretrained(folder := tempfile.mkdtemp())
+again = AutoModel.from_pretrained(folder).state_dict()
+assert all(torch.equal(value, again[name]) for name, value in model.state_dict().items())
+assert ViTImageProcessor()(numpy.zeros((50, 40, 3), numpy.uint8)).pixel_values[0].shape == (3, 224, 224)
+"""
+
+
+def run_with(folder, requirement, program=PROGRAM):
+    """Run a program with a version of a dependency that is installed into a folder."""
     pip = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "-q", "--no-deps", "--target", folder]
     subprocess.run([*pip, requirement], check=True, timeout=300)
     return subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", PROGRAM],
+        [sys.executable, "-W", "ignore", "-c", program],
         env=os.environ | {"PYTHONPATH": str(folder)},
         capture_output=True,
         text=True,
@@ -64,7 +95,7 @@ def run_with(folder, requirement):
     )
 
 
-@pytest.mark.parametrize("requirement", [f"tokenizers=={LOWEST}", str(RANGE)], ids=["lowest", "newest"])
+@pytest.mark.parametrize("requirement", [lowest(RANGE), str(RANGE)], ids=["lowest", "newest"])
 def test_what_is_allowed_keeps_every_token(tmp_path, requirement):
     done = run_with(tmp_path, requirement)
     assert done.returncode == 0, done.stderr
@@ -92,3 +123,9 @@ def test_what_is_excluded_is_refused(tmp_path, version):
     assert done.returncode == 1
     assert done.stderr.startswith(f"tokenizers {version} is installed, which drops rows"), done.stderr
     assert str(RANGE.specifier).count("!=") == len(EXCLUDED) == 2
+
+
+@pytest.mark.parametrize("requirement", OTHERS)
+def test_the_lowest_of_the_others_works(tmp_path, requirement):
+    done = run_with(tmp_path, requirement, OTHER_PROGRAM)
+    assert done.returncode == 0, done.stderr
