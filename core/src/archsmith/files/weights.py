@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, reduce
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Header", "TensorInfo", "Weights", "encode_metadata", "find_weights", "read_weights", "total_size"]
 
 #: Files that a save may replace by others.
-WEIGHTS_PATTERN = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors|model\.safetensors\.index\.json")
+WEIGHTS_PATTERN = r"model(-\d{5}-of-\d{5})?\.safetensors|model\.safetensors\.index\.json"
 
 _MAX_HEADER_BYTES = 100_000_000
 _MAX_INDEX_BYTES = 100_000_000

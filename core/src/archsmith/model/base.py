@@ -10,9 +10,9 @@ import torch
 from archsmith.config.base import PreTrainedConfig
 from archsmith.errors import ConfigError, OptionError, WeightsMismatch
 from archsmith.files.checkpoint import Checkpoint
-from archsmith.files.names import CONFIG_FILE
+from archsmith.files.names import CONFIG_FILE, GENERATION_FILE
 from archsmith.files.pretrained import FromPretrained
-from archsmith.files.weights import Weights, find_weights
+from archsmith.files.weights import WEIGHTS_PATTERN, Weights, find_weights
 from archsmith.model.building import ModelType, build_for, refuse_abstract
 from archsmith.model.facts import ModelFacts
 from archsmith.model.loading import load_tensors, notices, quantised
@@ -68,6 +68,8 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
         config.check()
         self.config = config
         self.attn_implementation = "sdpa"
+
+    side_file_names = (GENERATION_FILE,)
 
     # ---- building -------------------------------------------------------------------------------------------
 
@@ -142,6 +144,7 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
         )
         for message in notices(type(model).__name__, weights, match, dtype=target_dtype):
             checkpoint.warn(message)
+        model.read_side_files(checkpoint)
         for message in quantised(model.config):
             if target_dtype is None:
                 checkpoint.warn(message)
@@ -237,7 +240,14 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
         refuse_half_changed(self)
         config = copy.deepcopy(self.config)
         config.update(architectures=[type(self).__name__], dtype=str(self.dtype).removeprefix("torch."))
-        save_model(self, config.to_file_dict(), save_directory, max_shard_size)
+        save_model(
+            self,
+            config.to_file_dict(),
+            save_directory,
+            max_shard_size,
+            side_files=self.side_contents(),
+            delete=self.superseded_files(WEIGHTS_PATTERN),
+        )
 
 
 def _built(

@@ -106,7 +106,7 @@ def build_for(weights: Weights, cls: type[_Model], config: PreTrainedConfig, opt
     at_most = _CALLS + _CALLS_PER_TENSOR * len(weights.tensors)
     at_most_numbers = _NUMBERS + _NUMBERS_PER_NUMBER * sum(math.prod(each.shape) for each in weights.tensors.values())
     with from_files(at_most=at_most, at_most_numbers=at_most_numbers):
-        return cls(config, **options)  # type: ignore[call-arg]
+        return cls(config, **options)
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 import os
 import re
 import secrets
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from archsmith.errors import ConfigError, InputError, OptionError, SaveFailed
 from archsmith.files.commit import replacing, save_folder, step
 from archsmith.files.names import CONFIG_FILE, INDEX_FILE, WEIGHTS_FILE
 from archsmith.files.strictjson import encode_json
-from archsmith.files.weights import WEIGHTS_PATTERN, encode_metadata
+from archsmith.files.weights import encode_metadata
 from archsmith.messages import announce, shown
 from archsmith.model.finite import first_not_finite
 from archsmith.model.loading import same_values
@@ -28,9 +29,17 @@ _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "K
 
 
 def save_model(
-    model: AnyModel, config: dict[str, Any], save_directory: str | os.PathLike[str], max_shard_size: int | str
+    model: AnyModel,
+    config: dict[str, Any],
+    save_directory: str | os.PathLike[str],
+    max_shard_size: int | str,
+    *,
+    side_files: Mapping[str, bytes],
+    delete: re.Pattern[str],
 ) -> None:
-    """Write a model and the content of its config.json into a folder.
+    """Write a model, the content of its config.json, and the files that it carries along into a folder.
+
+    What matches ``delete`` and is not written anew is deleted.
 
     Raises:
         SaveFailed: The system refused.
@@ -50,10 +59,12 @@ def save_model(
     shards = _shards(state, parse_size(max_shard_size))
     folder = save_folder(save_directory)
     provenance = registry.provenance(type(model)) | {"save_id": secrets.token_hex(16)}
-    contents = {INDEX_FILE: _index(shards)} if len(shards) > 1 else {}
+    contents = {**side_files}
+    if len(shards) > 1:
+        contents[INDEX_FILE] = _index(shards)
     contents[CONFIG_FILE] = encode_json({**config, "archsmith": provenance})
     metadata = encode_metadata(provenance)
-    with replacing(folder, [*shards, *contents], delete=WEIGHTS_PATTERN) as staging:
+    with replacing(folder, [*shards, *contents], delete=delete) as staging:
         for name, tensors in shards.items():
             _write_tensors(staging / name, tensors, metadata)
         for name, content in contents.items():
