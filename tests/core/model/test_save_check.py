@@ -323,6 +323,37 @@ def test_a_number_that_is_none_is_announced(tmp_path):
     assert after.classifier.bias[1].isnan()
 
 
+class WithState(nn.Linear):
+    """A layer with state that is no tensor."""
+
+    def get_extra_state(self):
+        return {"steps": 3}
+
+    def set_extra_state(self, state):
+        pass
+
+
+class WithExtraState(PreTrainedModel):
+    """A model that has such a layer."""
+
+    config_class = ToyConfig
+
+    def __init__(self, config: ToyConfig) -> None:
+        super().__init__(config)
+        self.layer = WithState(config.dim, config.dim)
+
+
+def test_what_is_no_dense_tensor(tmp_path):
+    model = WithExtraState(ToyConfig())
+    with pytest.raises(InputError, match=r"'layer\._extra_state' is dict, but safetensors files hold dense tensors"):
+        model.save_pretrained(tmp_path / "new")
+    model = classifier()
+    model.classifier.weight = nn.Parameter(torch.eye(2, 16).to_sparse())
+    with pytest.raises(InputError, match=r"'classifier\.weight' is a tensor of layout torch\.sparse_coo, but"):
+        model.save_pretrained(tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_type_that_files_cannot_hold(tmp_path):
     model = classifier()
     model.classifier.bias = nn.Parameter(torch.zeros(2, dtype=torch.complex128))

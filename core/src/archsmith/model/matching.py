@@ -186,8 +186,15 @@ class _Matcher:
 
 
 def shapes_and_kinds(tensors: Mapping[str, Tensor]) -> dict[str, tuple[tuple[int, ...], str]]:
-    """Return name → shape and class of type, as `TensorInfo.kind` says it of a tensor in a file."""
-    return {name: (tuple(tensor.shape), _kind(tensor.dtype)) for name, tensor in tensors.items()}
+    """Return name → shape and class of type, as `TensorInfo.kind` says it of a tensor in a file.
+
+    What a module keeps in its ``state_dict`` that is no tensor (``get_extra_state``) is in no file.
+    """
+    return {
+        name: (tuple(tensor.shape), _kind(tensor.dtype))
+        for name, tensor in tensors.items()
+        if isinstance(tensor, Tensor)
+    }
 
 
 def _any(patterns: Iterable[str], name: str) -> bool:

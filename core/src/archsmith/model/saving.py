@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
@@ -82,8 +83,14 @@ def state_to_save(model: AnyModel) -> dict[str, Tensor]:
     tied = {names.get(name, name): names.get(source, source) for name, source in model.tied_names().items()}
     state: dict[str, Tensor] = {}
     seen: set[tuple[int, int]] = set()
-    if empty := [name for name, tensor in held.items() if tensor.is_meta]:
-        raise InputError(f"{empty[0]!r} is on the meta device: there are no values to save.")
+    for name, tensor in held.items():
+        if not isinstance(tensor, Tensor) or tensor.layout != torch.strided:
+            kind = type(tensor).__name__ if not isinstance(tensor, Tensor) else f"a tensor of layout {tensor.layout}"
+            raise InputError(
+                f"{name!r} is {kind}, but safetensors files hold dense tensors. Take it out or convert it."
+            )
+        if tensor.is_meta:
+            raise InputError(f"{name!r} is on the meta device: there are no values to save.")
     for name, tensor in held.items():
         if name in tied and tied[name] in held:
             if not same_values(tensor, held[tied[name]]):
