@@ -481,6 +481,9 @@ class TestDecode:
         assert tokenizer.batch_decode([[5], [6]]) == ["new", "york"]
         assert tokenizer.batch_decode([5, 6]) == ["new york"]
         assert tokenizer.batch_decode([]) == []
+        for none in (np.zeros((0, 3), int), torch.zeros(0, 3, dtype=torch.long)):
+            assert tokenizer.decode(none) == tokenizer.batch_decode(none) == []
+        assert tokenizer.decode({"input_ids": torch.tensor([[5], [6]])}) == ["new", "york"]
 
     def test_cleaning_up(self):
         tokenizer = words("?", "do", "n't", ".", "I", "'m")
@@ -1021,10 +1024,10 @@ class TestFromPretrained:
         assert tokenizer("New <s> <t>").input_ids == [2, 19, 22, 21, 3]
         assert tokenizer.all_special_tokens[-1] == "<s>"
         change(folder / "added_tokens.json", **{"<s>": 21})
-        with pytest.raises(CheckpointCorrupt, match=r"added_tokens.json': two tokens share an id"):
+        with pytest.raises(CheckpointCorrupt, match=r"added_tokens.json': the tokens '.*' and '.*' share the id"):
             WordPieceTokenizerFast.from_pretrained(folder)
         change(folder / "added_tokens.json", **{"<s>": "x"})
-        with pytest.raises(CheckpointCorrupt, match=r"added_tokens.json' must map tokens to ids"):
+        with pytest.raises(CheckpointCorrupt, match=r"added_tokens.json': the token '.*' has the id .*; expected an integer"):
             WordPieceTokenizerFast.from_pretrained(folder)
 
     def test_overrides(self, saved):

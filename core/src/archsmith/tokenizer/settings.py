@@ -12,6 +12,7 @@ from archsmith.messages import did_you_mean, listed, shown
 from archsmith.options import HUGE
 from archsmith.tokenizer.added_tokens import AddedToken, read_token
 from archsmith.tokenizer.special_tokens import SPECIAL_TOKENS
+from archsmith.tokenizer.vocabulary import check_token_ids
 
 __all__ = ["Token", "TokenizerSettings", "load_tokenizer_config", "read_settings", "split_settings", "stored_settings"]
 
@@ -206,10 +207,7 @@ def _old_added_tokens(checkpoint: Checkpoint, values: Mapping[str, Any]) -> dict
     special = {_content(value) for name, value in values.items() if name.endswith("_token")}
     special |= {_content(token) for token in values.get("additional_special_tokens") or ()}
     added = checkpoint.read_json(ADDED_TOKENS_FILE)
-    if not all(isinstance(number, int) and number >= 0 for number in added.values()):
-        raise CheckpointCorrupt(f"{str(checkpoint.path(ADDED_TOKENS_FILE))!r} must map tokens to ids.")
-    if len(set(added.values())) != len(added):
-        raise CheckpointCorrupt(f"{str(checkpoint.path(ADDED_TOKENS_FILE))!r}: two tokens share an id.")
+    check_token_ids(added, repr(str(checkpoint.path(ADDED_TOKENS_FILE))))
     return {number: AddedToken(token, special=token in special) for token, number in added.items()}
 
 

@@ -196,8 +196,9 @@ def id_rows(vocabulary: TokenVocabulary, ids: Any, main: str) -> tuple[list[list
     Raises:
         InputError: An id is not a number or outside the vocabulary.
     """
-    ids = ids.tolist() if hasattr(ids, "tolist") else ids
     ids = ids[main] if isinstance(ids, Mapping) else ids
-    is_batch = isinstance(ids, list | tuple) and bool(ids) and all(hasattr(row, "__len__") for row in ids)
+    is_batch = len(getattr(ids, "shape", ())) > 1
+    ids = ids.tolist() if hasattr(ids, "tolist") else ids
+    is_batch |= isinstance(ids, list | tuple) and bool(ids) and all(hasattr(row, "__len__") for row in ids)
     rows = [check_ids(vocabulary, row) for row in (ids if is_batch else [ids])]
     return [[row] if isinstance(row, int) else row for row in rows], is_batch
