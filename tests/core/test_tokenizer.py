@@ -804,11 +804,20 @@ class TestGaps:
             PreTrainedTokenizerFast(gapped.backend_tokenizer, unk_token="[UNK]", added_tokens_decoder=added)
 
 
+def replace(regex):
+    return {"type": "Replace", "pattern": {"Regex": regex}, "content": "b"}
+
+
+def meta(mark):
+    return {"type": "Metaspace", "replacement": mark, "prepend_scheme": "always", "split": False}
+
+
 class TestLimits:
     """A small tokenizer.json that asks for much."""
 
     DOUBLE = {"type": "Replace", "pattern": {"String": "a"}, "content": "aa"}
     BETWEEN = {"type": "Replace", "pattern": {"Regex": "x*"}, "content": "bb"}
+    SPLIT = {"type": "Split", "pattern": {"Regex": "."}, "behavior": "Isolated", "invert": False}
     TEXT = {"Sequence": {"id": "A", "type_id": 0}}
     TOKEN = {"SpecialToken": {"id": "a", "type_id": 0}}
 
@@ -828,6 +837,17 @@ class TestLimits:
             (
                 {"normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAAAGFh" + "YWFh" * 50}},
                 "longer the normalizer makes a text is 152, which could",
+            ),
+            *(
+                (
+                    {"normalizer": {"type": "Sequence", "normalizers": [replace(regex)] * 33}},
+                    "longer the normalizer makes a text",
+                )
+                for regex in ("a\\K", "()", "z{2,0}", "(?=a)", "\\b", "", "a??", "x|", "^", "(?:)")
+            ),
+            (
+                {"pre_tokenizer": {"type": "Sequence", "pretokenizers": [SPLIT, meta("x"), SPLIT, meta("y")] * 20}},
+                "longer the pre_tokenizer makes a text is 1099511627776, which",
             ),
             (
                 {"pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "ByteLevel"}] * 33}},
@@ -875,7 +895,10 @@ class TestLimits:
             normalizers.NFKD(),
             normalizers.StripAccents(),
             normalizers.Lowercase(),
-            normalizers.Replace(Regex(" {2,}"), " "),
+            *[
+                normalizers.Replace(Regex(regex), " ")
+                for regex in (" {2,}", r"\s+", "[\t\n]", r"\.\.+", "a+b", "[0-9]")
+            ],
             normalizers.Replace(" ", "▁"),
             normalizers.Prepend("▁"),
         ]
@@ -1027,7 +1050,9 @@ class TestFromPretrained:
         with pytest.raises(CheckpointCorrupt, match=r"added_tokens.json': the tokens '.*' and '.*' share the id"):
             WordPieceTokenizerFast.from_pretrained(folder)
         change(folder / "added_tokens.json", **{"<s>": "x"})
-        with pytest.raises(CheckpointCorrupt, match=r"added_tokens.json': the token '.*' has the id .*; expected an integer"):
+        with pytest.raises(
+            CheckpointCorrupt, match=r"added_tokens.json': the token '.*' has the id .*; expected an integer"
+        ):
             WordPieceTokenizerFast.from_pretrained(folder)
 
     def test_overrides(self, saved):

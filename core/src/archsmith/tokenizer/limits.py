@@ -3,6 +3,7 @@
 import base64
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,8 +21,10 @@ MAX_WORD = 2_000
 #: The most added tokens, through which every call looks.
 MAX_ADDED = 100_000
 
-#: What can stand in a regular expression that matches nothing, between any two characters.
-_OPTIONAL = ("?", "*", "{0", "{,", "|", "^", "$", "\\b", "\\B", "\\A", "\\z", "\\Z", "\\G")
+#: Regular expressions that match something or not at all; any other may match nothing, between any two characters.
+_CONSUMING = re.compile(r"(?:[^\\?*|^$(){]|\\[sSwWdDntrx]|\\[^\w]|\{[1-9]\d*,?\})+")
+#: Characters that a step may make of one: its bytes and a space before them, or a mark before it.
+_MARKED = {"ByteLevel": 5, "Metaspace": 2}
 
 
 def check_limits(content: Mapping[str, Any], where: str) -> None:
@@ -63,14 +66,14 @@ def _steps(part: Any) -> list[Mapping[str, Any]]:
 def _growth(step: Mapping[str, Any]) -> int:
     """Return how many times longer a step can make a text, in characters; what Unicode itself makes does not count."""
     pattern, content = step.get("pattern"), _length(step.get("content"))
-    if step.get("type") == "ByteLevel":
-        return 4  # the bytes of a character
+    if step.get("type") in _MARKED:
+        return _MARKED[str(step["type"])]
     if step.get("type") == "Precompiled":
         return _longest_replacement(step.get("precompiled_charsmap"))
     if isinstance(pattern, Mapping) and isinstance(text := pattern.get("String"), str):
         return max(1, math.ceil(content / max(len(text), 1)) + (not text))
     if isinstance(pattern, Mapping):
-        return max(1, content + any(mark in str(pattern.get("Regex")) for mark in _OPTIONAL))
+        return max(1, content + (_CONSUMING.fullmatch(str(pattern.get("Regex"))) is None))
     single, pair = (str(step.get(name)).count("'Sequence'") for name in ("single", "pair"))
     return max(1, single, pair - 1) + _length(step.get("prepend"))
 
