@@ -677,6 +677,12 @@ class TestUnknownNames:
             ("batch_decode", ([[1]],), "zzz", ""),
             ("pad", ([{"input_ids": [1]}],), "paddding", " Did you mean 'padding'?"),
             ("save_pretrained", ("nowhere",), "max_shard_size", ""),
+            ("save_vocabulary", ("nowhere",), "filename_prefix", ""),
+            ("add_tokens", ("a",), "special_token", " Did you mean 'special_tokens'?"),
+            ("add_special_tokens", ({},), "special_tokens_dictionary", " Did you mean 'special_tokens_dict'?"),
+            ("convert_ids_to_tokens", ([1],), "skip_special_token", " Did you mean 'skip_special_tokens'?"),
+            ("convert_tokens_to_ids", ("a",), "token", " Did you mean 'tokens'?"),
+            ("num_special_tokens_to_add", (), "pairs", " Did you mean 'pair'?"),
             ("train_new_from_iterator", (["a"], 30), "vocab_sizes", " Did you mean 'vocab_size'?"),
         ],
     )
@@ -684,6 +690,20 @@ class TestUnknownNames:
         shown = "__call__" if method == "encode" else method
         message = f"{shown}: {name!r} is not an option.{hint}"
         fails(OptionError, message, getattr(tokenizer, method), *arguments, **{name: True})
+
+    def test_other_arguments(self, tokenizer):
+        fails(OptionError, "__call__: missing 1 required positional argument: 'text'.", tokenizer)
+        with pytest.raises(OptionError, match="__call__: takes from 2 to 3 positional arguments but 4 were given"):
+            tokenizer("a", "b", True)
+        with pytest.raises(OptionError, match="padding is 'longst'"):
+            tokenizer("a", padding="longst")
+
+    @pytest.mark.parametrize("key", ["08", "8.0", 8.5, True, " 8", "1_0", "x", None, "9" * 5000])
+    def test_ids_that_are_not_numbers(self, vocab, key):
+        with pytest.raises(OptionError, match="added_tokens_decoder must map ids to tokens, but is"):
+            WordPieceTokenizerFast(vocab, added_tokens_decoder={key: "x", "21": "y"})
+        with pytest.raises(OptionError, match="has an id twice"):
+            WordPieceTokenizerFast(vocab, added_tokens_decoder={21: "x", "21": "y"})
 
     def test_attributes_that_would_have_no_effect(self, tokenizer):
         for name in ("add_bos_token", "add_eos_token", "add_prefix_space"):

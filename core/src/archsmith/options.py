@@ -20,15 +20,21 @@ TensorType = Literal["pt", "np"]
 
 
 def known_options(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Have a method refuse what is not one of its options with an `OptionError`, which names the nearest."""
-    code = function.__code__
-    known = frozenset(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+    """Have a method refuse arguments that it does not have with an `OptionError`, which names the nearest."""
 
     @functools.wraps(function)
     def checked(*args: _P.args, **options: _P.kwargs) -> _R:
-        for name in options.keys() - known:
-            raise OptionError(f"{checked.__name__}: {name!r} is not an option.{did_you_mean(name, known)}")
-        return function(*args, **options)
+        try:
+            return function(*args, **options)
+        except TypeError as error:
+            if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
+                raise  # from inside
+            code = function.__code__
+            known = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+            for name in [name for name in options if name not in known]:
+                hint = did_you_mean(name, known)
+                raise OptionError(f"{checked.__name__}: {name!r} is not an option.{hint}") from error
+            raise OptionError(f"{checked.__name__}: {str(error).partition('() ')[2] or error}.") from error
 
     return checked
 

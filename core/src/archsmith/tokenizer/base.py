@@ -150,6 +150,7 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
     def convert_tokens_to_ids(self, tokens: str) -> int: ...  # type: ignore[overload-overlap]
     @overload
     def convert_tokens_to_ids(self, tokens: Iterable[str]) -> list[int]: ...
+    @known_options
     def convert_tokens_to_ids(self, tokens: str | Iterable[str]) -> int | list[int]:
         """Return the id of a token, or the ids of several; what the vocabulary lacks becomes the unknown token.
 
@@ -166,6 +167,7 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
     def convert_ids_to_tokens(self, ids: int, *, skip_special_tokens: bool = False) -> str: ...
     @overload
     def convert_ids_to_tokens(self, ids: Iterable[int], *, skip_special_tokens: bool = False) -> list[str]: ...
+    @known_options
     def convert_ids_to_tokens(self, ids: Any, *, skip_special_tokens: bool = False) -> str | list[str]:
         """Return the token of an id, or the tokens of several: of a list, an array or a tensor of one axis.
 
@@ -210,6 +212,7 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
         """The ids of `all_special_tokens`."""
         return self.convert_tokens_to_ids(self.all_special_tokens)
 
+    @known_options
     def add_tokens(self, new_tokens: Any, *, special_tokens: bool = False) -> int:
         """Add tokens behind the vocabulary. They are found in a text before it is split into words.
 
@@ -228,6 +231,7 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
         self.vocabulary = self.vocabulary.with_tokens(read_tokens(new_tokens, are_special=special_tokens))
         return len(self) - before
 
+    @known_options
     def add_special_tokens(
         self, special_tokens_dict: Mapping[str, Any], *, replace_extra_special_tokens: bool = True
     ) -> int:
@@ -319,6 +323,7 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
             }
         )
 
+    @known_options
     def save_vocabulary(self, save_directory: str | os.PathLike[str]) -> tuple[str, ...]:
         """Write the vocabulary alone into a folder, without added tokens and settings, and return the paths.
 

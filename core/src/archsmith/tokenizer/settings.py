@@ -1,6 +1,7 @@
 """What a tokenizer is told besides its vocabulary: tokenizer_config.json and the files around it."""
 
 import functools
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypedDict, get_args, get_type_hints
 
@@ -148,22 +149,17 @@ def _read_tokens(name: str, value: Any, special: tuple[str, ...]) -> Any:
     if name in special:
         return read_token(name, value)
     if isinstance(value, Mapping) and name == "added_tokens_decoder":
-        try:
-            return {int(number): read_token(f"{name}[{number}]", token) for number, token in sorted_ids(value)}
-        except (TypeError, ValueError) as error:
-            if isinstance(error, OptionError):
-                raise
-            raise OptionError(f"{name} must map ids to tokens, but is {shown(value)}.") from error
+        for key in value:
+            if isinstance(key, bool) or not re.fullmatch("0|-?[1-9][0-9]{0,9}", str(key)):
+                raise OptionError(f"{name} must map ids to tokens, but is {shown(value)}.")
+        if len({str(key) for key in value}) < len(value):
+            raise OptionError(f"{name} has an id twice, as a number and as a string: {shown(value)}.")
+        return {int(number): read_token(f"{name}[{number}]", token) for number, token in value.items()}
     if isinstance(value, Mapping) and name != "additional_special_tokens":
         return {key: read_token(f"{name}[{key!r}]", token) for key, token in value.items()}
     if isinstance(value, list | tuple) and name in ("extra_special_tokens", "additional_special_tokens"):
         return [read_token(f"{name}[{index}]", token) for index, token in enumerate(value)]
     raise OptionError(f"{name} must be a list of tokens, but is {shown(value)}.")
-
-
-def sorted_ids(tokens: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
-    """Return id → token in the order of the ids, which in a file are strings."""
-    return sorted(tokens.items(), key=lambda item: int(item[0]))
 
 
 #: What is written into the configurations of models, image processors and feature extractors alone.
