@@ -107,7 +107,7 @@ def scan(settings: Settings) -> Index:
     """Read all entry points, and settle every state that metadata alone can settle."""
     entries: list[Entry] = []
     notes: list[str] = []
-    for plugin in find_declared():
+    for plugin in find_declared(notes):
         state, reason, remedy = _verdict(plugin)
         entries += [
             Entry(kind, name, value, plugin.name, plugin.version, state, reason, remedy)
