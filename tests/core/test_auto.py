@@ -1,6 +1,8 @@
 """Classes that pick the architecture by themselves."""
 
+import inspect
 import json
+import warnings
 from pathlib import Path
 
 import pytest
@@ -225,3 +227,22 @@ class TestTokenizerClass:
         self.rename(saved, "T5Tokenizer")
         with pytest.raises(UnknownArchitecture, match="no installed plugin provides"):
             AutoTokenizer.from_pretrained(saved)
+
+
+def test_an_announcement_points_at_the_line_of_the_user(folder, monkeypatch):
+    for number, call in enumerate(
+        (
+            lambda: AutoModel.from_pretrained(folder),
+            lambda: DistilBertModel.from_pretrained(folder),
+            lambda: archsmith.AutoModelForTokenClassification.from_pretrained(folder),
+            lambda: AutoConfig.from_pretrained(folder),
+            lambda: AutoConfig.for_model("distilbert", **CONFIG),
+        )
+    ):
+        monkeypatch.setenv("ARCHSMITH_DISABLE", f"nobody-{number}")
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            call()
+        lines = {(each.filename, each.lineno) for each in said}
+        assert lines <= {(__file__, inspect.getsourcelines(call)[1])}, [str(each.message) for each in said]
+        assert said

@@ -213,8 +213,9 @@ def test_a_change_of_the_variables_is_noticed(site, registry, monkeypatch):
 
 def test_a_problem_is_announced_once(registry, monkeypatch):
     monkeypatch.setenv("ARCHSMITH_DISABLE", "nobody")
-    with pytest.warns(ArchsmithWarning, match="nobody"):
+    with pytest.warns(ArchsmithWarning, match="nobody") as said:
         assert registry.names() == []
+    assert [each.filename for each in said] == [__file__]
     registry.refresh()
     assert registry.index.problems == ("ARCHSMITH_DISABLE names 'nobody', which is not an installed plugin.",)
 
@@ -439,7 +440,7 @@ def test_an_identify_that_fails_or_answers_nonsense(site, registry, manifest_of,
     install_identifying(site, manifest_of, "b", "return 'b'")
     with pytest.warns(ArchsmithWarning) as caught:
         assert registry.identify({}) == "b"
-    assert [str(each.message) for each in caught] == [warning]
+    assert [(str(each.message), each.filename) for each in caught] == [(warning, __file__)]
 
 
 def test_identify_lets_a_keyboard_interrupt_pass(site, registry, manifest_of):
@@ -453,6 +454,18 @@ def test_a_disabled_plugin_is_not_asked(site, registry, manifest_of, monkeypatch
     monkeypatch.setenv("ARCHSMITH_DISABLE", "toy-a")
     assert registry.identify({}) is None
     assert loaded() == set()
+
+
+def test_an_announcement_points_past_a_plugin(site, registry, manifest_of):
+    package = site.install("toy")
+    site.write(
+        f"{package}/config.py",
+        "from archsmith.messages import announce\n\n"
+        "class ToyConfig:\n    def __init__(self):\n        announce('new weights')\n",
+    )
+    with pytest.warns(ArchsmithWarning, match="new weights") as said:
+        registry.load("toy", "config")()
+    assert [each.filename for each in said] == [__file__]
 
 
 # ---- provenance ---------------------------------------------------------------------------------------------

@@ -1,6 +1,5 @@
 """The words of messages: values shown, names that are near, and warnings that name the line of the user's program."""
 
-import os
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
@@ -9,17 +8,42 @@ from typing import Any
 from archsmith.errors import ArchsmithWarning
 from archsmith.printable import clean
 
-__all__ = ["announce", "clean", "did_you_mean", "listed", "looks_like", "reason", "said_by", "shorten", "shown"]
+__all__ = [
+    "announce",
+    "clean",
+    "count_as_inside",
+    "did_you_mean",
+    "listed",
+    "looks_like",
+    "reason",
+    "said_by",
+    "shorten",
+    "shown",
+]
 
-_INSIDE = os.path.dirname(__file__) + os.sep  # noqa: PTH120 - compared with co_filename, a string
+# How the names of modules begin, each with a dot behind it, that stand between the user's line and an announcement:
+# ours, what calls ours, and the packages of the plugins that were loaded.
+_inside = {"archsmith.", "archsmith_", "torch.", "functools.", "importlib.", "contextlib."}
 
 
 def announce(message: str) -> None:
-    """Warn with an `ArchsmithWarning`, as if from the nearest caller outside the core."""
-    level, frame = 2, sys._getframe(1)  # noqa: SLF001
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_INSIDE):
-        level, frame = level + 1, frame.f_back
-    warnings.warn(clean(message, lines=True), ArchsmithWarning, stacklevel=level)
+    """Warn with an `ArchsmithWarning` at the line of the user's program: the nearest outside of us and the plugins."""
+    frame, inside = sys._getframe(1), tuple(_inside)  # noqa: SLF001
+    while frame.f_back is not None and f"{frame.f_globals.get('__name__')}.".startswith(inside):
+        frame = frame.f_back
+    warnings.warn_explicit(
+        clean(message, lines=True),
+        ArchsmithWarning,
+        frame.f_code.co_filename,
+        frame.f_lineno,
+        module=frame.f_globals.get("__name__"),
+        registry=frame.f_globals.setdefault("__warningregistry__", {}),
+    )
+
+
+def count_as_inside(package: str) -> None:
+    """Let announcements point past the modules of a package, as it is that of a plugin."""
+    _inside.add(f"{package}.")
 
 
 def shown(value: Any) -> str:
@@ -67,13 +91,14 @@ def reason(error: Exception) -> str:
 
 
 def said_by(error: BaseException, most: int = 500) -> str:
-    """Return the message of a stranger's exception on one line, cut; empty if it has none or fails to tell it."""
+    """Return the message of a stranger's exception on one line, cut in its middle; empty if it fails to tell it."""
     try:
-        words = str(error)[: 4 * most].split()
+        text = str(error)
     except Exception:  # noqa: BLE001  # a stranger's code
         return ""
-    text = clean(" ".join(words))
-    return text if len(text) <= most else f"{text[: most - 3]}..."
+    if len(text) > most:
+        text = f"{text[: most // 2]} ... {text[-most // 2 :]}"
+    return clean(" ".join(text.split()))
 
 
 def looks_like(text: str) -> str:

@@ -8,21 +8,19 @@ is registered whole or not at all. Before the registry refuses a name, it looks 
 import os
 import re
 import sys
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from archsmith._version import __version__
 from archsmith.errors import (
-    ArchsmithWarning,
     ClassNotAvailable,
     PluginConflict,
     PluginError,
     UnknownArchitecture,
     UnknownTask,
 )
-from archsmith.messages import did_you_mean, shorten
+from archsmith.messages import announce, did_you_mean, shorten, shown
 from archsmith.plugin import Architecture
 from archsmith.registry.catalog import Catalog
 from archsmith.registry.installed import Entry, Index, Kind, State
@@ -319,12 +317,11 @@ def _identify(entry: Entry, manifest: Manifest, config: Mapping[str, Any]) -> st
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001  # a stranger's code
-        warnings.warn(f"{entry}: its identify() failed: {describe(error)}.", ArchsmithWarning, stacklevel=3)
+        announce(f"{entry}: its identify() failed: {describe(error)}.")
         return None
     if answer is None or (isinstance(answer, str) and answer in manifest.architectures):
         return answer
-    message = f"{entry}: its identify() answered {answer!r}, which is not a model_type of this plugin."
-    warnings.warn(message, ArchsmithWarning, stacklevel=3)
+    announce(f"{entry}: its identify() answered {shown(answer)}, which is not a model_type of this plugin.")
     return None
 
 

@@ -19,7 +19,7 @@ from typing import Any, TextIO, TypeVar
 import pluggy
 
 from archsmith.errors import ArchsmithError, PluginBroken
-from archsmith.messages import did_you_mean, said_by
+from archsmith.messages import count_as_inside, did_you_mean, said_by
 from archsmith.plugin import Architecture, Extension, ManifestError, PluginSpec
 from archsmith.registry.installed import Entry, Kind, repair
 
@@ -108,6 +108,7 @@ def load_manifest(plugins: Plugins, entries: Sequence[Entry], printed: io.String
         for name in dict.fromkeys(entry.module for entry in entries):
             with _watched(entries[0], name, printed):
                 module = importlib.import_module(name)
+                count_as_inside(name.rpartition(".")[0] or name)
                 undo.callback(plugins.drop, module)
                 hooks = plugins.add(module)
                 declared = [entry for entry in entries if entry.module == name]
