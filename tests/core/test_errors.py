@@ -19,6 +19,7 @@ LIKENESS = {
     "CheckpointCorrupt": ValueError,
     "CheckpointNotFound": FileNotFoundError,
     "ClassNotAvailable": ImportError,
+    "ClassNotFound": AttributeError,
     "ConfigError": ValueError,
     "HubError": OSError,
     "InputError": ValueError,

@@ -1,4 +1,5 @@
 import importlib
+import inspect
 import os
 import sys
 import threading
@@ -12,6 +13,7 @@ import archsmith.registry.base
 from archsmith.errors import (
     ArchsmithWarning,
     ClassNotAvailable,
+    ClassNotFound,
     PluginBroken,
     PluginConflict,
     PluginDisabled,
@@ -559,7 +561,7 @@ def test_one_class_under_two_entries_is_one_owner(site, registry):
 
 
 def test_a_class_of_a_known_plugin_that_is_not_installed(registry):
-    assert message_of(ClassNotAvailable, getattr, archsmith, "DistilBertForMaskedLM") == (
+    assert message_of(ClassNotFound, getattr, archsmith, "DistilBertForMaskedLM") == (
         "DistilBertForMaskedLM belongs to 'distilbert', which no installed plugin provides. "
         "Run: pip install archsmith-distilbert"
     )
@@ -580,11 +582,11 @@ def test_a_class_of_a_known_plugin_that_is_not_installed(registry):
 def test_a_class_of_an_unusable_plugin(site, registry, monkeypatch, state, disabled, declared, message):
     monkeypatch.setenv("ARCHSMITH_DISABLE", disabled)
     site.install("toy", **declared)
-    found = message_of(ClassNotAvailable, getattr, archsmith, "ToyForMaskedLM")
+    found = message_of(ClassNotFound, getattr, archsmith, "ToyForMaskedLM")
     assert found.startswith(f"ToyForMaskedLM cannot be imported: {message}")
     with pytest.raises(ImportError, match="ToyConfig cannot be imported"):
         from archsmith import ToyConfig  # noqa: F401
-    assert message_of(AttributeError, getattr, archsmith, "Toyland") == (
+    assert message_of(ClassNotFound, getattr, archsmith, "Toyland") == (
         "module 'archsmith' has no attribute 'Toyland', and no installed plugin exports it. "
         f"Not asked: toy-toy 1.0 ({state})."
     )
@@ -607,15 +609,85 @@ def test_a_broken_plugin_does_not_hide_the_others(site, registry):
 
 def test_anything_else(site, registry):
     site.install("toy")
-    assert message_of(AttributeError, getattr, archsmith, "ToyForMaskedML") == (
+    assert message_of(ClassNotFound, getattr, archsmith, "ToyForMaskedML") == (
         "module 'archsmith' has no attribute 'ToyForMaskedML', and no installed plugin exports it. "
         "Did you mean 'ToyForMaskedLM'?"
     )
     assert not hasattr(archsmith, "Nonsense")
-    for name in ("toy", "toy_model", "TOY", "Toy_Model", "__wrapped__"):
-        assert message_of(AttributeError, getattr, archsmith, name) == f"module 'archsmith' has no attribute {name!r}"
+    for name in ("toy", "toy_model", "TOY", "Toy_Model"):
+        assert message_of(ClassNotFound, getattr, archsmith, name) == f"module 'archsmith' has no attribute {name!r}."
+    assert message_of(AttributeError, getattr, archsmith, "__x__") == "module 'archsmith' has no attribute '__x__'"
     with pytest.raises(ImportError, match="cannot import name 'Nonsense'"):
         from archsmith import Nonsense  # noqa: F401
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("ToyModle", "ToyModel"),
+        ("TOYModel", "ToyModel"),
+        ("Toymodel", "ToyModel"),
+        ("AutoTokeniser", "AutoTokenizer"),
+        ("autotokenizer", "AutoTokenizer"),
+        ("PretrainedConfig", "PreTrainedConfig"),
+        ("AutoModelForMaskedLanguageModeling", None),
+        ("AutoModelForMaskedLm", "AutoModelForMaskedLM"),
+    ],
+)
+def test_an_import_has_the_hint_that_an_attribute_has(site, registry, wrong, right):
+    site.install("toy")
+    with pytest.raises(ClassNotAvailable) as refused:
+        exec(f"from archsmith import {wrong} as other", {})
+    assert str(refused.value).startswith(f"cannot import name {wrong!r} from 'archsmith'")
+    with pytest.raises(ClassNotFound) as absent:
+        eval(f"archsmith.{wrong}")
+    assert not hasattr(archsmith, wrong)
+    for error in (refused, absent):
+        assert right is None or str(error.value).endswith(f"Did you mean {right!r}?")
+
+
+def test_a_class_that_cannot_be_had_is_no_attribute_and_a_refused_import(site, registry, manifest_of, monkeypatch):
+    site.install("gone")
+    site.install("bad", manifest="1 / 0")
+    site.install("newer", requires=("archsmith>=9",))
+    site.install("twin", distribution="acme-a")
+    site.install("twin", distribution="acme-b")
+    site.install("empty", manifest=manifest_of("toy_empty", "empty").replace(":EmptyModel", ":NothingModel"))
+    package = site.install("optional")
+    site.write(
+        f"{package}/model.py", "from archsmith.errors import MissingDependency\nraise MissingDependency('no x')\n"
+    )
+    monkeypatch.setenv("ARCHSMITH_DISABLE", "toy-gone")
+    for name in (
+        "GoneModel",
+        "BadModel",
+        "NewerModel",
+        "TwinModel",
+        "NothingModel",
+        "OptionalModel",
+        "DistilBertModel",
+    ):
+        assert not hasattr(archsmith, name)
+        assert getattr(archsmith, name, None) is None
+        with pytest.raises(ImportError) as refused:
+            exec(f"from archsmith import {name}", {})
+        assert isinstance(refused.value, PluginError)
+        said = message_of(ClassNotFound, getattr, archsmith, name)
+        assert said == str(refused.value)
+    inspect.getmembers(archsmith)
+
+
+def test_dir_names_the_classes_of_usable_plugins(site, registry, monkeypatch):
+    site.install("toy")
+    site.install("bad", manifest="1 / 0")
+    site.install("gone")
+    monkeypatch.setenv("ARCHSMITH_DISABLE", "toy-gone")
+    names = dir(archsmith)
+    assert {"AutoModel", "AutoModelForMaskedLM", "ToyConfig", "ToyForMaskedLM", "__version__"} <= set(names)
+    assert not [name for name in names if "Bad" in name or "Gone" in name]
+    assert "toy_toy.config" not in sys.modules
+    monkeypatch.setattr(registry, "class_names", lambda: 1 / 0)
+    assert "AutoModel" in dir(archsmith)
 
 
 def test_a_typo_in_a_reference(site, registry, manifest_of):
@@ -740,7 +812,7 @@ def test_a_manifest_that_asks_the_registry(site, registry, manifest_of):
     assert registry.get("toy")
     site.install("loop", manifest="from archsmith import LoopConfig\n" + manifest_of("toy_loop", "loop"))
     assert message_of(PluginBroken, registry.get, "loop").startswith(
-        "toy-loop 1.0 is broken: toy_loop.plugin: ImportError: cannot import name 'LoopConfig' from 'archsmith'"
+        "toy-loop 1.0 is broken: toy_loop.plugin: ClassNotAvailable: cannot import name 'LoopConfig' from 'archsmith'"
     )
 
 

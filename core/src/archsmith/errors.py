@@ -11,6 +11,7 @@ Each leaf also inherits the builtin that it resembles, so ``except ImportError``
     │   ├── PluginIncompatible      (ImportError)  it asks for another version of archsmith
     │   ├── PluginBroken            (ImportError)  its manifest or one of its references does not load
     │   ├── ClassNotAvailable       (ImportError)  ``from archsmith import X`` finds no usable X
+    │   ├── ClassNotFound           (AttributeError)  ``archsmith.X`` finds none; ``hasattr(archsmith, "X")`` is False
     │   └── MissingDependency       (ImportError)  an optional library is not installed
     ├── ConfigError                 (ValueError)   a configuration value is wrong; lists every fault
     ├── CheckpointError
@@ -31,9 +32,9 @@ from archsmith.printable import clean
 
 __all__ = [
     "ArchsmithError", "ArchsmithWarning", "CheckpointCorrupt", "CheckpointError", "CheckpointNotFound",
-    "ClassNotAvailable", "ConfigError", "HubError", "InputError", "MissingDependency", "OptionError", "PluginBroken",
-    "PluginConflict", "PluginDisabled", "PluginError", "PluginIncompatible", "SaveFailed", "UnknownArchitecture",
-    "UnknownTask", "WeightsMismatch",
+    "ClassNotAvailable", "ClassNotFound", "ConfigError", "HubError", "InputError", "MissingDependency", "OptionError",
+    "PluginBroken", "PluginConflict", "PluginDisabled", "PluginError", "PluginIncompatible", "SaveFailed",
+    "UnknownArchitecture", "UnknownTask", "WeightsMismatch",
 ]  # fmt: skip
 
 
@@ -105,6 +106,10 @@ class PluginBroken(PluginError, ImportError):
 
 class ClassNotAvailable(PluginError, ImportError):
     """A class was asked for by name, but its plugin is missing, unusable, or not the only one with such a class."""
+
+
+class ClassNotFound(PluginError, AttributeError):
+    """A class was asked for as an attribute of archsmith, and cannot be had; the message says why, as in an import."""
 
 
 class MissingDependency(PluginError, ImportError):

@@ -36,7 +36,7 @@ def announce(message: str) -> None:
         ArchsmithWarning,
         frame.f_code.co_filename,
         frame.f_lineno,
-        module=frame.f_globals.get("__name__"),
+        module=frame.f_globals.get("__name__") or "<string>",  # None would drop the warning
         registry=frame.f_globals.setdefault("__warningregistry__", {}),
     )
 

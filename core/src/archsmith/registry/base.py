@@ -175,6 +175,10 @@ class Registry:
         """
         return self._resolve(self._find_export(name))
 
+    def class_names(self) -> set[str]:
+        """Return the names of all classes that usable plugins export; each manifest is loaded for that."""
+        return {name for entry in self._catalog.usable() for name in self._exports(entry)}
+
     def exports(self, entry: Entry) -> dict[str, str]:
         """Return class name → reference for what one plugin provides under one entry, older names included.
 
@@ -289,8 +293,7 @@ class Registry:
         message = f"module 'archsmith' has no attribute {name!r}, and no installed plugin exports it."
         if unusable:
             message += f" Not asked: {shorten(sorted({f'{entry} ({entry.state})' for entry in unusable}), 20)}."
-        known = [export for entry in entries if entry.state is State.OK for export in self._exports(entry)]
-        return AttributeError(message + did_you_mean(name, known), name=name, obj=sys.modules["archsmith"])
+        return AttributeError(message + did_you_mean(name, self.class_names()), name=name, obj=sys.modules["archsmith"])
 
     def _exports(self, entry: Entry) -> dict[str, str]:
         manifest = self._catalog.load(entry)
