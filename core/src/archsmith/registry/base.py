@@ -22,10 +22,11 @@ from archsmith.errors import (
 )
 from archsmith.messages import announce, did_you_mean, shorten, shown
 from archsmith.plugin import Architecture
+from archsmith.registry.blame import describe
 from archsmith.registry.catalog import Catalog
 from archsmith.registry.installed import Entry, Index, Kind, State
 from archsmith.registry.known import KNOWN_PLUGINS, install_hint, known_model_type, names_class_of, squash
-from archsmith.registry.manifest import Manifest, break_plugin, describe, load_class
+from archsmith.registry.manifest import Manifest, break_plugin, load_class
 
 __all__ = ["Export", "Registry", "registry"]
 

@@ -19,11 +19,12 @@ from typing import Any, TextIO, TypeVar
 import pluggy
 
 from archsmith.errors import ArchsmithError, PluginBroken
-from archsmith.messages import count_as_inside, did_you_mean, said_by
+from archsmith.messages import count_as_inside, did_you_mean
 from archsmith.plugin import Architecture, Extension, ManifestError, PluginSpec
+from archsmith.registry.blame import describe, find_culprit
 from archsmith.registry.installed import Entry, Kind, repair
 
-__all__ = ["Manifest", "Plugins", "break_plugin", "describe", "load_app", "load_class", "load_manifest"]
+__all__ = ["Manifest", "Plugins", "break_plugin", "load_app", "load_class", "load_manifest"]
 
 _Record = TypeVar("_Record", Architecture, Extension)
 _Hooks = Mapping[str, Sequence[pluggy.HookImpl]]
@@ -152,18 +153,12 @@ def load_class(entry: Entry, reference: str) -> type[Any]:
     return found
 
 
-def break_plugin(entry: Entry, cause: str) -> PluginBroken:
-    """Return the error that says that a plugin does not load, and why."""
+def break_plugin(entry: Entry, cause: str, remedy: str = "") -> PluginBroken:
+    """Return the error that says that a plugin does not load, and why; with a remedy if the fault is not its own."""
     end = "" if cause.endswith((".", "?", "!")) else "."
-    reason = f"{entry} is broken: {cause}{end}"
-    remedy = repair(entry.distribution)
+    reason = f"{entry} {'cannot be loaded' if remedy else 'is broken'}: {cause}{end}"
+    remedy = remedy or repair(entry.distribution)
     return PluginBroken(f"{reason} {remedy}", reason=reason, remedy=remedy, distributions=(str(entry),))
-
-
-def describe(error: BaseException) -> str:
-    """Return the type and the message of a stranger's exception, whatever its ``__str__`` does."""
-    message = said_by(error)
-    return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
 @contextlib.contextmanager
@@ -181,9 +176,13 @@ def _watched(entry: Entry, module: str, printed: io.StringIO | None = None) -> I
     except ManifestError as error:
         raise break_plugin(entry, f"{module}: {error}") from error
     except BaseException as error:
-        if printed is None and isinstance(error, ArchsmithError):
+        is_refusal = printed is None and isinstance(error, ArchsmithError)
+        # A script of the name of a library runs in its place, asks for the class that is being loaded, and is refused.
+        culprit = None if is_refusal and not isinstance(error, PluginBroken) else find_culprit(entry, error)
+        if is_refusal and not culprit:
             raise  # it says by itself what is missing and what to do
-        raise break_plugin(entry, f"{module}: {describe(error)}") from error
+        cause, remedy = culprit or (f"{module}: {describe(error)}", "")
+        raise break_plugin(entry, cause, remedy) from error
 
 
 def _refuse_printing(text: str) -> None:
