@@ -84,9 +84,8 @@ def _lacking(package: str, own: str, error: BaseException, entry: Entry) -> tupl
         return None
     name = normal_name(_DISTRIBUTIONS.get(package, package))
     asked = [each for each in _requirements(entry.distribution, "archsmith") if normal_name(each.name) == name]
-    if isinstance(error, ModuleNotFoundError) and error.name == package:
-        install = f"install {asked[0].name}" if asked else f"install --upgrade {entry.distribution}"
-        return f"the library {package!r} is not installed", f"Run: pip {install}"
+    if isinstance(error, ModuleNotFoundError) and error.name == package:  # what it did not ask for is its own fault
+        return (f"the library {package!r} is not installed", f"Run: pip install {asked[0].name}") if asked else None
     for requirement in asked:
         version = importlib_metadata.version(requirement.name)
         if not requirement.specifier.contains(version, prereleases=True):
