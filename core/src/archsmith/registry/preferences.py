@@ -9,7 +9,7 @@ that name. What cannot be understood is reported and does not count; the rest do
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -32,10 +32,12 @@ class Switch:
     Attributes:
         names: The distributions, as they are spelt there.
         source: The variable, or the path of the file in quotes; empty if there is no list.
+        short: Distribution → the short name that stands there for it.
     """
 
     names: tuple[str, ...] = ()
     source: str = ""
+    short: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def in_file(self) -> bool:
