@@ -15,6 +15,7 @@ from typing import Any
 from archsmith._version import __version__
 from archsmith.errors import (
     ClassNotAvailable,
+    OptionError,
     PluginConflict,
     PluginError,
     UnknownArchitecture,
@@ -211,6 +212,8 @@ class Registry:
     def _find(
         self, model_type: str, source: str | None = None, written_by: str | None = None
     ) -> tuple[Entry, Architecture]:
+        if not isinstance(model_type, str):
+            raise OptionError(f"a model_type must be a string, but is {shown(model_type)}.")
         entry = self._catalog.find(Kind.ARCHITECTURE, model_type)
         if entry is None:
             raise _unknown_architecture(model_type, self.names(), source, written_by)

@@ -67,13 +67,13 @@ def _places(package: str) -> list[Path]:
 
 def _hidden(package: str, own: str) -> tuple[str, str] | None:
     """Tell of a file, as one that is named like a library, which is imported instead of it."""
-    first, *others = _places(package) or [None]
-    if first is None or not others or (package == own and not first.is_file()):  # a developer's checkout
+    first, second = [*_places(package), None, None][:2]
+    if not first or not second or (package == own and not first.is_file()):  # a developer's checkout
         return None
     if any(first.parent.glob(f"{package}-*.*-info")):  # installed there
         return None
     return (
-        f"{package!r} is imported from {str(first)!r}, which hides {str(others[0])!r}",
+        f"{package!r} is imported from {str(first)!r}, which hides {str(second)!r}",
         f"Rename {str(first)!r}, or take its folder off the import path.",
     )
 

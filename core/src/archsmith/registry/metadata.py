@@ -39,6 +39,7 @@ _LONGEST_NAME = 100
 _UNKNOWN_VERSION = "(unknown version)"
 
 _Answer = TypeVar("_Answer")
+_Otherwise = TypeVar("_Otherwise")
 
 
 class Kind(StrEnum):
@@ -119,7 +120,7 @@ def find_declared(notes: list[str] | None = None) -> Iterator[Declared]:
                 notes.append(f"Whether {shown(folder)} is a plugin cannot be told: its entry_points.txt: {fault}.")
 
 
-def _attempt(otherwise: _Answer, step: Callable[..., _Answer], *given: Any) -> tuple[_Answer, str]:
+def _attempt(otherwise: _Otherwise, step: Callable[..., _Answer], *given: Any) -> tuple[_Answer | _Otherwise, str]:
     """Take a step through the metadata of others; return its answer and no fault, or another answer and the fault.
 
     This is the one place where they fail: a library may stumble over them in any way, with `RecursionError` and
@@ -133,13 +134,18 @@ def _attempt(otherwise: _Answer, step: Callable[..., _Answer], *given: Any) -> t
 
 def _installed(notes: list[str]) -> list[Any]:
     """Return all distributions; if somebody's finder fails, or an entry of ``sys.path``, those of each entry alone."""
-    found, fault = _attempt([], lambda: list(importlib_metadata.distributions()))
-    if fault:
-        notes.append(f"A finder of installed packages failed, so that what it alone knows is not seen: {fault}.")
-        find = importlib_metadata.MetadataPathFinder.find_distributions
-        contexts = [importlib_metadata.DistributionFinder.Context(path=[place]) for place in sys.path]
-        found = [each for context in contexts for each in _attempt([], lambda at: list(find(at)), context)[0]]
-    return found
+    none: list[Any] = []
+    found, fault = _attempt(none, lambda: list(importlib_metadata.distributions()))
+    if not fault:
+        return found
+    notes.append(f"A finder of installed packages failed, so that what it alone knows is not seen: {fault}.")
+
+    return [each for place in sys.path for each in _attempt(none, _find_in, place)[0]]
+
+
+def _find_in(place: str) -> list[Any]:
+    finder: Any = importlib_metadata.MetadataPathFinder
+    return list(finder.find_distributions(importlib_metadata.DistributionFinder.Context(path=[place])))  # type: ignore[no-untyped-call]
 
 
 def _folder_name(distribution: Any) -> str:
