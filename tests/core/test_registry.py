@@ -135,6 +135,12 @@ def test_what_a_checkpoint_says_is_a_name_and_a_version(registry, said):
     )
 
 
+def test_an_absurd_model_type_is_cut(site, registry):
+    said = message_of(UnknownArchitecture, registry.get, "toy\n\x1b[2J" * 10**6, source="config.json")
+    assert len(said) < 300
+    assert said.isprintable()
+
+
 def test_a_long_list_is_shortened(site, registry):
     site.declare("many", architectures={f"a{i:03}": "many.plugin" for i in range(50)})
     message = message_of(UnknownArchitecture, registry.get, "zzzzzz")

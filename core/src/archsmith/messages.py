@@ -65,7 +65,7 @@ def did_you_mean(name: str, candidates: Iterable[str], *, cutoff: float = 0.6) -
     import difflib
 
     folded = {candidate.lower(): candidate for candidate in candidates}
-    near = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=cutoff)
+    near = difflib.get_close_matches(name[:100].lower(), folded, n=1, cutoff=cutoff)
     return f" Did you mean {folded[near[0]]!r}?" if near else ""
 
 

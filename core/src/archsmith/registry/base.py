@@ -337,9 +337,9 @@ def _unknown_architecture(
 ) -> UnknownArchitecture:
     known = KNOWN_PLUGINS.get(model_type)
     if source:
-        message = f"{source} needs model_type {model_type!r}, which no installed plugin provides."
+        message = f"{source} needs model_type {shown(model_type)}, which no installed plugin provides."
     else:
-        message = f"No installed plugin provides model_type {model_type!r}."
+        message = f"No installed plugin provides model_type {shown(model_type)}."
     if known:
         message += f" Run: pip install {known}"
     else:

@@ -19,7 +19,7 @@ from typing import Any, TextIO, TypeVar
 import pluggy
 
 from archsmith.errors import ArchsmithError, PluginBroken
-from archsmith.messages import count_as_inside, did_you_mean
+from archsmith.messages import count_as_inside, did_you_mean, said_by
 from archsmith.plugin import Architecture, Extension, ManifestError, PluginSpec
 from archsmith.registry.blame import describe, find_culprit
 from archsmith.registry.installed import Entry, Kind, repair
@@ -195,7 +195,8 @@ def _attribute(owner: Any, name: str) -> Any:
         return getattr(owner, name)
     except AttributeError as error:
         hint = did_you_mean(name, getattr(owner, "__dict__", {}))
-        cause = "" if hint or owner.__name__ in str(error) else f" ({error})"  # what a lazy __getattr__ has run into
+        said = said_by(error)
+        cause = "" if hint or owner.__name__ in said else f" ({said})"  # what a lazy __getattr__ has run into
         raise ManifestError(f"it has no {name!r}.{hint}{cause}") from error
 
 

@@ -35,7 +35,7 @@ _REFERENCE = re.compile(r"([\w.]+)\s*(:\s*[\w.]+)?\s*(\[.*\])?", re.ASCII)
 #: A file, or a header, of more characters is not what it should be; nor are so many entry points.
 _MOST = 2**20
 _MOST_POINTS = 500
-_LONGEST_NAME = 100
+_LONGEST = 100
 _UNKNOWN_VERSION = "(unknown version)"
 
 _Answer = TypeVar("_Answer")
@@ -139,7 +139,6 @@ def _installed(notes: list[str]) -> list[Any]:
     if not fault:
         return found
     notes.append(f"A finder of installed packages failed, so that what it alone knows is not seen: {fault}.")
-
     return [each for place in sys.path for each in _attempt(none, _find_in, place)[0]]
 
 
@@ -233,9 +232,7 @@ def _read_declared(folder: str, found: list[Any]) -> Declared | None:
         asked += specifiers
         fault = fault or (wrong and f"its requirement {shown(requirement)} cannot be read")
     if fault:
-        points = tuple(
-            (kind, clean(name)[:_LONGEST_NAME], clean(value)[:_LONGEST_NAME]) for kind, name, value in points
-        )
+        points = tuple((kind, clean(name)[:_LONGEST], clean(value)[:_LONGEST]) for kind, name, value in points)
     return Declared(name, version, points[:_MOST_POINTS], tuple(asked), fault)
 
 
@@ -265,14 +262,12 @@ def _points_fault(points: Iterable[_Point]) -> str:
     """Return what makes the entry points of one distribution unusable; empty if nothing does."""
     for kind, name, value in points:
         pattern, expected = _NAMES[kind]
-        point = f"the entry point {shown(name)}"
-        if not pattern.fullmatch(name) or len(name) > _LONGEST_NAME:
-            return f"{point} is not {expected}"
-        module, _, attribute = value.partition(":")
-        if kind is Kind.COMMAND and not (_DOTTED.fullmatch(module) and _DOTTED.fullmatch(attribute)):
-            return f"{point} must name a function or a typer app, 'module:name', but names {shown(value)}"
-        if kind is not Kind.COMMAND and not _DOTTED.fullmatch(value):
-            return f"{point} must name a module, but names {shown(value)}"
+        if not pattern.fullmatch(name) or len(name) > _LONGEST:
+            return f"the entry point {shown(name)} is not {expected}"
+        parts = value.split(":") if kind is Kind.COMMAND else [value]
+        if not all(map(_DOTTED.fullmatch, parts)) or len(parts) != 1 + (kind is Kind.COMMAND):
+            what = "a function or a typer app, 'module:name'" if kind is Kind.COMMAND else "a module"
+            return f"the entry point {shown(name)} must name {what}, but names {shown(value)}"
     for (_, name), count in Counter((kind, name) for kind, name, _ in points).items():
         if count > 1:
             return f"it declares the entry point {shown(name)} {count} times"
