@@ -1,6 +1,7 @@
 import importlib
 import inspect
 import os
+import pickle
 import sys
 import threading
 import warnings
@@ -678,8 +679,10 @@ def test_a_class_that_cannot_be_had_is_no_attribute_and_a_refused_import(site, r
         with pytest.raises(ImportError) as refused:
             exec(f"from archsmith import {name}", {})
         assert isinstance(refused.value, PluginError)
-        said = message_of(ClassNotFound, getattr, archsmith, name)
-        assert said == str(refused.value)
+        with pytest.raises(ClassNotFound) as absent:
+            getattr(archsmith, name)
+        assert str(absent.value) == str(refused.value)
+        assert str(pickle.loads(pickle.dumps(absent.value))) == str(refused.value)
     inspect.getmembers(archsmith)
 
 

@@ -131,7 +131,7 @@ def _absence(name: str, error: Exception, caller: "FrameType") -> Exception:
         )
         return ClassNotAvailable(said, name=name) if is_unknown else error
     is_refusal = is_unknown or isinstance(error, ArchsmithError)
-    return ClassNotFound(said, name=name, obj=sys.modules[__name__]) if is_refusal else error
+    return ClassNotFound(said, name=name) if is_refusal else error
 
 
 def __dir__() -> list[str]:

@@ -7,7 +7,6 @@ is registered whole or not at all. Before the registry refuses a name, it looks 
 
 import os
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -297,7 +296,7 @@ class Registry:
         message = f"module 'archsmith' has no attribute {name!r}, and no installed plugin exports it."
         if unusable:
             message += f" Not asked: {shorten(sorted({f'{entry} ({entry.state})' for entry in unusable}), 20)}."
-        return AttributeError(message + did_you_mean(name, self.class_names()), name=name, obj=sys.modules["archsmith"])
+        return AttributeError(message + did_you_mean(name, self.class_names()), name=name)
 
     def _exports(self, entry: Entry) -> dict[str, str]:
         manifest = self._catalog.load(entry)
