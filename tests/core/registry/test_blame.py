@@ -17,7 +17,7 @@ from archsmith.registry import registry
 try:
     registry.load("distilbert", "models.base")
 except PluginBroken as error:
-    print(json.dumps([error.reason, error.remedy]))
+    print(json.dumps([error.reason, error.remedy]), flush=True)
 """
 
 
@@ -25,13 +25,13 @@ def refusal_beside(folder, name, text):
     """Load DistilBERT in a process whose import path begins with a folder that holds one file."""
     file = folder / name
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text)
+    file.write_bytes(text.encode("latin-1"))
     done = subprocess.run(
         [sys.executable, "-c", LOAD],
         env=os.environ | {"PYTHONPATH": str(folder)},
         capture_output=True,
         text=True,
-        check=True,
+        check=False,  # a torch that was imported by half may crash at the end
         timeout=120,
     )
     return json.loads(done.stdout)
@@ -60,6 +60,14 @@ def test_a_file_that_hides_a_library_is_named(tmp_path, name, text, cause):
     assert reason.partition(" ")[2].partition(" ")[2].startswith(start), reason
     assert cause in reason
     assert remedy == f"Rename {str(hiding)!r}, or take its folder off the import path."
+
+
+def test_damaged_metadata_of_somebody_else_over_which_torch_stumbles(tmp_path):
+    reason, remedy = refusal_beside(tmp_path, "evil-1.0.dist-info/entry_points.txt", "[x]\ny = \xff\n")
+    place = str(tmp_path / "evil-1.0.dist-info")
+    start = f"cannot be loaded: the metadata in {place!r} is damaged, and a library reads it (UnicodeDecodeError: "
+    assert reason.partition(" ")[2].partition(" ")[2].startswith(start)
+    assert remedy == f"Uninstall that distribution, or delete {place!r}."
 
 
 def broken(registry, name="toy"):

@@ -32,6 +32,8 @@ def find_culprit(entry: Entry, error: BaseException) -> tuple[str, str] | None:
     own = entry.module.partition(".")[0]
     cause: BaseException | None = error
     while cause is not None:
+        if found := _damaged(cause):
+            return f"{found[0]} ({describe(cause)})", found[1]
         for package in _suspects(cause):
             try:
                 found = _hidden(package, own) or _lacking(package, own, cause, entry)
@@ -56,6 +58,16 @@ def _suspects(error: BaseException) -> Iterator[str]:
     for name in names:
         if isinstance(name, str):
             yield name.partition(".")[0]
+
+
+def _damaged(error: BaseException) -> tuple[str, str] | None:
+    """Tell of somebody's metadata over which a library has stumbled: torch reads all of it as it is imported."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        place = getattr(frame.f_locals.get("self"), "_path", None)
+        if place and frame.f_globals.get("__name__") in ("importlib.metadata", "importlib_metadata"):
+            damaged = f"the metadata in {str(place)!r} is damaged, and a library reads it"
+            return damaged, f"Uninstall that distribution, or delete {str(place)!r}."
+    return None
 
 
 def _places(package: str) -> list[Path]:
