@@ -1,9 +1,11 @@
 """Whose fault it is that a plugin does not load: its own, of a file that hides a library, or of a library."""
 
+import contextlib
 import sys
 import traceback
 from collections.abc import Iterator
 from importlib.machinery import PathFinder
+from itertools import islice
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -30,19 +32,21 @@ def describe(error: BaseException) -> str:
 def find_culprit(entry: Entry, error: BaseException) -> tuple[str, str] | None:
     """Return what outside of a plugin keeps it from being loaded, as a clause, and the remedy; None: it is its own."""
     own = entry.module.partition(".")[0]
-    cause: BaseException | None = error
-    while cause is not None:
-        if found := _damaged(cause):
-            return f"{found[0]} ({describe(cause)})", found[1]
-        for package in _suspects(cause):
-            try:
-                found = _hidden(package, own) or _lacking(package, own, cause, entry)
-            except Exception:  # noqa: BLE001  # a damaged environment: what is known is the error itself
-                found = None
+    with contextlib.suppress(Exception):  # a damaged environment, a strange error: what is known is the error itself
+        for cause in islice(_causes(error), 10):
+            suspects = list(_suspects(cause))
+            found = _damaged(cause) or next(filter(None, (_hidden(package, own) for package in suspects)), None)
+            found = found or next(filter(None, (_lacking(package, own, cause, entry) for package in suspects)), None)
             if found:
                 return f"{found[0]} ({describe(cause)})", found[1]
-        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
     return None
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and what it came from; without an end if it came from itself."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
 def _suspects(error: BaseException) -> Iterator[str]:
