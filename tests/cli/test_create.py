@@ -133,7 +133,8 @@ def test_out_is_empty(archsmith, toy):
     result = archsmith("create", "toy", "")
     assert (result.code, result.err) == (
         2,
-        "error: Invalid value for OUT: it is empty; expected the path of a folder. Try: archsmith create --help\n",
+        "error: Invalid value for OUT: it is empty; expected the path of a folder or file. "
+        "Try: archsmith create --help\n",
     )
 
 

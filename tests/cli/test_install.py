@@ -1,5 +1,6 @@
 """``archsmith install`` and ``uninstall``: what they hand to pip, which strangers' plugins are really installed by."""
 
+import shlex
 import sys
 
 import pytest
@@ -21,17 +22,46 @@ PIP = [sys.executable, "-m", "pip"]
         ("archsmith-bert==0.2.0", "archsmith-bert==0.2.0"),
         ("devkit", "archsmith-devkit"),
         ("archsmith", "archsmith"),
-        ("acme-good", "acme-good"),
-        ("acme-good[extra]~=1.0", "acme-good[extra]~=1.0"),
+        ("archsmith-of-a-stranger[extra]~=1.0", "archsmith-of-a-stranger[extra]~=1.0"),
+        ("Toy_Toy>=1", "Toy_Toy>=1"),
         ("wheels/acme_good-1.0-py3-none-any.whl", "wheels/acme_good-1.0-py3-none-any.whl"),
-        ("git+https://example.org/acme.git", "git+https://example.org/acme.git"),
         (".", "."),
         ("./acme[more]", "./acme[more]"),
+        ("~/wheels/acme_good-1.0-py3-none-any.whl", "HOME/wheels/acme_good-1.0-py3-none-any.whl"),
     ],
 )
-def test_what_a_name_means(archsmith, given, handed):
+def test_what_a_name_means(archsmith, toy, tmp_path, monkeypatch, given, handed):
+    """Names of plugins that are known, installed, or bear the prefix; and what is there on disk."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "wheels").mkdir()
+    (tmp_path / "wheels/acme_good-1.0-py3-none-any.whl").touch()
+    (tmp_path / "acme").mkdir()
+    handed = handed.replace("HOME", str(tmp_path))
     data = archsmith("install", "--dry-run", "--json", given).data
     assert data["command"] == [*PIP, "install", "--disable-pip-version-check", handed]
+
+
+UNKNOWN = [
+    ("gpt2x", "Pip would install the distribution 'gpt2x' of the package index, whoever wrote it."),
+    ("transformers>=4", "Pip would install the distribution 'transformers' of the package index, whoever wrote it."),
+    ("acme-good[extra]~=1.0", "Pip would install the distribution 'acme-good' of the package index, whoever wrote it."),
+    ("vitt", "'vitt' is not a plugin that archsmith knows. Did you mean 'vit'? Pip would install"),
+    ("archsmith-vitt", "'archsmith-vitt' is not a plugin that archsmith knows. Did you mean 'vit'? Pip would install"),
+    ("git+https://example.org/acme.git", "is a URL: pip would install whatever is there."),
+    ("vit@https://example.org/vit.whl", "is a URL: pip would install whatever is there."),
+]
+
+
+@pytest.mark.parametrize(("given", "said"), UNKNOWN)
+def test_what_has_to_be_confirmed(archsmith, given, said):
+    """On an index anybody can have any name."""
+    result = archsmith("install", "--dry-run", given)
+    assert (result.code, result.out) == (1, "")
+    assert said in result.err
+    assert result.err.endswith(f" If you mean that one: archsmith install --unknown {shlex.quote(given)}\n")
+    confirmed = archsmith("install", "--dry-run", "--unknown", given, "--json").data["command"][-1]
+    assert confirmed.startswith(given.partition("[")[0].partition(">")[0])
 
 
 def test_the_command_is_shown_for_a_shell(archsmith):
@@ -44,15 +74,30 @@ def test_the_command_is_shown_for_a_shell(archsmith):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("vitt", "'vitt' is not a plugin that archsmith knows. Did you mean 'vit'? If not: pip install vitt"),
+        ("x; rm -rf .", "'x; rm -rf .' is not a requirement: "),
+        (
+            " --index-url=https://example.org",
+            "' --index-url=https://example.org' is an option of pip's; expected names",
+        ),
+        ("../no-such-folder", "there is no folder or file '../no-such-folder' to install from."),
+        ("acme/vit", "there is no folder or file 'acme/vit' to install from."),
+        ("no.whl", "there is no folder or file 'no.whl' to install from."),
         ("not a name", "'not a name' is not a requirement: "),
         ("", "'' is not a requirement: "),
     ],
 )
 def test_what_is_probably_a_mistake(archsmith, given, said):
-    result = archsmith("install", given)
-    assert (result.code, result.out) == (1, "")
-    assert result.err.startswith(f"error: {said}")
+    for options in ((), ("--unknown",)):
+        result = archsmith("install", *options, given)
+        assert (result.code, result.out) == (1, "")
+        assert result.err.startswith(f"error: {said}")
+
+
+@pytest.mark.parametrize("args", [("-r", "file.txt"), ("--index-url=https://example.org", "vit"), ("--pre", "vit")])
+def test_no_option_reaches_pip(archsmith, args):
+    assert archsmith("install", *args).code == 2
+    assert archsmith("install", "--dry-run", "--", *args).code == 1
+    assert archsmith("uninstall", *args).code == 2
 
 
 def test_an_interpreter_without_pip(archsmith, monkeypatch):
@@ -83,7 +128,7 @@ def test_what_is_not_uninstalled(archsmith, toy, name, said):
 
 
 def test_what_is_uninstalled(archsmith, toy):
-    data = archsmith("uninstall", "--dry-run", "--json", "Toy_Toy", "toy.toy").data
+    data = archsmith("uninstall", "--dry-run", "--json", "Toy_Toy", "toy.toy", "toy").data
     assert data["command"] == [*PIP, "uninstall", "--disable-pip-version-check", "--yes", "toy-toy"]
 
 

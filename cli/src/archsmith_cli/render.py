@@ -91,8 +91,8 @@ class Page:
         self.line()
 
     def verbatim(self, text: str) -> None:
-        """Write text exactly as it is."""
-        self._stream.write(f"{text}\n")
+        """Write lines that a program may read, unstyled and unwrapped."""
+        self._stream.write(f"{clean(text, lines=True)}\n")
 
     def heading(self, text: str) -> None:
         """Write a heading over what follows."""
@@ -109,7 +109,7 @@ class Page:
         label = _cell(label)
         gap = "" if not label.text else " " if label.text.endswith(":") else "  "
         margin = indent + _columns(label.text) + len(gap)
-        for number, line in enumerate(_wrap(clean(text), max(self.prose_width - margin, _NARROWEST_PROSE))):
+        for number, line in enumerate(_wrap(clean(text, lines=True), max(self.prose_width - margin, _NARROWEST_PROSE))):
             if number:
                 self.line(" " * margin, line)
             else:
@@ -179,8 +179,7 @@ def _cell(piece: Cell | str) -> Cell:
 
 def _stack(span: Span) -> list[Cell]:
     """Return the lines of a table's cell."""
-    pieces = [_cell(piece) for piece in (span if isinstance(span, tuple) else (span,))]
-    return [Cell(line, piece.style) for piece in pieces for line in piece.text.split("\n")]
+    return [_cell(piece) for piece in (span if isinstance(span, tuple) else (span,))]
 
 
 def _width(column: Iterable[list[Cell]]) -> int:
@@ -221,20 +220,28 @@ def _wrap(text: str, width: int) -> list[str]:
     return lines
 
 
-def clean(text: str) -> str:
+def clean(text: str, *, lines: bool = False) -> str:
     r"""Return text without characters that would steer a terminal: each becomes its escape, as ``\x1b``.
 
-    What is shown comes out of other people's packages and files.
+    What is shown comes out of other people's packages and files: control characters, those that turn the direction of
+    writing, and line breaks, which would let a name pretend to be a line of ours.
+
+    Args:
+        text: What is to be shown.
+        lines: Whether it has several lines, so that breaks between them stay.
     """
     if text.isprintable():
         return text
+    kept = "\n" if lines else ""
     return "".join(
-        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode() for char in text
+        char if char.isprintable() or char in kept else char.encode("unicode_escape").decode() for char in text
     )
 
 
 def encode(data: Any, stream: TextIO | None = None) -> str:
     """Return JSON with a two-space indent; characters that the stream cannot encode are escaped.
+
+    So are those that would steer a terminal, as control characters beyond ASCII and those of the direction of writing.
 
     Raises:
         ValueError: A number is not finite, or the data holds itself.
@@ -247,7 +254,13 @@ def encode(data: Any, stream: TextIO | None = None) -> str:
         text.encode(encoding)
     except UnicodeEncodeError:
         text = json.dumps(data, indent=2, default=str)
-    return text
+    return "".join(char if char.isprintable() or char == "\n" else _escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    """Return a character as JSON escapes it."""
+    units = char.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[place : place + 4]}" for place in range(0, len(units), 4))
 
 
 def size(count: int) -> str:

@@ -14,6 +14,7 @@ from archsmith.registry import registry
 from archsmith_cli import preprocessing
 from archsmith_cli.naming import Named, resolve_name
 from archsmith_cli.output_folder import output_folder
+from archsmith_cli.paths import expand
 from archsmith_cli.render import Cell, Page, Report, size
 from archsmith_cli.verb import one_of
 
@@ -50,6 +51,8 @@ def run(
     processor or feature extractor that fits the model. If it fails, nothing half-written stays.
     """
     named = resolve_name(name)
+    out = str(expand(out, "OUT"))
+    vocabulary = None if vocabulary is None else str(expand(vocabulary, "--vocab"))
     values = _parse_settings(settings or [])
     if kind in _MODELS:
         if vocabulary is not None:

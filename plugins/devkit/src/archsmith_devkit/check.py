@@ -1,7 +1,7 @@
 """``archsmith check``: the conformance kit, run on installed plugins."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -38,7 +38,7 @@ def check(
     checks = _chosen(checks, only or ())
     if explain:
         return _explanation(checks)
-    return _report([_followed(check) for check in checks])
+    return _report(list(_followed(checks)))
 
 
 def _waiver(text: str) -> tuple[str, str]:
@@ -57,16 +57,16 @@ def _chosen(checks: "list[Check]", only: Sequence[str]) -> "list[Check]":
     return [check for check in checks if not only or check.name in only]
 
 
-def _followed(check: "Check") -> "Outcome":
-    """Run a check; on a terminal say which, for some take seconds."""
-    shown = f"{check.plugin}, {check}" if sys.stderr.isatty() else ""
-    if shown:
-        sys.stderr.write(f"\r\x1b[K{shown}")
-        sys.stderr.flush()
-    outcome = check.run()
-    if shown:
-        sys.stderr.write("\r\x1b[K")
-    return outcome
+def _followed(checks: "list[Check]") -> "Iterator[Outcome]":
+    """Run checks; say on standard error which part they have come to, for many take seconds."""
+    page, before = Page(sys.stderr), ""
+    for number, check in enumerate(checks, 1):
+        part = f"{check.plugin}, {check.subject}"
+        if part != before:
+            page.line(Cell(f"{number}/{len(checks)}  {part}", "dim"))
+            sys.stderr.flush()
+        before = part
+        yield check.run()
 
 
 def _report(outcomes: "list[Outcome]") -> Report:
