@@ -200,7 +200,7 @@ def _is_recognised(name: str) -> bool:
     """Tell whether a distribution is installed or known, so that its name is not only a file's word."""
     if name in {"archsmith", "archsmith-cli", *KNOWN_PLUGINS.values(), *KNOWN_VERBS.values()}:
         return True
-    return any(entry.key == name for entry in installed.entries()) or next(iter(distributions(name=name)), None) is not None
+    return any(entry.key == name for entry in installed.entries()) or any(True for _ in distributions(name=name))
 
 
 def _private(model_types: Iterable[str]) -> set[str]:

@@ -23,6 +23,25 @@ def test_short_names_and_one_plugin_named_twice(installed):
     assert result.out.endswith("\n1 passed, 0 failed, 0 waived.\n")
 
 
+def test_a_plugin_by_its_model_type(installed):
+    result = installed("check", "timm_wrapper", "maskformer-swin", "--explain", "--json")
+    assert {check["plugin"] for check in result.data["checks"]} == {
+        "archsmith-timm 0.2.0",
+        "archsmith-maskformer 0.2.0",
+    }
+
+
+def test_a_strangers_plugin_by_its_model_type(archsmith, site):
+    site.install("vis", distribution="acme-vision", manifest="import not_there\n")
+    assert "acme-vision 1.0, architecture vis: usable" in archsmith("check", "vis").out
+
+
+def test_it_says_what_it_has_come_to(installed):
+    result = installed("check", "vit", "resnet", "--only", "files", "--json")
+    assert result.data["passed"]
+    assert result.err == "checking archsmith-vit 0.2.0 (1 of 2)\nchecking archsmith-resnet 0.2.0 (2 of 2)\n"
+
+
 def test_waivers_show_with_their_reasons(installed):
     result = installed("check", "archsmith-maskformer", "--only", "gradients_reach_every_parameter")
     assert (result.code, result.err) == (0, "")

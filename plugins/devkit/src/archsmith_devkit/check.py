@@ -58,14 +58,18 @@ def _chosen(checks: "list[Check]", only: Sequence[str]) -> "list[Check]":
 
 
 def _followed(checks: "list[Check]") -> "Iterator[Outcome]":
-    """Run checks; say on standard error which part they have come to, for many take seconds."""
-    page, before = Page(sys.stderr), ""
+    """Run checks, and say on standard error what they have come to: those of several plugins take minutes.
+
+    On a terminal it is each part of a plugin, elsewhere each of several plugins.
+    """
+    page, before, in_detail = Page(sys.stderr), "", sys.stderr.isatty()
+    quiet = not in_detail and len({check.plugin for check in checks}) == 1
     for number, check in enumerate(checks, 1):
-        part = f"{check.plugin}, {check.subject}"
-        if part != before:
-            page.line(Cell(f"{number}/{len(checks)}  {part}", "dim"))
+        place = f"{check.plugin}, {check.subject}" if in_detail else check.plugin
+        if place != before and not quiet:
+            page.line(Cell(f"checking {place} ({number} of {len(checks)})", "dim"))
             sys.stderr.flush()
-        before = part
+        before = place
         yield check.run()
 
 
