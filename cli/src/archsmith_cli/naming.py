@@ -147,7 +147,7 @@ def _only_model_type(name: str) -> str | None:
 def _of_folder(name: str) -> str:
     """Return a hint for a name that is a folder's."""
     with contextlib.suppress(OSError, ValueError, RuntimeError):
-        if Path(name).expanduser().is_dir():
+        if name and Path(name).expanduser().is_dir():
             return f" {name!r} is a folder; archsmith inspect tells what it holds."
     return ""
 

@@ -34,6 +34,7 @@ from archsmith.lazy import lazy_attributes
 from archsmith.messages import did_you_mean
 from archsmith_cli import exits
 from archsmith_cli.render import Cell, Page, Report, Span, clean, encode
+from archsmith_cli.usage import explaining
 
 if TYPE_CHECKING:
     from archsmith_cli.naming import plugin_named
@@ -142,6 +143,7 @@ def _app(function: Callable[..., Any], name: str) -> typer.Typer:
 def _reporting(command: Any) -> Any:
     """Let a command print the report that it returns by its annotation, and those inside of a group as well."""
     command.context_class, command.rich_markup_mode = Context, None
+    command.parse_args = explaining(command.parse_args)
     for inner in getattr(command, "commands", {}).values():
         _reporting(inner)
     find_out = command.callback

@@ -41,7 +41,7 @@ def run(
         str | None, typer.Option("--vocab", metavar="FILE", help="The vocabulary of a tokenizer or a processor.")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option("--seed", min=0, max=2**63 - 1, help="Seed of the random weights.")
+        int | None, typer.Option("--seed", metavar="N", min=0, max=2**63 - 1, help="Seed of the random weights.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write into a folder that is not empty.")] = False,
 ) -> Report:
