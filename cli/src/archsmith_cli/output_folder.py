@@ -11,6 +11,7 @@ import re
 import secrets
 import shutil
 import stat
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,11 @@ from pathlib import Path
 from archsmith.errors import ArchsmithError, SaveFailed
 from archsmith_cli import exits
 from archsmith_cli.paths import expand
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
 
 __all__ = ["output_folder"]
 
@@ -177,15 +183,10 @@ def _delete(staging: Path) -> None:
 def _is_locked(handle: int) -> bool:
     """Take the lock of an open file; return whether it is ours now. It ends with the process, whatever ends that."""
     try:
-        import fcntl
-    except ImportError:  # Windows
-        import msvcrt
-
-        take = lambda: msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]  # noqa: E731
-    else:
-        take = lambda: fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # noqa: E731
-    try:
-        take()
+        if sys.platform == "win32":
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:  # another has it, or the file system knows no locks
         return False
     return True

@@ -14,9 +14,10 @@ def explaining(parse: Callable[[Any, list[str]], Any]) -> Callable[[Any, list[st
         try:
             return parse(context, args)
         except Exception as error:
-            if hasattr(error, "format_message") and hasattr(error, "ctx"):
-                error.ctx = error.ctx or context
-                error.message = _completed(error, context, given)
+            fault: Any = error
+            if hasattr(fault, "format_message") and hasattr(fault, "ctx"):
+                fault.ctx = fault.ctx or context
+                fault.message = _completed(fault, context, given)
             raise
 
     return parse_args
