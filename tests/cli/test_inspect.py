@@ -221,9 +221,13 @@ def test_broken_plugin_and_home(archsmith, checkpoint, site, monkeypatch):
 @pytest.mark.parametrize(
     ("given", "code", "said"),
     [
-        ("", 2, "Invalid value for CHECKPOINT: it is empty; expected the path of a folder or file."),
-        ("file:///tmp/x", 2, "'file:///tmp/x' is a URL; expected a path. Leave out 'file://': /tmp/x."),
-        ("https://example.org/x", 2, "'https://example.org/x' is a URL; expected a path."),
+        ("", 2, "Invalid value for CHECKPOINT: it is empty; expected the path of a folder, or a hub id."),
+        (
+            "file:///tmp/x",
+            2,
+            "'file:///tmp/x' is a URL; expected the path of a folder, or a hub id. Leave out 'file://': /tmp/x.",
+        ),
+        ("https://example.org/x", 2, "'https://example.org/x' is a URL; expected the path of a folder, or a hub id."),
         ("~nobody-has-this-name/x", 2, "there is no such home directory"),
     ],
 )

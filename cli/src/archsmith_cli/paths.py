@@ -11,24 +11,25 @@ from archsmith.messages import did_you_mean
 __all__ = ["expand", "expand_text", "near_folder"]
 
 
-def expand(text: str, option: str) -> Path:
+def expand(text: str, option: str, *, expected: str = "the path of a folder or file") -> Path:
     """Return a path with ``~`` expanded.
 
     Args:
         text: What the user wrote.
         option: The argument or option that it was written for.
+        expected: What it must be.
 
     Raises:
         BadParameter: It is empty, a URL, or below the home of a user that there is not.
     """
     if not text.strip():
-        raise typer.BadParameter("it is empty; expected the path of a folder or file", param_hint=option)
+        raise typer.BadParameter(f"it is empty; expected {expected}", param_hint=option)
     if "\0" in text:
-        raise typer.BadParameter(f"{text!r} holds a null character; expected a path", param_hint=option)
+        raise typer.BadParameter(f"{text!r} holds a null character; expected {expected}", param_hint=option)
     if "://" in text:
         local = text.partition("://")[2]
         hint = f" Leave out 'file://': {local}" if text.lower().startswith("file://") and local else ""
-        raise typer.BadParameter(f"{text!r} is a URL; expected a path.{hint}", param_hint=option)
+        raise typer.BadParameter(f"{text!r} is a URL; expected {expected}.{hint}", param_hint=option)
     try:
         return local_path(option, text)
     except OptionError as error:
@@ -36,8 +37,9 @@ def expand(text: str, option: str) -> Path:
 
 
 def expand_text(text: str, option: str) -> str:
-    """Return a path, or what else may stand for it (a hub's id), with ``~`` expanded. Raises as `expand`."""
-    return str(expand(text, option)) if text.startswith("~") or "://" in text or not text.strip() else text
+    """Return the path of a checkpoint with ``~`` expanded, or the hub's id of one as it is. Raises as `expand`."""
+    path = expand(text, option, expected="the path of a folder, or a hub id")
+    return str(path) if text.startswith("~") else text
 
 
 def near_folder(text: str) -> str:

@@ -1,5 +1,12 @@
 """``archsmith check``."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+
 import pytest
 
 MASKFORMER = "archsmith-maskformer 0.2.0"
@@ -124,3 +131,26 @@ def test_the_kit_checks_itself(archsmith):
     result = archsmith("check")
     assert (result.code, result.err) == (0, "")
     assert result.out.endswith("\n\n4 passed, 0 failed, 0 waived.\n")
+
+
+@pytest.mark.long
+@pytest.mark.skipif(os.name == "nt", reason="no signals of this kind")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_all_checks_and_leaves_nothing(tmp_path, number, code):
+    """It is not taken for a fault of the check that runs just then."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-m", "archsmith_cli", "check", "vit"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"TMPDIR": str(scratch)},
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    ) as checking:
+        while not list(scratch.iterdir()) and checking.poll() is None:
+            time.sleep(0.01)
+        checking.send_signal(number)
+        written = checking.communicate(timeout=60)
+    assert (checking.returncode, *written) == (code, "", "")
+    assert list(scratch.iterdir()) == []
