@@ -62,7 +62,10 @@ def test_a_whole_distribution(installed, tmp_path, kind):
     project = tomllib.loads(files["pyproject.toml"])
     assert project["project"]["name"] == "archsmith-my-bag"
     assert any(requirement.startswith("archsmith") for requirement in project["project"]["dependencies"])
-    assert "license" not in project["project"]
+    assert "license" not in project["project"]  # that is for its author to say, where this line is
+    assert (
+        '\n# license = "…"  # the one that you choose, such as "MIT" (SPDX), with its text' in files["pyproject.toml"]
+    )
     assert "choose a licence" in files["README.md"]
 
 
