@@ -1,6 +1,9 @@
 """``archsmith install`` and ``uninstall``: what they hand to pip, which strangers' plugins are really installed by."""
 
+import os
 import shlex
+import signal
+import subprocess
 import sys
 
 import pytest
@@ -150,3 +153,47 @@ def test_archsmith_itself_has_changed(process, toy):
     code = "import archsmith; archsmith.__version__ = '0.0.1'; from archsmith_cli.main import main; main()"
     done = process("install", "archsmith", code=code, PIP_NO_INDEX="1")
     assert (done.returncode, done.stdout) == (0, "archsmith itself is 0.2.0 now. What it finds: archsmith plugins\n")
+
+
+@pytest.mark.parametrize("name", ["archsmith-bag", "Archsmith_Bag", "bag", "bags"])
+def test_a_plugin_is_named_in_many_ways(archsmith, site, name):
+    """By its own name in any spelling, without archsmith's prefix, and by the model_type that it brings."""
+    site.install("bags", distribution="archsmith-bag")
+    assert archsmith("uninstall", "--dry-run", "--json", name).data["command"][-1] == "archsmith-bag"
+
+
+def test_a_verb_names_no_plugin(archsmith, site):
+    site.declare("toy-verbs", commands={"wait": "toy_verbs:wait"})
+    assert "no installed plugin is called 'wait'." in archsmith("uninstall", "wait").err
+
+
+def test_a_model_type_that_several_bring_names_none(archsmith, site):
+    site.install("bag", distribution="acme-a")
+    site.install("bag", distribution="acme-b")
+    result = archsmith("uninstall", "bag")
+    assert (result.code, result.err) == (
+        1,
+        "error: 'bag' is brought by acme-a 1.0, acme-b 1.0. Name one of these plugins.\n",
+    )
+
+
+@pytest.mark.long
+@pytest.mark.skipif(os.name == "nt", reason="no signals of this kind")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_pip_ends_in_its_own_way_before_we_do(tmp_path, number):
+    """Whoever ends us while pip works must not find it killed in the middle, or still at work."""
+    child = tmp_path / "child.py"
+    child.write_text(
+        "import signal, sys, time\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(time.sleep(0.5) or print('cleaned', flush=True)))\n"
+        "print('working', flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    program = "import sys; from archsmith_cli import exits, pip\nwith exits.terminable(): pip.run_pip(sys.argv[1:])"
+    with subprocess.Popen(
+        [sys.executable, "-c", program, sys.executable, str(child)], stderr=subprocess.PIPE, text=True
+    ) as installing:
+        assert installing.stderr.readline() == "working\n"
+        installing.send_signal(number)
+        said = installing.communicate(timeout=60)[1]
+    assert said.startswith("cleaned\n")

@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from archsmith.errors import OptionError, PluginError
 from archsmith.messages import did_you_mean
 from archsmith.registry import Entry, normal_name, registry
-from archsmith_cli import installed
+from archsmith_cli import exits, installed
 from archsmith_cli.naming import known_distribution, short_names
 from archsmith_cli.paths import expand, near_folder
 
@@ -147,7 +147,9 @@ def _finished(arguments: Sequence[str]) -> int:
         try:
             return running.wait()
         except BaseException:
-            running.terminate()
+            with exits.uninterrupted():
+                running.terminate()
+                running.wait()
             raise
 
 

@@ -254,11 +254,13 @@ def encode(data: Any, stream: TextIO | None = None) -> str:
         text.encode(encoding)
     except UnicodeEncodeError:
         text = json.dumps(data, indent=2, default=str)
-    return "".join(char if char.isprintable() or char == "\n" else _escaped(char) for char in text)
+    return "\n".join(line if line.isprintable() else "".join(map(_escaped, line)) for line in text.split("\n"))
 
 
 def _escaped(char: str) -> str:
-    """Return a character as JSON escapes it."""
+    """Return a character as JSON escapes it, if it would steer a terminal."""
+    if char.isprintable():
+        return char
     units = char.encode("utf-16-be", "surrogatepass").hex()
     return "".join(f"\\u{units[place : place + 4]}" for place in range(0, len(units), 4))
 

@@ -95,9 +95,9 @@ def _component(
     named: Named, kind: str, values: dict[str, Any], vocabulary: str | None, out: str, *, force: bool
 ) -> Report:
     with output_folder(out, force=force) as folder:
-        before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+        before = {path.name: path.lstat().st_mtime_ns for path in folder.iterdir()}
         name = preprocessing.write_component(named.model_type, kind, values, vocabulary, folder)
-        files = [path.name for path in folder.iterdir() if before.get(path.name) != path.stat().st_mtime_ns]
+        files = [path.name for path in folder.iterdir() if before.get(path.name) != path.lstat().st_mtime_ns]
     data = {"path": out, "class": name, "model_type": named.model_type, "kind": kind, "files": sorted(files)}
 
     def draw(page: Page) -> None:
