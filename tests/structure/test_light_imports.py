@@ -83,7 +83,7 @@ def test_discovery_loads_no_plugin():
 def test_an_exception_costs_no_discovery():
     modules = imported_by("from archsmith import ArchsmithError, ArchsmithWarning")
     assert packages(modules) & DISCOVERY == set()
-    assert parts(modules) == {"errors"}
+    assert parts(modules) == {"errors", "printable"}
 
 
 def test_a_manifest_costs_the_contract_alone():

@@ -27,6 +27,8 @@ Each leaf also inherits the builtin that it resembles, so ``except ImportError``
 
 from typing import Any
 
+from archsmith.printable import clean
+
 __all__ = [
     "ArchsmithError", "ArchsmithWarning", "CheckpointCorrupt", "CheckpointError", "CheckpointNotFound",
     "ClassNotAvailable", "ConfigError", "HubError", "InputError", "MissingDependency", "OptionError", "PluginBroken",
@@ -44,8 +46,8 @@ class ArchsmithError(Exception):
     """
 
     def __init__(self, message: str, **details: Any) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = clean(message, lines=True)  # whatever a stranger's text in it may hold
+        super().__init__(self.message)
         self._details = details
         for name, value in details.items():
             setattr(self, name, value)

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from archsmith.errors import ArchsmithWarning
+from archsmith.printable import clean
 
-__all__ = ["announce", "did_you_mean", "listed", "looks_like", "reason", "shorten", "shown"]
+__all__ = ["announce", "clean", "did_you_mean", "listed", "looks_like", "reason", "said_by", "shorten", "shown"]
 
 _INSIDE = os.path.dirname(__file__) + os.sep  # noqa: PTH120 - compared with co_filename, a string
 
@@ -18,14 +19,14 @@ def announce(message: str) -> None:
     level, frame = 2, sys._getframe(1)  # noqa: SLF001
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_INSIDE):
         level, frame = level + 1, frame.f_back
-    warnings.warn(message, ArchsmithWarning, stacklevel=level)
+    warnings.warn(clean(message, lines=True), ArchsmithWarning, stacklevel=level)
 
 
 def shown(value: Any) -> str:
-    """Return a value for an error message, cut to a readable length."""
+    """Return a value for an error message on one line, cut to a readable length."""
     try:
-        text = repr(value)
-    except (ValueError, RuntimeError):
+        text = clean(repr(value[:80] if isinstance(value, (str, bytes)) else value))
+    except Exception:  # noqa: BLE001  # a stranger's class
         text = f"a value of type {type(value).__name__} that cannot be shown"  # as an integer of 5,000 digits
     return text if len(text) <= 80 else f"{text[:77]}..."  # noqa: PLR2004
 
@@ -53,14 +54,26 @@ def listed(where: str, faults: Sequence[str]) -> str:
           - dim must be given
           - 'dimm' is not a field. Did you mean 'dim'?
     """
-    clean = [fault.rstrip(".") for fault in faults]
-    text = f" {clean[0]}" if len(clean) == 1 else "".join(f"\n  - {fault}" for fault in clean)
+    # A line break inside a fault stays below its bullet.
+    stated = [fault.rstrip(".").replace("\n", "\n    ") for fault in faults]
+    text = f" {stated[0]}" if len(stated) == 1 else "".join(f"\n  - {fault}" for fault in stated)
     return f"{where}:{text}{'' if text.endswith('?') else '.'}"
 
 
 def reason(error: Exception) -> str:
-    """Return why the system or a library refused something, without a full stop."""
-    return getattr(error, "strerror", None) or str(error).strip().rstrip(".") or type(error).__name__
+    """Return why the system or a library refused something, on one line and without a full stop."""
+    said = getattr(error, "strerror", None) or said_by(error)
+    return said.rstrip(".") or type(error).__name__
+
+
+def said_by(error: BaseException, most: int = 500) -> str:
+    """Return the message of a stranger's exception on one line, cut; empty if it has none or fails to tell it."""
+    try:
+        words = str(error)[: 4 * most].split()
+    except Exception:  # noqa: BLE001  # a stranger's code
+        return ""
+    text = clean(" ".join(words))
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def looks_like(text: str) -> str:
@@ -84,4 +97,4 @@ def shorten(names: Iterable[str], most: int = 8) -> str:
     """
     listed = list(names)
     more = f" and {len(listed) - most} more" if len(listed) > most else ""
-    return ", ".join(listed[:most]) + more or "none"
+    return clean(", ".join(listed[:most])) + more or "none"

@@ -19,7 +19,7 @@ from typing import Any, TextIO, TypeVar
 import pluggy
 
 from archsmith.errors import ArchsmithError, PluginBroken
-from archsmith.messages import did_you_mean
+from archsmith.messages import did_you_mean, said_by
 from archsmith.plugin import Architecture, Extension, ManifestError, PluginSpec
 from archsmith.registry.installed import Entry, Kind, repair
 
@@ -161,10 +161,7 @@ def break_plugin(entry: Entry, cause: str) -> PluginBroken:
 
 def describe(error: BaseException) -> str:
     """Return the type and the message of a stranger's exception, whatever its ``__str__`` does."""
-    try:
-        message = str(error).strip()
-    except Exception:  # noqa: BLE001  # a stranger's code
-        message = ""
+    message = said_by(error)
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
