@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TextIO
 
+from archsmith.messages import clean
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -220,24 +222,6 @@ def _wrap(text: str, width: int) -> list[str]:
     return lines
 
 
-def clean(text: str, *, lines: bool = False) -> str:
-    r"""Return text without characters that would steer a terminal: each becomes its escape, as ``\x1b``.
-
-    What is shown comes out of other people's packages and files: control characters, those that turn the direction of
-    writing, and line breaks, which would let a name pretend to be a line of ours.
-
-    Args:
-        text: What is to be shown.
-        lines: Whether it has several lines, so that breaks between them stay.
-    """
-    if text.isprintable():
-        return text
-    kept = "\n" if lines else ""
-    return "".join(
-        char if char.isprintable() or char in kept else char.encode("unicode_escape").decode() for char in text
-    )
-
-
 def encode(data: Any, stream: TextIO | None = None) -> str:
     """Return JSON with a two-space indent; characters that the stream cannot encode are escaped.
 
@@ -254,12 +238,12 @@ def encode(data: Any, stream: TextIO | None = None) -> str:
         text.encode(encoding)
     except UnicodeEncodeError:
         text = json.dumps(data, indent=2, default=str)
-    return "\n".join(line if line.isprintable() else "".join(map(_escaped, line)) for line in text.split("\n"))
+    return text if clean(text, lines=True) == text else "".join(map(_escaped, text))
 
 
 def _escaped(char: str) -> str:
     """Return a character as JSON escapes it, if it would steer a terminal."""
-    if char.isprintable():
+    if clean(char, lines=True) == char:
         return char
     units = char.encode("utf-16-be", "surrogatepass").hex()
     return "".join(f"\\u{units[place : place + 4]}" for place in range(0, len(units), 4))
