@@ -103,7 +103,7 @@ def fail(error: BaseException, *, as_json: bool = False, debug: bool = False) ->
     if debug:
         import traceback
 
-        sys.stderr.write(clean("".join(traceback.format_exception(error))))
+        sys.stderr.write(clean("".join(traceback.format_exception(error)), lines=True))
     if as_json:
         faults = getattr(error, "faults", ())
         details = {"type": name, "message": message} | ({"faults": list(faults)} if faults else {})
