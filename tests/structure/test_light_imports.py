@@ -88,4 +88,4 @@ def test_an_exception_costs_no_discovery():
 
 def test_a_manifest_costs_the_contract_alone():
     modules = imported_by("from archsmith.plugin import Architecture, Extension, hookimpl")
-    assert parts(modules) == {"errors", "plugin"}
+    assert parts(modules) == {"errors", "plugin", "printable"}
