@@ -515,6 +515,20 @@ def test_loads_that_race_with_saves(tmp_path):
 
 
 @pytest.mark.long
+@pytest.mark.parametrize(("mmap", "status"), [(True, -signal.SIGBUS), (False, 0)])
+def test_what_another_program_does_to_a_mapped_file(tmp_path, mmap, status):
+    """As the guide says of it."""
+    OLD.save_pretrained(tmp_path)
+
+    def cut_under_a_model():
+        model = DistilBertModel.from_pretrained(tmp_path, mmap=mmap)
+        os.truncate(tmp_path / "model.safetensors", 0)
+        assert model.embeddings.word_embeddings.weight.sum() > 0
+
+    assert in_a_child(cut_under_a_model) == status
+
+
+@pytest.mark.long
 def test_a_processor_that_is_loaded_while_it_is_saved(tmp_path):
     """Model, tokenizer and processor: each as one save wrote it, and none is ever missing."""
     folder, saved = tmp_path / "folder", []

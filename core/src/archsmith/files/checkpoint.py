@@ -15,7 +15,7 @@ from archsmith.errors import ArchsmithError, CheckpointCorrupt, CheckpointNotFou
 from archsmith.files import hub
 from archsmith.files.journal import OWN_PREFIX, Journal, is_plain_name
 from archsmith.files.paths import identity, kind_of, local_path, mode_of, near_folder, open_file, working_directory
-from archsmith.files.strictjson import MAX_JSON_BYTES, parse_json, read_bytes
+from archsmith.files.strictjson import MAX_JSON_BYTES, MAX_JSON_VALUES, parse_json, read_bytes
 from archsmith.messages import announce, looks_like, shorten, shown
 
 __all__ = ["Checkpoint", "refuse_remote_code"]
@@ -206,7 +206,8 @@ class Checkpoint:
         path = self.path(name)
         if name not in self._contents:
             self._contents[name] = read_bytes(path, max_bytes=max_bytes)
-        return parse_json(self._contents[name], str(path))  # anew: whoever got the values may change them
+        # Anew, because whoever got the values may change them.
+        return parse_json(self._contents[name], str(path), max_values=MAX_JSON_VALUES)
 
     def _refuse_path(self) -> None:
         """Refuse what is no hub id, and what is rather a local path. Raises `CheckpointNotFound`."""

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from archsmith.errors import CheckpointCorrupt
+from archsmith.files.names import named
 from archsmith.files.paths import open_file
-from archsmith.messages import looks_like, reason, shown
+from archsmith.messages import looks_like, reason
 
 __all__ = ["MAX_JSON_BYTES", "encode_json", "parse_json", "read_bytes", "read_json"]
 
@@ -91,7 +92,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(value) != len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise ValueError(f"the key {shown(twice)} stands twice in one object")
+        raise ValueError(f"the key {named(twice)} stands twice in one object")
     return value
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from archsmith.errors import CheckpointCorrupt, CheckpointNotFound, InputError
 from archsmith.files.checkpoint import Checkpoint
-from archsmith.files.names import CONFIG_FILE, INDEX_FILE, WEIGHTS_FILE
+from archsmith.files.names import CONFIG_FILE, INDEX_FILE, WEIGHTS_FILE, named
 from archsmith.files.paths import Identity, identity, open_file, status_of
 from archsmith.files.strictjson import MAX_JSON_VALUES, parse_json, read_json
 from archsmith.messages import looks_like, reason, shown
@@ -259,7 +259,7 @@ def _read_index(index: Path) -> dict[str, str]:
     for key, name in weight_map.items():
         if not isinstance(name, str):
             raise CheckpointCorrupt(
-                f"{str(index)!r}: weight_map[{shown(key)}] must be a file name, but is {shown(name)}."
+                f"{str(index)!r}: weight_map[{named(key)}] must be a file name, but is {shown(name)}."
             )
     return weight_map
 
@@ -274,16 +274,16 @@ def _sharded(checkpoint: Checkpoint, index: Path) -> Weights:
     for name in names:
         path = checkpoint.find(name)
         if path is None:
-            raise CheckpointCorrupt(f"{str(index)!r} names the file {shown(name)}, which is not there.")
+            raise CheckpointCorrupt(f"{str(index)!r} names the file {named(name)}, which is not there.")
         headers[path] = _read_header(path)
         for key in headers[path].tensors:
             if weight_map.get(key) != name:
-                where = f"puts it in {shown(weight_map[key])}" if key in weight_map else "does not name it"
-                raise CheckpointCorrupt(f"{str(path)!r} holds {shown(key)}, but {index.name} {where}.")
+                where = f"puts it in {named(weight_map[key])}" if key in weight_map else "does not name it"
+                raise CheckpointCorrupt(f"{str(path)!r} holds {named(key)}, but {index.name} {where}.")
     weights = Weights(checkpoint.source, headers)
     for key, name in weight_map.items():
         if key not in weights.tensors:
-            raise CheckpointCorrupt(f"{str(index)!r} says that {shown(key)} is in {shown(name)}, but it is not.")
+            raise CheckpointCorrupt(f"{str(index)!r} says that {named(key)} is in {named(name)}, but it is not.")
     said = {header.save_id: path for path, header in headers.items() if header.save_id is not None}
     if len(said) > 1:
         (one, first), (other, second) = list(said.items())[:2]
@@ -307,7 +307,8 @@ def _read_header(path: Path) -> Header:
                     path, f"it is not a safetensors file, or it is cut short ({status.st_size:,} bytes)", start
                 )
             if length > _MAX_HEADER_BYTES:
-                raise _corrupt(path, f"its header would take {length:,} bytes; expected {_MAX_HEADER_BYTES:,} at most")
+                what = f"its header would take {length:,} bytes, but {_MAX_HEADER_BYTES:,} are the most"
+                raise _corrupt(path, f"it is not a safetensors file, or {what}", start)
             raw = (start[8:] + file.read(max(length - 32, 0)))[:length]
     except OSError as error:
         raise _corrupt(path, f"it cannot be read: {reason(error)}") from error
@@ -325,7 +326,7 @@ def _read_header(path: Path) -> Header:
 def _tensor(path: Path, name: str, entry: Any, data: int) -> TensorInfo:
     """Check one entry of a header; ``data`` is the place in the file from which its offsets count."""
     if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
-        raise _corrupt(path, f"{name!r} in the header must have dtype, shape and data_offsets, but is {shown(entry)}")
+        raise _corrupt(path, f"{name!r} in the header must have dtype, shape and data_offsets, but is {entry!r}")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(dtype, str) or dtype not in _TYPES:
         raise _corrupt(path, f"{name!r} has the unknown dtype {dtype!r}; expected one of {', '.join(_TYPES)}")
