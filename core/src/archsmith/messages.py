@@ -101,16 +101,31 @@ def said_by(error: BaseException, most: int = 500) -> str:
     return clean(" ".join(text.split()))
 
 
-def looks_like(text: str) -> str:
-    """Return a sentence on what a file holds instead of what it should, if that is known; else nothing."""
-    start = text.lstrip()[:40].lower()
+#: What the files begin with that lie in the places of others, in lower case, and what is said of them.
+_FOREIGN = {
+    b"version https://git-lfs": "It is a Git LFS pointer; fetch the real file with: git lfs pull",
+    b"<!doctype": "It is a web page; the download went wrong.",
+    b"<html": "It is a web page; the download went wrong.",
+    b"gguf": "It is a GGUF file, which archsmith does not read; use the safetensors files of the same model.",
+} | dict.fromkeys(
+    (b"pk\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"),
+    "It is a pickle or a zip archive, which archsmith does not read.",
+)
+
+
+def looks_like(content: str | bytes) -> str:
+    """Return a sentence on what a file holds instead of what it should, if that is known; else nothing.
+
+    Args:
+        content: The file, or at least its first 40 bytes.
+    """
+    raw = content[:4096].encode(errors="replace") if isinstance(content, str) else content[:4096]
+    start = raw.lstrip()[:40].lower()
     if not start:
         return " The file is empty."
-    if start.startswith("version https://git-lfs"):
-        return " It is a Git LFS pointer; fetch the real file with: git lfs pull"
-    if start.startswith(("<!doctype", "<html")):
-        return " It is a web page; the download went wrong."
-    return ""
+    if raw[8:9] == b"{" and 0 < int.from_bytes(raw[:8], "little") < 2**32:
+        return " It is a safetensors file, which holds weights; name the folder that it is in."
+    return next((f" {said}" for begin, said in _FOREIGN.items() if start.startswith(begin)), "")
 
 
 def shorten(names: Iterable[str], most: int = 8) -> str:
