@@ -129,7 +129,7 @@ def test_an_unknown_option_of_from_pretrained(tmp_path, option, hint):
     BertModel(BertConfig(vocab_size=20, **sizes)).save_pretrained(tmp_path)
     with pytest.raises(OptionError) as error:
         BertModel.from_pretrained(tmp_path, **{option: True})
-    assert str(error.value) == f"{option!r} is neither an option of BertModel nor a field of BertConfig.{hint}"
+    assert str(error.value) == f"{option!r} is not a field of BertConfig, nor an option of BertModel.{hint}"
 
 
 @pytest.mark.parametrize("name", ["DistilBertForMaskedLM", "ViTForImageClassification"])

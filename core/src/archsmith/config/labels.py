@@ -1,18 +1,56 @@
 """The three ways to say which classes a model tells apart: ``num_labels``, ``id2label`` and ``label2id``."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+import functools
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, NoReturn
 
 import msgspec
 
-from archsmith.config.fields import convert
+from archsmith.config.fields import Count, ReadBy, convert
+from archsmith.errors import ConfigError, OptionError
+from archsmith.messages import shown
 
-__all__ = ["LABEL_FIELDS", "merge_labels"]
+__all__ = ["LABEL_FIELDS", "LabelIndices", "LabelNames", "label_faults", "merge_labels", "settle_labels"]
 
 LABEL_FIELDS = ("num_labels", "id2label", "label2id")
 
 #: Generic names are made for at most that many classes, so that one number in a file cannot take all memory.
 _NumLabels = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+
+
+class _Labels(dict[Any, Any]):
+    """``id2label`` or ``label2id`` as a configuration holds it: each follows from the other, so neither alone changes.
+
+    Raises:
+        ConfigError: It was to be changed in place.
+    """
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise ConfigError(
+            "id2label and label2id cannot be changed in place: the other one and num_labels would not follow. Assign "
+            "a whole mapping, as config.id2label = {**config.id2label, 2: 'new'}."
+        )
+
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (dict(self),)
+
+
+def _read(hint: Any, name: str, value: Any) -> _Labels:
+    if isinstance(value, Mapping):  # files and tutorials have the indices as strings
+        value = {key: _number(index) for key, index in value.items()} if hint == dict[str, Count] else dict(value)
+    converted, faults = convert(name, value, hint)
+    if not faults and len(converted) < len(value):
+        faults = [f"{name} must hold each class once, but is {shown(value)}"]
+    if faults:
+        raise OptionError(faults[0])
+    return _Labels(converted)
+
+
+LabelNames = Annotated[dict[Count, str], ReadBy(functools.partial(_read, dict[Count, str]))]
+LabelIndices = Annotated[dict[str, Count], ReadBy(functools.partial(_read, dict[str, Count]))]
 
 
 def merge_labels(
@@ -40,17 +78,58 @@ def merge_labels(
         return {}
     count: int | None = checked.get("num_labels")
     names: dict[int, str] | None = checked.get("id2label")
-    indices: dict[str, int] | None = checked.get("label2id")
-    if names is None and indices is None and count is not None:
+    indices: dict[str, int] = checked.get("label2id", {})
+    if names is None and "label2id" not in checked and count is not None:
         if "id2label" in current and len(current["id2label"]) == count:
             return {}
         names = {index: f"LABEL_{index}" for index in range(count)}
     if names is None:
-        indices = indices or {}
         names = {index: label for label, index in sorted(indices.items(), key=lambda item: item[1])}
-    if indices is None:
-        indices = {label: index for index, label in names.items()}
     if count is not None and count != len(names):
-        faults.append(f"num_labels is {count}, but id2label has {len(names)} entries")
+        which = "id2label" if "id2label" in checked else "label2id"
+        faults.append(f"num_labels is {count}, but {which} has {len(names)} entries")
         return {}
-    return {"id2label": names, "label2id": indices}
+    return {"id2label": _Labels(names), "label2id": _Labels({name: index for index, name in names.items()} | indices)}
+
+
+def label_faults(id2label: Mapping[int, str], label2id: Mapping[str, int]) -> Iterator[str]:
+    """Say where ``label2id`` is not ``id2label`` the other way round; a name may have several classes."""
+    for label, index in label2id.items():
+        if id2label.get(index) != label:
+            yield f"label2id says {label!r} is class {index}, but id2label says {id2label.get(index)!r}"
+            return
+    for index, label in id2label.items():
+        if label not in label2id:
+            yield f"id2label says class {index} is {label!r}, but label2id does not have it"
+            return
+
+
+def settle_labels(said: Mapping[str, Any], hints: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what counts of what a file says of its classes: ``id2label`` before ``num_labels`` before ``label2id``.
+
+    Names become strings; what is wrong in another way stays, for its check to refuse it.
+    """
+    names, count = said.get("id2label"), said.get("num_labels")
+    if isinstance(names, list):
+        names = dict(enumerate(names))
+    if isinstance(names, Mapping):
+        fitting = {"num_labels": count} if type(count) is int and count == len(names) else {}
+        first = {"id2label": {index: _name(index, label) for index, label in names.items()}} | fitting
+    elif names is None and count is not None:
+        first = {"num_labels": count}
+    else:
+        return said
+    both = first | {"label2id": said.get("label2id")}
+    merged = merge_labels({}, both, hints, [])
+    is_whole = merged and merged["label2id"] == said.get("label2id") and not any(label_faults(**merged))
+    return both if is_whole else first
+
+
+def _name(index: Any, label: Any) -> Any:
+    if label is None:
+        return f"LABEL_{index}"
+    return str(label) if isinstance(label, int | float) else label
+
+
+def _number(index: Any) -> Any:
+    return int(index) if isinstance(index, str) and re.fullmatch("[0-9]{1,10}", index) else index

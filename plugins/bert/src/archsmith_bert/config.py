@@ -19,6 +19,7 @@ class BertConfig(PreTrainedConfig):
     """
 
     model_type = "bert"
+    descriptive = (*PreTrainedConfig.descriptive, "use_cache", "bos_token_id", "eos_token_id")
 
     vocab_size: Size = field(default=30522, doc="Tokens in the vocabulary.")
     hidden_size: Size = field(default=768, doc="Width of the hidden states.")

@@ -18,6 +18,7 @@ class DistilBertConfig(PreTrainedConfig):
     """
 
     model_type = "distilbert"
+    descriptive = (*PreTrainedConfig.descriptive, "bos_token_id", "eos_token_id")
     attribute_map = {"hidden_size": "dim", "num_attention_heads": "n_heads", "num_hidden_layers": "n_layers"}
 
     vocab_size: Size = field(default=30522, doc="Tokens in the vocabulary.")
