@@ -110,7 +110,8 @@ class MaskFormerSwinModel(MaskFormerSwinPreTrainedModel):
             return_dict: Return an output object (True) or a tuple.
 
         Returns:
-            `MaskFormerSwinModelOutputWithPooling`.
+            `MaskFormerSwinModelOutputWithPooling`; as a tuple without ``hidden_states_spatial_dimensions``, and with
+            None for ``pooler_output`` where there is no pooler.
 
         Raises:
             InputError: A shape or a type does not fit.
@@ -125,7 +126,11 @@ class MaskFormerSwinModel(MaskFormerSwinPreTrainedModel):
             hidden_states_spatial_dimensions=tuple(encoded.shapes),
             attentions=encoded.maps if wants_maps else None,
         )
-        return self.as_requested(output, return_dict)
+        requested = self.as_requested(output, return_dict)
+        if not isinstance(requested, tuple):
+            return requested
+        more = [part for part in (output.hidden_states, output.attentions) if part is not None]
+        return (last, output.pooler_output, *more)  # as this class of the field always had it: the pooler's place stays
 
 
 class MaskFormerSwinBackbone(MaskFormerSwinPreTrainedModel, Backbone):
