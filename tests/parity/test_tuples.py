@@ -1,4 +1,4 @@
-"""With return_dict=False every class of every plugin gives what the reference gives, in its order: neither more nor less."""
+"""With return_dict=False every class of every plugin gives what the reference gives, in its order."""
 
 import inspect
 import itertools

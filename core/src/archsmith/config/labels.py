@@ -119,6 +119,8 @@ def settle_labels(said: Mapping[str, Any], hints: Mapping[str, Any]) -> Mapping[
         first = {"num_labels": count}
     else:
         return said
+    if not merge_labels({}, first, hints, []):
+        return said
     both = first | {"label2id": said.get("label2id")}
     merged = merge_labels({}, both, hints, [])
     is_whole = merged and merged["label2id"] == said.get("label2id") and not any(label_faults(**merged))
