@@ -1,8 +1,8 @@
 """The names of a checkpoint's files, each written once."""
 
 __all__ = [
-    "ADDED_TOKENS_FILE", "CONFIG_FILE", "INDEX_FILE", "PREPROCESSOR_FILE", "PROCESSOR_FILE", "SPECIAL_TOKENS_FILE",
-    "TOKENIZER_CONFIG_FILE", "TOKENIZER_FILE", "WEIGHTS_FILE",
+    "ADDED_TOKENS_FILE", "CHAT_TEMPLATE_FILE", "CONFIG_FILE", "GENERATION_FILE", "INDEX_FILE", "PREPROCESSOR_FILE",
+    "PROCESSOR_FILE", "SPECIAL_TOKENS_FILE", "TOKENIZER_CONFIG_FILE", "TOKENIZER_FILE", "WEIGHTS_FILE",
 ]  # fmt: skip
 
 #: The configuration.
@@ -11,6 +11,10 @@ CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 #: Which shard holds which tensor.
 INDEX_FILE = "model.safetensors.index.json"
+#: How a model generates text.
+GENERATION_FILE = "generation_config.json"
+#: How the turns of a conversation become a text.
+CHAT_TEMPLATE_FILE = "chat_template.jinja"
 #: The settings of an image processor or a feature extractor.
 PREPROCESSOR_FILE = "preprocessor_config.json"
 #: The settings of a processor, and of what it holds.

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, reduce
@@ -10,7 +9,7 @@ from operator import mul
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archsmith.errors import CheckpointCorrupt, CheckpointNotFound
+from archsmith.errors import CheckpointCorrupt, CheckpointNotFound, InputError
 from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.names import CONFIG_FILE, INDEX_FILE, WEIGHTS_FILE
 from archsmith.files.paths import Identity, identity, status_of
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Header", "TensorInfo", "Weights", "encode_metadata", "find_weights", "read_weights", "total_size"]
 
 #: Files that a save may replace by others.
-WEIGHTS_PATTERN = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors|model\.safetensors\.index\.json")
+WEIGHTS_PATTERN = r"model(-\d{5}-of-\d{5})?\.safetensors|model\.safetensors\.index\.json"
 
 _MAX_HEADER_BYTES = 100_000_000
 _MAX_INDEX_BYTES = 100_000_000
@@ -36,6 +35,7 @@ _TYPES = {
     "BF16": (16, "bfloat16"), "U32": (32, "uint32"), "I32": (32, "int32"), "F32": (32, "float32"),
     "U64": (64, "uint64"), "I64": (64, "int64"), "F64": (64, "float64"), "C64": (64, "complex64"),
 }  # fmt: skip
+_CODES = {name: code for code, (_, name) in _TYPES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,21 @@ class TensorInfo:
     nbytes: int
     file: Path
     start: int
+
+    @classmethod
+    def of(cls, name: str, tensor: "torch.Tensor", file: Path) -> "TensorInfo":
+        """Return what the header of a file will say about a tensor, but for its place.
+
+        Raises:
+            InputError: No safetensors file that can be read again holds its type.
+        """
+        spelled = str(tensor.dtype).removeprefix("torch.")
+        if spelled not in _CODES:
+            raise InputError(
+                f"{name!r} is of type {spelled}, but safetensors files hold {', '.join(_CODES)}. Convert it first, "
+                "with to(dtype)."
+            )
+        return cls(name, _CODES[spelled], tuple(tensor.shape), tensor.nbytes, file, 0)
 
     @property
     def kind(self) -> str:

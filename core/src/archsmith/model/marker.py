@@ -1,16 +1,17 @@
 """What marks a module as a model: what its class declares, and what the parts of this package need of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from types import MethodType
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
 
 from archsmith.config.base import PreTrainedConfig
+from archsmith.messages import shorten
 
-__all__ = ["AnyModel", "LoadReport"]
+__all__ = ["AnyModel", "BuildRecord", "LoadReport"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,25 @@ class LoadReport:
     unused: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        named = ((each.name, getattr(self, each.name)) for each in fields(self))
+        return "\n  ".join(["LoadReport", *(f"{name:8} {len(names):4}: {shorten(names)}" for name, names in named)])
+
+
+@dataclass(frozen=True)
+class BuildRecord:
+    """What a model was when its constructor returned, to tell whether it has changed since.
+
+    Attributes:
+        options: What the constructor was given beside the configuration.
+        config: The fields of the configuration as JSON values; None for a model that was built inside another.
+        tensors: Parameter or buffer → shape and class of type; likewise.
+    """
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, Any] | None = None
+    tensors: Mapping[str, tuple[tuple[int, ...], str]] | None = None
+
 
 class AnyModel(nn.Module):
     """Any model, as the parts of this package see it; `PreTrainedModel` says what each attribute means."""
@@ -46,6 +66,7 @@ class AnyModel(nn.Module):
     config: PreTrainedConfig
     attn_implementation: str
     load_report: LoadReport | None = None
+    build_record: BuildRecord = BuildRecord()
 
     @property
     def base_model(self) -> nn.Module:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self, overload
 
 from archsmith.errors import InputError, OptionError
 from archsmith.files.checkpoint import Checkpoint
-from archsmith.files.names import SPECIAL_TOKENS_FILE, TOKENIZER_CONFIG_FILE
+from archsmith.files.names import CHAT_TEMPLATE_FILE, SPECIAL_TOKENS_FILE, TOKENIZER_CONFIG_FILE
 from archsmith.files.pretrained import FromPretrained
 from archsmith.files.strictjson import encode_json
 from archsmith.lengths import Side, Truncation
@@ -53,6 +53,7 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
 
     Settings: ClassVar[type] = TokenizerSettings
     default_tokens: ClassVar[Mapping[str, str]] = {}
+    side_file_names = (CHAT_TEMPLATE_FILE,)
     vocab_files: ClassVar[Sequence[Mapping[str, str]]] = ()
     tokenizer_class: ClassVar[str]
     is_fast: ClassVar[bool]
@@ -281,11 +282,13 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
             CheckpointNotFound, CheckpointCorrupt, HubError: The files cannot be had.
             MissingDependency: The library ``tokenizers`` is needed, but not installed.
         """
-        return read_tokenizer(cls, checkpoint, overrides)  # type: ignore[no-any-return]
+        tokenizer: Self = read_tokenizer(cls, checkpoint, overrides)
+        tokenizer.read_side_files(checkpoint)
+        return tokenizer
 
     def save_pretrained(self, save_directory: str | os.PathLike[str]) -> tuple[str, ...]:
         """Write the vocabulary and the settings into a folder, and return the paths. Raises `SaveFailed`."""
-        return write_contents(save_directory, self.file_contents())
+        return write_contents(save_directory, self.file_contents(), delete=self.superseded_files())
 
     def file_contents(self, *, processor_class: str | None = None) -> dict[str, bytes]:
         """Return name → content of the files that `save_pretrained` writes.
@@ -294,10 +297,14 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
             processor_class: The processor that the tokenizer is saved with, if it is.
         """
         more = {} if processor_class is None else {"processor_class": processor_class}
-        return self.vocabulary_contents() | {
-            SPECIAL_TOKENS_FILE: encode_json(self.special_tokens.to_dict()),
-            TOKENIZER_CONFIG_FILE: encode_json(tokenizer_config(self) | more),
-        }
+        return (
+            self.vocabulary_contents()
+            | self.side_contents()
+            | {
+                SPECIAL_TOKENS_FILE: encode_json(self.special_tokens.to_dict()),
+                TOKENIZER_CONFIG_FILE: encode_json(tokenizer_config(self) | more),
+            }
+        )
 
     def save_vocabulary(self, save_directory: str | os.PathLike[str]) -> tuple[str, ...]:
         """Write the vocabulary alone into a folder, without added tokens and settings, and return the paths.
