@@ -1,4 +1,4 @@
-"""What published files hold beside the letter is read as the reference reads it, and what is then written, there too."""
+"""What published files hold beside the letter is read as the reference reads it, and so is what is written."""
 
 import json
 import warnings

@@ -14,6 +14,7 @@ from archsmith.backbone import Backbone
 from archsmith.errors import ConfigError
 from archsmith.layers.pixels import check_pixels
 from archsmith.model import PreTrainedModel
+from archsmith.options import read_flag
 from archsmith.outputs import BackboneOutput, ModelOutput
 from archsmith_maskformer.swin_config import MaskFormerSwinConfig
 from archsmith_maskformer.swin_layers import Embeddings, Encoded, Encoder, SelfAttention, Shape
@@ -117,7 +118,8 @@ class MaskFormerSwinModel(MaskFormerSwinPreTrainedModel):
             InputError: A shape or a type does not fit.
         """
         wants_maps = self.wants_attentions(output_attentions)
-        encoded = self.encode(pixel_values, interpolate=bool(interpolate_pos_encoding), eager=wants_maps)
+        interpolate = read_flag("interpolate_pos_encoding", interpolate_pos_encoding, default=False)
+        encoded = self.encode(pixel_values, interpolate=interpolate, eager=wants_maps)
         last = self.layernorm(encoded.last)
         output = MaskFormerSwinModelOutputWithPooling(
             last_hidden_state=last,
