@@ -9,13 +9,7 @@ from typing import Any, ClassVar, Self
 
 from archsmith.config.checked import CheckedFields
 from archsmith.config.fields import Count, DType, ProblemType, field, to_json
-from archsmith.config.labels import (
-    LABEL_FIELDS,
-    LabelIndices,
-    LabelNames,
-    label_faults,
-    merge_labels,
-)
+from archsmith.config.labels import LABEL_FIELDS, LabelIndices, LabelNames, label_faults, merge_labels, pop_labels
 from archsmith.config.names import field_names
 from archsmith.config.published import announce_together, put_in_order
 from archsmith.config.schema import json_schema
@@ -127,10 +121,8 @@ class PreTrainedConfig(FromPretrained, CheckedFields):  # noqa: PLW1641  # no ha
     def check_is_configuration(cls, values: Mapping[str, Any], source: str) -> None:
         """Refuse a file that is another kind's, as a tokenizer's. Raises `ConfigError`."""
         if "model_type" not in values and not any(map(field_names(cls).knows, values)):
-            raise ConfigError(
-                f"{source}: this is not the configuration of a model: it has neither model_type nor a field of "
-                f"{cls.__name__}. Pass the folder, or its {CONFIG_FILE}."
-            )
+            what = f"it has neither model_type nor a field of {cls.__name__}. Pass the folder, or its {CONFIG_FILE}"
+            raise ConfigError(f"{source}: this is not the configuration of a model: {what}.")
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], /, *, source: str = "", **overrides: Any) -> Self:
@@ -158,10 +150,8 @@ class PreTrainedConfig(FromPretrained, CheckedFields):  # noqa: PLW1641  # no ha
             )
         values.pop("archsmith", None)
         config = cls.__new__(cls)
-        announce_together(
-            source,
-            lambda: config._fill(values, unknown_allowed=True, source=source, overrides=overrides),  # noqa: SLF001  # its own kind
-        )
+        fill = config._fill  # noqa: SLF001  # its own kind
+        announce_together(source, lambda: fill(values, unknown_allowed=True, source=source, overrides=overrides))
         return config
 
     # ---- writing --------------------------------------------------------------------------------------------
@@ -225,7 +215,7 @@ class PreTrainedConfig(FromPretrained, CheckedFields):  # noqa: PLW1641  # no ha
     def merge_values(self, known: dict[str, Any], replaced: dict[str, Any], faults: list[str]) -> dict[str, Any]:
         """Return ``id2label`` and ``label2id`` for what is given of them and of ``num_labels``."""
         hints = field_names(type(self)).hints
-        given, passed = _pop_labels(known), _pop_labels(replaced)
+        given, passed = pop_labels(known), pop_labels(replaced)
         labels = merge_labels({}, given, hints, [] if passed else faults)  # what is passed mends what is given
         return labels | merge_labels(labels, passed, hints, faults)
 
@@ -235,9 +225,7 @@ class PreTrainedConfig(FromPretrained, CheckedFields):  # noqa: PLW1641  # no ha
         Of the classes ``id2label`` counts, of a negative token that there is none, and what no result depends on
         (`descriptive`) need not be right at all.
         """
-        if replaced.get("id2label") is not None or replaced.get("label2id") is not None:
-            _pop_labels(known)  # all of it follows from what is passed
-        return put_in_order(known, field_names(type(self)), self.descriptive)
+        return put_in_order(known, replaced, field_names(type(self)), self.descriptive)
 
     @property
     def num_labels(self) -> int:
@@ -287,8 +275,3 @@ class PreTrainedConfig(FromPretrained, CheckedFields):  # noqa: PLW1641  # no ha
 def _plain_file_dict(config: PreTrainedConfig) -> dict[str, Any]:
     """Return what config.json holds, without who wrote it."""
     return config._file_dict(_plain_file_dict)  # noqa: SLF001  # its own kind
-
-
-def _pop_labels(values: dict[str, Any]) -> dict[str, Any]:
-    found = {name: values.pop(name) for name in LABEL_FIELDS if name in values}
-    return {name: value for name, value in found.items() if value is not None}

@@ -3,7 +3,7 @@
 import copy
 import dataclasses
 import inspect
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Self, dataclass_transform
 
 from archsmith.config.fields import convert_json, field
@@ -149,33 +149,28 @@ class CheckedFields:
         else:
             wrong |= unknown
         passed += [f"{name!r} {self._no_field()}.{names.hint(name)}" for name in wrong]
-        given = len(replaced)
-        merged: list[str] = []
+        count, merged = len(replaced), list[str]()
         together = self.merge_values(known, replaced, merged)
-        (passed if len(replaced) < given else faults).extend(merged)
+        (passed if len(replaced) < count else faults).extend(merged)
         for follower in [other for name in replaced for other in self.invalidates.get(name, ())]:
             known.pop(follower, None)
-        self._set(known | replaced | together, lambda name: passed if name in replaced else faults)
-        if passed or faults:
-            of_file = source if faults else ""
-            passed = [f"{fault.rstrip('.')}, as the call has it" for fault in passed] if of_file else passed
-            self._raise(passed + faults, of_file, UnknownField if wrong else None)
-        self.__dict__.update(self.derived())
-        changed = f", with {', '.join(replaced)} of the call" if source and overrides else ""
-        self._raise(self.rules(), source + changed)
-        return [f"{name} {shown(value)} is read as {shown(getattr(self, name))}" for name, value in old.items()]
-
-    def _set(self, values: Mapping[str, Any], faults_of: Callable[[str], list[str]]) -> None:
-        """Set every field from values by its own name, or its default."""
-        names = field_names(type(self))
+        known |= replaced | together
         for name in names.fields:
-            value = values[name] if name in values else names.default(name)
+            value = known[name] if name in known else names.default(name)
             if value is dataclasses.MISSING:
-                faults_of(name).append(f"{name} must be given: {names.doc(name)}")
+                faults.append(f"{name} must be given: {names.doc(name)}")
                 continue
-            converted, wrong = names.convert(name, value)
-            faults_of(name).extend(wrong)
+            converted, fault = names.convert(name, value)
+            (passed if name in replaced else faults).extend(fault)
             object.__setattr__(self, name, converted)
+        if source and faults:
+            passed = [f"{fault.rstrip('.')}, as the call has it" for fault in passed]
+        self._raise(passed + faults, source if faults else "", UnknownField if wrong else None)
+        self.__dict__.update(self.derived())
+        self._raise(
+            self.rules(), f"{source}, with {', '.join(overrides)} of the call" if source and overrides else source
+        )
+        return [f"{name} {shown(value)} is read as {shown(getattr(self, name))}" for name, value in old.items()]
 
     def _keep(self, unknown: Mapping[str, Any], known: Collection[str], source: str, faults: list[str]) -> None:
         """Keep the keys of a file that are not fields; announce those that look like one."""

@@ -11,7 +11,7 @@ from archsmith.config.fields import Count, ReadBy, convert
 from archsmith.errors import ConfigError, OptionError
 from archsmith.messages import shown
 
-__all__ = ["LABEL_FIELDS", "LabelIndices", "LabelNames", "label_faults", "merge_labels", "settle_labels"]
+__all__ = ["LABEL_FIELDS", "LabelIndices", "LabelNames", "label_faults", "merge_labels", "pop_labels", "settle_labels"]
 
 LABEL_FIELDS = ("num_labels", "id2label", "label2id")
 
@@ -39,14 +39,18 @@ class _Labels(dict[Any, Any]):
 
 
 def _read(hint: Any, name: str, value: Any) -> _Labels:
-    if isinstance(value, Mapping):  # files and tutorials have the indices as strings
-        value = {key: _number(index) for key, index in value.items()} if hint == dict[str, Count] else dict(value)
+    if hint == dict[str, Count] and isinstance(value, Mapping):
+        value = {label: int(index) if _is_digits(index) else index for label, index in value.items()}
     converted, faults = convert(name, value, hint)
     if not faults and len(converted) < len(value):
         faults = [f"{name} must hold each class once, but is {shown(value)}"]
     if faults:
         raise OptionError(faults[0])
     return _Labels(converted)
+
+
+def _is_digits(index: Any) -> bool:
+    return isinstance(index, str) and re.fullmatch("[0-9]{1,10}", index) is not None
 
 
 LabelNames = Annotated[dict[Count, str], ReadBy(functools.partial(_read, dict[Count, str]))]
@@ -98,40 +102,32 @@ def label_faults(id2label: Mapping[int, str], label2id: Mapping[str, int]) -> It
         if id2label.get(index) != label:
             yield f"label2id says {label!r} is class {index}, but id2label says {id2label.get(index)!r}"
             return
-    for index, label in id2label.items():
-        if label not in label2id:
-            yield f"id2label says class {index} is {label!r}, but label2id does not have it"
-            return
 
 
-def settle_labels(said: Mapping[str, Any], hints: Mapping[str, Any]) -> Mapping[str, Any]:
+def settle_labels(said: dict[str, Any], hints: Mapping[str, Any]) -> dict[str, Any]:
     """Return what counts of what a file says of its classes: ``id2label`` before ``num_labels`` before ``label2id``.
 
     Names become strings; what is wrong in another way stays, for its check to refuse it.
     """
-    names, count = said.get("id2label"), said.get("num_labels")
-    if isinstance(names, list):
-        names = dict(enumerate(names))
+    names, count, indices = said.get("id2label"), said.get("num_labels"), said.get("label2id")
+    names = dict(enumerate(names)) if isinstance(names, list) else names
+    counts = {"num_labels": count} if count is not None else {}
     if isinstance(names, Mapping):
-        fitting = {"num_labels": count} if type(count) is int and count == len(names) else {}
-        first = {"id2label": {index: _name(index, label) for index, label in names.items()}} | fitting
-    elif names is None and count is not None:
-        first = {"num_labels": count}
-    else:
+        named = {index: f"LABEL_{index}" if name is None else _as_text(name) for index, name in names.items()}
+        counts = {"id2label": named} | (counts if type(count) is int and count == len(names) else {})
+    elif names is not None:
         return said
-    if not merge_labels({}, first, hints, []):
-        return said
-    both = first | {"label2id": said.get("label2id")}
-    merged = merge_labels({}, both, hints, [])
-    is_whole = merged and merged["label2id"] == said.get("label2id") and not any(label_faults(**merged))
-    return both if is_whole else first
+    whole = merge_labels({}, counts | {"label2id": indices}, hints, [])
+    if whole and not any(label_faults(**whole)):
+        return counts | {"label2id": whole["label2id"]}
+    return counts if merge_labels({}, counts, hints, []) else said
 
 
-def _name(index: Any, label: Any) -> Any:
-    if label is None:
-        return f"LABEL_{index}"
-    return str(label) if isinstance(label, int | float) else label
+def _as_text(name: Any) -> Any:
+    return str(name) if isinstance(name, int | float) else name
 
 
-def _number(index: Any) -> Any:
-    return int(index) if isinstance(index, str) and re.fullmatch("[0-9]{1,10}", index) else index
+def pop_labels(values: dict[str, Any]) -> dict[str, Any]:
+    """Take out of values what they say of the classes; None says nothing."""
+    found = {name: values.pop(name) for name in LABEL_FIELDS if name in values}
+    return {name: value for name, value in found.items() if value is not None}

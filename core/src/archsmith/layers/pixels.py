@@ -64,11 +64,7 @@ def check_patch_mask(bool_masked_pos: Tensor, *, batch: int, patches: int) -> Te
             f"bool_masked_pos must be boolean, of the shape (batch, patches) = {(batch, patches)}, but is "
             f"{bool_masked_pos.dtype}, of the shape {tuple(bool_masked_pos.shape)}."
         )
-    on_cpu = bool_masked_pos.device.type == "cpu" and not torch.compiler.is_compiling()
-    if (
-        on_cpu
-        and bool_masked_pos.dtype != torch.bool
-        and not bool(((bool_masked_pos == 0) | (bool_masked_pos == 1)).all())
-    ):
+    hidden = bool_masked_pos.bool()
+    if hidden.device.type == "cpu" and not torch.compiler.is_compiling() and not torch.equal(hidden, bool_masked_pos):
         raise InputError("bool_masked_pos must be 0 or 1 for each patch, but holds other integers.")
-    return bool_masked_pos.bool()
+    return hidden
