@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from archsmith.config.base import PreTrainedConfig
 from archsmith.errors import OptionError
 from archsmith.files.weights import Weights
-from archsmith.model.loading import initialise
+from archsmith.model.initial_values import initialise
 from archsmith.model.marker import AnyModel, BuildRecord
 from archsmith.model.matching import shapes_and_kinds
 from archsmith.model.meta import OnMeta

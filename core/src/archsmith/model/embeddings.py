@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from archsmith.config.fields import Size, convert
 from archsmith.errors import InputError, OptionError
 from archsmith.messages import shown
-from archsmith.model.loading import initialise, same_values
+from archsmith.model.initial_values import initialise
+from archsmith.model.loading import same_values
 from archsmith.model.marker import AnyModel
 
 __all__ = ["input_path", "output_path", "replace_module", "resize_rows", "rows_for"]

@@ -11,10 +11,11 @@ from archsmith.files.names import CONFIG_FILE
 from archsmith.files.weights import Weights
 from archsmith.messages import shorten, shown
 from archsmith.model.finite import first_not_finite
+from archsmith.model.initial_values import initialise
 from archsmith.model.marker import AnyModel
 from archsmith.model.matching import COUNTER, Match
 
-__all__ = ["initialise", "load_tensors", "notices", "quantised", "same_values"]
+__all__ = ["load_tensors", "notices", "quantised", "same_values"]
 
 
 def load_tensors(
@@ -106,59 +107,6 @@ def _complete(model: AnyModel, loaded: Collection[str], dtype: torch.dtype, devi
                 setattr(module, name, nn.Parameter(converted, tensor.requires_grad) if is_parameter else converted)
 
 
-def initialise(
-    model: AnyModel,
-    names: set[str],
-    *,
-    dtype: torch.dtype | None = None,
-    device: torch.device | None = None,
-) -> None:
-    """Give the named parameters and buffers their initial values; other tensors of the same modules keep theirs.
-
-    Args:
-        model: The model.
-        names: Names as in the model's ``state_dict``.
-        dtype: Type of parameters that are still on the meta device.
-        device: Where these go.
-
-    Raises:
-        PluginBroken: Nothing gives values to a parameter.
-    """
-    for path, module, owner in _with_owner(model, model):
-        dot = f"{path}." if path else ""
-        parameters = dict(module.named_parameters(recurse=False, remove_duplicate=False))
-        tensors = parameters | dict(module.named_buffers(recurse=False, remove_duplicate=False))
-        own = {name: tensor for name, tensor in tensors.items() if dot + name in names}
-        if not own:
-            continue
-        empty = [name for name, tensor in own.items() if tensor.is_meta and _make_empty(module, name, dtype, device)]
-        kept = {name: tensor for name, tensor in tensors.items() if name not in own}
-        for name, tensor in kept.items():
-            spare = torch.empty_like(tensor)
-            setattr(module, name, nn.Parameter(spare, requires_grad=False) if name in parameters else spare)
-        owner.init_weights(module)
-        for name, tensor in kept.items():
-            setattr(module, name, tensor)
-        for name in empty:
-            if getattr(module, name).isnan().any():
-                raise PluginBroken(
-                    f"{type(model).__name__}: {dot + name!r} has no initial values. {type(owner).__name__} must give "
-                    f"them to {type(module).__name__} in its method init_weights()."
-                )
-
-
-def _make_empty(module: nn.Module, name: str, dtype: torch.dtype | None, device: torch.device | None) -> bool:
-    """Put a tensor where one on the meta device stood: of NaN, so that it shows if nothing gives it values."""
-    tensor = getattr(module, name)
-    if isinstance(tensor, nn.Parameter):
-        fresh = torch.full(tensor.shape, float("nan"), dtype=dtype, device=device)
-        setattr(module, name, nn.Parameter(fresh, requires_grad=tensor.requires_grad))
-        return True
-    if not hasattr(module, "init_buffers"):
-        setattr(module, name, torch.zeros(tensor.shape, dtype=tensor.dtype, device=device))
-    return False
-
-
 def notices(model: str, weights: Weights, match: Match, *, dtype: torch.dtype | None) -> Iterator[str]:
     """Yield what the user has to know: what started anew, what was left over, and what does not compute together.
 
@@ -242,11 +190,3 @@ def same_values(one: Tensor, other: Tensor) -> bool:
         return False
     other = other.to(one.device)
     return torch.equal(one, other) or bool(((one == other) | (one.isnan() & other.isnan())).all())
-
-
-def _with_owner(module: nn.Module, owner: AnyModel, path: str = "") -> Iterator[tuple[str, nn.Module, AnyModel]]:
-    """Yield every module with its path and the innermost model that it belongs to."""
-    owner = module if isinstance(module, AnyModel) else owner
-    yield path, module, owner
-    for name, child in module.named_children():
-        yield from _with_owner(child, owner, f"{path}.{name}" if path else name)

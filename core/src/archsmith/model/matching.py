@@ -185,7 +185,7 @@ class _Matcher:
         )
 
 
-def shapes_and_kinds(tensors: Mapping[str, Tensor]) -> dict[str, tuple[tuple[int, ...], str]]:
+def shapes_and_kinds(tensors: Mapping[str, object]) -> dict[str, tuple[tuple[int, ...], str]]:
     """Return name → shape and class of type, as `TensorInfo.kind` says it of a tensor in a file.
 
     What a module keeps in its ``state_dict`` that is no tensor (``get_extra_state``) is in no file.

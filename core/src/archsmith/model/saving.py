@@ -84,8 +84,9 @@ def state_to_save(model: AnyModel) -> dict[str, Tensor]:
     state: dict[str, Tensor] = {}
     seen: set[tuple[int, int]] = set()
     for name, tensor in held.items():
-        if not isinstance(tensor, Tensor) or tensor.layout != torch.strided:
-            kind = type(tensor).__name__ if not isinstance(tensor, Tensor) else f"a tensor of layout {tensor.layout}"
+        layout = getattr(tensor, "layout", None)  # a module may keep what is no tensor (get_extra_state)
+        if layout != torch.strided:
+            kind = f"a tensor of layout {layout}" if layout else type(tensor).__name__
             raise InputError(
                 f"{name!r} is {kind}, but safetensors files hold dense tensors. Take it out or convert it."
             )
