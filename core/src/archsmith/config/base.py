@@ -20,6 +20,7 @@ from archsmith.files.names import CONFIG_FILE
 from archsmith.files.paths import local_path
 from archsmith.files.pretrained import FromPretrained
 from archsmith.files.strictjson import encode_json
+from archsmith.messages import shown
 
 __all__ = ["PreTrainedConfig"]
 
@@ -140,12 +141,12 @@ class PreTrainedConfig(FromPretrained, CheckedFields):  # noqa: PLW1641  # no ha
             ConfigError: A value is wrong, an override is not a field, or the file is another architecture's.
         """
         if not isinstance(values, Mapping):
-            raise ConfigError(f"{cls.__name__} must be built from a mapping, but got {values!r}.")
+            raise ConfigError(f"{cls.__name__} must be built from a mapping, but got {shown(values)}.")
         values = dict(values)
         found = values.pop("model_type", cls.model_type) if cls.model_type else ""
         if not isinstance(found, str) or found != cls.model_type:
             raise ConfigError(
-                f"{source or 'the values'}: model_type is {found!r}, but {cls.__name__} reads {cls.model_type!r}. "
+                f"{source or 'the values'}: model_type is {shown(found)}, but {cls.__name__} reads {cls.model_type!r}. "
                 "Use AutoConfig, which picks the class by model_type."
             )
         values.pop("archsmith", None)

@@ -66,5 +66,6 @@ def check_patch_mask(bool_masked_pos: Tensor, *, batch: int, patches: int) -> Te
         )
     hidden = bool_masked_pos.bool()
     if hidden.device.type == "cpu" and not torch.compiler.is_compiling() and not torch.equal(hidden, bool_masked_pos):
-        raise InputError("bool_masked_pos must be 0 or 1 for each patch, but holds other integers.")
+        wrong = bool_masked_pos[bool_masked_pos != hidden][0].item()
+        raise InputError(f"bool_masked_pos must be 0 or 1 for each patch, but holds {wrong}.")
     return hidden
