@@ -560,6 +560,14 @@ def test_null_is_off_in_a_call_but_an_absent_key_is_not_null():
         small(dim=None)
 
 
+def test_a_default_that_does_not_fit_is_told_with_the_null_it_stands_for():
+    with pytest.raises(ConfigError) as caught:
+        DistilBertConfig.from_dict({**SMALL, "n_heads": None}, source="x/config.json")
+    assert str(caught.value) == (
+        "x/config.json: DistilBertConfig: n_heads is 12, but must divide dim 8 (n_heads None is read as 12)."
+    )
+
+
 def test_null_for_what_has_no_default_is_refused():
     class Needful(PreTrainedConfig):
         width: Size = field(doc="How wide.")

@@ -167,10 +167,11 @@ class CheckedFields:
             passed = [f"{fault.rstrip('.')}, as the call has it" for fault in passed]
         self._raise(passed + faults, source if faults else "", UnknownField if wrong else None)
         self.__dict__.update(self.derived())
-        self._raise(
-            self.rules(), f"{source}, with {', '.join(overrides)} of the call" if source and overrides else source
-        )
-        return [f"{name} {shown(value)} is read as {shown(getattr(self, name))}" for name, value in old.items()]
+        notes = [f"{name} {shown(value)} is read as {shown(getattr(self, name))}" for name, value in old.items()]
+        told = f" ({'; '.join(notes)})" if notes else ""
+        changed = f", with {', '.join(overrides)} of the call" if source and overrides else ""
+        self._raise([fault.rstrip(".") + told for fault in self.rules()], source + changed)
+        return notes
 
     def _keep(self, unknown: Mapping[str, Any], known: Collection[str], source: str, faults: list[str]) -> None:
         """Keep the keys of a file that are not fields; announce those that look like one."""
