@@ -6,7 +6,7 @@ from typing import Any, Literal
 from archsmith.errors import OptionError
 from archsmith.messages import did_you_mean, shown
 
-__all__ = ["HUGE", "TensorType", "check_tensor_type", "choice", "read_count", "read_flags"]
+__all__ = ["HUGE", "TensorType", "check_tensor_type", "choice", "read_count", "read_flag", "read_flags"]
 
 #: No row can be as long as this: a model_max_length from here on means that the model has none.
 HUGE = 2**31
@@ -38,6 +38,14 @@ def read_flags(**flags: Any) -> None:
     for name, value in flags.items():
         if not isinstance(value, bool):
             raise OptionError(f"{name} must be True or False, but is {shown(value)}.")
+
+
+def read_flag(name: str, value: Any, default: bool) -> bool:
+    """Return an option that is on or off; None: the default. Raises `OptionError`: it is neither."""
+    if value is None:
+        return default
+    read_flags(**{name: value})
+    return bool(value)
 
 
 def choice(name: str, value: Any, choices: tuple[str, ...], *, extra: str = "True, False") -> str:
