@@ -141,7 +141,7 @@ def test_unknown_keys_of_a_file_are_kept(tmp_path):
     assert processor.extra == {"crop_pct": 0.9, "processor_class": "ToyProcessor"}
     processor.save_pretrained(tmp_path)
     written = json.loads((tmp_path / "preprocessor_config.json").read_text())
-    assert (written["crop_pct"], written["do_resize"], written["size"]) == (0.9, False, {"height": 5, "width": 6})
+    assert (written["crop_pct"], written["do_resize"], written["size"]) == (0.9, False, None)
 
 
 def test_old_spellings_of_a_file():
@@ -292,7 +292,39 @@ def test_one_number_means_what_the_same_call_says():
     assert processor.size == {"shortest_edge": 9}
 
 
-def test_none_leaves_a_call_as_the_processor_is_set():
+def test_null_has_one_rule(tmp_path):
+    """A flag is off; what an active step needs is refused; an absent key has its default."""
     processor = ToyImageProcessor(size=3)
-    assert processor(image(), size=None, do_normalize=None, return_tensors="np").pixel_values.shape == (1, 3, 3, 3)
-    assert ToyImageProcessor(size=None, do_resize=None) == ToyImageProcessor()
+    assert processor(image(), do_normalize=None, do_rescale=None, return_tensors="np").pixel_values.max() > 99
+    assert processor.changed(do_resize=None).do_resize is False
+    assert ToyImageProcessor(size=None, do_resize=None).size is None
+    assert ToyImageProcessor(default_to_square=None, size=4).size == {"shortest_edge": 4}
+    cases = {
+        "do_resize needs size": {"size": None},
+        "do_resize needs resample": {"resample": None},
+        "do_normalize needs image_mean": {"image_mean": None},
+        "do_normalize needs image_mean and image_std": {"image_mean": None, "image_std": None},
+        "do_rescale needs rescale_factor": {"rescale_factor": None},
+        "do_center_crop needs crop_size": {"do_center_crop": True, "crop_size": None},
+    }
+    path = tmp_path / "preprocessor_config.json"
+    for message, settings in cases.items():
+        for call in (
+            lambda **given: ToyImageProcessor(**given),
+            processor.changed,
+            lambda **given: processor(image(), **given),
+        ):
+            with pytest.raises(OptionError, match=f"^ToyImageProcessor: {message}.$"):
+                call(**settings)
+        path.write_text(json.dumps(settings))
+        with pytest.raises(CheckpointCorrupt, match=f": ToyImageProcessor: {message}.$"):
+            ToyImageProcessor.from_pretrained(tmp_path)
+    path.write_text('{"do_resize": null, "size": null, "do_convert_rgb": null}')
+    loaded = ToyImageProcessor.from_pretrained(tmp_path)
+    assert (loaded.do_resize, loaded.size, loaded.do_convert_rgb, loaded.do_normalize) == (False, None, False, True)
+    loaded.save_pretrained(tmp_path)
+    assert ToyImageProcessor.from_pretrained(tmp_path) == loaded
+    assert json.loads(path.read_text())["size"] is None
+    with pytest.raises(OptionError, match="do_resize needs size"):
+        ToyImageProcessor.from_pretrained(tmp_path, do_resize=True)
+    assert ToyImageProcessor.from_pretrained(tmp_path, do_resize=True, size=3).size == {"height": 3, "width": 3}

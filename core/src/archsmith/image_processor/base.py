@@ -1,5 +1,6 @@
 """Image processors: images in, the numbers that a vision model takes out. Pillow is imported when it is needed."""
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,7 @@ import numpy as np
 from archsmith.batch import BatchFeature
 from archsmith.config.names import field_names
 from archsmith.config.settings import DeclaredSettings
-from archsmith.errors import InputError, OptionError
+from archsmith.errors import CheckpointCorrupt, InputError, OptionError, PluginError
 from archsmith.image_processor.filters import ADVICE, PerChannel, Resample
 from archsmith.image_processor.reading import ChannelOrder, flatten, read_image
 from archsmith.image_processor.sizes import ImageArea, ImageSize, target_size, with_edges
@@ -24,7 +25,7 @@ from archsmith.image_processor.steps import (
     rescale,
     resize,
 )
-from archsmith.messages import announce
+from archsmith.messages import announce, shown
 from archsmith.options import TensorType, check_tensor_type
 
 if TYPE_CHECKING:
@@ -149,12 +150,14 @@ class ImageProcessor(DeclaredSettings):
         names = field_names(type(self))
         is_square = (known | replaced).get("default_to_square", names.default("default_to_square"))
         size = names.default("size")
-        for values in (known, replaced):
-            size = values.pop("size", size)
+        for values in [replaced] if "size" in replaced else [known, replaced]:
+            is_later = "size" not in values
+            size, longest = values.pop("size", size), values.pop("max_size", None)
             try:
-                size = with_edges(size, values.pop("max_size", None), is_square=is_square is not False)
+                size = with_edges(size, longest, is_square=is_square is not False, is_later=is_later)
             except OptionError as error:
                 faults.append(error.message)
+        known.pop("max_size", None)
         return {"size": size}
 
     # ---- calling --------------------------------------------------------------------------------------------
@@ -328,7 +331,22 @@ class ImageProcessor(DeclaredSettings):
         return np.ascontiguousarray(self.scale(ramp)[:, 0].T)
 
     @classmethod
-    def _check_writer(cls, content: dict[str, Any], source: str) -> None:  # noqa: ARG003
-        """Take the name of the class out of the content of a file: another one's has the same settings."""
-        for key in ("image_processor_type", "feature_extractor_type"):  # the latter is older
-            content.pop(key, None)
+    def _check_writer(cls, content: dict[str, Any], source: str) -> None:
+        """Take the name of the class out of the content of a file; another one's has the same settings, or most."""
+        from archsmith.registry.resolve import provider_of
+
+        older, key = "feature_extractor_type", "image_processor_type"
+        key = key if key in content else older
+        named = content.pop(key, cls.__name__)
+        content.pop(older, None)
+        bare = str(named).removesuffix("Fast").removesuffix("Pil")
+        if any(map(cls._is_own_name, (named, bare, bare.replace("FeatureExtractor", "ImageProcessor")))):
+            return
+        with contextlib.suppress(PluginError):  # unless an audio model has a class of that name
+            if isinstance(named, str):
+                provider_of(key, named, ("feature_extractor",), source=source)
+            raise CheckpointCorrupt(f"{source}: {key} is {shown(named)}, which is not an image processor.")
+        announce(
+            f"{source}: {key} is {named!r}, but {cls.__name__} reads it: what {named} does in its own way is not done. "
+            "An Auto class picks the class by that name."
+        )

@@ -12,13 +12,23 @@ import numpy as np
 
 from archsmith.errors import CheckpointCorrupt, InputError
 from archsmith.files.paths import mode_of, working_directory
-from archsmith.image_processor.steps import GREY, RGB, RGBA, Array, checked, import_pillow, narrowed, to_rgb
+from archsmith.image_processor.steps import (
+    GREY,
+    RGB,
+    RGBA,
+    Array,
+    check_extent,
+    checked,
+    import_pillow,
+    narrowed,
+    to_rgb,
+)
 from archsmith.messages import announce, reason, shown
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["FORMATS", "ChannelOrder", "flatten", "read_image"]
+__all__ = ["FORMATS", "ChannelOrder", "flatten", "open_image", "orientation_of", "read_image", "upright"]
 
 ChannelOrder = Literal["channels_first", "channels_last"]
 
@@ -47,9 +57,9 @@ def flatten(images: Any) -> list[Any]:
             if _is_series(source):
                 announce(f"{source!r} holds several images; the one at which it stands is used.")
             try:
-                _load(source)
+                open_image(source, [])
             except InputError as error:
-                raise InputError(f"{source!r} {error}.") from error
+                raise InputError(f"{error.message}.") from error
     return sources
 
 
@@ -69,12 +79,62 @@ def read_image(source: Any, *, order: ChannelOrder | None, rgb: bool, notes: lis
         InputError: It is not an image, or damaged.
         MissingDependency: Pillow is needed, but not installed.
     """
-    if isinstance(source, str | os.PathLike | bytes | bytearray | memoryview):
-        source = _opened(source, notes)
+    source = open_image(source, notes)
     if _is_pillow(source):
         return _from_pillow(source, rgb=rgb)
     pixels = checked(_channels_last(_as_array(source), order))
     return to_rgb(pixels) if rgb else pixels
+
+
+def open_image(source: Any, notes: list[str]) -> Any:
+    """Return a whole image of Pillow for the path of a file, its bytes, or an image of Pillow; all else as it is.
+
+    Args:
+        source: What a caller passed.
+        notes: Gets what should be announced.
+
+    Raises:
+        InputError: The file is not an image, is damaged, or too large.
+    """
+    if isinstance(source, str | os.PathLike | bytes | bytearray | memoryview):
+        return _opened(source, notes)
+    if _is_pillow(source):
+        try:
+            _load(source)
+        except InputError as error:
+            raise InputError(f"{source!r} {error}") from error
+    return source
+
+
+def orientation_of(image: Any) -> int | None:
+    """Return which side of an image is up, as EXIF numbers it: 1 is upright; None: it does not say.
+
+    Raises:
+        InputError: The EXIF data is damaged.
+    """
+    if not _is_pillow(image):
+        return None
+    try:
+        number = image.getexif().get(_ORIENTATION)
+    except Exception as error:  # Pillow lets through what it stumbles over
+        raise InputError(f"its EXIF data is damaged, so which side is up is not known: {reason(error)}") from error
+    return number if number in range(1, 9) else None
+
+
+def upright(image: "Image") -> "Image":
+    """Return an image of Pillow as its EXIF data says that it was meant to be seen.
+
+    Raises:
+        InputError: The EXIF data is damaged.
+    """
+    from PIL import ImageOps
+
+    if orientation_of(image) in (None, _UPRIGHT):
+        return image
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception as error:  # Pillow lets through what it stumbles over
+        raise InputError(f"its EXIF data is damaged, so it cannot be turned upright: {reason(error)}") from error
 
 
 def _single(images: Any, depth: int) -> Iterator[Any]:
@@ -149,12 +209,9 @@ def _is_series(image: "Image") -> bool:
 
 def _load(image: "Image") -> None:
     """Decode an image of Pillow, whole or not at all. Raises `InputError`, whose message goes on after its name."""
-    limit = import_pillow().MAX_IMAGE_PIXELS
     is_undecoded = bool(getattr(image, "tile", None))
-    if is_undecoded and limit is not None and image.width * image.height > limit:
-        raise InputError(
-            f"has {image.width} x {image.height} pixels, above the limit of {limit:,} (PIL.Image.MAX_IMAGE_PIXELS)"
-        )
+    if is_undecoded:
+        check_extent("has", image.height, image.width)
     try:
         image.load()
     except Exception as error:  # Pillow's readers let through what they stumble over
@@ -172,7 +229,7 @@ def _is_pillow(source: Any) -> bool:
 def _from_pillow(image: "Image", *, rgb: bool) -> "Image | Array":
     if not image.width or not image.height:
         raise InputError(f"it has no pixels: {image.width} x {image.height}")
-    image = _upright(image)
+    image = upright(image)
     if rgb:
         return to_rgb(image)
     if image.mode.startswith(("I", "F")):
@@ -180,17 +237,6 @@ def _from_pillow(image: "Image", *, rgb: bool) -> "Image | Array":
     if image.mode == "1":
         return image.convert("L")
     return image if image.mode in ("L", "RGB", "RGBA") else to_rgb(image)
-
-
-def _upright(image: "Image") -> "Image":
-    """Return the image as its EXIF data says that it was meant to be seen."""
-    from PIL import ImageOps
-
-    try:
-        orientation = image.getexif().get(_ORIENTATION, _UPRIGHT)
-        return image if orientation == _UPRIGHT else ImageOps.exif_transpose(image)
-    except Exception as error:  # Pillow lets through what it stumbles over
-        raise InputError(f"its EXIF data is damaged, so which side is up is not known: {reason(error)}") from error
 
 
 # ---- arrays -------------------------------------------------------------------------------------------------
