@@ -310,7 +310,7 @@ def test_null_has_one_rule(tmp_path):
     path = tmp_path / "preprocessor_config.json"
     for message, settings in cases.items():
         for call in (
-            lambda **given: ToyImageProcessor(**given),
+            ToyImageProcessor,
             processor.changed,
             lambda **given: processor(image(), **given),
         ):

@@ -107,7 +107,10 @@ def open_image(source: Any, notes: list[str]) -> Any:
 
 
 def orientation_of(image: Any) -> int | None:
-    """Return which side of an image is up, as EXIF numbers it: 1 is upright; None: it does not say.
+    """Return which side of an image is up, as EXIF numbers it from 1, upright, to 8.
+
+    Returns:
+        The number; 0: the image of Pillow does not say; None: it is an array, which cannot say.
 
     Raises:
         InputError: The EXIF data is damaged.
@@ -118,7 +121,7 @@ def orientation_of(image: Any) -> int | None:
         number = image.getexif().get(_ORIENTATION)
     except Exception as error:  # Pillow lets through what it stumbles over
         raise InputError(f"its EXIF data is damaged, so which side is up is not known: {reason(error)}") from error
-    return number if number in range(1, 9) else None
+    return number if number in range(1, 9) else 0
 
 
 def upright(image: "Image") -> "Image":
@@ -129,7 +132,7 @@ def upright(image: "Image") -> "Image":
     """
     from PIL import ImageOps
 
-    if orientation_of(image) in (None, _UPRIGHT):
+    if orientation_of(image) in (0, _UPRIGHT):
         return image
     try:
         return ImageOps.exif_transpose(image)
