@@ -328,3 +328,154 @@ def test_null_has_one_rule(tmp_path):
     with pytest.raises(OptionError, match="do_resize needs size"):
         ToyImageProcessor.from_pretrained(tmp_path, do_resize=True)
     assert ToyImageProcessor.from_pretrained(tmp_path, do_resize=True, size=3).size == {"height": 3, "width": 3}
+
+
+# ---- which file is whose, and what overrides do ---------------------------------------------------------------
+
+SOUND = {"do_normalize": True, "feature_size": 1, "padding_value": 0.0, "sampling_rate": 16000}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"model_type": "vit", "image_size": 224}, "this is the file of a configuration, not of ToyImageProcessor."),
+        ({"architectures": ["ViTModel"]}, "this is the file of a configuration, not of ToyImageProcessor."),
+        (SOUND, "this is the file of a feature extractor, not of ToyImageProcessor."),
+        (SOUND | {"feature_extractor_type": "Wav2Vec2FeatureExtractor"}, "this is the file of a feature extractor"),
+        (
+            {"feature_extractor_type": "Wav2Vec2FeatureExtractor"},
+            "is 'Wav2Vec2FeatureExtractor', which is not an",
+        ),
+        ({"image_processor_type": 3}, "image_processor_type is 3, which is not an image processor."),
+        (
+            {"vocab_size": 3, "the": 1},
+            "nothing in it is a setting of ToyImageProcessor; it holds the, vocab_size. ",
+        ),
+        (
+            {"weight_map": {}, "metadata": {}},
+            "nothing in it is a setting of ToyImageProcessor; it holds metadata, we",
+        ),
+    ],
+)
+def test_a_file_of_another_kind(tmp_path, content, message):
+    path = tmp_path / "some.json"
+    path.write_text(json.dumps(content))
+    for read in (lambda: ToyImageProcessor.from_pretrained(path), lambda: ToyImageProcessor.from_dict(content)):
+        with pytest.raises((CheckpointCorrupt, CheckpointNotFound)) as error:
+            read()
+        assert message in str(error.value) or "holds another kind's. AutoProcessor reads whatever" in str(error.value)
+    with pytest.raises(CheckpointCorrupt, match=re.escape(message)):
+        ToyImageProcessor.from_dict(content, source=str(path))
+
+
+def test_a_folder_of_an_audio_model(tmp_path):
+    for content in (SOUND, SOUND | {"feature_extractor_type": "Nobodys"}):
+        (tmp_path / "preprocessor_config.json").write_text(json.dumps(content))
+        with pytest.raises(CheckpointNotFound) as error:
+            ToyImageProcessor.from_pretrained(tmp_path)
+        assert str(error.value) == (
+            f"{str(tmp_path)!r} has no settings of a ToyImageProcessor: preprocessor_config.json holds another kind's. "
+            "AutoProcessor reads whatever is there."
+        )
+        with pytest.raises(CheckpointNotFound, match="has no settings of a ToyImageProcessor"):
+            ToyImageProcessor.from_pretrained(tmp_path, size=3)
+
+
+def test_a_file_of_another_class_is_announced():
+    for named in ("ToyImageProcessor", "ToyImageProcessorFast", "ToyImageProcessorPil", "ToyFeatureExtractor"):
+        key = "feature_extractor_type" if "Feature" in named else "image_processor_type"
+        assert ToyImageProcessor.from_dict({key: named, "size": 3}).size == {"height": 3, "width": 3}
+
+    class Finer(ToyImageProcessor):
+        pass
+
+    assert Finer.from_dict({"image_processor_type": "ToyImageProcessor", "size": 3}).size["width"] == 3
+    for named in ("DeiTImageProcessor", "Finer"):
+        with pytest.warns(ArchsmithWarning) as said:
+            ToyImageProcessor.from_dict({"image_processor_type": named, "size": 3}, source="x.json")
+        assert str(said[0].message) == (
+            f"x.json: image_processor_type is {named!r}, but ToyImageProcessor reads it: what {named} does in its own "
+            "way is not done. An Auto class picks the class by that name."
+        )
+        assert said[0].filename == __file__
+
+
+def test_a_flat_processor_file_counts(tmp_path):
+    flat, own = tmp_path / "processor_config.json", tmp_path / "preprocessor_config.json"
+    flat.write_text('{"processor_class": "P", "image_processor_type": "ToyImageProcessor", "size": 5}')
+    assert ToyImageProcessor.from_pretrained(tmp_path).size == {"height": 5, "width": 5}
+    own.write_text('{"size": 5}')
+    assert ToyImageProcessor.from_pretrained(tmp_path).size == {"height": 5, "width": 5}
+    own.write_text('{"size": 3}')
+    with pytest.raises(CheckpointCorrupt, match=r"size is \{'height': 5, 'width': 5\} in processor_config.json, but"):
+        ToyImageProcessor.from_pretrained(tmp_path)
+    flat.write_text('{"processor_class": "P", "patch_size": 14}')  # settings of the processor itself
+    assert ToyImageProcessor.from_pretrained(tmp_path).size == {"height": 3, "width": 3}
+
+
+def test_two_longest_edges():
+    both = {"size": {"shortest_edge": 3, "longest_edge": 9}, "max_size": 8}
+    message = "max_size is 8 and size['longest_edge'] is 9, but they are one setting. Leave max_size out."
+    for make in (lambda: ToyImageProcessor(**both), lambda: ToyImageProcessor()(image(), **both)):
+        with pytest.raises(OptionError, match=f"^ToyImageProcessor: {re.escape(message)}$"):
+            make()
+    with pytest.raises(CheckpointCorrupt, match=re.escape(message)):
+        ToyImageProcessor.from_dict(both)
+    assert ToyImageProcessor(**both | {"max_size": 9}).size == both["size"]
+    assert ToyImageProcessor.from_dict(both, size=4).size == {"height": 4, "width": 4}
+    assert ToyImageProcessor(size=both["size"]).changed(max_size=8).size == {"shortest_edge": 3, "longest_edge": 8}
+
+
+@pytest.mark.parametrize(
+    ("content", "overrides"),
+    [
+        ({"size": -1}, {"size": 3}),
+        ({"size": {"height": 3}, "max_size": 9}, {"size": 3}),
+        ({"image_mean": "grey"}, {"image_mean": [0.5, 0.5, 0.5]}),
+        ({"image_mean": None}, {"do_normalize": False}),
+        ({"do_center_crop": True}, {"crop_size": 3}),
+        ({"do_center_crop": True, "crop_size": 0}, {"do_center_crop": False, "crop_size": None}),
+        ({"resample": "BOXY", "size": None}, {"resample": "BOX", "do_resize": None}),
+    ],
+)
+def test_an_override_mends_the_file(tmp_path, content, overrides):
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(content))
+    with pytest.raises(CheckpointCorrupt):
+        ToyImageProcessor.from_pretrained(tmp_path)
+    loaded = ToyImageProcessor.from_pretrained(tmp_path, **overrides)
+    for name, value in ToyImageProcessor(**overrides).to_dict().items():
+        assert name not in overrides or loaded.to_dict()[name] == value
+
+
+@pytest.mark.parametrize(
+    ("content", "overrides", "message"),
+    [
+        ({}, {"size": -1}, "ToyImageProcessor: size['height'] must be an integer from 1 to 2147483647, but is -1."),
+        (
+            {"resample": "BOXY"},
+            {"sise": 1},
+            "ToyImageProcessor: 'sise' is not a setting of ToyImageProcessor. Did ",
+        ),
+        ({"resample": "BOXY"}, {"do_pad": 3}, "ToyImageProcessor: do_pad must be true or false, but is 3."),
+        ({}, {"do_center_crop": True}, "ToyImageProcessor: do_center_crop needs crop_size."),
+        ({}, {"image_mean": None}, "ToyImageProcessor: do_normalize needs image_mean."),
+        ({"image_mean": [0.5]}, {"size": 3}, None),
+    ],
+)
+def test_an_override_that_is_wrong_is_the_callers(tmp_path, content, overrides, message):
+    path = tmp_path / "preprocessor_config.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(OptionError if message else CheckpointCorrupt) as error:
+        ToyImageProcessor.from_pretrained(tmp_path, **overrides)
+    assert str(error.value).startswith(message or f"{path}: ToyImageProcessor: image_mean is [0.5] and image_std is")
+
+
+def test_arguments_that_a_call_does_not_take():
+    with pytest.raises(OptionError) as error:
+        ToyImageProcessor()(image(), "np")
+    assert str(error.value) == (
+        "ToyImageProcessor takes 1 argument without a name (images), but got 2. Pass the others by name: "
+        "return_tensors, settings."
+    )
+    with pytest.raises(OptionError, match=r"^ToyImageProcessor: missing a required argument: 'images'\.$"):
+        ToyImageProcessor()()

@@ -168,7 +168,7 @@ class DeclaredSettings(FromPretrained, CheckedFields, abc.ABC):  # noqa: PLW1641
     def _given(cls, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return values in which a flag that is None is off."""
         names = field_names(cls)
-        flags = {name for name in values if isinstance(name, str) and names.hints.get(names.own(name)) is bool}
+        flags = {name for name in values if names.hints.get(names.own(name)) is bool}
         return {name: False if value is None and name in flags else value for name, value in values.items()}
 
     @classmethod
@@ -188,7 +188,7 @@ class DeclaredSettings(FromPretrained, CheckedFields, abc.ABC):  # noqa: PLW1641
         alone.changed(**overrides)
 
     @classmethod
-    def _check_kind(cls, content: Mapping[str, Any], source: str) -> None:
+    def _check_kind(cls, content: Mapping[Any, Any], source: str) -> None:
         """Refuse the content of a file that is not of this kind of object at all."""
         told, names = kind_of(content), field_names(cls)
         if told not in (None, cls.kind):

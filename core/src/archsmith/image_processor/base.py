@@ -26,7 +26,7 @@ from archsmith.image_processor.steps import (
     resize,
 )
 from archsmith.messages import announce, shown
-from archsmith.options import TensorType, check_tensor_type
+from archsmith.options import TensorType, check_tensor_type, checked_call
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -164,6 +164,7 @@ class ImageProcessor(DeclaredSettings):
 
     # ---- calling --------------------------------------------------------------------------------------------
 
+    @checked_call
     def __call__(self, images: Any, *, return_tensors: TensorType | None = None, **settings: Any) -> BatchFeature:
         """Turn an image, or several, into the input of a model.
 

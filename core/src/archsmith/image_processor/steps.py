@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from archsmith.errors import InputError, MissingDependency
+from archsmith.errors import InputError, MissingDependency, OptionError
 from archsmith.messages import shown
 
 if TYPE_CHECKING:
@@ -63,9 +63,15 @@ def check_extent(what: str, height: int, width: int) -> None:
         width: Its columns.
 
     Raises:
+        OptionError: A side is not a whole number of pixels.
         InputError: It has more pixels than ``PIL.Image.MAX_IMAGE_PIXELS``, or a side of more than 65536 pixels. Where
             the former is None, neither counts.
     """
+    for side in (height, width):
+        if isinstance(side, bool) or not hasattr(side, "__index__") or side < 1:
+            raise OptionError(
+                f"{what} a height and a width: each must be an integer of at least 1, but is {shown(side)}."
+            )
     limit = getattr(sys.modules.get("PIL.Image"), "MAX_IMAGE_PIXELS", MAX_PIXELS)
     if limit is None:
         return
@@ -195,6 +201,8 @@ def resize(image: "Image | Array", height: int, width: int, *, resample: int = 2
         InputError: The result is too large (`check_extent`), or labels would be mixed.
     """
     pillow = import_pillow()
+    if resample not in range(6):
+        raise OptionError(f"resample must be the number of a filter, from 0 to 5, but is {shown(resample)}.")
     check_extent("it would be resized to", height, width)
     # Pillow changes the width first: what lies between has the rows of the one and the columns of the other.
     check_extent("to be resized it would become", height_and_width(image)[0], width)

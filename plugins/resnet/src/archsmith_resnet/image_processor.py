@@ -55,7 +55,7 @@ class ConvNextImageProcessor(ImageProcessor):
     image_std: PerChannel = field(default=[0.5, 0.5, 0.5])
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any], /, *, source: str = "", **overrides: Any) -> Self:
+    def from_dict(cls, values: Any, /, *, source: str = "", **overrides: Any) -> Self:
         """Build an image processor as `ImageProcessor.from_dict`, where a ``crop_pct`` of null is as good as none."""
         if isinstance(values, Mapping) and values.get("crop_pct", 0) is None:
             values = {name: value for name, value in values.items() if name != "crop_pct"}
