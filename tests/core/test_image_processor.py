@@ -338,22 +338,29 @@ SOUND = {"do_normalize": True, "feature_size": 1, "padding_value": 0.0, "samplin
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"model_type": "vit", "image_size": 224}, "this is the file of a configuration, not of ToyImageProcessor."),
-        ({"architectures": ["ViTModel"]}, "this is the file of a configuration, not of ToyImageProcessor."),
-        (SOUND, "this is the file of a feature extractor, not of ToyImageProcessor."),
-        (SOUND | {"feature_extractor_type": "Wav2Vec2FeatureExtractor"}, "this is the file of a feature extractor"),
+        (
+            {"model_type": "vit", "image_size": 224},
+            "this is not the file of a ToyImageProcessor, but of a confi",
+        ),
+        ({"architectures": ["ViTModel"]}, "this is not the file of a ToyImageProcessor, but of a confi"),
+        (SOUND, "this is not the file of a ToyImageProcessor, but of a feature extractor"),
+        (
+            SOUND | {"feature_extractor_type": "Wav2Vec2FeatureExtractor"},
+            "but of a feature extractor: it holds do_norma",
+        ),
         (
             {"feature_extractor_type": "Wav2Vec2FeatureExtractor"},
             "is 'Wav2Vec2FeatureExtractor', which is not an",
         ),
         ({"image_processor_type": 3}, "image_processor_type is 3, which is not an image processor."),
+        ({"image_processor_type": ["x"]}, "image_processor_type is ['x'], which is not an image processor."),
         (
             {"vocab_size": 3, "the": 1},
-            "nothing in it is a setting of ToyImageProcessor; it holds the, vocab_size. ",
+            "this is not the file of a ToyImageProcessor: it holds the, vocab_size.",
         ),
         (
             {"weight_map": {}, "metadata": {}},
-            "nothing in it is a setting of ToyImageProcessor; it holds metadata, we",
+            "this is not the file of a ToyImageProcessor: it holds metadata, we",
         ),
     ],
 )
@@ -474,8 +481,7 @@ def test_arguments_that_a_call_does_not_take():
     with pytest.raises(OptionError) as error:
         ToyImageProcessor()(image(), "np")
     assert str(error.value) == (
-        "ToyImageProcessor takes 1 argument without a name (images), but got 2. Pass the others by name: "
-        "return_tensors, settings."
+        "ToyImageProcessor: too many positional arguments. Pass by name: images, return_tensors, settings."
     )
-    with pytest.raises(OptionError, match=r"^ToyImageProcessor: missing a required argument: 'images'\.$"):
+    with pytest.raises(OptionError, match=r"^ToyImageProcessor: missing a required argument: 'images'\."):
         ToyImageProcessor()()

@@ -54,31 +54,20 @@ def choice(name: str, value: Any, choices: tuple[str, ...], *, extra: str = "Tru
 
 
 def checked_call(method: _Method) -> _Method:
-    """Decorate a method: arguments that it does not take are refused with an `OptionError`, which says what is near."""
+    """Decorate a method: arguments that it does not take are refused with an `OptionError`, which says which it has."""
     signature = inspect.signature(method)
+    _, *names = signature.parameters
 
     @functools.wraps(method)
     def call(self: Any, /, *args: Any, **options: Any) -> Any:
         try:
             signature.bind(self, *args, **options)
         except TypeError as error:
-            raise OptionError(_misfit(signature, type(self).__name__, args, options, str(error))) from None
+            owner, unknown = type(self).__name__, next((name for name in options if name not in names), None)
+            if unknown is not None:
+                message = f"{unknown!r} is not an option of {owner}.{did_you_mean(unknown, names)}"
+                raise OptionError(message) from None
+            raise OptionError(f"{owner}: {error}. Pass by name: {', '.join(names)}.") from None
         return method(self, *args, **options)
 
     return call  # type: ignore[return-value]
-
-
-def _misfit(signature: inspect.Signature, owner: str, args: tuple[Any, ...], options: Any, reason: str) -> str:
-    """Say why arguments do not fit a signature."""
-    names = list(signature.parameters)[1:]
-    places = [name for name in names if signature.parameters[name].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
-    if len(args) > len(places):
-        return (
-            f"{owner} takes {len(places)} argument{'s' * (len(places) != 1)} without a name "
-            f"({', '.join(places) or 'none'}), but got {len(args)}. Pass the others by name: "
-            f"{', '.join(names[len(places) :])}."
-        )
-    unknown = [name for name in options if name not in names]
-    if unknown:
-        return f"{unknown[0]!r} is not an option of {owner}.{did_you_mean(unknown[0], names)}"
-    return f"{owner}: {reason}."

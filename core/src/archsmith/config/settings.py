@@ -20,7 +20,7 @@ from archsmith.messages import listed, shorten, shown
 __all__ = ["DeclaredSettings", "find_values", "kind_of"]
 
 #: Keys that any file may have.
-_ANY_FILE = ("archsmith", "processor_class", "image_processor_type", "feature_extractor_type")
+_ANY_FILE = {"archsmith", "processor_class", "image_processor_type", "feature_extractor_type"}
 
 #: What a file holds → keys that tell it, where its type is not named, or is the older one, which is of both kinds.
 _SIGNS = {
@@ -112,12 +112,11 @@ class DeclaredSettings(FromPretrained, CheckedFields, abc.ABC):  # noqa: PLW1641
         cls._check_kind(content, source or "the values")
         cls._check_writer(content, source)
         content.pop("archsmith", None)
-        own = field_names(cls).own
-        replaced = {own(name): value for name, value in cls._given(overrides).items()}
-        kept = {name: value for name, value in content.items() if own(name) not in replaced}
+        own, overrides = field_names(cls).own, cls._given(overrides)
+        kept = {name: value for name, value in content.items() if own(name) not in set(map(own, overrides))}
         new = cls.__new__(cls)
         try:
-            new._fill(kept, unknown_allowed=True, source=source or PREPROCESSOR_FILE, overrides=replaced)  # noqa: SLF001
+            new._fill(kept, unknown_allowed=True, source=source or PREPROCESSOR_FILE, overrides=overrides)  # noqa: SLF001
         except CheckpointCorrupt:
             if overrides:  # whose fault is it?
                 cls._check_overrides(overrides, content)
@@ -177,8 +176,7 @@ class DeclaredSettings(FromPretrained, CheckedFields, abc.ABC):  # noqa: PLW1641
         names, faults = field_names(cls), list[str]()
         known, unknown = names.split(overrides, faults)
         faults += [f"{name!r} is not a {cls.noun} of {cls.__name__}.{names.hint(name)}" for name in unknown]
-        for name in known.keys() & names.fields:
-            faults += names.convert(name, known[name])[1]
+        faults += [fault for name in known.keys() & names.fields for fault in names.convert(name, known[name])[1]]
         if faults:
             raise OptionError(listed(cls.__name__, faults))
         try:
@@ -191,16 +189,12 @@ class DeclaredSettings(FromPretrained, CheckedFields, abc.ABC):  # noqa: PLW1641
     def _check_kind(cls, content: Mapping[Any, Any], source: str) -> None:
         """Refuse the content of a file that is not of this kind of object at all."""
         told, names = kind_of(content), field_names(cls)
-        if told not in (None, cls.kind):
+        keys = {key for key in content if isinstance(key, str)} - _ANY_FILE
+        is_strange = keys and not any(map(names.knows, keys)) and not any(names.near_misses(dict.fromkeys(keys), {}))
+        if is_strange or told not in (None, cls.kind):
+            what = f", but of a {told.replace('_', ' ')}" if told else ""
             raise CheckpointCorrupt(
-                f"{source}: this is the file of a {told.replace('_', ' ')}, not of {cls.__name__}. Expected the "
-                f"{cls.kind.replace('_', ' ')}'s own {PREPROCESSOR_FILE}, or the folder that holds it."
-            )
-        keys = {key for key in content if key not in _ANY_FILE and isinstance(key, str)}
-        if keys and not any(map(names.knows, keys)) and not any(names.near_misses(dict.fromkeys(keys), {})):
-            raise CheckpointCorrupt(
-                f"{source}: nothing in it is a setting of {cls.__name__}; it holds {shorten(sorted(keys))}. Is it "
-                "another file?"
+                f"{source}: this is not the file of a {cls.__name__}{what}: it holds {shorten(sorted(keys))}."
             )
 
     @classmethod
@@ -221,7 +215,7 @@ class DeclaredSettings(FromPretrained, CheckedFields, abc.ABC):  # noqa: PLW1641
 
         owner = registry.provider(cls)
         aliases = registry.get(owner.model_type).aliases if owner else {}
-        return named in {each.__name__ for each in cls.__mro__} or aliases.get(str(named)) == cls.__name__
+        return named in [each.__name__ for each in cls.__mro__] or aliases.get(str(named)) == cls.__name__
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and self.to_dict() == other.to_dict()

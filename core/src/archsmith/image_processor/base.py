@@ -13,7 +13,7 @@ from archsmith.config.names import field_names
 from archsmith.config.settings import DeclaredSettings
 from archsmith.errors import CheckpointCorrupt, InputError, OptionError, PluginError
 from archsmith.image_processor.filters import ADVICE, PerChannel, Resample
-from archsmith.image_processor.reading import ChannelOrder, flatten, open_image, orientation_of, read_image
+from archsmith.image_processor.reading import ChannelOrder, flatten, open_image, read_image
 from archsmith.image_processor.sizes import ImageArea, ImageSize, target_size, with_edges
 from archsmith.image_processor.steps import (
     Array,
@@ -301,9 +301,8 @@ class ImageProcessor(DeclaredSettings):
 
         def made(index: int) -> _Made:
             try:
-                source = open_image(sources[index], notes)
-                orientation = orientation_of(source)
-                image = read_image(source, order=self.input_data_format, rgb=self.do_convert_rgb, notes=notes)
+                source, orientation = open_image(sources[index], notes)
+                image = read_image(source, order=self.input_data_format, rgb=self.do_convert_rgb)
                 self._check_range(image)
                 pixels = self.reshape(image)
             except InputError as error:

@@ -28,7 +28,7 @@ from archsmith.messages import announce, reason, shown
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["FORMATS", "ChannelOrder", "flatten", "open_image", "orientation_of", "read_image", "upright"]
+__all__ = ["FORMATS", "ChannelOrder", "flatten", "open_image", "read_image"]
 
 ChannelOrder = Literal["channels_first", "channels_last"]
 
@@ -57,20 +57,19 @@ def flatten(images: Any) -> list[Any]:
             if _is_series(source):
                 announce(f"{source!r} holds several images; the one at which it stands is used.")
             try:
-                open_image(source, [])
+                _load(source)
             except InputError as error:
-                raise InputError(f"{error.message}.") from error
+                raise InputError(f"{source!r} {error}.") from error
     return sources
 
 
-def read_image(source: Any, *, order: ChannelOrder | None, rgb: bool, notes: list[str]) -> "Image | Array":
-    """Read one image: a path, the bytes of a file, an image of Pillow, an array or a tensor.
+def read_image(source: Any, *, order: ChannelOrder | None, rgb: bool) -> "Image | Array":
+    """Read one image: an upright one of Pillow, an array or a tensor.
 
     Args:
-        source: The image.
+        source: The image, as `open_image` returns it.
         order: Where the channels of arrays are; None: found out.
         rgb: Turn it into red, green and blue; else it stays grey, or keeps its opacity, where Pillow has it so.
-        notes: Gets what should be announced.
 
     Returns:
         An image of Pillow, in mode RGB, L or RGBA; or pixels (height, width, channels), uint8 or float32.
@@ -79,65 +78,32 @@ def read_image(source: Any, *, order: ChannelOrder | None, rgb: bool, notes: lis
         InputError: It is not an image, or damaged.
         MissingDependency: Pillow is needed, but not installed.
     """
-    source = open_image(source, notes)
     if _is_pillow(source):
         return _from_pillow(source, rgb=rgb)
     pixels = checked(_channels_last(_as_array(source), order))
     return to_rgb(pixels) if rgb else pixels
 
 
-def open_image(source: Any, notes: list[str]) -> Any:
-    """Return a whole image of Pillow for the path of a file, its bytes, or an image of Pillow; all else as it is.
+def open_image(source: Any, notes: list[str]) -> tuple[Any, int | None]:
+    """Return what a caller passed for an image: of a path, the bytes of a file or an image of Pillow the upright image.
 
     Args:
-        source: What a caller passed.
+        source: What was passed.
         notes: Gets what should be announced.
+
+    Returns:
+        The image, whole and upright, and how it lay before, as EXIF numbers it from 1 to 8, or 0 where it does not say;
+        of anything else itself and None.
 
     Raises:
         InputError: The file is not an image, is damaged, or too large.
     """
     if isinstance(source, str | os.PathLike | bytes | bytearray | memoryview):
-        return _opened(source, notes)
-    if _is_pillow(source):
-        try:
-            _load(source)
-        except InputError as error:
-            raise InputError(f"{source!r} {error}") from error
-    return source
-
-
-def orientation_of(image: Any) -> int | None:
-    """Return which side of an image is up, as EXIF numbers it from 1, upright, to 8.
-
-    Returns:
-        The number; 0: the image of Pillow does not say; None: it is an array, which cannot say.
-
-    Raises:
-        InputError: The EXIF data is damaged.
-    """
-    if not _is_pillow(image):
-        return None
-    try:
-        number = image.getexif().get(_ORIENTATION)
-    except Exception as error:  # Pillow lets through what it stumbles over
-        raise InputError(f"its EXIF data is damaged, so which side is up is not known: {reason(error)}") from error
-    return number if number in range(1, 9) else 0
-
-
-def upright(image: "Image") -> "Image":
-    """Return an image of Pillow as its EXIF data says that it was meant to be seen.
-
-    Raises:
-        InputError: The EXIF data is damaged.
-    """
-    from PIL import ImageOps
-
-    if orientation_of(image) in (0, _UPRIGHT):
-        return image
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception as error:  # Pillow lets through what it stumbles over
-        raise InputError(f"its EXIF data is damaged, so it cannot be turned upright: {reason(error)}") from error
+        return _upright(_opened(source, notes))
+    if not _is_pillow(source):
+        return source, None
+    _load(source)
+    return _upright(source)
 
 
 def _single(images: Any, depth: int) -> Iterator[Any]:
@@ -232,7 +198,6 @@ def _is_pillow(source: Any) -> bool:
 def _from_pillow(image: "Image", *, rgb: bool) -> "Image | Array":
     if not image.width or not image.height:
         raise InputError(f"it has no pixels: {image.width} x {image.height}")
-    image = upright(image)
     if rgb:
         return to_rgb(image)
     if image.mode.startswith(("I", "F")):
@@ -240,6 +205,18 @@ def _from_pillow(image: "Image", *, rgb: bool) -> "Image | Array":
     if image.mode == "1":
         return image.convert("L")
     return image if image.mode in ("L", "RGB", "RGBA") else to_rgb(image)
+
+
+def _upright(image: "Image") -> tuple["Image", int]:
+    """Return the image as its EXIF data says that it was meant to be seen, and the number by which it says so."""
+    from PIL import ImageOps
+
+    try:
+        orientation = image.getexif().get(_ORIENTATION, 0)
+        turned = image if orientation in (0, _UPRIGHT) else ImageOps.exif_transpose(image)
+    except Exception as error:  # Pillow lets through what it stumbles over
+        raise InputError(f"its EXIF data is damaged, so which side is up is not known: {reason(error)}") from error
+    return turned, orientation if orientation in range(9) else 0
 
 
 # ---- arrays -------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from archsmith.errors import InputError
-from archsmith.image_processor import open_image, orientation_of, upright
+from archsmith.image_processor import open_image
 from archsmith.messages import announce, shorten, shown
 
 __all__ = ["masks_of", "per_image", "read_label_maps"]
@@ -95,11 +95,10 @@ def _read_label_map(source: Any, index: int, notes: list[str]) -> tuple[Array, i
         "(height, width)"
     )
     try:
-        image = open_image(source, notes)
-        orientation = orientation_of(image)
+        image, orientation = open_image(source, notes)
         if getattr(image, "format", None) == "JPEG":
             notes.append(f"segmentation map {index} is a JPEG, which changes labels that lie beside others. Use PNG.")
-        labels = np.asarray(image if orientation is None else upright(image))
+        labels = np.asarray(image)
     except InputError as error:
         raise InputError(f"{expected}, but {error.message.rstrip('.')}.") from error
     except (ValueError, TypeError, RuntimeError):
