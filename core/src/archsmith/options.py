@@ -1,17 +1,23 @@
 """Options of a call: each checked, with a message that says what it may be."""
 
+import functools
+import inspect
 import operator
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
 
 from archsmith.errors import OptionError
 from archsmith.messages import did_you_mean, shown
 
-__all__ = ["HUGE", "TensorType", "check_tensor_type", "choice", "read_count", "read_flag", "read_flags"]
+__all__ = [
+    "HUGE", "TensorType", "check_tensor_type", "checked_call", "choice", "read_count", "read_flag", "read_flags",
+]  # fmt: skip
 
 #: No row can be as long as this: a model_max_length from here on means that the model has none.
 HUGE = 2**31
 #: ``"pt"`` is torch, ``"np"`` is numpy.
 TensorType = Literal["pt", "np"]
+_Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
 def check_tensor_type(tensor_type: object) -> None:
@@ -55,3 +61,23 @@ def choice(name: str, value: Any, choices: tuple[str, ...], *, extra: str = "Tru
     hint = did_you_mean(value, choices) if isinstance(value, str) else ""
     listed = ", ".join([*([extra] if extra else []), *map(repr, choices)])
     raise OptionError(f"{name} is {shown(value)}; expected one of {listed}.{hint}")
+
+
+def checked_call(method: _Method) -> _Method:
+    """Decorate a method: arguments that it does not take are refused with an `OptionError`, which says which it has."""
+    signature = inspect.signature(method)
+    _, *names = signature.parameters
+
+    @functools.wraps(method)
+    def call(self: Any, /, *args: Any, **options: Any) -> Any:
+        try:
+            signature.bind(self, *args, **options)
+        except TypeError as error:
+            owner, unknown = type(self).__name__, next((name for name in options if name not in names), None)
+            if unknown is not None:
+                message = f"{unknown!r} is not an option of {owner}.{did_you_mean(unknown, names)}"
+                raise OptionError(message) from None
+            raise OptionError(f"{owner}: {error}. Pass by name: {', '.join(names)}.") from None
+        return method(self, *args, **options)
+
+    return call  # type: ignore[return-value]
