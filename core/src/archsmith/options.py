@@ -3,40 +3,20 @@
 import functools
 import operator
 from collections.abc import Callable
-from typing import Any, Literal, ParamSpec, TypeVar
+from typing import Any, Literal, TypeVar
 
 from archsmith.errors import OptionError
 from archsmith.messages import did_you_mean, shown
 
-__all__ = ["HUGE", "TensorType", "check_tensor_type", "choice", "known_options", "read_count", "read_flags"]
-
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
+__all__ = [
+    "HUGE", "TensorType", "check_tensor_type", "checked_call", "choice", "read_count", "read_flag", "read_flags",
+]  # fmt: skip
 
 #: No row can be as long as this: a model_max_length from here on means that the model has none.
 HUGE = 2**31
 #: ``"pt"`` is torch, ``"np"`` is numpy.
 TensorType = Literal["pt", "np"]
-
-
-def known_options(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Have a method refuse arguments that it does not have with an `OptionError`, which names the nearest."""
-
-    @functools.wraps(function)
-    def checked(*args: _P.args, **options: _P.kwargs) -> _R:
-        try:
-            return function(*args, **options)
-        except TypeError as error:
-            if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
-                raise  # from inside
-            code = function.__code__
-            known = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-            for name in [name for name in options if name not in known]:
-                hint = did_you_mean(name, known)
-                raise OptionError(f"{checked.__name__}: {name!r} is not an option.{hint}") from error
-            raise OptionError(f"{checked.__name__}: {str(error).partition('() ')[2] or error}.") from error
-
-    return checked
+_Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
 def check_tensor_type(tensor_type: object) -> None:
@@ -65,6 +45,14 @@ def read_flags(**flags: Any) -> None:
             raise OptionError(f"{name} must be True or False, but is {shown(value)}.")
 
 
+def read_flag(name: str, value: Any, default: bool) -> bool:
+    """Return an option that is on or off; None: the default. Raises `OptionError`: it is neither."""
+    if value is None:
+        return default
+    read_flags(**{name: value})
+    return bool(value)
+
+
 def choice(name: str, value: Any, choices: tuple[str, ...], *, extra: str = "True, False") -> str:
     """Check an option that is one of several words. Raises `OptionError`."""
     if isinstance(value, str) and value in choices:
@@ -72,3 +60,23 @@ def choice(name: str, value: Any, choices: tuple[str, ...], *, extra: str = "Tru
     hint = did_you_mean(value, choices) if isinstance(value, str) else ""
     listed = ", ".join([*([extra] if extra else []), *map(repr, choices)])
     raise OptionError(f"{name} is {shown(value)}; expected one of {listed}.{hint}")
+
+
+def checked_call(method: _Method) -> _Method:
+    """Have a method refuse arguments that it does not take with an `OptionError`, which says which it has."""
+
+    @functools.wraps(method)
+    def checked(*args: Any, **options: Any) -> Any:
+        try:
+            return method(*args, **options)
+        except TypeError as error:
+            if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+                raise  # from inside
+            code, owner = method.__code__, type(args[0]).__name__
+            names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
+            for name in options.keys() - set(names):
+                raise OptionError(f"{name!r} is not an option of {owner}.{did_you_mean(name, names)}") from None
+            said = str(error).partition("() ")[2] or error
+            raise OptionError(f"{owner}: {method.__name__} {said}. Pass by name: {', '.join(names)}.") from None
+
+    return checked  # type: ignore[return-value]

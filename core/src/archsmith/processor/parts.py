@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from archsmith.config.settings import find_values
+from archsmith.config.settings import find_values, kind_of
 from archsmith.errors import ConfigError, PluginError
 from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.names import CONFIG_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE, TOKENIZER_CONFIG_FILE, TOKENIZER_FILE
@@ -106,8 +106,9 @@ def architecture_of(checkpoint: Checkpoint) -> str | None:
 
 def _kind_of(values: Mapping[str, Any], model_type: str | None) -> str:
     """Return which kind of object a preprocessor_config.json is of."""
-    if "image_processor_type" in values:
-        return "image_processor"
+    told = kind_of(values)
+    if told in ("image_processor", "feature_extractor"):
+        return str(told)
     named = values.get("feature_extractor_type")
     if isinstance(named, str):  # in older files of an image processor too
         try:

@@ -12,7 +12,7 @@ from archsmith.files.pretrained import FromPretrained
 from archsmith.files.strictjson import encode_json
 from archsmith.lengths import Side, Truncation
 from archsmith.messages import did_you_mean, shown
-from archsmith.options import HUGE, known_options
+from archsmith.options import HUGE, checked_call
 from archsmith.tokenizer import calls
 from archsmith.tokenizer.added_tokens import AddedToken, read_tokens
 from archsmith.tokenizer.calls import EncodedRows
@@ -150,7 +150,7 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
     def convert_tokens_to_ids(self, tokens: str) -> int: ...  # type: ignore[overload-overlap]
     @overload
     def convert_tokens_to_ids(self, tokens: Iterable[str]) -> list[int]: ...
-    @known_options
+    @checked_call
     def convert_tokens_to_ids(self, tokens: str | Iterable[str]) -> int | list[int]:
         """Return the id of a token, or the ids of several; what the vocabulary lacks becomes the unknown token.
 
@@ -167,7 +167,7 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
     def convert_ids_to_tokens(self, ids: int, *, skip_special_tokens: bool = False) -> str: ...
     @overload
     def convert_ids_to_tokens(self, ids: Iterable[int], *, skip_special_tokens: bool = False) -> list[str]: ...
-    @known_options
+    @checked_call
     def convert_ids_to_tokens(self, ids: Any, *, skip_special_tokens: bool = False) -> str | list[str]:
         """Return the token of an id, or the tokens of several: of a list, an array or a tensor of one axis.
 
@@ -212,7 +212,7 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
         """The ids of `all_special_tokens`."""
         return self.convert_tokens_to_ids(self.all_special_tokens)
 
-    @known_options
+    @checked_call
     def add_tokens(self, new_tokens: Any, *, special_tokens: bool = False) -> int:
         """Add tokens behind the vocabulary. They are found in a text before it is split into words.
 
@@ -231,7 +231,7 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
         self.vocabulary = self.vocabulary.with_tokens(read_tokens(new_tokens, are_special=special_tokens))
         return len(self) - before
 
-    @known_options
+    @checked_call
     def add_special_tokens(
         self, special_tokens_dict: Mapping[str, Any], *, replace_extra_special_tokens: bool = True
     ) -> int:
@@ -294,7 +294,7 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
         tokenizer.read_side_files(checkpoint)
         return tokenizer
 
-    @known_options
+    @checked_call
     def save_pretrained(self, save_directory: str | os.PathLike[str]) -> tuple[str, ...]:
         """Write the vocabulary and the settings into a folder, and return the paths. Raises `SaveFailed`."""
         return write_contents(save_directory, self.file_contents(), delete=self.superseded_files())
@@ -315,7 +315,7 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
             }
         )
 
-    @known_options
+    @checked_call
     def save_vocabulary(self, save_directory: str | os.PathLike[str]) -> tuple[str, ...]:
         """Write the vocabulary alone into a folder, without added tokens and settings, and return the paths.
 
@@ -329,10 +329,10 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
 
     __call__ = calls.call
     encode = calls.encode
-    tokenize = known_options(calls.tokenize)
-    pad = known_options(calls.pad)
-    decode = known_options(calls.decode)
-    batch_decode = known_options(calls.batch_decode)
+    tokenize = checked_call(calls.tokenize)
+    pad = checked_call(calls.pad)
+    decode = checked_call(calls.decode)
+    batch_decode = checked_call(calls.batch_decode)
 
     @property
     def cleans_up(self) -> bool:

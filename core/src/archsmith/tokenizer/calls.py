@@ -10,7 +10,7 @@ from archsmith.batch import BatchEncoding
 from archsmith.errors import InputError, OptionError
 from archsmith.lengths import Padding, Side, Truncation, check_room, resolve_padding, resolve_truncation
 from archsmith.messages import announce, shown
-from archsmith.options import TensorType, check_tensor_type, known_options, read_count, read_flags
+from archsmith.options import TensorType, check_tensor_type, checked_call, read_count, read_flags
 from archsmith.tokenizer.collation import collate, read_columns
 from archsmith.tokenizer.special_tokens import SpecialTokens
 from archsmith.tokenizer.texts import Texts, clean_up, read_texts
@@ -78,7 +78,7 @@ class CallableTokenizer(Protocol):
         """See there."""
 
 
-@known_options
+@checked_call
 def call(
     tokenizer: CallableTokenizer,
     text: Any,

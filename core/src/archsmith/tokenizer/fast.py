@@ -10,7 +10,7 @@ from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.names import TOKENIZER_FILE
 from archsmith.lengths import Side, Truncation, check_untruncated
 from archsmith.messages import shown
-from archsmith.options import known_options
+from archsmith.options import checked_call
 from archsmith.tokenizer import rust
 from archsmith.tokenizer.base import PreTrainedTokenizerBase
 from archsmith.tokenizer.rust import RustVocabulary
@@ -92,7 +92,7 @@ class PreTrainedTokenizerFast(PreTrainedTokenizerBase):
         with rust.translated(InputError, "the tokens cannot be joined"):
             return " ".join(tokens) if decoder is None else decoder.decode(list(tokens))
 
-    @known_options
+    @checked_call
     def num_special_tokens_to_add(self, *, pair: bool = False) -> int:
         """Return how many special tokens are put around a text or a pair."""
         return self.backend_tokenizer.num_special_tokens_to_add(pair)

@@ -7,7 +7,7 @@ from typing import Any
 
 from archsmith.errors import InputError
 from archsmith.lengths import Truncation, check_untruncated
-from archsmith.options import known_options
+from archsmith.options import checked_call
 from archsmith.tokenizer.added_tokens import AddedToken, TokenFinder
 from archsmith.tokenizer.base import PreTrainedTokenizerBase
 from archsmith.tokenizer.templates import SlowRows, SpecialTokensTemplate
@@ -70,7 +70,7 @@ class PreTrainedTokenizer(PreTrainedTokenizerBase):
         check_strings(tokens)
         return self.join_tokens(tokens)
 
-    @known_options
+    @checked_call
     def num_special_tokens_to_add(self, *, pair: bool = False) -> int:
         """Return how many special tokens are put around a text or a pair."""
         return self.template.count(is_pair=pair)

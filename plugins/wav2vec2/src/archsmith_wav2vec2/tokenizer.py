@@ -13,7 +13,7 @@ from archsmith.batch import BatchFeature
 from archsmith.errors import CheckpointCorrupt, OptionError
 from archsmith.files import TOKENIZER_CONFIG_FILE, Checkpoint, encode_json, read_json
 from archsmith.messages import did_you_mean, shown
-from archsmith.options import known_options, read_flags
+from archsmith.options import checked_call, read_flags
 from archsmith.tokenizer import (
     AddedToken,
     PreTrainedTokenizer,
@@ -145,7 +145,7 @@ class Wav2Vec2CTCTokenizer(PreTrainedTokenizer):
         """Return the text that tokens of frames stand for: equal neighbours merged, without blanks."""
         return self._text(self._letters(self.convert_tokens_to_ids(tokens), merged=True))
 
-    @known_options
+    @checked_call
     def tokenize(self, text: str, pair: str | None = None, *, add_special_tokens: bool = False) -> list[str]:
         """Return the tokens of one text or pair, without the white space that went with some."""
         names = {str(token) for token in self.vocabulary.added.values()}
@@ -154,7 +154,7 @@ class Wav2Vec2CTCTokenizer(PreTrainedTokenizer):
 
     # ---- decoding -------------------------------------------------------------------------------------------
 
-    @known_options
+    @checked_call
     def decode(
         self,
         token_ids: Any,
@@ -210,7 +210,7 @@ class Wav2Vec2CTCTokenizer(PreTrainedTokenizer):
             found = {name: rows[0] for name, rows in found.items()}
         return BatchFeature(found) if len(found) > 1 else found["text"]
 
-    @known_options
+    @checked_call
     def batch_decode(
         self,
         sequences: Any,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 from archsmith.errors import CheckpointCorrupt, OptionError
 from archsmith.files import TOKENIZER_FILE, Checkpoint
 from archsmith.messages import shown
-from archsmith.options import known_options, read_count
+from archsmith.options import checked_call, read_count
 from archsmith.tokenizer import (
     SPECIAL_TOKENS,
     AddedToken,
@@ -185,7 +185,7 @@ class WordPieceTokenizerFast(PreTrainedTokenizerFast):
             return {}
         return {name: _no_effect(rust, name) for name in NORMALIZER_OPTIONS}
 
-    @known_options
+    @checked_call
     def train_new_from_iterator(
         self,
         texts: Iterable[str],
