@@ -1,8 +1,9 @@
 """Options of a call: each checked, with a message that says what it may be."""
 
 import functools
+import inspect
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 from archsmith.errors import OptionError
@@ -72,11 +73,18 @@ def checked_call(method: _Method) -> _Method:
         except TypeError as error:
             if error.__traceback__ is None or error.__traceback__.tb_next is not None:
                 raise  # from inside
-            code, owner = method.__code__, type(args[0]).__name__
-            names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
-            for name in options.keys() - set(names):
-                raise OptionError(f"{name!r} is not an option of {owner}.{did_you_mean(name, names)}") from None
-            said = str(error).partition("() ")[2] or error
-            raise OptionError(f"{owner}: {method.__name__} {said}. Pass by name: {', '.join(names)}.") from None
+            raise _wrong_call(method, args, options) or error from None
 
     return checked  # type: ignore[return-value]
+
+
+def _wrong_call(method: Callable[..., Any], args: Sequence[Any], options: Mapping[str, Any]) -> OptionError | None:
+    owner, signature = type(args[0]).__name__, inspect.signature(method)
+    _, *names = signature.parameters
+    for name in options.keys() - set(names):
+        return OptionError(f"{name!r} is not an option of {owner}.{did_you_mean(name, names)}")
+    try:
+        signature.bind(*args, **options)
+    except TypeError as error:
+        return OptionError(f"{owner}: {error}. Pass by name: {', '.join(names)}.")
+    return None
