@@ -122,7 +122,7 @@ def test_wrong_options(folder, tmp_path):
         (
             AutoModel.from_pretrained,
             OptionError,
-            "neither an option of DistilBertModel nor",
+            "not a field of DistilBertConfig, nor an option of DistilBertModel",
         ),
     ):
         with pytest.raises(OptionError, match="trust_remote_code is refused"):

@@ -46,7 +46,7 @@ def test_all_lists_every_public_name():
 
 
 def test_every_leaf_has_its_builtin():
-    assert LIKENESS.keys() <= {leaf.__name__ for leaf in LEAVES}
+    assert LIKENESS.keys() <= {error.__name__ for error in ERRORS}
     for leaf in LEAVES:
         builtins = [
             base for base in leaf.__mro__ if base.__module__ == "builtins" and base not in ArchsmithError.__mro__

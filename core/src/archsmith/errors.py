@@ -14,6 +14,7 @@ Each leaf also inherits the builtin that it resembles, so ``except ImportError``
     │   ├── ClassNotFound           (AttributeError)  ``archsmith.X`` finds none; ``hasattr(archsmith, "X")`` is False
     │   └── MissingDependency       (ImportError)  an optional library is not installed
     ├── ConfigError                 (ValueError)   a configuration value is wrong; lists every fault
+    │   └── UnknownField            (also an OptionError)  an argument that is not a field
     ├── CheckpointError
     │   ├── CheckpointNotFound      (FileNotFoundError)  no such folder, file or repository
     │   ├── CheckpointCorrupt       (ValueError)   a file is damaged, unsafe or contradicts another
@@ -34,7 +35,7 @@ __all__ = [
     "ArchsmithError", "ArchsmithWarning", "CheckpointCorrupt", "CheckpointError", "CheckpointNotFound",
     "ClassNotAvailable", "ClassNotFound", "ConfigError", "HubError", "InputError", "MissingDependency", "OptionError",
     "PluginBroken", "PluginConflict", "PluginDisabled", "PluginError", "PluginIncompatible", "SaveFailed",
-    "UnknownArchitecture", "UnknownTask", "WeightsMismatch",
+    "UnknownArchitecture", "UnknownField", "UnknownTask", "WeightsMismatch",
 ]  # fmt: skip
 
 
@@ -162,3 +163,7 @@ class InputError(ArchsmithError, ValueError):
 
 class OptionError(ArchsmithError, TypeError):
     """An argument that does not exist, is not allowed, or contradicts another."""
+
+
+class UnknownField(ConfigError, OptionError):
+    """An argument that is not a field: of a configuration, or of the one that a model is loaded with."""
