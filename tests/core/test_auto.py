@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import os
 import re
 import warnings
 from pathlib import Path
@@ -167,15 +168,15 @@ def test_each_file_is_opened_once(folder, tmp_path, monkeypatch, name):
     vocabulary.write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nhello\n")
     BertTokenizerFast(vocab_file=vocabulary).save_pretrained(folder)
     opened = []
-    path_open = Path.open
+    os_open = os.open
 
     def count(path, *args, **options):
-        opened.append(path)
-        return path_open(path, *args, **options)
+        opened.append(Path(path))
+        return os_open(path, *args, **options)
 
-    monkeypatch.setattr(Path, "open", count)
+    monkeypatch.setattr(os, "open", count)
     getattr(archsmith, name).from_pretrained(folder)
-    read = [path.name for path in opened if path.parent == folder]
+    read = [path.name for path in opened if path.parent == folder and path.suffix == ".json"]
     assert len(read) == len(set(read)) > 0
 
 
@@ -231,8 +232,11 @@ class TestTokenizerClass:
 
 
 def test_an_announcement_points_at_the_line_of_the_user(folder, monkeypatch):
+    values = {key: value for key, value in CONFIG.items() if key != "n_layers"} | {"n_layerz": 1}
     for number, call in enumerate(
         (
+            lambda: DistilBertConfig.from_dict(values),
+            lambda: AutoConfig.from_dict(values | {"model_type": "distilbert"}),
             lambda: AutoModel.from_pretrained(folder),
             lambda: DistilBertModel.from_pretrained(folder),
             lambda: archsmith.AutoModelForTokenClassification.from_pretrained(folder),

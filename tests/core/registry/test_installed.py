@@ -170,8 +170,8 @@ def test_unknown_names_are_reported(site):
         "ARCHSMITH_PIN gives 'toy' to 'toy-tou', which is not installed or does not claim it. Did you mean 'toy-toy'?",
         "ARCHSMITH_PIN gives 'zzz' to 'toy-toy', which is not installed or does not claim it.",
     )
-    assert scan_with(PIN="toi=toy-toy").problems == (
-        "ARCHSMITH_PIN gives 'toi' to 'toy-toy', which is not installed or does not claim it. Did you mean 'toy'?",
+    assert scan_with(PIN="toyy=toy-toy").problems == (
+        "ARCHSMITH_PIN gives 'toyy' to 'toy-toy', which is not installed or does not claim it. Did you mean 'toy'?",
     )
     assert scan_with(PLUGINS="toyy").problems == (
         "ARCHSMITH_PLUGINS names 'toyy', which is not an installed plugin. Did you mean 'toy'?",

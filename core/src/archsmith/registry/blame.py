@@ -31,7 +31,7 @@ def describe(error: BaseException) -> str:
 
 def find_culprit(entry: Entry, error: BaseException) -> tuple[str, str] | None:
     """Return what outside of a plugin keeps it from being loaded, as a clause, and the remedy; None: it is its own."""
-    own = entry.module.partition(".")[0]
+    own = entry.module.partition(":")[0].partition(".")[0]
     with contextlib.suppress(Exception):  # a damaged environment, a strange error: what is known is the error itself
         for cause in islice(_causes(error), 10):
             suspects = list(_suspects(cause))

@@ -276,7 +276,7 @@ def _unknown_names(settings: Settings, entries: list[Entry]) -> list[str]:
             problems.append(
                 f"{pin.source} gives {pin.name!r} to {pin.distribution!r}, which is not installed or does not claim it."
                 + did_you_mean(pin.distribution, claimants.values())
-                + ("" if claimants else did_you_mean(pin.name, [entry.name for entry in entries]))
+                + ("" if claimants else did_you_mean(pin.name, [entry.name for entry in entries], cutoff=0.8))
                 + (f" To take the pin back: archsmith unpin {pin.name}" if pin.in_file else "")
             )
     return problems

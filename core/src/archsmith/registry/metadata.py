@@ -28,7 +28,7 @@ __all__ = ["Declared", "Kind", "find_declared", "normal_name"]
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 _ARCHSMITH = re.compile(r"archsmith(?![\w.-])", re.IGNORECASE)
-_NAME = re.compile(r"[A-Z0-9]([A-Z0-9._-]{0,98}[A-Z0-9])?", re.IGNORECASE | re.ASCII)
+_NAME = re.compile(r"\w([\w.-]{0,98}\w)?")
 _VERSION = re.compile(r"[A-Z0-9][A-Z0-9._!+*-]{0,99}", re.IGNORECASE | re.ASCII)
 #: An object reference: a module, perhaps an object in it, perhaps extras, which say nothing to us.
 _REFERENCE = re.compile(r"([\w.]+)\s*(:\s*[\w.]+)?\s*(\[.*\])?", re.ASCII)
@@ -111,7 +111,8 @@ def find_declared(notes: list[str] | None = None) -> Iterator[Declared]:
     folders: dict[str, list[Any]] = defaultdict(list)
     for distribution in _installed(notes):
         folders[_attempt("", _folder_name, distribution)[0]].append(distribution)
-    for folder, found in folders.items():
+    for coded, found in folders.items():
+        folder = os.fsencode(coded).decode("utf-8", "replace")  # whatever the system's encoding makes of it
         if folder[:1].isalnum():  # pip renames what it could not delete to "~name"
             declared, fault = _attempt(None, _read_declared, folder, found)
             if declared:
