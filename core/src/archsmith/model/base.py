@@ -201,6 +201,7 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
             values = checkpoint.read_json(CONFIG_FILE) if found else {}
         if config is None:
             checkpoint.path(CONFIG_FILE)  # says what is missing
+            cls.config_class.check_is_configuration(values, str(found))
             config = cls.config_class.from_dict(values, source=str(found), **overrides)
         else:
             if not isinstance(config, cls.config_class):
