@@ -911,6 +911,14 @@ class TestLimits:
             assert message in str(caught.value)
             assert "which could take all memory or time; expected at most " in str(caught.value)
 
+    @pytest.mark.parametrize("kind", [None, ["Lowercase"], {"a": 1}, 3])
+    @pytest.mark.parametrize("part", ["normalizer", "pre_tokenizer", "post_processor", "decoder"])
+    def test_a_step_whose_type_is_none(self, saved, part, kind):
+        path = saved / "tokenizer.json"
+        path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | {part: {"type": kind}}))
+        with pytest.raises(CheckpointCorrupt):
+            WordPieceTokenizerFast.from_pretrained(saved)
+
     def test_what_published_files_have(self, tmp_path):
         steps = [
             normalizers.Replace("``", '"'),

@@ -32,6 +32,7 @@ _REFUSED = "refused"
 _START = 4096
 #: So many names of a folder are looked at for a message.
 _LOOKED_AT = 2_000
+_LONGEST_ID = 96
 #: How a name begins that can be nothing but a path.
 _PATH = re.compile(r"\.{0,2}[/\\]|~|\.{1,2}$|[A-Za-z]:[/\\]")
 
@@ -215,10 +216,10 @@ class Checkpoint:
         begin, slash, _ = self.source.partition("/")
         if _PATH.match(self.source):
             raise CheckpointNotFound(f"{where}.{near_folder(self.source)}")
-        if fault := hub.fault_of_id(self.source):
+        if not hub.HUB_ID.fullmatch(self.source) or len(self.source) > _LONGEST_ID:
             raise CheckpointNotFound(
-                f"{where}, and it is not a valid hub id: {fault}. Expected the path of a folder, or an id such as "
-                f"'owner/name'.{near_folder(self.source)}"
+                f"{where}, and it is not a valid hub id: expected 'name' or 'owner/name', of letters, digits, '-', '_' "
+                f"and '.', without '--', '..' or '.git', at most {_LONGEST_ID} characters.{near_folder(self.source)}"
             )
         is_meant = (self.revision, self.token, self.cache_dir, self.local_files_only) != (None, None, None, False)
         if slash and Path(begin).is_dir() and not is_meant and not hub.is_offline(local_files_only=False):

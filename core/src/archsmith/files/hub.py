@@ -13,21 +13,10 @@ from archsmith.errors import CheckpointNotFound, HubError
 from archsmith.files.names import CONFIG_FILE, INDEX_FILE, WEIGHTS_FILE
 from archsmith.files.paths import near_folder, working_directory
 
-__all__ = ["commit_of", "fault_of_id", "fetch", "is_offline"]
+__all__ = ["HUB_ID", "commit_of", "fetch", "is_offline"]
 
-_LONGEST_ID = 96
-
-
-def fault_of_id(source: str) -> str:
-    """Say why a text cannot be the id of a repository on the hub, without asking it; empty: it can be."""
-    parts = source.split("/")
-    if len(parts) > 2 or "" in parts:  # noqa: PLR2004
-        return "an id is a name, or an owner and a name with one '/' between them"
-    if wrong := re.search(r"[^\w.-]", "".join(parts), re.ASCII):
-        return f"{wrong[0]!r} cannot be part of one, only letters, digits, '-', '_' and '.'"
-    if any(part[0] in "-." or part[-1] in "-." for part in parts) or re.search(r"--|\.\.|\.git$", source):
-        return "no part begins or ends with '-' or '.', and none holds '--' or '..' or ends with '.git'"
-    return f"it is longer than {_LONGEST_ID} characters" if len(source) > _LONGEST_ID else ""
+#: What a repository may be called: a name, or its owner's and its own.
+HUB_ID = re.compile(r"(?!.*(--|\.\.|\.git$))(\w([\w.-]*\w)?/)?\w([\w.-]*\w)?", re.ASCII)
 
 
 def fetch(
@@ -99,9 +88,8 @@ def _quiet_retries() -> Iterator[None]:
     log, thread = logging.getLogger("huggingface_hub.utils._http"), threading.get_ident()
 
     def counts(record: logging.LogRecord) -> bool:
-        said = record.getMessage()
-        is_retry = "[Retry " in said or " thrown while requesting " in said
-        return record.thread != thread or not is_retry or log.getEffectiveLevel() < logging.WARNING
+        is_retry = record.thread == thread and ("[Retry " in str(record.msg) or " thrown while " in str(record.msg))
+        return not is_retry or log.isEnabledFor(logging.INFO)
 
     log.addFilter(counts)
     try:

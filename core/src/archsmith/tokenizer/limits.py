@@ -66,8 +66,8 @@ def _steps(part: Any) -> list[Mapping[str, Any]]:
 def _growth(step: Mapping[str, Any]) -> int:
     """Return how many times longer a step can make a text, in characters; what Unicode itself makes does not count."""
     pattern, content = step.get("pattern"), _length(step.get("content"))
-    if step.get("type") in _MARKED:
-        return _MARKED[str(step["type"])]
+    if (kind := str(step.get("type"))) in _MARKED:
+        return _MARKED[kind]
     if step.get("type") == "Precompiled":
         return _longest_replacement(step.get("precompiled_charsmap"))
     if isinstance(pattern, Mapping) and isinstance(text := pattern.get("String"), str):
