@@ -2,7 +2,7 @@
 
 __all__ = [
     "ADDED_TOKENS_FILE", "CHAT_TEMPLATE_FILE", "CONFIG_FILE", "GENERATION_FILE", "INDEX_FILE", "PREPROCESSOR_FILE",
-    "PROCESSOR_FILE", "SPECIAL_TOKENS_FILE", "TOKENIZER_CONFIG_FILE", "TOKENIZER_FILE", "WEIGHTS_FILE",
+    "PROCESSOR_FILE", "SPECIAL_TOKENS_FILE", "TOKENIZER_CONFIG_FILE", "TOKENIZER_FILE", "WEIGHTS_FILE", "named",
 ]  # fmt: skip
 
 #: The configuration.
@@ -27,3 +27,11 @@ TOKENIZER_FILE = "tokenizer.json"
 SPECIAL_TOKENS_FILE = "special_tokens_map.json"
 #: The tokens that were added to a vocabulary.
 ADDED_TOKENS_FILE = "added_tokens.json"
+
+#: The most characters of a name in a message.
+_SHOWN = 200
+
+
+def named(name: str) -> str:
+    """Return a name out of a file for a message: of tensors it is the end that tells, so it is cut late."""
+    return repr(name if len(name) <= _SHOWN else f"{name[:_SHOWN]}…")

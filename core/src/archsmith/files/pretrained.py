@@ -50,7 +50,6 @@ class FromPretrained:
                 if not _is_text(content):
                     raise CheckpointCorrupt(f"{str(path)!r} is not UTF-8 text. Restore or delete it.")
                 self.side_files[name] = content
-                checkpoint.is_one_save = False  # it does not say which save it comes from
 
     def side_contents(self) -> dict[str, bytes]:
         """Return what a save writes of `side_files`.

@@ -60,10 +60,10 @@ class ModelType(type):
         _building.unfinished = {model}
         try:
             model.__init__(*args, **kwargs)
-            _finish(model, _building.unfinished)
+            held = _finish(model, _building.unfinished)
         finally:
             _building.unfinished = None
-        model.build_record = BuildRecord(options, model.config.to_dict(), shapes_and_kinds(model.state_dict()))
+        model.build_record = BuildRecord(options, model.config.to_dict(), shapes_and_kinds(held))
         return model
 
 
@@ -76,19 +76,25 @@ def _options(cls: type[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> d
     return {name: value for name, value in given.items() if name != names[0]}
 
 
-def _finish(model: AnyModel, unfinished: set[Any]) -> None:
-    """Take out the heads that configurations call pruned, and give initial values unless files will bring others."""
+def _finish(model: AnyModel, unfinished: set[Any]) -> dict[str, Any]:
+    """Take out the heads that configurations call pruned, and give initial values unless files will bring others.
+
+    Returns:
+        The model's ``state_dict``.
+    """
     finished = []
     for path, module in model.named_modules(remove_duplicate=False):
         if isinstance(module, AnyModel) and module not in unfinished:
             finished.append(f"{path}." if path else "")
         elif isinstance(module, AnyModel) and module.base_model is module:
             cut_configured_heads(module)
+    held = model.state_dict()
     if _building.on_meta is not None:
-        return
+        return held
     if not any(parameter.is_meta for parameter in model.parameters()):  # else it is built under torch.device("meta")
-        initialise(model, {name for name in model.state_dict() if not name.startswith(tuple(finished))})
+        initialise(model, {name for name in held if not name.startswith(tuple(finished))}, held=held)
     model.tie_weights()
+    return held
 
 
 def build_for(weights: Weights, cls: type[_Model], config: PreTrainedConfig, options: Mapping[str, Any]) -> _Model:

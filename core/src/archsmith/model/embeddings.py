@@ -163,7 +163,7 @@ def _initial(model: AnyModel, name: str, count: int) -> Tensor:
     old = model.get_parameter(name)
     try:
         _put(model, name, nn.Parameter(torch.empty((count, *old.shape[1:]), device="meta")))
-        initialise(model, {name}, dtype=old.dtype, device=old.device)
+        initialise(model, {name}, held=model.state_dict(), dtype=old.dtype, device=old.device)
         return model.get_parameter(name)
     finally:
         _put(model, name, old)

@@ -1,7 +1,7 @@
 """Initial values: given to the parameters of a model that no file brings, by the models that own them."""
 
 import contextlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ def initialise(
     model: AnyModel,
     names: Collection[str],
     *,
+    held: Mapping[str, object],
     dtype: torch.dtype | None = None,
     device: torch.device | None = None,
 ) -> None:
@@ -27,6 +28,7 @@ def initialise(
     Args:
         model: The model.
         names: Names as in the model's ``state_dict``.
+        held: That ``state_dict``.
         dtype: Type of parameters that are still on the meta device.
         device: Where these go.
 
@@ -34,7 +36,7 @@ def initialise(
         PluginBroken: Nothing gives values to a parameter.
     """
     modules = dict(model.named_modules(remove_duplicate=False))
-    tensors = [name for name, tensor in model.state_dict().items() if isinstance(tensor, Tensor)]
+    tensors = [name for name, tensor in held.items() if isinstance(tensor, Tensor)]
     places = {name: (modules[path], attribute) for name, path, attribute in map(_split, tensors)}
     empty = [name for name in places if name in names and _make_empty(*places[name], dtype, device)]
     kept = {name: place for name, place in places.items() if name not in names}

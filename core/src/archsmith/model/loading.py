@@ -53,7 +53,8 @@ def load_tensors(
     _assign(model, state)
     if match.report.new:
         held = model.state_dict()  # what another library has computed has its values already
-        initialise(model, {name for name in match.report.new if held[name].is_meta}, dtype=dtype, device=device)
+        empty = {name for name in match.report.new if held[name].is_meta}
+        initialise(model, empty, held=held, dtype=dtype, device=device)
     model.tie_weights()
     _complete(model, state, dtype, device)
     if device.type != "cpu":
