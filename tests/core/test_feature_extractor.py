@@ -168,6 +168,12 @@ def test_the_auto_class_finds_the_class(tmp_path):
         ({"feature_extractor_type": "WhisperFeatureExtractor"}, "feature_extractor_type is 'WhisperFeatureExtractor'"),
         ({"feature_extractor_type": 3}, "feature_extractor_type is 3"),
         ({"image_processor_type": "ViTImageProcessor"}, "holds another kind's"),
+        ({"size": 224, "do_resize": True, "do_normalize": True}, "holds another kind's"),
+        (
+            {"model_type": "wav2vec2", "do_normalize": True},
+            "this is not the file of a Wav2Vec2FeatureExtractor, but of a conf",
+        ),
+        ({"the": 1, "a": 2}, "this is not the file of a Wav2Vec2FeatureExtractor: it holds a, the."),
         ([], "must hold a JSON object"),
     ],
 )
@@ -387,6 +393,95 @@ def test_options_that_are_refused(options, message, plain):
     with pytest.raises(ArchsmithError) as error:
         plain(wave(), **{"sampling_rate": RATE} | options)
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("args", "options", "message"),
+    [
+        (
+            (),
+            {"smpling_rate": 1},
+            "'smpling_rate' is not an option of Wav2Vec2FeatureExtractor. Did you mean 'sampling_rate'?",
+        ),
+        ((), {"do_normalize": False}, "'do_normalize' is not an option of Wav2Vec2FeatureExtractor."),
+        (
+            (RATE, True),
+            {},
+            (
+                "Wav2Vec2FeatureExtractor: too many positional arguments. Pass by name: raw_speech, sampling_rate, "
+                "padding, max_length, truncation, pad_to_multiple_of, return_attention_mask, "
+                "return_tensors, resample, downmix."
+            ),
+        ),
+    ],
+)
+def test_arguments_that_a_call_does_not_take(args, options, message, plain):
+    with pytest.raises(OptionError) as error:
+        plain(wave(), *args, **options)
+    assert str(error.value) == message
+    with pytest.raises(OptionError, match=r"^Wav2Vec2FeatureExtractor: missing a required argument: 'raw_speech'\."):
+        plain()
+    with pytest.raises(OptionError, match="'pading' is not an option of Wav2Vec2FeatureExtractor"):
+        plain.pad([{"input_values": [0.1]}], pading=True)
+
+
+@pytest.mark.parametrize("padding", [True, False, "longest", "do_not_pad"])
+def test_a_length_without_effect_is_announced(padding, plain):
+    with pytest.warns(ArchsmithWarning) as said:
+        found = values(plain, wave(), sampling_rate=RATE, padding=padding, max_length=100)
+    assert found.shape == (1, 1600)
+    assert str(said[0].message) == (
+        f"max_length=100 has no effect: padding={padding!r} does not go by it, and nothing is truncated. Pass "
+        "truncation=True, or padding='max_length'."
+    )
+    assert said[0].filename == __file__
+    with pytest.warns(ArchsmithWarning, match="max_length=100 has no effect"):
+        plain.pad([{"input_values": wave()}], padding=padding, max_length=100)
+
+
+def test_null_has_one_rule(tmp_path):
+    """A flag is off; a number that is needed is refused; an absent key has its default."""
+    path = tmp_path / "preprocessor_config.json"
+    extractor = Wav2Vec2FeatureExtractor(do_normalize=None)
+    assert extractor.do_normalize is False
+    assert Wav2Vec2FeatureExtractor(return_attention_mask=True).changed(return_attention_mask=None) == (
+        Wav2Vec2FeatureExtractor()
+    )
+    path.write_text('{"do_normalize": null, "feature_size": 1}')
+    assert Wav2Vec2FeatureExtractor.from_pretrained(tmp_path) == extractor
+    assert Wav2Vec2FeatureExtractor.from_pretrained(tmp_path, do_normalize=True).do_normalize is True
+    for name, expected in (
+        ("sampling_rate", "sampling_rate must be an integer from 1 to 2147483647, but is None"),
+        ("padding_value", "padding_value must be a number, but is None"),
+        ("padding_side", "padding_side must be one of 'right', 'left', but is None"),
+    ):
+        with pytest.raises(OptionError, match=f"^Wav2Vec2FeatureExtractor: {expected}.$"):
+            Wav2Vec2FeatureExtractor(**{name: None})
+        path.write_text(json.dumps({name: None}))
+        with pytest.raises(CheckpointCorrupt, match=f": Wav2Vec2FeatureExtractor: {expected}.$"):
+            Wav2Vec2FeatureExtractor.from_pretrained(tmp_path)
+        assert Wav2Vec2FeatureExtractor.from_pretrained(tmp_path, **{name: getattr(extractor, name)})
+
+
+def test_numbers_that_can_not_take_all_memory(plain, monkeypatch):
+    for options in ({"padding": "max_length", "max_length": 2**31 - 1}, {"padding": True, "pad_to_multiple_of": 2**30}):
+        with pytest.raises(
+            OptionError, match=r"^clips would be padded to [\d,]+ places \(max_length, pad_to_multiple_of"
+        ):
+            plain(wave(), sampling_rate=RATE, **options)
+        with pytest.raises(OptionError, match="above the limit of 268,435,456"):
+            plain.pad([{"input_values": wave()}], **options)
+    with pytest.raises(InputError) as error:
+        plain(np.zeros(20_000, np.float32), sampling_rate=1, resample=True)
+    assert str(error.value) == (
+        "the audio has 20,000 samples at 1 Hz, which would become more than 268,435,456 at 16000 Hz. Cut it into "
+        "pieces, or give the right sampling rate."
+    )
+    with pytest.raises(InputError, match="the audio has 20,000 samples at 1 Hz, which would become more than"):
+        plain(encoded(np.zeros(20_000), rate=1), resample=True)
+    fast = Wav2Vec2FeatureExtractor(sampling_rate=2**31 - 1)
+    with pytest.raises(InputError, match="at 2147483647 Hz"):
+        fast(encoded(wave(0.5)), resample=True)
 
 
 def test_a_file_knows_its_rate(plain, tmp_path):

@@ -150,7 +150,7 @@ def test_unknown_keys_of_a_file_are_kept(tmp_path):
     assert processor.extra == {"crop_pct": 0.9, "processor_class": "ToyProcessor"}
     processor.save_pretrained(tmp_path)
     written = json.loads((tmp_path / "preprocessor_config.json").read_text())
-    assert (written["crop_pct"], written["do_resize"], written["size"]) == (0.9, False, {"height": 5, "width": 6})
+    assert (written["crop_pct"], written["do_resize"], written["size"]) == (0.9, False, None)
 
 
 def test_old_spellings_of_a_file():
@@ -301,7 +301,196 @@ def test_one_number_means_what_the_same_call_says():
     assert processor.size == {"shortest_edge": 9}
 
 
-def test_none_leaves_a_call_as_the_processor_is_set():
+def test_null_has_one_rule(tmp_path):
+    """A flag is off; what an active step needs is refused; an absent key has its default."""
     processor = ToyImageProcessor(size=3)
-    assert processor(image(), size=None, do_normalize=None, return_tensors="np").pixel_values.shape == (1, 3, 3, 3)
-    assert ToyImageProcessor(size=None, do_resize=None) == ToyImageProcessor()
+    assert processor(image(), do_normalize=None, do_rescale=None, return_tensors="np").pixel_values.max() > 99
+    assert processor.changed(do_resize=None).do_resize is False
+    assert ToyImageProcessor(size=None, do_resize=None).size is None
+    assert ToyImageProcessor(default_to_square=None, size=4).size == {"shortest_edge": 4}
+    cases = {
+        "do_resize needs size": {"size": None},
+        "do_resize needs resample": {"resample": None},
+        "do_normalize needs image_mean": {"image_mean": None},
+        "do_normalize needs image_mean and image_std": {"image_mean": None, "image_std": None},
+        "do_rescale needs rescale_factor": {"rescale_factor": None},
+        "do_center_crop needs crop_size": {"do_center_crop": True, "crop_size": None},
+    }
+    path = tmp_path / "preprocessor_config.json"
+    for message, settings in cases.items():
+        for call in (
+            ToyImageProcessor,
+            processor.changed,
+            lambda **given: processor(image(), **given),
+        ):
+            with pytest.raises(OptionError, match=f"^ToyImageProcessor: {message}.$"):
+                call(**settings)
+        path.write_text(json.dumps(settings))
+        with pytest.raises(CheckpointCorrupt, match=f": ToyImageProcessor: {message}.$"):
+            ToyImageProcessor.from_pretrained(tmp_path)
+    path.write_text('{"do_resize": null, "size": null, "do_convert_rgb": null}')
+    loaded = ToyImageProcessor.from_pretrained(tmp_path)
+    assert (loaded.do_resize, loaded.size, loaded.do_convert_rgb, loaded.do_normalize) == (False, None, False, True)
+    loaded.save_pretrained(tmp_path)
+    assert ToyImageProcessor.from_pretrained(tmp_path) == loaded
+    assert json.loads(path.read_text())["size"] is None
+    with pytest.raises(OptionError, match="do_resize needs size"):
+        ToyImageProcessor.from_pretrained(tmp_path, do_resize=True)
+    assert ToyImageProcessor.from_pretrained(tmp_path, do_resize=True, size=3).size == {"height": 3, "width": 3}
+
+
+# ---- which file is whose, and what overrides do ---------------------------------------------------------------
+
+SOUND = {"do_normalize": True, "feature_size": 1, "padding_value": 0.0, "sampling_rate": 16000}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            {"model_type": "vit", "image_size": 224},
+            "this is not the file of a ToyImageProcessor, but of a confi",
+        ),
+        ({"architectures": ["ViTModel"]}, "this is not the file of a ToyImageProcessor, but of a confi"),
+        (SOUND, "this is not the file of a ToyImageProcessor, but of a feature extractor"),
+        (
+            SOUND | {"feature_extractor_type": "Wav2Vec2FeatureExtractor"},
+            "but of a feature extractor: it holds do_norma",
+        ),
+        (
+            {"feature_extractor_type": "Wav2Vec2FeatureExtractor"},
+            "is 'Wav2Vec2FeatureExtractor', which is not an",
+        ),
+        ({"image_processor_type": 3}, "image_processor_type is 3, which is not an image processor."),
+        ({"image_processor_type": ["x"]}, "image_processor_type is ['x'], which is not an image processor."),
+        (
+            {"vocab_size": 3, "the": 1},
+            "this is not the file of a ToyImageProcessor: it holds the, vocab_size.",
+        ),
+        (
+            {"weight_map": {}, "metadata": {}},
+            "this is not the file of a ToyImageProcessor: it holds metadata, we",
+        ),
+    ],
+)
+def test_a_file_of_another_kind(tmp_path, content, message):
+    path = tmp_path / "some.json"
+    path.write_text(json.dumps(content))
+    for read in (lambda: ToyImageProcessor.from_pretrained(path), lambda: ToyImageProcessor.from_dict(content)):
+        with pytest.raises((CheckpointCorrupt, CheckpointNotFound)) as error:
+            read()
+        assert message in str(error.value) or "holds another kind's. AutoProcessor reads whatever" in str(error.value)
+    with pytest.raises(CheckpointCorrupt, match=re.escape(message)):
+        ToyImageProcessor.from_dict(content, source=str(path))
+
+
+def test_a_folder_of_an_audio_model(tmp_path):
+    for content in (SOUND, SOUND | {"feature_extractor_type": "Nobodys"}):
+        (tmp_path / "preprocessor_config.json").write_text(json.dumps(content))
+        with pytest.raises(CheckpointNotFound) as error:
+            ToyImageProcessor.from_pretrained(tmp_path)
+        assert str(error.value) == (
+            f"{str(tmp_path)!r} has no settings of a ToyImageProcessor: preprocessor_config.json holds another kind's. "
+            "AutoProcessor reads whatever is there."
+        )
+        with pytest.raises(CheckpointNotFound, match="has no settings of a ToyImageProcessor"):
+            ToyImageProcessor.from_pretrained(tmp_path, size=3)
+
+
+def test_a_file_of_another_class_is_announced():
+    for named in ("ToyImageProcessor", "ToyImageProcessorFast", "ToyImageProcessorPil", "ToyFeatureExtractor"):
+        key = "feature_extractor_type" if "Feature" in named else "image_processor_type"
+        assert ToyImageProcessor.from_dict({key: named, "size": 3}).size == {"height": 3, "width": 3}
+
+    class Finer(ToyImageProcessor):
+        pass
+
+    assert Finer.from_dict({"image_processor_type": "ToyImageProcessor", "size": 3}).size["width"] == 3
+    for named in ("DeiTImageProcessor", "Finer"):
+        with pytest.warns(ArchsmithWarning) as said:
+            ToyImageProcessor.from_dict({"image_processor_type": named, "size": 3}, source="x.json")
+        assert str(said[0].message) == (
+            f"x.json: image_processor_type is {named!r}, but ToyImageProcessor reads it: what {named} does in its own "
+            "way is not done. An Auto class picks the class by that name."
+        )
+        assert said[0].filename == __file__
+
+
+def test_a_flat_processor_file_counts(tmp_path):
+    flat, own = tmp_path / "processor_config.json", tmp_path / "preprocessor_config.json"
+    flat.write_text('{"processor_class": "P", "image_processor_type": "ToyImageProcessor", "size": 5}')
+    assert ToyImageProcessor.from_pretrained(tmp_path).size == {"height": 5, "width": 5}
+    own.write_text('{"size": 5}')
+    assert ToyImageProcessor.from_pretrained(tmp_path).size == {"height": 5, "width": 5}
+    own.write_text('{"size": 3}')
+    with pytest.raises(CheckpointCorrupt, match=r"size is \{'height': 5, 'width': 5\} in processor_config.json, but"):
+        ToyImageProcessor.from_pretrained(tmp_path)
+    flat.write_text('{"processor_class": "P", "patch_size": 14}')  # settings of the processor itself
+    assert ToyImageProcessor.from_pretrained(tmp_path).size == {"height": 3, "width": 3}
+
+
+def test_two_longest_edges():
+    both = {"size": {"shortest_edge": 3, "longest_edge": 9}, "max_size": 8}
+    message = "max_size is 8 and size['longest_edge'] is 9, but they are one setting. Leave max_size out."
+    for make in (lambda: ToyImageProcessor(**both), lambda: ToyImageProcessor()(image(), **both)):
+        with pytest.raises(OptionError, match=f"^ToyImageProcessor: {re.escape(message)}$"):
+            make()
+    with pytest.raises(CheckpointCorrupt, match=re.escape(message)):
+        ToyImageProcessor.from_dict(both)
+    assert ToyImageProcessor(**both | {"max_size": 9}).size == both["size"]
+    assert ToyImageProcessor.from_dict(both, size=4).size == {"height": 4, "width": 4}
+    assert ToyImageProcessor(size=both["size"]).changed(max_size=8).size == {"shortest_edge": 3, "longest_edge": 8}
+
+
+@pytest.mark.parametrize(
+    ("content", "overrides"),
+    [
+        ({"size": -1}, {"size": 3}),
+        ({"size": {"height": 3}, "max_size": 9}, {"size": 3}),
+        ({"image_mean": "grey"}, {"image_mean": [0.5, 0.5, 0.5]}),
+        ({"image_mean": None}, {"do_normalize": False}),
+        ({"do_center_crop": True}, {"crop_size": 3}),
+        ({"do_center_crop": True, "crop_size": 0}, {"do_center_crop": False, "crop_size": None}),
+        ({"resample": "BOXY", "size": None}, {"resample": "BOX", "do_resize": None}),
+    ],
+)
+def test_an_override_mends_the_file(tmp_path, content, overrides):
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(content))
+    with pytest.raises(CheckpointCorrupt):
+        ToyImageProcessor.from_pretrained(tmp_path)
+    loaded = ToyImageProcessor.from_pretrained(tmp_path, **overrides)
+    for name, value in ToyImageProcessor(**overrides).to_dict().items():
+        assert name not in overrides or loaded.to_dict()[name] == value
+
+
+@pytest.mark.parametrize(
+    ("content", "overrides", "message"),
+    [
+        ({}, {"size": -1}, "ToyImageProcessor: size['height'] must be an integer from 1 to 2147483647, but is -1."),
+        (
+            {"resample": "BOXY"},
+            {"sise": 1},
+            "ToyImageProcessor: 'sise' is not a setting of ToyImageProcessor. Did ",
+        ),
+        ({"resample": "BOXY"}, {"do_pad": 3}, "ToyImageProcessor: do_pad must be true or false, but is 3."),
+        ({}, {"do_center_crop": True}, "ToyImageProcessor: do_center_crop needs crop_size."),
+        ({}, {"image_mean": None}, "ToyImageProcessor: do_normalize needs image_mean."),
+        ({"image_mean": [0.5]}, {"size": 3}, None),
+    ],
+)
+def test_an_override_that_is_wrong_is_the_callers(tmp_path, content, overrides, message):
+    path = tmp_path / "preprocessor_config.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(OptionError if message else CheckpointCorrupt) as error:
+        ToyImageProcessor.from_pretrained(tmp_path, **overrides)
+    assert str(error.value).startswith(message or f"{path}: ToyImageProcessor: image_mean is [0.5] and image_std is")
+
+
+def test_arguments_that_a_call_does_not_take():
+    with pytest.raises(OptionError) as error:
+        ToyImageProcessor()(image(), "np")
+    assert str(error.value) == (
+        "ToyImageProcessor: too many positional arguments. Pass by name: images, return_tensors, settings."
+    )
+    with pytest.raises(OptionError, match=r"^ToyImageProcessor: missing a required argument: 'images'\."):
+        ToyImageProcessor()()

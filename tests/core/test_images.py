@@ -13,6 +13,7 @@ from PIL import Image
 
 from archsmith import ViTImageProcessor
 from archsmith.errors import ArchsmithWarning, InputError, OptionError
+from archsmith.image_processor import resize
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (24, 32, 3), dtype=np.uint8)
@@ -398,3 +399,60 @@ def test_a_call_takes_no_other_option():
         ViTImageProcessor(use_fast=True)
     with pytest.raises(OptionError, match="return_tensors is 'tf'; expected 'pt' for torch, 'np' for numpy, or None"):
         PROCESSOR(IMAGE, return_tensors="tf")
+
+
+def lines_of(width, height):
+    """A whole PNG of few bytes and very many pixels."""
+    row, packer = b"\0" * (1 + -(-width // 8)), zlib.compressobj(9)
+    packed = b"".join(packer.compress(row * (height // 1000)) for _ in range(1000)) + packer.flush()
+    body = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)), (b"IDAT", packed), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in body
+    )
+
+
+def test_a_side_has_a_limit():
+    """Every row costs something, however short it is; so does every column."""
+    for data, size in ((lines_of(1, 1_000_000), "1 x 1000000"), (claiming(70_000, 2), "70000 x 2")):
+        for source in (data, Image.open(io.BytesIO(data))):
+            with pytest.raises(InputError) as error:
+                pixels(source)
+            assert str(error.value).endswith(
+                f"has {size} pixels, but a side may have 65,536. Cut it into pieces, or lift both limits of size: "
+                "PIL.Image.MAX_IMAGE_PIXELS = None."
+            )
+    assert pixels(np.zeros((1, 70_000), np.uint8)).shape == (1, 70_000, 3)  # the caller has it in memory already
+    assert pixels(lines_of(16, 65_000)).shape == (65_000, 16, 3)
+
+
+@pytest.mark.parametrize(
+    ("shape", "settings", "message"),
+    [
+        ((9, 9), {"size": 100_000}, "it would be resized to 100000 x 100000 pixels, above the limit of 89,478,485"),
+        ((9, 9), {"size": (1, 100_000)}, "it would be resized to 100000 x 1 pixels, but a side may have 65,536"),
+        ((9, 9), {"size": {"longest_edge": 2**31 - 1}}, "it would be resized to 2147483647 x 2147483647 pixels, above"),
+        ((1, 2000), {"size": {"shortest_edge": 50}}, "it would be resized to 100000 x 50 pixels, but a side may have"),
+        ((60_000, 1), {"size": (9, 9000)}, "to be resized it would become 9000 x 60000 pixels, above the limit"),
+        (
+            (9, 9),
+            {"do_resize": False, "do_center_crop": True, "crop_size": 2**31 - 1},
+            "it would be cropped to 21474",
+        ),
+        ((9, 9), {"do_resize": False, "do_pad": True, "pad_size": 2**31 - 1}, "the batch would be padded to 21474836"),
+    ],
+)
+def test_a_number_of_settings_can_not_take_all_memory(shape, settings, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        ViTImageProcessor(**settings)(np.zeros((*shape, 3), np.uint8), input_data_format="channels_last")
+
+
+def test_two_images_can_not_take_all_memory_together():
+    images = [np.zeros((1, 60_000, 3), np.uint8), np.zeros((60_000, 1, 3), np.uint8)]
+    with pytest.raises(InputError, match="the batch would be padded to 60000 x 60000 pixels, above the limit"):
+        ViTImageProcessor(do_resize=False, do_pad=True)(images, input_data_format="channels_last")
+
+
+@pytest.mark.parametrize("wrong", [{"height": 0}, {"height": 2.5}, {"width": "9"}, {"width": True}, {"resample": 7}])
+def test_what_nothing_can_be_resized_to(wrong):
+    with pytest.raises(OptionError, match="must be"):
+        resize(PIXELS, **{"height": 9, "width": 9} | wrong)

@@ -118,6 +118,24 @@ def test_parts_that_are_refused(parts, message, letters):
     assert str(error.value) == message
 
 
+def test_arguments_that_a_processor_does_not_take(speech):
+    with pytest.raises(OptionError) as error:
+        Wav2Vec2Processor(speech.feature_extractor, speech.tokenizer)
+    assert str(error.value) == (
+        "Wav2Vec2Processor: too many positional arguments. Pass by name: tokenizer, image_processor, feature_extractor."
+    )
+    with pytest.raises(OptionError, match=r"^'tokeniser' is not an option of Processor\. Did you mean 'tokenizer'\?$"):
+        Processor(tokeniser=speech.tokenizer)
+    with pytest.raises(OptionError, match=r"^'image' is not an option of Processor\. Did you mean 'images'\?$"):
+        Processor(tokenizer=speech.tokenizer)(image=None)
+    with pytest.raises(OptionError, match=r"^Processor: too many positional arguments\. Pass by name: text, images, "):
+        Processor(tokenizer=speech.tokenizer)("text")
+    with pytest.raises(OptionError, match=r"^'smpling_rate' is not an option of Wav2Vec2Processor\. Did you mean 'sam"):
+        speech(noise(), smpling_rate=16000)
+    with pytest.raises(OptionError, match=r"^'label' is not an option of Wav2Vec2Processor\. Did you mean 'labels'\?$"):
+        speech.pad(label=[])
+
+
 def test_a_processor_has_a_part():
     with pytest.raises(OptionError, match="needs at least one of tokenizer, image_processor, feature_extractor"):
         Processor()
@@ -218,8 +236,12 @@ def test_parts_in_place_of_those_in_the_files(speech, tmp_path):
     slow = Wav2Vec2FeatureExtractor(sampling_rate=8000)
     for cls in (Wav2Vec2Processor, AutoProcessor):
         assert cls.from_pretrained(tmp_path, feature_extractor=slow).feature_extractor is slow
-        with pytest.raises(OptionError, match="'sampling_rate' is not a part of a processor"):
+        with pytest.raises(OptionError) as error:
             cls.from_pretrained(tmp_path, sampling_rate=8000)
+        assert str(error.value) == (
+            "'sampling_rate' is not a part of a processor. A setting goes to its part: pass "
+            "feature_extractor=AutoFeatureExtractor.from_pretrained(…, sampling_rate=…), or likewise tokenizer=…."
+        )
         with pytest.raises(OptionError, match="feature_extractor must be a feature extractor, but is int"):
             cls.from_pretrained(tmp_path, feature_extractor=3)
         with pytest.raises(OptionError, match="trust_remote_code is refused"):
@@ -242,11 +264,11 @@ def test_parts_in_place_of_those_in_the_files(speech, tmp_path):
          "padding_value is 0.0 in processor_config.json, but 3.0 in preprocessor_config.json"),
         ("tokenizer_config.json", {"tokenizer_class": "Nobodys"}, UnknownArchitecture, "tokenizer_class 'Nobodys'"),
         ("tokenizer_config.json", {"target_lang": "eng"}, ArchsmithError, "not one for each language"),
-        ("vocab.json", {"A": "x"}, ArchsmithError, "expected token → id, but 'A' has 'x'"),
-        ("vocab.json", {"A": 6}, ArchsmithError, "'A' and 'B' have one id, 6"),
-        ("vocab.json", {"A": -1}, ArchsmithError, "expected token → id, but 'A' has -1"),
-        ("vocab.json", {"A": True}, ArchsmithError, "expected token → id, but 'A' has True"),
-        ("vocab.json", {"A": {"B": 1}}, ArchsmithError, "expected token → id, but 'A' has"),
+        ("vocab.json", {"A": "x"}, ArchsmithError, "the token 'A' has the id 'x'; expected an integer"),
+        ("vocab.json", {"A": 6}, ArchsmithError, "the tokens 'A' and 'B' share the id 6"),
+        ("vocab.json", {"A": -1}, ArchsmithError, "the token 'A' has the id -1; expected an integer"),
+        ("vocab.json", {"A": True}, ArchsmithError, "the token 'A' has the id True; expected an integer"),
+        ("vocab.json", {"A": {"B": 1}}, ArchsmithError, "the token 'A' has the id {'B': 1}; expected an integer"),
         ("vocab.json", {"<pad>": 9}, ArchsmithError, "the files of this tokenizer contradict each other|contradict"),
     ],
 )  # fmt: skip

@@ -61,6 +61,7 @@ def assert_same_batch(ours, theirs):
             assert deviation(mine, reference) <= 1e-5, name
 
 
+@pytest.mark.filterwarnings("ignore:max_length=100 has no effect")
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
 def test_feature_extractor(settings):
     ours, theirs = Wav2Vec2FeatureExtractor(**settings), transformers.Wav2Vec2FeatureExtractor(**settings)

@@ -1,17 +1,22 @@
 """Options of a call: each checked, with a message that says what it may be."""
 
+import functools
 import operator
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
 
 from archsmith.errors import OptionError
 from archsmith.messages import did_you_mean, shown
 
-__all__ = ["HUGE", "TensorType", "check_tensor_type", "choice", "read_count", "read_flag", "read_flags"]
+__all__ = [
+    "HUGE", "TensorType", "check_tensor_type", "checked_call", "choice", "read_count", "read_flag", "read_flags",
+]  # fmt: skip
 
 #: No row can be as long as this: a model_max_length from here on means that the model has none.
 HUGE = 2**31
 #: ``"pt"`` is torch, ``"np"`` is numpy.
 TensorType = Literal["pt", "np"]
+_Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
 def check_tensor_type(tensor_type: object) -> None:
@@ -55,3 +60,23 @@ def choice(name: str, value: Any, choices: tuple[str, ...], *, extra: str = "Tru
     hint = did_you_mean(value, choices) if isinstance(value, str) else ""
     listed = ", ".join([*([extra] if extra else []), *map(repr, choices)])
     raise OptionError(f"{name} is {shown(value)}; expected one of {listed}.{hint}")
+
+
+def checked_call(method: _Method) -> _Method:
+    """Have a method refuse arguments that it does not take with an `OptionError`, which says which it has."""
+
+    @functools.wraps(method)
+    def checked(*args: Any, **options: Any) -> Any:
+        try:
+            return method(*args, **options)
+        except TypeError as error:
+            if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+                raise  # from inside
+            code, owner = method.__code__, type(args[0]).__name__
+            names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
+            for name in options.keys() - set(names):
+                raise OptionError(f"{name!r} is not an option of {owner}.{did_you_mean(name, names)}") from None
+            said = str(error).partition("() ")[2] or error
+            raise OptionError(f"{owner}: {method.__name__} {said}. Pass by name: {', '.join(names)}.") from None
+
+    return checked  # type: ignore[return-value]

@@ -14,7 +14,7 @@ from archsmith import (
     MaskFormerSwinConfig,
     MaskFormerSwinModel,
 )
-from archsmith.errors import ArchsmithError, ConfigError, InputError, OptionError
+from archsmith.errors import ArchsmithError, ArchsmithWarning, ConfigError, InputError, OptionError
 from archsmith_maskformer.segmentation import MaskFormerForInstanceSegmentationOutput
 
 PIXELS = torch.zeros(2, 3, 40, 32)
@@ -235,8 +235,8 @@ def test_maps_that_do_not_fit(maps, settings, message):
             ),
         ),
         (
-            {"size_divisor": 0},
-            "MaskFormerImageProcessor: size_divisor must be an integer from 1 to 2147483647 or null, but is 0.",
+            {"size_divisor": -1},
+            "MaskFormerImageProcessor: size_divisor must be an integer from 0 to 2147483647 or null, but is -1.",
         ),
         (
             {"size_divisr": 8},
@@ -280,6 +280,17 @@ GIVEN = outputs(torch.zeros(1, 2, 4, 5), torch.zeros(1, 2, 4))
             "target_sizes must hold a height and a width for each of 1 images, but hold [(4, 5), (6, 7)].",
         ),
         (GIVEN, {"target_sizes": [(4, 0)]}, "target_sizes must hold pairs (height, width) of pixels, but hold (4, 0)."),
+        (GIVEN, {"target_sizes": 4}, "target_sizes must hold a height and a width for each image, but are 4."),
+        (GIVEN, {"target_sizes": [(2**20, 1)]}, "target_sizes ask for 1 x 1048576 pixels, but a side may have 65,536"),
+        (GIVEN, {"target_sizes": [(60_000, 60_000)]}, "target_sizes ask for 60000 x 60000 pixels, above the limit of"),
+        (
+            outputs(torch.zeros(1, 2, 4, 5), torch.zeros(1, 3, 4)),
+            {},
+            (
+                "outputs must hold class_queries_logits (batch, queries, classes + 1) and masks_queries_logits (batch, "
+                "queries, height, width), but they have (1, 3, 4) and (1, 2, 4, 5)."
+            ),
+        ),
         (GIVEN, {"target_sizes": [4]}, "target_sizes must hold pairs (height, width) of pixels, but hold 4."),
         (GIVEN, {"threshold": 2}, "threshold must be a number from 0 to 1, but is 2."),
         (GIVEN, {"mask_threshold": "x"}, "mask_threshold must be a number from 0 to 1, but is 'x'."),
@@ -297,10 +308,43 @@ def test_what_no_map_can_be_made_of(task, given, settings, message):
     assert str(caught.value).startswith(message)
 
 
-def test_classes_to_fuse_are_a_set():
+@pytest.mark.parametrize(
+    ("fused", "message"),
+    [
+        (3, "label_ids_to_fuse must be a set of classes, but is 3."),
+        (0, "label_ids_to_fuse must be a set of classes, but is 0."),
+        ("", "label_ids_to_fuse must be a set of classes, but is ''."),
+        ({0: "sky"}, "label_ids_to_fuse must be a set of classes, but is {0: 'sky'}."),
+        (torch.tensor(0), "label_ids_to_fuse must be a set of classes, but is tensor(0)."),
+        ({"sky"}, "label_ids_to_fuse must hold whole numbers of classes, but holds 'sky'."),
+        ([None], "label_ids_to_fuse must hold whole numbers of classes, but holds None."),
+        ([True], "label_ids_to_fuse must hold whole numbers of classes, but holds True."),
+        ([0.0], "label_ids_to_fuse must hold whole numbers of classes, but holds 0.0."),
+        ([3], "label_ids_to_fuse holds 3, but the classes of the model are 0 to 2."),
+        ([-1], "label_ids_to_fuse holds -1, but the classes of the model are 0 to 2."),
+    ],
+)
+def test_classes_to_fuse_are_a_set(fused, message):
     with pytest.raises(OptionError) as caught:
-        MaskFormerImageProcessor().post_process_panoptic_segmentation(GIVEN, label_ids_to_fuse=3)
-    assert str(caught.value) == "label_ids_to_fuse must be a set of classes, but is 3."
+        MaskFormerImageProcessor().post_process_panoptic_segmentation(GIVEN, label_ids_to_fuse=fused)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("fused", [set(), (), np.array([], int), torch.tensor([], dtype=torch.long), None])
+def test_no_class_to_fuse(fused):
+    found = MaskFormerImageProcessor().post_process_panoptic_segmentation(stripes(), label_ids_to_fuse=fused)[0]
+    assert found["segmentation"][:, 0].tolist() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("fused", [{0}, [0], np.array([0]), torch.tensor([0]), {np.int64(0)}, [torch.tensor(0)]])
+def test_forms_of_a_set_of_classes(fused):
+    found = MaskFormerImageProcessor().post_process_panoptic_segmentation(stripes(), label_ids_to_fuse=fused)[0]
+    assert found["segmentation"][:, 0].tolist() == [1, 2, 1, 3]
+
+
+def test_a_threshold_without_effect_is_announced():
+    with pytest.warns(ArchsmithWarning, match="mask_threshold and overlap_mask_area_threshold have no effect"):
+        MaskFormerImageProcessor().post_process_instance_segmentation(GIVEN, mask_threshold=0.9)
 
 
 def test_two_forms_at_once_are_refused():
@@ -317,15 +361,17 @@ def test_sizes_may_come_as_a_tensor():
         assert processor.post_process_semantic_segmentation(GIVEN, sizes)[0].shape == (7, 9)
 
 
-def test_segments_beside_a_fused_class_keep_numbers_of_their_own():
+def stripes():
     """Four stripes: sky, a thing, sky again, another thing."""
     masks = torch.full((1, 4, 4, 4), -9.0)
     masks[0, torch.arange(4), torch.arange(4)] = 9.0
     classes = torch.full((1, 4, 4), -9.0)
     classes[0, torch.arange(4), torch.tensor([0, 1, 0, 2])] = 9.0
-    found = MaskFormerImageProcessor().post_process_panoptic_segmentation(
-        outputs(masks, classes), label_ids_to_fuse={0}
-    )[0]
+    return outputs(masks, classes)
+
+
+def test_segments_beside_a_fused_class_keep_numbers_of_their_own():
+    found = MaskFormerImageProcessor().post_process_panoptic_segmentation(stripes(), label_ids_to_fuse={0})[0]
     assert found["segmentation"][:, 0].tolist() == [1, 2, 1, 3]
     assert [(each["id"], each["label_id"], each["was_fused"]) for each in found["segments_info"]] == [
         (1, 0, True), (2, 1, False), (1, 0, True), (3, 2, False),

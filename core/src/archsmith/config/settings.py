@@ -15,10 +15,19 @@ from archsmith.files.commit import save_folder, write_file
 from archsmith.files.names import CONFIG_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE
 from archsmith.files.pretrained import FromPretrained
 from archsmith.files.strictjson import encode_json
-from archsmith.messages import shown
+from archsmith.messages import listed, shorten, shown
 
-__all__ = ["DeclaredSettings", "find_values"]
+__all__ = ["DeclaredSettings", "find_values", "kind_of"]
 
+#: Keys that any file may have.
+_ANY_FILE = {"archsmith", "processor_class", "image_processor_type", "feature_extractor_type"}
+
+#: What a file holds → keys that tell it, where its type is not named, or is the older one, which is of both kinds.
+_SIGNS = {
+    "image_processor": {"do_resize", "size", "do_rescale", "image_mean", "image_std", "do_center_crop", "resample"},
+    "feature_extractor": {"sampling_rate", "feature_size", "padding_value"},
+    "configuration": {"model_type", "architectures"},
+}
 #: Kind of object → the keys under which processor_config.json may hold its settings.
 _NESTED = {"image_processor": ("image_processor",), "feature_extractor": ("feature_extractor", "audio_processor")}
 
@@ -26,7 +35,8 @@ _NESTED = {"image_processor": ("image_processor",), "feature_extractor": ("featu
 class DeclaredSettings(FromPretrained, CheckedFields, abc.ABC):  # noqa: PLW1641  # no hash: settings can be changed
     """A preprocessing object that is its settings: fields with types, defaults and rules, kept in a JSON file.
 
-    A value that is None stands for the default; in a call, and for `changed`, for what the object has.
+    A setting that is left out has its default; in a call, and for `changed`, what the object has. None (null in a file)
+    is not the same: it turns a flag off, and says that there is no number or list, which a step that needs one refuses.
 
     Attributes:
         kind: ``"image_processor"`` or ``"feature_extractor"``.
@@ -67,7 +77,8 @@ class DeclaredSettings(FromPretrained, CheckedFields, abc.ABC):  # noqa: PLW1641
         if not found:
             checkpoint.path(PREPROCESSOR_FILE)  # says what is missing
             raise CheckpointNotFound(
-                f"{checkpoint.source!r} has no settings of a {cls.__name__}: {PREPROCESSOR_FILE} holds another kind's.",
+                f"{checkpoint.source!r} has no settings of a {cls.__name__}: {PREPROCESSOR_FILE} holds another kind's. "
+                "AutoProcessor reads whatever is there.",
                 source=checkpoint.source,
             )
         first, *others = found
@@ -98,17 +109,26 @@ class DeclaredSettings(FromPretrained, CheckedFields, abc.ABC):  # noqa: PLW1641
         if not isinstance(values, Mapping):
             raise OptionError(f"{cls.__name__} must be built from a mapping, but got {shown(values)}.")
         content = cls._given(values)
+        cls._check_kind(content, source or "the values")
         cls._check_writer(content, source)
         content.pop("archsmith", None)
+        own, overrides = field_names(cls).own, cls._given(overrides)
+        kept = {name: value for name, value in content.items() if own(name) not in set(map(own, overrides))}
         new = cls.__new__(cls)
-        new._fill(content, unknown_allowed=True, source=source or PREPROCESSOR_FILE)  # noqa: SLF001  # its own kind
-        return new.changed(**overrides) if overrides else new
+        try:
+            new._fill(kept, unknown_allowed=True, source=source or PREPROCESSOR_FILE, overrides=overrides)  # noqa: SLF001
+        except CheckpointCorrupt:
+            if overrides:  # whose fault is it?
+                cls._check_overrides(overrides, content)
+            raise
+        return new
 
     def to_dict(self) -> dict[str, Any]:
         """Return every setting as JSON values, with the name of the class and the unknown keys of its file."""
         self._raise(self._field_faults())
         held = {name: getattr(self, name) for name in field_names(type(self)).fields}
-        values = {name: to_json(value) for name, value in held.items() if value is not None}
+        usual = field_names(type(self)).default
+        values = {name: to_json(value) for name, value in held.items() if value is not None or usual(name) is not None}
         return copy.deepcopy(self.extra) | values | {f"{self.kind}_type": type(self).__name__}
 
     def to_json_string(self) -> str:
@@ -145,24 +165,57 @@ class DeclaredSettings(FromPretrained, CheckedFields, abc.ABC):  # noqa: PLW1641
 
     @classmethod
     def _given(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return values without the settings that are None."""
+        """Return values in which a flag that is None is off."""
         names = field_names(cls)
-        return {name: value for name, value in values.items() if value is not None or not names.knows(name)}
+        flags = {name for name in values if names.hints.get(names.own(name)) is bool}
+        return {name: False if value is None and name in flags else value for name, value in values.items()}
+
+    @classmethod
+    def _check_overrides(cls, overrides: Mapping[str, Any], content: Mapping[str, Any]) -> None:
+        """Refuse overrides that are wrong by themselves, or beside the content of a file that is right without them."""
+        names, faults = field_names(cls), list[str]()
+        known, unknown = names.split(overrides, faults)
+        faults += [f"{name!r} is not a {cls.noun} of {cls.__name__}.{names.hint(name)}" for name in unknown]
+        faults += [fault for name in known.keys() & names.fields for fault in names.convert(name, known[name])[1]]
+        if faults:
+            raise OptionError(listed(cls.__name__, faults))
+        try:
+            alone = cls(**{name: value for name, value in content.items() if names.knows(name)})
+        except OptionError:
+            return
+        alone.changed(**overrides)
+
+    @classmethod
+    def _check_kind(cls, content: Mapping[Any, Any], source: str) -> None:
+        """Refuse the content of a file that is not of this kind of object at all."""
+        told, names = kind_of(content), field_names(cls)
+        keys = {key for key in content if isinstance(key, str)} - _ANY_FILE
+        is_strange = keys and not any(map(names.knows, keys)) and not any(names.near_misses(dict.fromkeys(keys), {}))
+        if is_strange or told not in (None, cls.kind):
+            what = f", but of a {told.replace('_', ' ')}" if told else ""
+            raise CheckpointCorrupt(
+                f"{source}: this is not the file of a {cls.__name__}{what}: it holds {shorten(sorted(keys))}."
+            )
 
     @classmethod
     def _check_writer(cls, content: dict[str, Any], source: str) -> None:
         """Take the name of the class out of the content of a file, and refuse another one's."""
-        from archsmith.registry.base import registry
-
         key = f"{cls.kind}_type"
         named = content.pop(key, cls.__name__)
+        if not cls._is_own_name(named):
+            raise CheckpointCorrupt(
+                f"{source}: {key} is {shown(named)}, but {cls.__name__} reads {cls.__name__!r}. "
+                "Use an Auto class, which picks the class by that name."
+            )
+
+    @classmethod
+    def _is_own_name(cls, named: Any) -> bool:
+        """Return whether the class is known by a name, that of a class above it or an older one."""
+        from archsmith.registry.base import registry
+
         owner = registry.provider(cls)
-        if named == cls.__name__ or (owner and registry.get(owner.model_type).aliases.get(str(named)) == cls.__name__):
-            return
-        raise CheckpointCorrupt(
-            f"{source or 'the values'}: {key} is {shown(named)}, but {cls.__name__} reads {cls.__name__!r}. "
-            "Use an Auto class, which picks the class by that name."
-        )
+        aliases = registry.get(owner.model_type).aliases if owner else {}
+        return named in [each.__name__ for each in cls.__mro__] or aliases.get(str(named)) == cls.__name__
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and self.to_dict() == other.to_dict()
@@ -190,12 +243,20 @@ def find_values(checkpoint: Checkpoint, kind: str) -> list[tuple[dict[str, Any],
             if not isinstance(values[key], dict):
                 raise CheckpointCorrupt(f"{path}: {key} must be an object with settings, but is {shown(values[key])}.")
             found.append((values[key], f"{path}, {key}"))
-        elif path and file == PREPROCESSOR_FILE and _is_of(kind, values, alone=not found):
+        elif path and _is_of(kind, values, alone=not found, is_own=file == PREPROCESSOR_FILE):
             found.append((values, str(path)))
     return found
 
 
-def _is_of(kind: str, values: Mapping[str, Any], *, alone: bool) -> bool:
-    """Return whether a preprocessor_config.json is of one kind of object; the type of older ones names either."""
-    named = [other for other in _NESTED if f"{other}_type" in values]
+def kind_of(values: Mapping[str, Any]) -> str | None:
+    """Return ``"image_processor"``, ``"feature_extractor"`` or ``"configuration"``; None: the values do not tell."""
+    signs = [kind for kind, keys in _SIGNS.items() if keys & values.keys()]
+    return "image_processor" if "image_processor_type" in values else signs[0] if len(signs) == 1 else None
+
+
+def _is_of(kind: str, values: Mapping[str, Any], *, alone: bool, is_own: bool) -> bool:
+    """Return whether a file is of one kind of object: preprocessor_config.json, its own, unless it says otherwise."""
+    told, named = kind_of(values), [other for other in _NESTED if f"{other}_type" in values]
+    if not is_own or (told in _NESTED and (alone or not named)):
+        return told == kind
     return kind in named or not named or (alone and kind == "image_processor")

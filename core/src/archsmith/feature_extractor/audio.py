@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from archsmith.errors import InputError, MissingDependency, OptionError
-from archsmith.feature_extractor.audio_files import decode_audio
+from archsmith.feature_extractor.audio_files import MAX_SAMPLES, decode_audio
 from archsmith.messages import announce, shown
 
 if TYPE_CHECKING:
@@ -141,6 +141,11 @@ class AudioReader:
             raise InputError(
                 f"{name} has a sampling rate of {rate} Hz, but the model takes {self.target} Hz. Resample it, or pass "
                 "resample=True."
+            )
+        if len(samples) * self.target / rate > MAX_SAMPLES:
+            raise InputError(
+                f"{name} has {len(samples):,} samples at {rate} Hz, which would become more than {MAX_SAMPLES:,} at "
+                f"{self.target} Hz. Cut it into pieces, or give the right sampling rate."
             )
         try:
             import soxr

@@ -10,9 +10,10 @@ from archsmith.config.fields import Size, field
 from archsmith.config.settings import DeclaredSettings
 from archsmith.errors import InputError, OptionError
 from archsmith.feature_extractor.audio import AudioReader, read_rate
+from archsmith.feature_extractor.audio_files import MAX_SAMPLES
 from archsmith.lengths import Padding, Side, resolve_padding, row_mask
-from archsmith.messages import shown
-from archsmith.options import HUGE, TensorType, check_tensor_type, read_count, read_flags
+from archsmith.messages import announce, shown
+from archsmith.options import HUGE, TensorType, check_tensor_type, checked_call, read_count, read_flags
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,6 +83,7 @@ class SequenceFeatureExtractor(DeclaredSettings):
 
     # ---- calls ----------------------------------------------------------------------------------------------
 
+    @checked_call
     def __call__(
         self,
         raw_speech: Any,
@@ -135,6 +137,7 @@ class SequenceFeatureExtractor(DeclaredSettings):
         sequences = [self.features_of(clip) for clip in reader.read(raw_speech)]
         return self._batch(sequences, {}, shape, wants_mask, return_tensors, finish=True)
 
+    @checked_call
     def pad(
         self,
         processed_features: Any,
@@ -189,6 +192,11 @@ class SequenceFeatureExtractor(DeclaredSettings):
             padding, max_length=length, multiple=multiple, side=self.padding_side, model_max_length=HUGE
         )
         if not truncation:
+            if length is not None and (padded is None or padded.length is None):
+                announce(
+                    f"max_length={length} has no effect: padding={padding!r} does not go by it, and nothing is "
+                    "truncated. Pass truncation=True, or padding='max_length'."
+                )
             return padded, None
         return padded, length if padded is None else replace(padded, length=length).width(0)
 
@@ -209,6 +217,11 @@ class SequenceFeatureExtractor(DeclaredSettings):
         sequences = [sequence[:length] for sequence in sequences]
         lengths = [len(sequence) for sequence in sequences]
         width = None if padding is None else padding.width(max(lengths))
+        if width is not None and width > max(MAX_SAMPLES, *lengths):
+            raise OptionError(
+                f"clips would be padded to {width:,} places (max_length, pad_to_multiple_of), above the limit of "
+                f"{MAX_SAMPLES:,}."
+            )
         rows: Any
         if width is not None and max(lengths) <= width:
             rows = np.full((len(sequences), width, *sequences[0].shape[1:]), self.padding_value, np.float32)

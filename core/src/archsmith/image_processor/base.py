@@ -1,18 +1,19 @@
 """Image processors: images in, the numbers that a vision model takes out. Pillow is imported when it is needed."""
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
 from archsmith.batch import BatchFeature
 from archsmith.config.names import field_names
 from archsmith.config.settings import DeclaredSettings
-from archsmith.errors import InputError, OptionError
+from archsmith.errors import CheckpointCorrupt, InputError, OptionError, PluginError
 from archsmith.image_processor.filters import ADVICE, PerChannel, Resample
-from archsmith.image_processor.reading import ChannelOrder, flatten, read_image
+from archsmith.image_processor.reading import ChannelOrder, flatten, open_image, read_image
 from archsmith.image_processor.sizes import ImageArea, ImageSize, target_size, with_edges
 from archsmith.image_processor.steps import (
     Array,
@@ -24,8 +25,8 @@ from archsmith.image_processor.steps import (
     rescale,
     resize,
 )
-from archsmith.messages import announce
-from archsmith.options import TensorType, check_tensor_type
+from archsmith.messages import announce, shown
+from archsmith.options import TensorType, check_tensor_type, checked_call
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from archsmith.config.base import PreTrainedConfig
 
 __all__ = ["ImageProcessor"]
+
+_Made = TypeVar("_Made")
 
 #: Decimal numbers up to here are taken for 0 to 1 with some overshoot, not for the darkest of 0 to 255.
 _DARK = 2.0
@@ -156,16 +159,19 @@ class ImageProcessor(DeclaredSettings):
         names = field_names(type(self))
         is_square = (known | replaced).get("default_to_square", names.default("default_to_square"))
         size = names.default("size")
-        for values in (known, replaced):
-            size = values.pop("size", size)
+        for values in [replaced] if "size" in replaced else [known, replaced]:
+            is_later = "size" not in values
+            size, longest = values.pop("size", size), values.pop("max_size", None)
             try:
-                size = with_edges(size, values.pop("max_size", None), is_square=is_square is not False)
+                size = with_edges(size, longest, is_square=is_square is not False, is_later=is_later)
             except OptionError as error:
                 faults.append(error.message)
+        known.pop("max_size", None)
         return {"size": size}
 
     # ---- calling --------------------------------------------------------------------------------------------
 
+    @checked_call
     def __call__(self, images: Any, *, return_tensors: TensorType | None = None, **settings: Any) -> BatchFeature:
         """Turn an image, or several, into the input of a model.
 
@@ -233,13 +239,14 @@ class ImageProcessor(DeclaredSettings):
 
     # ---- the steps of a call --------------------------------------------------------------------------------
 
-    def prepare(self, images: Any) -> list[Array]:
+    def prepare(self, images: Any) -> list[tuple[Array, int | None]]:
         """Read images and `reshape` them. Arguments and errors as for calling the processor.
 
         Returns:
-            For each image its pixels, (height, width, channels), uint8 or float32.
+            For each image its pixels, (height, width, channels), uint8 or float32; and how it lay before it was turned
+            upright: the number of EXIF from 1 to 8, 0 for an image that did not say, None for an array.
         """
-        return self._for_each(flatten(images), lambda _, pixels: pixels)
+        return self._for_each(flatten(images), lambda _, pixels, orientation: (pixels, orientation))
 
     def batch(self, images: Any, *, stack: bool) -> tuple[Any, Any]:
         """Read images, `reshape` and `scale` them, pad them if ``do_pad`` asks for it, and put them together.
@@ -260,7 +267,7 @@ class ImageProcessor(DeclaredSettings):
         whole: dict[tuple[int, ...], Array] = {}  # one array for all, made for the size that is known first
         tables: dict[int, Array] = {}
 
-        def scaled(index: int, pixels: Array) -> Array:
+        def scaled(index: int, pixels: Array, _: int | None) -> Array:
             shape = (pixels.shape[2], *pixels.shape[:2])
             if stack and not whole:
                 whole.setdefault(shape, np.empty((len(sources), *shape), np.float32))
@@ -295,19 +302,20 @@ class ImageProcessor(DeclaredSettings):
 
     # ---- internals ------------------------------------------------------------------------------------------
 
-    def _for_each(self, sources: Sequence[Any], make: Callable[[int, Array], Array]) -> list[Array]:
-        """Return what a function makes of the number and the reshaped pixels of each image. Raises as a call."""
+    def _for_each(self, sources: Sequence[Any], make: Callable[[int, Array, int | None], _Made]) -> list[_Made]:
+        """Return what a function makes of the number, the reshaped pixels and the orientation of each image."""
         notes: list[str] = []
 
-        def made(index: int) -> Array:
+        def made(index: int) -> _Made:
             try:
-                image = read_image(sources[index], order=self.input_data_format, rgb=self.do_convert_rgb, notes=notes)
+                source, orientation = open_image(sources[index], notes)
+                image = read_image(source, order=self.input_data_format, rgb=self.do_convert_rgb)
                 self._check_range(image)
                 pixels = self.reshape(image)
             except InputError as error:
                 where = f"image {index} of {len(sources)}" if len(sources) > 1 else "the image"
                 raise InputError(f"{where}: {error.message.rstrip('.')}.") from error
-            return make(index, pixels)
+            return make(index, pixels, orientation)
 
         threads = min(os.cpu_count() or 1, len(sources), _MOST_THREADS)
         if threads == 1:
@@ -335,7 +343,22 @@ class ImageProcessor(DeclaredSettings):
         return np.ascontiguousarray(self.scale(ramp)[:, 0].T)
 
     @classmethod
-    def _check_writer(cls, content: dict[str, Any], source: str) -> None:  # noqa: ARG003
-        """Take the name of the class out of the content of a file: another one's has the same settings."""
-        for key in ("image_processor_type", "feature_extractor_type"):  # the latter is older
-            content.pop(key, None)
+    def _check_writer(cls, content: dict[str, Any], source: str) -> None:
+        """Take the name of the class out of the content of a file; another one's has the same settings, or most."""
+        from archsmith.registry.resolve import provider_of
+
+        older, key = "feature_extractor_type", "image_processor_type"
+        key = key if key in content else older
+        named = content.pop(key, cls.__name__)
+        content.pop(older, None)
+        bare = str(named).removesuffix("Fast").removesuffix("Pil")
+        if any(map(cls._is_own_name, (named, bare, bare.replace("FeatureExtractor", "ImageProcessor")))):
+            return
+        with contextlib.suppress(PluginError):  # unless an audio model has a class of that name
+            if isinstance(named, str):
+                provider_of(key, named, ("feature_extractor",), source=source)
+            raise CheckpointCorrupt(f"{source}: {key} is {shown(named)}, which is not an image processor.")
+        announce(
+            f"{source}: {key} is {named!r}, but {cls.__name__} reads it: what {named} does in its own way is not done. "
+            "An Auto class picks the class by that name."
+        )

@@ -12,13 +12,23 @@ import numpy as np
 
 from archsmith.errors import CheckpointCorrupt, InputError
 from archsmith.files.paths import mode_of, working_directory
-from archsmith.image_processor.steps import GREY, RGB, RGBA, Array, checked, import_pillow, narrowed, to_rgb
+from archsmith.image_processor.steps import (
+    GREY,
+    RGB,
+    RGBA,
+    Array,
+    check_extent,
+    checked,
+    import_pillow,
+    narrowed,
+    to_rgb,
+)
 from archsmith.messages import announce, reason, shown
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["FORMATS", "ChannelOrder", "flatten", "read_image"]
+__all__ = ["FORMATS", "ChannelOrder", "flatten", "open_image", "read_image"]
 
 ChannelOrder = Literal["channels_first", "channels_last"]
 
@@ -53,14 +63,13 @@ def flatten(images: Any) -> list[Any]:
     return sources
 
 
-def read_image(source: Any, *, order: ChannelOrder | None, rgb: bool, notes: list[str]) -> "Image | Array":
-    """Read one image: a path, the bytes of a file, an image of Pillow, an array or a tensor.
+def read_image(source: Any, *, order: ChannelOrder | None, rgb: bool) -> "Image | Array":
+    """Read one image: an upright one of Pillow, an array or a tensor.
 
     Args:
-        source: The image.
+        source: The image, as `open_image` returns it.
         order: Where the channels of arrays are; None: found out.
         rgb: Turn it into red, green and blue; else it stays grey, or keeps its opacity, where Pillow has it so.
-        notes: Gets what should be announced.
 
     Returns:
         An image of Pillow, in mode RGB, L or RGBA; or pixels (height, width, channels), uint8 or float32.
@@ -69,12 +78,32 @@ def read_image(source: Any, *, order: ChannelOrder | None, rgb: bool, notes: lis
         InputError: It is not an image, or damaged.
         MissingDependency: Pillow is needed, but not installed.
     """
-    if isinstance(source, str | os.PathLike | bytes | bytearray | memoryview):
-        source = _opened(source, notes)
     if _is_pillow(source):
         return _from_pillow(source, rgb=rgb)
     pixels = checked(_channels_last(_as_array(source), order))
     return to_rgb(pixels) if rgb else pixels
+
+
+def open_image(source: Any, notes: list[str]) -> tuple[Any, int | None]:
+    """Return what a caller passed for an image: of a path, the bytes of a file or an image of Pillow the upright image.
+
+    Args:
+        source: What was passed.
+        notes: Gets what should be announced.
+
+    Returns:
+        The image, whole and upright, and how it lay before, as EXIF numbers it from 1 to 8, or 0 where it does not say;
+        of anything else itself and None.
+
+    Raises:
+        InputError: The file is not an image, is damaged, or too large.
+    """
+    if isinstance(source, str | os.PathLike | bytes | bytearray | memoryview):
+        return _upright(_opened(source, notes))
+    if not _is_pillow(source):
+        return source, None
+    _load(source)
+    return _upright(source)
 
 
 def _single(images: Any, depth: int) -> Iterator[Any]:
@@ -149,12 +178,9 @@ def _is_series(image: "Image") -> bool:
 
 def _load(image: "Image") -> None:
     """Decode an image of Pillow, whole or not at all. Raises `InputError`, whose message goes on after its name."""
-    limit = import_pillow().MAX_IMAGE_PIXELS
     is_undecoded = bool(getattr(image, "tile", None))
-    if is_undecoded and limit is not None and image.width * image.height > limit:
-        raise InputError(
-            f"has {image.width} x {image.height} pixels, above the limit of {limit:,} (PIL.Image.MAX_IMAGE_PIXELS)"
-        )
+    if is_undecoded:
+        check_extent("has", image.height, image.width)
     try:
         image.load()
     except Exception as error:  # Pillow's readers let through what they stumble over
@@ -172,7 +198,6 @@ def _is_pillow(source: Any) -> bool:
 def _from_pillow(image: "Image", *, rgb: bool) -> "Image | Array":
     if not image.width or not image.height:
         raise InputError(f"it has no pixels: {image.width} x {image.height}")
-    image = _upright(image)
     if rgb:
         return to_rgb(image)
     if image.mode.startswith(("I", "F")):
@@ -182,15 +207,16 @@ def _from_pillow(image: "Image", *, rgb: bool) -> "Image | Array":
     return image if image.mode in ("L", "RGB", "RGBA") else to_rgb(image)
 
 
-def _upright(image: "Image") -> "Image":
-    """Return the image as its EXIF data says that it was meant to be seen."""
+def _upright(image: "Image") -> tuple["Image", int]:
+    """Return the image as its EXIF data says that it was meant to be seen, and the number by which it says so."""
     from PIL import ImageOps
 
     try:
-        orientation = image.getexif().get(_ORIENTATION, _UPRIGHT)
-        return image if orientation == _UPRIGHT else ImageOps.exif_transpose(image)
+        orientation = image.getexif().get(_ORIENTATION, 0)
+        turned = image if orientation in (0, _UPRIGHT) else ImageOps.exif_transpose(image)
     except Exception as error:  # Pillow lets through what it stumbles over
         raise InputError(f"its EXIF data is damaged, so which side is up is not known: {reason(error)}") from error
+    return turned, orientation if orientation in range(9) else 0
 
 
 # ---- arrays -------------------------------------------------------------------------------------------------

@@ -65,22 +65,28 @@ ImageSize = Annotated[Any, ReadBy(read_size)]
 ImageArea = Annotated[Any, ReadBy(_read_area)]
 
 
-def with_edges(size: Any, longest: Any, *, is_square: bool) -> Any:
+def with_edges(size: Any, longest: Any, *, is_square: bool, is_later: bool = False) -> Any:
     """Return a size of one number, perhaps with a limit for the longest edge, as a dictionary; others as they are.
 
     Args:
         size: Any form of a size.
         longest: ``max_size`` of older files: the longest edge, which was given apart from the size; or None.
         is_square: Whether one number without a limit means height and width, rather than the shortest edge.
+        is_later: Whether the limit was given after the size, so that it replaces the one that the size has.
 
     Raises:
-        OptionError: A limit does not fit the size.
+        OptionError: A limit does not fit the size, or contradicts it.
     """
     if longest is None:
         return {"shortest_edge": size} if _is_whole(size) and not is_square else size
     edges = {"shortest_edge": size} if _is_whole(size) else size if isinstance(size, Mapping) else {}
     if edges.get("shortest_edge") is None or edges.keys() - {"shortest_edge", "longest_edge"}:
         raise OptionError(f"max_size is the longest edge beside a size of one number, but size is {shown(size)}")
+    if not is_later and edges.get("longest_edge", longest) not in (None, longest):
+        raise OptionError(
+            f"max_size is {shown(longest)} and size['longest_edge'] is {shown(edges['longest_edge'])}, but they are "
+            "one setting. Leave max_size out"
+        )
     return {**edges, "longest_edge": longest}
 
 

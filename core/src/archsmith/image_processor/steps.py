@@ -4,13 +4,14 @@ Pixels are arrays of shape (height, width, channels): uint8 from 0 to 255, or fl
 `PIL.Image.Image` may stand for its pixels where a step says so.
 """
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from archsmith.errors import InputError, MissingDependency
+from archsmith.errors import InputError, MissingDependency, OptionError
 from archsmith.messages import shown
 
 if TYPE_CHECKING:
@@ -19,14 +20,18 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 __all__ = [
-    "Array", "center_crop", "height_and_width", "import_pillow", "normalize", "pad", "pixels_of", "rescale", "resize",
-    "to_rgb",
+    "Array", "center_crop", "check_extent", "height_and_width", "import_pillow", "normalize", "pad", "pixels_of",
+    "rescale", "resize", "to_rgb",
 ]  # fmt: skip
 
 Array = npt.NDArray[Any]
 
 NEAREST = 0
 GREY, RGB, RGBA = 1, 3, 4
+#: Pillow's limit, where it is not installed.
+MAX_PIXELS = 89_478_485
+#: The longest side of an image in a file, and of one that is made, in pixels. Every row costs something, however short.
+MAX_SIDE = 2**16
 #: 16-bit numbers that one 8-bit number stands for.
 WIDE = 257
 #: Modes with opacity, and what they become first: those in small letters are multiplied by it.
@@ -47,6 +52,36 @@ def import_pillow() -> "ModuleType":
             library="pillow",
         ) from error
     return Image
+
+
+def check_extent(what: str, height: int, width: int) -> None:
+    """Refuse an image that would take all memory or time: a small file can hold, or ask for, a very large one.
+
+    Args:
+        what: What messages say of it, as ``"it would be resized to"``.
+        height: Its rows.
+        width: Its columns.
+
+    Raises:
+        OptionError: A side is not a whole number of pixels.
+        InputError: It has more pixels than ``PIL.Image.MAX_IMAGE_PIXELS``, or a side of more than 65536 pixels. Where
+            the former is None, neither counts.
+    """
+    for side in (height, width):
+        if isinstance(side, bool) or not hasattr(side, "__index__") or side < 1:
+            raise OptionError(
+                f"{what} a height and a width: each must be an integer of at least 1, but is {shown(side)}."
+            )
+    limit = getattr(sys.modules.get("PIL.Image"), "MAX_IMAGE_PIXELS", MAX_PIXELS)
+    if limit is None:
+        return
+    if height * width > limit:
+        raise InputError(f"{what} {width} x {height} pixels, above the limit of {limit:,} (PIL.Image.MAX_IMAGE_PIXELS)")
+    if max(height, width) > MAX_SIDE:
+        raise InputError(
+            f"{what} {width} x {height} pixels, but a side may have {MAX_SIDE:,}. Cut it into pieces, or lift both "
+            "limits of size: PIL.Image.MAX_IMAGE_PIXELS = None"
+        )
 
 
 def height_and_width(image: "Image | Array") -> tuple[int, int]:
@@ -163,15 +198,14 @@ def resize(image: "Image | Array", height: int, width: int, *, resample: int = 2
         (height, width, channels). Decimal numbers up to 1 go through 8 bits, as published checkpoints had them.
 
     Raises:
-        InputError: The result would have more pixels than ``PIL.Image.MAX_IMAGE_PIXELS``, or labels would be mixed.
+        InputError: The result is too large (`check_extent`), or labels would be mixed.
     """
     pillow = import_pillow()
-    limit = pillow.MAX_IMAGE_PIXELS
-    if limit is not None and height * width > limit:
-        raise InputError(
-            f"it would be resized to {width} x {height} pixels, above the limit of {limit:,} "
-            "(PIL.Image.MAX_IMAGE_PIXELS)"
-        )
+    if resample not in range(6):
+        raise OptionError(f"resample must be the number of a filter, from 0 to 5, but is {shown(resample)}.")
+    check_extent("it would be resized to", height, width)
+    # Pillow changes the width first: what lies between has the rows of the one and the columns of the other.
+    check_extent("to be resized it would become", height_and_width(image)[0], width)
     if not isinstance(image, np.ndarray):
         return pixels_of(image.resize((width, height), resample))
     if image.dtype == np.uint8:
@@ -200,8 +234,13 @@ def center_crop(image: "Image | Array", height: int, width: int) -> Array:
 
     Returns:
         (height, width, channels).
+
+    Raises:
+        InputError: The result is too large (`check_extent`).
     """
     pixels = pixels_of(image)
+    if height * width > pixels.shape[0] * pixels.shape[1]:
+        check_extent("it would be cropped to", height, width)
     tops = [(have - want) // 2 for have, want in zip(pixels.shape, (height, width), strict=False)]
     rows, columns = (slice(max(0, top), max(0, top) + want) for top, want in zip(tops, (height, width), strict=True))
     middle = pixels[rows, columns]
@@ -255,11 +294,14 @@ def pad(
         The batch, (images, channels, height, width); and masks, (images, height, width) int64: 1 on an image.
 
     Raises:
-        InputError: An image is larger than the batch, or they have several numbers of channels.
+        InputError: An image is larger than the batch, they have several numbers of channels, or the batch is too large
+            (`check_extent`).
     """
     height = max(pixels.shape[-2] for pixels in images) if height is None else height
     width = max(pixels.shape[-1] for pixels in images) if width is None else width
     channels = images[0].shape[:-2]
+    if height * width > max(pixels.shape[-2] * pixels.shape[-1] for pixels in images):
+        check_extent("the batch would be padded to", height, width)
     batch = np.full((len(images), *channels, height, width), value, images[0].dtype)
     masks = np.zeros((len(images), height, width), np.int64)
     for index, pixels in enumerate(images):

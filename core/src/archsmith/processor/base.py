@@ -16,7 +16,7 @@ from archsmith.files.names import CHAT_TEMPLATE_FILE, PREPROCESSOR_FILE, PROCESS
 from archsmith.files.pretrained import FromPretrained
 from archsmith.files.strictjson import encode_json
 from archsmith.messages import did_you_mean, shown
-from archsmith.options import TensorType, check_tensor_type
+from archsmith.options import TensorType, check_tensor_type, checked_call
 from archsmith.processor.parts import held_parts, read_part
 from archsmith.registry.base import registry
 
@@ -59,6 +59,7 @@ class Processor(FromPretrained):
     side_file_names = (CHAT_TEMPLATE_FILE,)
     parts: ClassVar[tuple[str, ...] | None] = None
 
+    @checked_call
     def __init__(self, *, tokenizer: Any = None, image_processor: Any = None, feature_extractor: Any = None) -> None:
         given = {"tokenizer": tokenizer, "image_processor": image_processor, "feature_extractor": feature_extractor}
         self.extra: dict[str, Any] = {}
@@ -78,6 +79,7 @@ class Processor(FromPretrained):
 
     # ---- calls ----------------------------------------------------------------------------------------------
 
+    @checked_call
     def __call__(
         self,
         *,
@@ -191,7 +193,12 @@ class Processor(FromPretrained):
         """
         unknown = [name for name in parts if name not in PARTS]
         if unknown:
-            raise OptionError(f"{unknown[0]!r} is not a part of a processor.{did_you_mean(unknown[0], PARTS)}")
+            first, *others = cls.parts or PARTS
+            raise OptionError(
+                f"{unknown[0]!r} is not a part of a processor.{did_you_mean(unknown[0], PARTS)} A setting goes to its "
+                f"part: pass {first}=Auto{first.title().replace('_', '')}.from_pretrained(…, {unknown[0]}=…)"
+                f"{''.join(f', or likewise {other}=…' for other in others)}."
+            )
         owner = registry.provider(cls)
         model_type = owner.model_type if owner is not None else None
         wanted = held_parts(checkpoint, model_type) if cls.parts is None else cls.parts

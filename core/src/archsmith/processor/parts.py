@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from archsmith.config.settings import find_values
+from archsmith.config.settings import find_values, kind_of
 from archsmith.errors import ConfigError, PluginError
 from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.names import CONFIG_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE, TOKENIZER_CONFIG_FILE, TOKENIZER_FILE
+from archsmith.options import read_flags
 from archsmith.registry.base import registry
 from archsmith.registry.resolve import provider_of, read_model_type
 
@@ -74,6 +75,7 @@ def read_tokenizer(checkpoint: Checkpoint, model_type: str | None, *, use_fast: 
     The class that tokenizer_config.json names decides, because a tokenizer may be another architecture's; a general
     class, or none, leaves it to the architecture. Raises as `read_preprocessor`.
     """
+    read_flags(use_fast=use_fast)
     path = checkpoint.find(TOKENIZER_CONFIG_FILE)
     named = checkpoint.read_json(TOKENIZER_CONFIG_FILE).get("tokenizer_class") if path else None
     if isinstance(named, str) and named.removesuffix("Fast") not in _GENERAL_TOKENIZERS:
@@ -104,8 +106,9 @@ def architecture_of(checkpoint: Checkpoint) -> str | None:
 
 def _kind_of(values: Mapping[str, Any], model_type: str | None) -> str:
     """Return which kind of object a preprocessor_config.json is of."""
-    if "image_processor_type" in values:
-        return "image_processor"
+    told = kind_of(values)
+    if told in ("image_processor", "feature_extractor"):
+        return str(told)
     named = values.get("feature_extractor_type")
     if isinstance(named, str):  # in older files of an image processor too
         try:

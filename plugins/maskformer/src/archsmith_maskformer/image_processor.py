@@ -1,6 +1,7 @@
 """MaskFormer's image processor: images and maps of labels in, maps of segments out."""
 
-from collections.abc import Collection, Iterator, Sequence
+import operator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,8 +18,9 @@ from archsmith.image_processor import (
     resize,
     target_size,
 )
-from archsmith.options import TensorType, check_tensor_type
-from archsmith_maskformer.label_maps import Array, masks_of, per_image, read_label_map
+from archsmith.messages import announce, shown
+from archsmith.options import TensorType, check_tensor_type, read_flags
+from archsmith_maskformer.label_maps import Array, masks_of, per_image, read_label_maps
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["MaskFormerImageProcessor"]
 
 _NEAREST = 0
+_USUAL_MASK, _USUAL_OVERLAP = 0.5, 0.8
 
 
 class MaskFormerImageProcessor(ImageProcessor):
@@ -44,9 +47,10 @@ class MaskFormerImageProcessor(ImageProcessor):
         (torch.Size([2, 3, 64, 96]), [6144, 6144])
 
     Attributes:
-        size_divisor: Round the height and the width of a resized image up to a multiple of this.
-        ignore_index: The label, in maps of labels, of pixels that belong to no segment.
-        do_reduce_labels: Take one off every label; what was 0 becomes ``ignore_index``.
+        size_divisor: Round the height and the width of a resized image up to a multiple of this; 0 or None: as it is.
+        ignore_index: The label, in maps of labels as they are given, of pixels that belong to no segment.
+        do_reduce_labels: Take one off every class, because the label 0 is background, whose pixels belong to no
+            segment either. No class may then have the label ``ignore_index``.
         num_labels: How many classes there are; without it any number may be a class.
     """
 
@@ -59,7 +63,7 @@ class MaskFormerImageProcessor(ImageProcessor):
     image_mean: PerChannel = field(default=[0.485, 0.456, 0.406])
     image_std: PerChannel = field(default=[0.229, 0.224, 0.225])
     do_pad: bool = True
-    size_divisor: Size | None = 32
+    size_divisor: Count | None = 32
     ignore_index: Count | None = None
     do_reduce_labels: bool = False
     num_labels: Size | None = None
@@ -69,6 +73,11 @@ class MaskFormerImageProcessor(ImageProcessor):
         yield from super().rules()
         if self.do_reduce_labels and self.ignore_index is None:
             yield "do_reduce_labels needs ignore_index, the label that takes the place of 0"
+        if self.do_reduce_labels and self.num_labels is not None and 0 < (self.ignore_index or 0) <= self.num_labels:
+            yield (
+                f"ignore_index is {self.ignore_index}, but with do_reduce_labels the labels 1 to {self.num_labels} are "
+                f"the classes 0 to {self.num_labels - 1} (num_labels): expected 0, or more than {self.num_labels}"
+            )
 
     def __call__(
         self,
@@ -83,8 +92,10 @@ class MaskFormerImageProcessor(ImageProcessor):
 
         Args:
             images: As `archsmith.ImageProcessor` takes them.
-            segmentation_maps: For each image a map of labels, as large as it: an image of Pillow of one channel, an
-                array or a tensor (height, width), or all of them in one (images, height, width).
+            segmentation_maps: For each image a map of labels, as large as it: a path, the bytes of a file, an image of
+                Pillow of one channel, an array or a tensor (height, width), or all of them in one (images, height,
+                width). An image and its map are each turned by their own EXIF data; where one is an array, which has
+                none, and the other is turned, their sizes must tell that both are upright.
             instance_id_to_semantic_id: Label in the maps → class, where labels number segments: one mapping, or one for
                 each image. Without it labels are classes.
             return_tensors: ``"pt"``, ``"np"``, or None for lists with one array for each image.
@@ -102,12 +113,14 @@ class MaskFormerImageProcessor(ImageProcessor):
         """
         check_tensor_type(return_tensors)
         processor = self.changed(**settings)
+        if segmentation_maps is None and instance_id_to_semantic_id is not None:
+            raise InputError("instance_id_to_semantic_id is about segmentation_maps, but there are none.")
         if segmentation_maps is None:
             return processor._features(images, return_tensors)  # noqa: SLF001  # its own kind
         prepared = processor.changed(do_resize=False, do_center_crop=False).prepare(images)
-        labels = _read_labels(segmentation_maps, prepared)
+        labels = read_label_maps(segmentation_maps, prepared)
         processor = processor.changed(input_data_format="channels_last")
-        features = processor._features(prepared, return_tensors)  # noqa: SLF001
+        features = processor._features([pixels for pixels, _ in prepared], return_tensors)  # noqa: SLF001
         batch_shape = np.shape(features["pixel_mask"])[1:] if "pixel_mask" in features else ()
         found = processor._segments(labels, instance_id_to_semantic_id, batch_shape)  # noqa: SLF001
         for name, entries in zip(("mask_labels", "class_labels"), zip(*found, strict=True), strict=True):
@@ -140,21 +153,21 @@ class MaskFormerImageProcessor(ImageProcessor):
             masks, kinds = masks_of(
                 planes[:, :, 0],
                 index,
-                classes=by_image[index] if by_image else classes,
+                classes=classes if by_image is None else by_image[index],
                 ignore=self.ignore_index,
                 reduce=self.do_reduce_labels,
+                most=self.num_labels,
             )
             self._check_classes(kinds, index)
             beyond = [(0, most - size) for most, size in zip(batch_shape, masks.shape[1:], strict=False)]
             yield np.pad(masks, ((0, 0), *(beyond or ((0, 0), (0, 0))))), kinds
 
     def _check_classes(self, kinds: Array, index: int) -> None:
-        wrong = kinds[(kinds < 0) | (kinds >= (self.num_labels or np.inf))]
-        if wrong.size:
-            limit = f"0 to {self.num_labels - 1} (num_labels)" if self.num_labels else "0"
+        wrong = kinds if self.num_labels is None else kinds[kinds >= self.num_labels]
+        if self.num_labels is not None and wrong.size:
             raise InputError(
-                f"segmentation map {index} has the class {wrong[0]}; expected classes from {limit}. Pixels of no class "
-                "need a label of their own: ignore_index."
+                f"segmentation map {index} has the class {wrong[0]}; expected classes from 0 to {self.num_labels - 1} "
+                "(num_labels). Pixels of no class need a label of their own: ignore_index."
             )
 
     # ---- what the model says --------------------------------------------------------------------------------
@@ -166,7 +179,8 @@ class MaskFormerImageProcessor(ImageProcessor):
 
         Args:
             outputs: What `MaskFormerForInstanceSegmentation` returns.
-            target_sizes: Height and width of the result, for each image; None: those of the predicted masks.
+            target_sizes: Height and width of the result, for each image: those of the image as it is seen, upright;
+                None: those of the predicted masks.
 
         Returns:
             For each image the classes, ``(height, width)`` int64.
@@ -182,8 +196,8 @@ class MaskFormerImageProcessor(ImageProcessor):
         self,
         outputs: Any,
         threshold: float = 0.5,
-        mask_threshold: float = 0.5,
-        overlap_mask_area_threshold: float = 0.8,
+        mask_threshold: float = _USUAL_MASK,
+        overlap_mask_area_threshold: float = _USUAL_OVERLAP,
         target_sizes: Sequence[tuple[int, int]] | None = None,
         *,
         return_coco_annotation: bool = False,
@@ -196,7 +210,8 @@ class MaskFormerImageProcessor(ImageProcessor):
             threshold: The least score of a segment: probability of its class times mean probability of its mask.
             mask_threshold: Has no effect: a mask is where it is more likely than not.
             overlap_mask_area_threshold: Has no effect: segments may overlap.
-            target_sizes: Height and width of the result, for each image; None: those of the predicted masks.
+            target_sizes: Height and width of the result, for each image: those of the image as it is seen, upright;
+                None: those of the predicted masks.
             return_coco_annotation: Return the map as COCO's run lengths, a list for each number in it.
             return_binary_maps: Return one map for each segment, ``(segments, height, width)`` of 0 and 1.
 
@@ -215,6 +230,12 @@ class MaskFormerImageProcessor(ImageProcessor):
             mask_threshold=mask_threshold,
             overlap_mask_area_threshold=overlap_mask_area_threshold,
         )
+        if mask_threshold != _USUAL_MASK or overlap_mask_area_threshold != _USUAL_OVERLAP:
+            announce(
+                "mask_threshold and overlap_mask_area_threshold have no effect on segments that may overlap. "
+                "post_process_panoptic_segmentation goes by them."
+            )
+        read_flags(return_coco_annotation=return_coco_annotation, return_binary_maps=return_binary_maps)
         if return_coco_annotation and return_binary_maps:
             raise OptionError("return_coco_annotation and return_binary_maps are two results; ask for one of them.")
         return instance_maps(
@@ -225,8 +246,8 @@ class MaskFormerImageProcessor(ImageProcessor):
         self,
         outputs: Any,
         threshold: float = 0.5,
-        mask_threshold: float = 0.5,
-        overlap_mask_area_threshold: float = 0.8,
+        mask_threshold: float = _USUAL_MASK,
+        overlap_mask_area_threshold: float = _USUAL_OVERLAP,
         label_ids_to_fuse: Any = None,
         target_sizes: Sequence[tuple[int, int]] | None = None,
     ) -> list[dict[str, Any]]:
@@ -238,7 +259,8 @@ class MaskFormerImageProcessor(ImageProcessor):
             mask_threshold: The least probability of a pixel that counts for the area of a query.
             overlap_mask_area_threshold: The share of that area that must be left after others took their pixels.
             label_ids_to_fuse: A set of classes whose segments become one, as the sky.
-            target_sizes: Height and width of the result, for each image; None: those of the predicted masks.
+            target_sizes: Height and width of the result, for each image: those of the image as it is seen, upright;
+                None: those of the predicted masks.
 
         Returns:
             For each image ``segmentation``, ``(height, width)`` with the id of a segment from 1, or 0; -1 everywhere
@@ -246,12 +268,10 @@ class MaskFormerImageProcessor(ImageProcessor):
 
         Raises:
             InputError: There are more or fewer sizes than images, or the outputs are none of a MaskFormer.
-            OptionError: A threshold is not from 0 to 1.
+            OptionError: A threshold is not from 0 to 1, or ``label_ids_to_fuse`` is not a set of classes.
         """
         from archsmith_maskformer.postprocessing import panoptic_maps
 
-        if isinstance(label_ids_to_fuse, str) or not isinstance(label_ids_to_fuse or (), Collection):
-            raise OptionError(f"label_ids_to_fuse must be a set of classes, but is {label_ids_to_fuse!r}.")
         _check_thresholds(
             threshold=threshold,
             mask_threshold=mask_threshold,
@@ -263,7 +283,7 @@ class MaskFormerImageProcessor(ImageProcessor):
             threshold=threshold,
             mask_threshold=mask_threshold,
             overlap=overlap_mask_area_threshold,
-            fused=frozenset(label_ids_to_fuse or ()),
+            fused=_fused_classes(label_ids_to_fuse),
         )
 
 
@@ -273,23 +293,19 @@ def _check_thresholds(**thresholds: Any) -> None:
             raise OptionError(f"{name} must be a number from 0 to 1, but is {value!r}.")
 
 
+def _fused_classes(given: Any) -> frozenset[int]:
+    """Return a set of classes, which may come as an array or a tensor as well; None is none."""
+    values = given.tolist() if hasattr(given, "tolist") else () if given is None else given
+    if isinstance(values, str | Mapping) or not isinstance(values, Collection):
+        raise OptionError(f"label_ids_to_fuse must be a set of classes, but is {shown(given)}.")
+    for value in values:
+        if isinstance(value, bool) or not hasattr(value, "__index__"):
+            raise OptionError(f"label_ids_to_fuse must hold whole numbers of classes, but holds {shown(value)}.")
+    return frozenset(map(operator.index, values))
+
+
 def _is_list(classes: Any) -> bool:
     return isinstance(classes, list | tuple)
-
-
-def _read_labels(maps: Any, images: Sequence[Array]) -> list[Array]:
-    """Return the maps of labels, after checking that each is as large as its image."""
-    found = []
-    for index, source in enumerate(per_image("segmentation_maps", maps, len(images))):
-        labels = read_label_map(source, index)
-        height, width = images[index].shape[:2]
-        if labels.shape != (height, width):
-            raise InputError(
-                f"segmentation map {index} has {labels.shape[1]} x {labels.shape[0]} pixels, but its image has "
-                f"{width} x {height}, upright."
-            )
-        found.append(labels)
-    return found
 
 
 def _as_tensors(arrays: Sequence[Array]) -> "list[Tensor]":

@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # the field's own abbreviation
 from torch import Tensor
 
-from archsmith.errors import InputError
+from archsmith.errors import InputError, OptionError
+from archsmith.image_processor import check_extent
 from archsmith.messages import shown
 
 __all__ = ["instance_maps", "panoptic_maps", "semantic_maps"]
@@ -84,6 +85,9 @@ def panoptic_maps(
     """
     class_logits, mask_logits, sizes = _checked(outputs, target_sizes)
     none = class_logits.shape[-1] - 1
+    unknown = [kind for kind in fused if not 0 <= kind < none]
+    if unknown:
+        raise OptionError(f"label_ids_to_fuse holds {unknown[0]}, but the classes of the model are 0 to {none - 1}.")
     scores, classes = class_logits.softmax(dim=-1).max(dim=-1)  # both (batch, queries)
     results: list[dict[str, Any]] = []
     for index, size in enumerate(sizes):
@@ -168,15 +172,25 @@ def _checked(outputs: Any, target_sizes: TargetSizes) -> tuple[Tensor, Tensor, l
             "outputs must hold class_queries_logits and masks_queries_logits, as MaskFormerForInstanceSegmentation "
             f"returns them, but are {type(outputs).__name__}."
         )
+    if class_logits.ndim != 3 or mask_logits.ndim != 4 or class_logits.shape[:2] != mask_logits.shape[:2]:  # noqa: PLR2004
+        raise InputError(
+            "outputs must hold class_queries_logits (batch, queries, classes + 1) and masks_queries_logits (batch, "
+            f"queries, height, width), but they have {tuple(class_logits.shape)} and {tuple(mask_logits.shape)}."
+        )
     batch = len(mask_logits)
     if target_sizes is None:
         return class_logits, mask_logits, [(mask_logits.shape[2], mask_logits.shape[3])] * batch
+    if not isinstance(target_sizes, Sequence) and not getattr(target_sizes, "shape", ()):
+        raise InputError(f"target_sizes must hold a height and a width for each image, but are {shown(target_sizes)}.")
     sizes = [size.tolist() if hasattr(size, "tolist") else size for size in target_sizes]
     if len(sizes) != batch:
-        raise InputError(f"target_sizes must hold a height and a width for each of {batch} images, but hold {sizes}.")
+        raise InputError(
+            f"target_sizes must hold a height and a width for each of {batch} images, but hold {shown(sizes)}."
+        )
     for size in sizes:
         if not isinstance(size, list | tuple) or len(size) != _PAIR or not all(_is_size(edge) for edge in size):
             raise InputError(f"target_sizes must hold pairs (height, width) of pixels, but hold {shown(size)}.")
+        check_extent("target_sizes ask for", int(size[0]), int(size[1]))
     return class_logits, mask_logits, [(int(height), int(width)) for height, width in sizes]
 
 

@@ -1,7 +1,7 @@
 """The image processor of the published ResNets, which ConvNeXt had first."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy.typing as npt
 
@@ -42,7 +42,7 @@ class ConvNextImageProcessor(ImageProcessor):
 
     Attributes:
         crop_pct: The share of a resized image's shorter edge that is kept when its middle is cut out, where ``size``
-            is below 384.
+            is below 384. Null in a file stands for 224 / 256: published ResNets have it so.
     """
 
     do_resize: bool = True
@@ -53,6 +53,13 @@ class ConvNextImageProcessor(ImageProcessor):
     do_normalize: bool = True
     image_mean: PerChannel = field(default=[0.5, 0.5, 0.5])
     image_std: PerChannel = field(default=[0.5, 0.5, 0.5])
+
+    @classmethod
+    def from_dict(cls, values: Any, /, *, source: str = "", **overrides: Any) -> Self:
+        """Build an image processor as `ImageProcessor.from_dict`, where a ``crop_pct`` of null is as good as none."""
+        if isinstance(values, Mapping) and values.get("crop_pct", 0) is None:
+            values = {name: value for name, value in values.items() if name != "crop_pct"}
+        return super().from_dict(values, source=source, **overrides)
 
     def rules(self) -> Iterator[str]:
         """Yield one sentence for each setting that misses another one, or does not fit."""

@@ -9,7 +9,15 @@ import numpy.typing as npt
 
 from archsmith.config import field
 from archsmith.errors import CheckpointCorrupt, OptionError
-from archsmith.image_processor import ImageProcessor, ImageSize, PerChannel, Resample, height_and_width, resize
+from archsmith.image_processor import (
+    ImageProcessor,
+    ImageSize,
+    PerChannel,
+    Resample,
+    check_extent,
+    height_and_width,
+    resize,
+)
 from archsmith_timm.wrapper_config import TimmWrapperConfig
 
 if TYPE_CHECKING:
@@ -138,6 +146,7 @@ def _middle(pixels: npt.NDArray[Any], height: int, width: int, *, ground: Any) -
 
     Halves of a pixel are rounded as torchvision does it: to the even number where something is cut off.
     """
+    check_extent("it would be cropped to", height, width)
     cropped = np.empty((height, width, pixels.shape[2]), pixels.dtype)
     cropped[:] = ground
     sources, targets = [], []

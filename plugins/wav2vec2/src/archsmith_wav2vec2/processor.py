@@ -5,7 +5,7 @@ from typing import Any
 
 from archsmith.batch import BatchFeature
 from archsmith.errors import InputError
-from archsmith.options import TensorType, check_tensor_type
+from archsmith.options import TensorType, check_tensor_type, checked_call
 from archsmith.processor import Processor
 
 __all__ = ["Wav2Vec2Processor"]
@@ -34,6 +34,7 @@ class Wav2Vec2Processor(Processor):
 
     parts = ("feature_extractor", "tokenizer")
 
+    @checked_call
     def __call__(  # type: ignore[override]  # the main input first
         self,
         audio: Any = None,
@@ -102,6 +103,7 @@ class Wav2Vec2Processor(Processor):
             batch["labels"] = _without_padding(labels["input_ids"], labels["attention_mask"])
         return batch
 
+    @checked_call
     def pad(
         self,
         input_features: Any = None,
