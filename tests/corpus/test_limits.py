@@ -46,7 +46,8 @@ def test_many_tokens(tmp_path, model_type, what):
 def test_many_keys_of_a_configuration(tmp_path, model_type, task):
     """Of many unknown keys none is compared with every field, but those in front are."""
     config_class = registry.load(model_type, "config")
-    (tmp_path / CONFIG).write_bytes(encode_json({"outputs_hidden_states": True, **dict.fromkeys(TOKENS, 1)}))
+    values = {"model_type": model_type, "outputs_hidden_states": True, **dict.fromkeys(TOKENS, 1)}
+    (tmp_path / CONFIG).write_bytes(encode_json(values))
     before = time.perf_counter()
     came = attempt(config_class.from_pretrained, tmp_path)
     assert time.perf_counter() - before < SECONDS
