@@ -463,7 +463,7 @@ def test_null_has_one_rule(tmp_path):
         assert Wav2Vec2FeatureExtractor.from_pretrained(tmp_path, **{name: getattr(extractor, name)})
 
 
-def test_numbers_that_can_not_take_all_memory(plain, monkeypatch):
+def test_numbers_that_can_not_take_all_memory(plain):
     for options in ({"padding": "max_length", "max_length": 2**31 - 1}, {"padding": True, "pad_to_multiple_of": 2**30}):
         with pytest.raises(
             OptionError, match=r"^clips would be padded to [\d,]+ places \(max_length, pad_to_multiple_of"
@@ -472,15 +472,18 @@ def test_numbers_that_can_not_take_all_memory(plain, monkeypatch):
         with pytest.raises(OptionError, match="above the limit of 268,435,456"):
             plain.pad([{"input_values": wave()}], **options)
     with pytest.raises(InputError) as error:
-        plain(np.zeros(20_000, np.float32), sampling_rate=1, resample=True)
+        plain(np.zeros(300_000, np.float32), sampling_rate=16, resample=True)
     assert str(error.value) == (
-        "the audio has 20,000 samples at 1 Hz, which would become more than 268,435,456 at 16000 Hz. Cut it into "
+        "the audio has 300,000 samples at 16 Hz, which would become more than 268,435,456 at 16000 Hz. Cut it into "
         "pieces, or give the right sampling rate."
     )
-    with pytest.raises(InputError, match="the audio has 20,000 samples at 1 Hz, which would become more than"):
-        plain(encoded(np.zeros(20_000), rate=1), resample=True)
+    with pytest.raises(InputError, match="the audio has 300,000 samples at 16 Hz, which would become more than"):
+        plain(encoded(np.zeros(300_000), rate=16), resample=True)
+    for rate in (1, 10**30):
+        with pytest.raises(InputError, match=f"sampling rate of {rate} Hz, too far from 16000 Hz to be resampled"):
+            plain(wave(), sampling_rate=rate, resample=True)
     fast = Wav2Vec2FeatureExtractor(sampling_rate=2**31 - 1)
-    with pytest.raises(InputError, match="at 2147483647 Hz"):
+    with pytest.raises(InputError, match="16000 Hz, too far from 2147483647 Hz"):
         fast(encoded(wave(0.5)), resample=True)
 
 

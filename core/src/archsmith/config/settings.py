@@ -110,7 +110,7 @@ class DeclaredSettings(FromPretrained, CheckedFields, abc.ABC):  # noqa: PLW1641
             raise OptionError(f"{cls.__name__} must be built from a mapping, but got {shown(values)}.")
         content = cls._given(values)
         cls._check_kind(content, source or "the values")
-        cls._check_writer(content, source)
+        cls._check_writer(content, source or "the values")
         content.pop("archsmith", None)
         own, overrides = field_names(cls).own, cls._given(overrides)
         kept = {name: value for name, value in content.items() if own(name) not in set(map(own, overrides))}
