@@ -87,6 +87,7 @@ def caller(capsys):
         written = capsys.readouterr()
         return Result(code, written.out, written.err)
 
+    call.fresh = registry.__init__
     yield call
     registry.__init__()
 

@@ -1,6 +1,7 @@
 """``archsmith inspect``."""
 
 import json
+import sys
 
 import pytest
 
@@ -107,7 +108,7 @@ def test_older_class_name(archsmith, checkpoint):
     assert archsmith("inspect", checkpoint, "--json").data["loading"]["task"] == "masked-lm"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"architectures": ["Stranger"]}))
     result = archsmith("inspect", checkpoint)
-    assert result.code == 0
+    assert result.code == 1  # nothing says that it loads
     assert result.out.endswith("\nNo class that it was saved from is installed. Name a task: --task base\n")
 
 
@@ -125,7 +126,7 @@ def test_weights_that_do_not_fit(archsmith, checkpoint):
 def test_without_its_plugin(archsmith, checkpoint, monkeypatch):
     monkeypatch.setenv("ARCHSMITH_DISABLE", "toy-toy")
     result = archsmith("inspect", checkpoint)
-    assert (result.code, result.err) == (0, "")
+    assert (result.code, result.err) == (1, "")
     assert (
         "  plugin        toy-toy 1.0  disabled\n"
         "                config.json needs model_type 'toy', but toy-toy 1.0 is switched off by ARCHSMITH_DISABLE. "
@@ -138,7 +139,9 @@ def test_without_its_plugin(archsmith, checkpoint, monkeypatch):
 def test_architecture_that_nobody_provides(archsmith, checkpoint):
     path = checkpoint / "config.json"
     path.write_text(json.dumps({"model_type": "unheard-of"}))
-    data = archsmith("inspect", checkpoint, "--json").data
+    result = archsmith("inspect", checkpoint, "--json")
+    data = result.data
+    assert result.code == 1
     assert (data["plugin"]["state"], data["plugin"]["distribution"]) == ("missing", None)
     assert "unheard-of" in data["plugin"]["reason"]
     path.write_text("{}")
@@ -177,3 +180,64 @@ def test_names_that_would_steer_the_terminal(archsmith, checkpoint):
     out = archsmith("inspect", checkpoint).out
     assert "\x1b" not in out
     assert "\\x1b]0;owned\\x07" in out
+
+
+def test_name_that_would_forge_a_line(archsmith, checkpoint):
+    """A line break in a name from a file is shown, and begins no line that could be taken for one of ours."""
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(checkpoint / "model.safetensors")
+    forged = "zz\nLoads as ToyForMaskedLM (task masked-lm)"
+    save_file(weights | {forged: weights["head.weight"].clone()}, checkpoint / "model.safetensors", {"format": "pt"})
+    (checkpoint / "x\nLoads as X").touch()
+    path = checkpoint / "config.json"
+    values = json.loads(path.read_text())
+    path.write_text(
+        json.dumps(values | {"name": "a\n\u202eb", "architectures": [*values["architectures"], "A\nLoads as"]})
+    )
+    for options in ((), ("--tensors",)):
+        lines = archsmith("inspect", checkpoint, *options).out.splitlines()
+        assert [line for line in lines if line.startswith("Loads as")] == [lines[i] for i in _places(lines)]
+        assert any("\\nLoads as" in line for line in lines)
+        assert not any("\u202e" in line for line in lines)
+    assert "\\u202e" in archsmith("inspect", checkpoint, "--json").out
+
+
+def _places(lines):
+    return [i for i, line in enumerate(lines) if line == "Loads as ToyForMaskedLM (task masked-lm)"][-1:]
+
+
+def test_broken_plugin_and_home(archsmith, checkpoint, site, monkeypatch):
+    monkeypatch.setenv("HOME", str(checkpoint.parent))
+    assert archsmith("inspect", f"~/{checkpoint.name}").code == 0
+    site.write("toy_toy/plugin.py", "raise ValueError('no')")
+    del sys.modules["toy_toy.plugin"]
+    archsmith.fresh()
+    result = archsmith("inspect", checkpoint)
+    assert result.code == 1
+    assert "broken" in result.out
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "said"),
+    [
+        ("", 2, "Invalid value for CHECKPOINT: it is empty; expected the path of a folder, or a hub id."),
+        (
+            "file:///tmp/x",
+            2,
+            "'file:///tmp/x' is a URL; expected the path of a folder, or a hub id. Leave out 'file://': /tmp/x.",
+        ),
+        ("https://example.org/x", 2, "'https://example.org/x' is a URL; expected the path of a folder, or a hub id."),
+        ("~nobody-has-this-name/x", 2, "there is no such home directory"),
+    ],
+)
+def test_what_is_no_path(archsmith, given, code, said):
+    result = archsmith("inspect", given)
+    assert (result.code, result.out) == (code, "")
+    assert said in result.err
+
+
+def test_folder_that_is_mistyped(archsmith, checkpoint):
+    result = archsmith("inspect", checkpoint.parent / "chekpoint")
+    assert result.code == 1
+    assert result.err.endswith(f"Did you mean '{checkpoint}'?\n")

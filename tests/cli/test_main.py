@@ -290,7 +290,7 @@ def test_unexpected_error_has_no_traceback_unless_asked(archsmith, toy, site):
     assert "Traceback" not in result.err
     assert result.err.startswith("error: ")
     assert result.err.endswith("(unexpected; --debug shows where)\n")
-    assert "Traceback" in archsmith("show", "toy", "--debug").err
+    assert "Traceback (most recent call last):\n  File " in archsmith("show", "toy", "--debug").err
     assert "Traceback" in archsmith("--debug", "show", "toy").err
 
 
@@ -383,3 +383,149 @@ def test_stream_that_can_not_encode_a_name(process, site):
         assert (result.returncode, result.stderr) == (0, "")
         assert result.stdout.isascii()
     assert "toy-ü" in {row["distribution"] for row in json.loads(result.stdout)["architectures"]}
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--seed", "x"), "Invalid value for '--seed': 'x': Input should be a valid integer"),
+        (("--seed", "-1"), "Invalid value for '--seed': '-1': Input should be greater than or equal to 0."),
+        (("--seed",), "Option '--seed' requires an argument, N."),
+        (("--task",), "Option '--task' requires an argument, TASK."),
+        (("--force=3",), "Option '--force' does not take a value, but got '3'."),
+        (("--kind", "modl"), "Invalid value for '--kind': 'modl' is none of model, backbone, "),
+        (("more",), "Got unexpected extra argument(s) (more)."),
+        (("--sed",), "No such option: --sed (Possible options: --"),
+    ],
+)
+def test_wrong_arguments_are_shown_with_what_was_expected(archsmith, toy, tmp_path, args, said):
+    result = archsmith("create", "toy", tmp_path / "out", *args)
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith(f"error: {said}")
+    assert result.err.endswith(" Try: archsmith create --help\n")
+    assert not (tmp_path / "out").exists()
+
+
+HOSTILE = """
+    import typer
+    from archsmith_cli.verb import Report
+
+    def evil(
+        what: str = typer.Argument("x", help="An argument \\x1b[2J\\u202e.", metavar="A\\x9bB"),
+        value: str = typer.Option("\\x1b]0;owned\\x07", help="An \\x1b[31moption."),
+    ) -> Report:
+        '''Do \\x1b[31mevil\\u202e.
+
+        More \\x1b[2J of it.
+        '''
+        return Report({}, lambda page: None)
+
+    app = typer.Typer(help="Do \\x1b[31mevil.")
+    app.command()(evil)
+
+    @app.command()
+    def other(value: str = typer.Option("\\x1b]0;owned\\x07", help="An \\x1b[31moption.")):
+        'Do \\x1b[31mother.'
+"""
+
+
+@pytest.mark.parametrize("args", [(), ("evil",), ("group",), ("group", "evil"), ("group", "other")])
+def test_help_of_a_stranger_does_not_steer_the_terminal(archsmith, site, args):
+    site.declare("toy-evil", commands={"evil": "toy_evil:evil", "group": "toy_evil:app"})
+    site.declare("toy-named", commands={"e\x1b[2Jv": "toy_evil:evil"})
+    site.write("toy_evil.py", HOSTILE)
+    result = archsmith(*args, "--help")
+    assert result.code == 0
+    assert all(char.isprintable() or char == "\n" for char in result.out), repr(result.out)
+    assert "\\x1b" in result.out
+
+
+def test_names_of_a_stranger_do_not_steer_the_terminal(archsmith, site):
+    """Not in any list, not in an error, not as JSON."""
+    name = "e\x1b[2Jv\u202eil"
+    site.declare(f"toy-{name}", version=f"1.0{name}", architectures={name: "toy_evil.plugin"}, commands={name: "x:y"})
+    for args in (("list",), ("plugins",), ("doctor",), ("version",), ("list", "--tasks"), ("show", name), (name,)):
+        for options in ((), ("--json",)):
+            result = archsmith(*args, *options)
+            for text in (result.out, result.err):
+                assert all(char.isprintable() or char == "\n" for char in text), (args, options, text)
+
+
+NOISY = """
+    import os, subprocess, sys
+    os.write(1, b"imported\\n")
+    import atexit
+    from archsmith_cli.verb import Report
+
+    def noisy() -> Report:
+        os.write(1, b"written\\n")
+        subprocess.run([sys.executable, "-c", "print('child')"])
+        atexit.register(os.write, 1, b"at the end\\n")
+        atexit.register(print, "at the end")
+        return Report({"fine": True}, lambda page: page.line("fine"))
+"""
+
+
+@pytest.mark.long
+def test_nothing_but_the_report_is_on_standard_output(process, site):
+    """Whatever writes there: the descriptor itself, other programs, the interpreter as it ends."""
+    site.declare("toy-noisy", commands={"noisy": "toy_noisy:noisy"})
+    site.write("toy_noisy.py", NOISY)
+    done = process("noisy", "--json")
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"fine": True})
+    assert sorted(done.stderr.split("\n")) == ["", "at the end", "at the end", "child", "imported", "written"]
+    assert process("noisy").stdout.startswith("fine\n")
+
+
+@pytest.mark.long
+@pytest.mark.skipif(os.name == "nt", reason="no terminals of this kind")
+@pytest.mark.parametrize(
+    "variables", [{}, {"NO_COLOR": "1"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}]
+)
+@pytest.mark.parametrize(
+    "args", [("list",), ("plugins",), ("show", "toy"), ("doctor",), ("--help",), ("nope",), ("show", "nö")]
+)
+def test_narrow_terminal(site, toy, args, variables):
+    """At 40 columns, without colours or Unicode: no traceback, and no name is lost."""
+    import pty
+
+    site.declare("toy-ü", architectures={"toy-of-a-stranger-with-a-rather-long-name": "toy"})
+    reader, writer = pty.openpty()
+    environment = os.environ | {"PYTHONPATH": str(site.root), "COLUMNS": "40", "TERM": "xterm"} | variables
+    done = subprocess.Popen(
+        [sys.executable, "-m", "archsmith_cli", *args], stdin=writer, stdout=writer, stderr=writer, env=environment
+    )
+    os.close(writer)
+    written = b""
+    while True:
+        try:
+            if not (piece := os.read(reader, 65536)):
+                break
+        except OSError:  # how Linux says that nobody has it open any more
+            break
+        written += piece
+    os.close(reader)
+    done.wait(timeout=60)
+    text = written.decode()
+    assert "Traceback" not in text
+    if "NO_COLOR" in variables:
+        assert "\x1b[3" not in text
+    if args[0] in ("list", "plugins"):
+        assert "toy-of-a-stranger-with-a-rather-long-name" in text
+        assert ("toy-ü" if "LC_ALL" not in variables else "toy-\\xfc") in text
+
+
+@pytest.mark.long
+@pytest.mark.skipif(os.name == "nt", reason="no pipes of this kind")
+@pytest.mark.parametrize("verb", ["list", "plugins", "version", "doctor", "--help", "list --json"])
+def test_reader_that_is_gone(site, toy, verb):
+    shell = f"'{sys.executable}' -m archsmith_cli {verb} | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", shell],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(site.root)},
+    )
+    assert done.stderr == ""
+    assert done.stdout in ("141\n", "0\n", "1\n")

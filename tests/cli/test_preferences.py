@@ -277,3 +277,14 @@ def test_two_that_write_at_once_lose_nothing(archsmith, file):
         pool.map(_pin, range(24))
     assert file.read_text().count("acme-a") == 24
     assert [path.name for path in file.parent.iterdir()] == ["config.toml"]
+
+
+def test_file_in_the_home_folder(archsmith, toy, tmp_path, monkeypatch):
+    """A variable that no shell has expanded makes no folder that is called '~'."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("ARCHSMITH_CONFIG", "~/settings.toml")
+    assert archsmith("disable", "toy").code == 0
+    assert (tmp_path / "home/settings.toml").read_text() == 'disable = ["toy-toy"]\n'
+    assert not (tmp_path / "~").exists()

@@ -1,6 +1,7 @@
 """How results look on a terminal, in a pipe, and as JSON."""
 
 import io
+import json
 
 import pytest
 
@@ -93,7 +94,19 @@ def test_width_of_a_terminal(monkeypatch):
 
 
 def test_control_characters_are_shown_and_not_sent():
-    assert clean("a\x1b[31mb\r\n\udc80ü") == "a\\x1b[31mb\\r\n\\udc80ü"
+    text = "a\x1b[31mb\r\n\udc80ü\u202e\x9b"
+    assert clean(text, lines=True) == "a\\x1b[31mb\\r\n\\udc80ü\\u202e\\x9b"
+    assert clean(text) == "a\\x1b[31mb\\r\\n\\udc80ü\\u202e\\x9b"
+    assert drawn(None, lambda page: page.table(("A",), [("x\ny",)])) == "A\nx\\ny\n"
+    assert drawn(None, lambda page: page.line("x\ny")) == "x\\ny\n"
+
+
+def test_json_does_not_steer_a_terminal_either():
+    text = "\x1b\x7f\x9b\u202e\u2028\U000e0001ü"
+    written = encode({text: text})
+    assert all(char.isprintable() or char == "\n" for char in written)
+    assert "ü" in written
+    assert json.loads(written) == {text: text}
 
 
 def test_encode_escapes_what_the_stream_can_not_hold():

@@ -7,6 +7,8 @@ from packaging.requirements import Requirement
 
 from archsmith import AutoConfig, AutoModelForInstanceSegmentation, MaskFormerConfig, ResNetConfig, Wav2Vec2Config
 
+UNKNOWN = "neither installed nor known to archsmith; look at it before you install it"
+
 
 def test_what_is_installed(archsmith, toy, site):
     lines = archsmith("plugins", "--requirements").out.splitlines()
@@ -111,8 +113,8 @@ def test_the_highest_of_several_versions(installed, tmp_path):
     result = installed("inspect", tmp_path, "--requirements")
     assert (result.code, result.err) == (0, "")
     assert result.out == (
-        "acme-a==1.10  # 'config.json' has 1.2\n"
-        "acme-b==3\n"
+        f"acme-a==1.10  # {UNKNOWN}; 'config.json' has 1.2\n"
+        f"acme-b==3  # {UNKNOWN}\n"
         "archsmith==0.3  # 'config.json', 'preprocessor_config.json' has 0.2.0\n"
     )
 

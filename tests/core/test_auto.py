@@ -1,6 +1,9 @@
 """Classes that pick the architecture by themselves."""
 
+import inspect
 import json
+import re
+import warnings
 from pathlib import Path
 
 import pytest
@@ -119,7 +122,7 @@ def test_wrong_options(folder, tmp_path):
         (
             AutoModel.from_pretrained,
             OptionError,
-            "neither an option of DistilBertModel nor",
+            "not a field of DistilBertConfig, nor an option of DistilBertModel",
         ),
     ):
         with pytest.raises(OptionError, match="trust_remote_code is refused"):
@@ -225,3 +228,72 @@ class TestTokenizerClass:
         self.rename(saved, "T5Tokenizer")
         with pytest.raises(UnknownArchitecture, match="no installed plugin provides"):
             AutoTokenizer.from_pretrained(saved)
+
+
+def test_an_announcement_points_at_the_line_of_the_user(folder, monkeypatch):
+    for number, call in enumerate(
+        (
+            lambda: AutoModel.from_pretrained(folder),
+            lambda: DistilBertModel.from_pretrained(folder),
+            lambda: archsmith.AutoModelForTokenClassification.from_pretrained(folder),
+            lambda: AutoConfig.from_pretrained(folder),
+            lambda: AutoConfig.for_model("distilbert", **CONFIG),
+        )
+    ):
+        monkeypatch.setenv("ARCHSMITH_DISABLE", f"nobody-{number}")
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            call()
+        lines = {(each.filename, each.lineno) for each in said}
+        assert lines <= {(__file__, inspect.getsourcelines(call)[1])}, [str(each.message) for each in said]
+        assert said
+
+
+# ---- options --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", ["no", "true", None, 0, 1, []])
+def test_a_switch_is_true_or_false(folder, value):
+    with pytest.raises(OptionError, match=rf"^use_fast must be True or False, but is {re.escape(repr(value))}\.$"):
+        AutoTokenizer.from_pretrained(folder, use_fast=value)
+    with pytest.raises(OptionError, match=r"^use_timm_backbone must be True or False, but is "):
+        archsmith.AutoBackbone.from_pretrained(folder, use_timm_backbone=value)
+
+
+@pytest.mark.parametrize("value", ["distilbert", {"model_type": "distilbert"}, 3, False, DistilBertConfig])
+def test_a_configuration_is_one(folder, value):
+    for auto in ("AutoTokenizer", "AutoImageProcessor", "AutoFeatureExtractor", "AutoProcessor"):
+        with pytest.raises(ConfigError, match=r"^config must be a configuration, but is "):
+            getattr(archsmith, auto).from_pretrained(folder, config=value)
+    with pytest.raises(ConfigError, match=r"^AutoModel needs a configuration, but got "):
+        AutoModel.from_pretrained(folder, config=value)
+
+
+@pytest.mark.parametrize("auto", [name for name in archsmith.__all__ if name.startswith("Auto")])
+def test_a_model_type_is_no_option_and_no_name_of_ours_is(folder, auto):
+    load = getattr(archsmith, auto).from_pretrained
+    with pytest.raises(OptionError) as refused:
+        load(folder, model_type="bert")
+    assert str(refused.value) == (
+        f"{auto}: model_type is what the file says, and cannot be replaced by 'bert'. "
+        "To read the files as another architecture, use the classes of that one."
+    )
+    for name in ("checkpoint", "values", "source"):
+        with pytest.raises(OptionError, match=f"^{auto} has no option '{name}'"):
+            load(folder, **{name: None})
+
+
+def test_a_model_type_among_values_is_refused(folder):
+    with pytest.raises(OptionError, match="cannot be replaced by 'bert'"):
+        AutoConfig.from_dict({"model_type": "distilbert"}, model_type="bert")
+
+
+@pytest.mark.parametrize("value", [None, 3, ["bert"], b"bert"])
+def test_a_model_type_is_a_string(value):
+    with pytest.raises(OptionError, match=r"^a model_type must be a string, but is "):
+        AutoConfig.for_model(value)
+
+
+def test_a_part_of_a_processor_that_there_is_none_of(folder):
+    with pytest.raises(OptionError, match=r"^'tokeniser' is not a part of a processor. Did you mean 'tokenizer'\?$"):
+        archsmith.AutoProcessor.from_pretrained(folder, tokeniser=None)

@@ -1,6 +1,7 @@
 """Saves that are stopped: whatever stops one, before whichever step, the old checkpoint is there or the new one."""
 
 import errno
+import faulthandler
 import json
 import multiprocessing
 import os
@@ -18,7 +19,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import archsmith.model.saving
-from archsmith import DistilBertConfig, DistilBertModel, DistilBertTokenizerFast
+from archsmith import DistilBertConfig, DistilBertModel, DistilBertTokenizerFast, Processor, ViTImageProcessor
 from archsmith.errors import CheckpointCorrupt, CheckpointNotFound, SaveFailed
 from archsmith.files import commit
 from archsmith.files.checkpoint import Checkpoint
@@ -514,6 +515,102 @@ def test_loads_that_race_with_saves(tmp_path):
     assert set(seen) == {1.0, 2.0}
 
 
+@pytest.mark.long
+@pytest.mark.parametrize(("mmap", "status"), [(True, -signal.SIGBUS), (False, 0)])
+def test_what_another_program_does_to_a_mapped_file(tmp_path, mmap, status):
+    """As the guide says of it."""
+    OLD.save_pretrained(tmp_path)
+
+    def cut_under_a_model():
+        faulthandler.disable()  # what it says of the signal is expected
+        model = DistilBertModel.from_pretrained(tmp_path, mmap=mmap)
+        os.truncate(tmp_path / "model.safetensors", 0)
+        assert model.embeddings.word_embeddings.weight.sum() > 0
+
+    assert in_a_child(cut_under_a_model) == status
+
+
+@pytest.mark.long
+def test_a_processor_that_is_loaded_while_it_is_saved(tmp_path):
+    """Model, tokenizer and processor: each as one save wrote it, and none is ever missing."""
+    folder, saved = tmp_path / "folder", []
+    for number in (1, 2):
+        words = tmp_path / f"vocab{number}.txt"
+        words.write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefg"[: 3 * number]]))
+        tokenizer = DistilBertTokenizerFast(vocab_file=words, model_max_length=number)
+        image_processor = ViTImageProcessor(size={"height": number, "width": number})
+        saved.append((constant(float(number)), Processor(tokenizer=tokenizer, image_processor=image_processor)))
+
+    def save(number):
+        model, processor = saved[number]
+        model.save_pretrained(folder, max_shard_size=(WHOLE, HALVES)[number])
+        processor.save_pretrained(folder)
+
+    save(0)
+    writer = os.fork()
+    if writer == 0:
+        try:
+            while True:
+                save(1)
+                save(0)
+        finally:
+            os._exit(7)
+    seen = set()
+    try:
+        end = time.monotonic() + 15
+        while time.monotonic() < end:
+            seen.add(("model", value_in(folder)))
+            tokenizer = DistilBertTokenizerFast.from_pretrained(folder)
+            assert len(tokenizer) == 5 + 3 * tokenizer.model_max_length
+            processor = Processor.from_pretrained(folder)
+            number = processor.tokenizer.model_max_length
+            assert len(processor.tokenizer) == 5 + 3 * number
+            assert processor.image_processor.size["height"] == number
+            seen.add(("processor", number))
+    finally:
+        os.kill(writer, signal.SIGKILL)
+        os.waitpid(writer, 0)
+    assert seen == {("model", 1.0), ("model", 2.0), ("processor", 1), ("processor", 2)}
+
+
+def test_files_that_another_program_deletes_and_writes_anew(tmp_path, monkeypatch):
+    """A copy or a checkout does not move files into place: one that is missing is looked for once more."""
+    OLD.save_pretrained(tmp_path)
+    config, away = tmp_path / "config.json", tmp_path / "away"
+    for name in ("config.json", "model.safetensors"):
+        file = tmp_path / name
+        file.rename(away)
+        with monkeypatch.context() as patch:
+            patch.setattr("archsmith.files.checkpoint.time.sleep", lambda seconds, to=file: away.replace(to))
+            assert value_in(tmp_path) == 1.0
+    config.unlink()
+    pauses = []
+    with monkeypatch.context() as patch, pytest.raises(CheckpointNotFound):
+        patch.setattr("archsmith.files.checkpoint.time.sleep", pauses.append)
+        value_in(tmp_path)
+    assert len(pauses) == 1
+
+
+def test_files_beside_those_of_one_save_are_looked_at_again(tmp_path):
+    """That configuration and weights say they are of one save says nothing of a file that is read with them."""
+    OLD.save_pretrained(tmp_path)
+    (tmp_path / "side.json").write_text('{"value": 1}')
+    reads = []
+
+    def read():
+        checkpoint.one_save |= {"config.json"}
+        found = checkpoint.read_json("config.json")["initializer_range"], checkpoint.read_json("side.json")["value"]
+        if not reads:
+            NEW.config.save_pretrained(tmp_path)
+            (tmp_path / "side.json").write_text('{"value": 2.5}')
+        reads.append(found)
+        return found
+
+    checkpoint = Checkpoint.open(tmp_path)
+    assert checkpoint.read_consistent(read) == (2.0, 2.5)
+    assert reads == [(1.0, 1), (2.0, 2.5)]
+
+
 def test_a_file_that_comes_back_after_both_looks(tmp_path, monkeypatch):
     """Nobody can tell whether saves went on while a name led nowhere, so the reader looks once more."""
     OLD.save_pretrained(tmp_path)
@@ -621,6 +718,156 @@ def test_a_link_that_is_called_as_a_folder_of_new_files(tmp_path):
     (folder / ".archsmith-0123456789abcdef").symlink_to("../documents")
     write_file(folder / "a.txt", b"new")
     assert [path.name for path in other.iterdir()] == ["thesis.txt"]
+
+
+STAGED = ".archsmith-0123456789abcdef"
+
+
+def test_only_what_saves_write_is_tidied_up(tmp_path):
+    """A folder of the name of new files, with something else inside, is a stranger's; so is a file of that name."""
+    for number, left in enumerate((["config.json", "thesis.doc"], ["a folder/x.json"], [".git"])):
+        folder = tmp_path / STAGED.replace("0", str(number))
+        for name in left:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text("mine")
+    (tmp_path / ".archsmith-ffffffffffffffff").write_text("no folder")
+    (tmp_path / ".archsmith-eeeeeeeeeeeeeeee").mkdir()
+    (tmp_path / ".archsmith-dddddddddddddddd").mkdir()
+    (tmp_path / ".archsmith-dddddddddddddddd" / "model-00001-of-00002.safetensors").touch()
+    before = {path for path in tmp_path.rglob("*") if "-eee" not in str(path) and "-ddd" not in str(path)}
+    write_file(tmp_path / "a.txt", b"new")
+    assert set(tmp_path.rglob("*")) == before | {tmp_path / "a.txt"}
+
+
+def test_links_inside_a_folder_of_new_files_are_not_followed(tmp_path):
+    folder, other = tmp_path / "checkpoint", tmp_path / "documents"
+    (folder / STAGED).mkdir(parents=True)
+    other.mkdir()
+    (other / "config.json").write_text("mine")
+    (folder / STAGED / "config.json").symlink_to(other / "config.json")
+    (folder / STAGED / "vocab.json").hardlink_to(other / "config.json")
+    (folder / STAGED / "x.json").symlink_to(other)
+    write_file(folder / "a.txt", b"new")
+    assert names(folder) == {"a.txt"}
+    assert (other / "config.json").read_text() == "mine"
+
+
+@pytest.mark.skipif(not commit._HAS_HANDLES, reason="the system opens no folders")
+def test_a_link_that_takes_the_place_of_a_folder_of_new_files(tmp_path, monkeypatch):
+    """Another user of a shared folder can put one there at any moment."""
+    folder, other = tmp_path / "checkpoint", tmp_path / "documents"
+    (folder / STAGED).mkdir(parents=True)
+    (folder / STAGED / "config.json").touch()
+    other.mkdir()
+    (other / "config.json").write_text("mine")
+
+    def swapping(action, /, *args, **kwargs):
+        if action is os.unlink and (folder / STAGED).is_dir():
+            (folder / STAGED).rename(tmp_path / "away")
+            (folder / STAGED).symlink_to(other)
+        return action(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        stopped(patch, swapping)
+        write_file(folder / "a.txt", b"new")
+    assert (other / "config.json").read_text() == "mine"
+
+
+def test_superseded_files_of_strange_kinds(tmp_path):
+    """Links and hard links are deleted, not what they lead to; a folder is refused before anything is written."""
+    folder, other = tmp_path / "checkpoint", tmp_path / "other"
+    OLD.save_pretrained(folder, max_shard_size=HALVES)
+    other.write_text("mine")
+    index = json.loads((folder / "model.safetensors.index.json").read_text())
+    index["weight_map"]["x"] = "../other"
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    (folder / "model-00008-of-00009.safetensors").symlink_to(other)
+    (folder / "model-00009-of-00009.safetensors").hardlink_to(other)
+    (folder / "model-00007-of-00009.safetensors").symlink_to(tmp_path)
+    NEW.save_pretrained(folder)
+    assert (names(folder), value_in(folder)) == ({"config.json", "model.safetensors"}, 2.0)
+    assert other.read_text() == "mine"
+    (folder / "model-00001-of-00002.safetensors").mkdir()
+    (folder / "model-00001-of-00002.safetensors" / "x").write_text("mine")
+    with pytest.raises(SaveFailed, match=r"a folder has that name\. Move it away"):
+        OLD.save_pretrained(folder)
+    assert value_in(folder) == 2.0
+    assert (folder / "model-00001-of-00002.safetensors" / "x").read_text() == "mine"
+
+
+def planted(folder, **parts) -> Path:
+    """Put a journal into a folder as a stranger would; the stamps are those of the files that are there."""
+    stamps = {
+        part: {name: commit.stamp_of(folder / (STAGED if part == "new" else "") / name) or [0, 0] for name in found}
+        for part, found in parts.items()
+    }
+    journal = {"format": 1, "staging": STAGED, "new": {}, "old": {}, "deleted": {}} | stamps
+    (folder / JOURNAL_FILE).write_text(json.dumps(journal))
+    return folder / JOURNAL_FILE
+
+
+@pytest.mark.parametrize("part", ["new", "deleted"])
+@pytest.mark.parametrize(
+    "name", ["../victim", "/victim", "sub/victim", "..", ".", "", "a\\..\\victim", ".archsmith.lock", "\0", "x" * 5000]
+)
+def test_a_strangers_journal_reaches_nothing_outside(tmp_path, part, name):
+    folder = tmp_path / "checkpoint"
+    OLD.save_pretrained(folder)
+    (folder / STAGED).mkdir()
+    (tmp_path / "victim").write_text("mine")
+    if "\0" in name or len(name) > 100:  # there can be no such file
+        parts = {"new": {}, "old": {}, "deleted": {}, part: {name: [1, 1]}}
+        (folder / JOURNAL_FILE).write_text(json.dumps({"format": 1, "staging": STAGED, **parts}))
+    else:
+        planted(folder, **{part: [name]})
+    for act in (lambda: value_in(folder), lambda: NEW.save_pretrained(folder)):
+        try:
+            act()
+        except (CheckpointCorrupt, SaveFailed) as error:
+            assert len(str(error)) < 1500  # noqa: PT017
+    assert (tmp_path / "victim").read_text() == "mine"
+    assert tmp_path.exists()
+
+
+def test_a_strangers_journal_of_links_and_folders(tmp_path):
+    """New files are regular ones in a real folder; a folder is never deleted or moved into place."""
+    folder, other = tmp_path / "checkpoint", tmp_path / "other"
+    OLD.save_pretrained(folder)
+    (other / "documents").mkdir(parents=True)
+    (other / "config.json").write_text("mine")
+    (folder / STAGED).mkdir()
+    (folder / STAGED / "config.json").symlink_to(other / "config.json")
+    journal = planted(folder, new=["config.json"], old=["config.json"])
+    for make in (
+        lambda: None,
+        lambda: ((folder / STAGED / "config.json").unlink(), (folder / STAGED / "config.json").mkdir()),
+        lambda: ((folder / STAGED / "config.json").rmdir(), os.mkfifo(folder / STAGED / "config.json")),
+    ):
+        make()
+        planted(folder, new=["config.json"], old=["config.json"])
+        with pytest.raises(CheckpointCorrupt, match="was changed by another program"):
+            value_in(folder)
+        with pytest.raises(SaveFailed, match="was changed by another program"):
+            NEW.save_pretrained(folder)
+    journal.unlink()
+    shutil.rmtree(folder / STAGED)
+    (folder / "documents").mkdir()
+    planted(folder, deleted=["documents"])
+    with pytest.raises(SaveFailed, match="was changed by another program"):
+        NEW.save_pretrained(folder)
+    assert (folder / "documents").is_dir()
+    journal.unlink()
+    assert value_in(folder) == 1.0
+
+
+@pytest.mark.parametrize(("make", "what"), [(os.mkdir, "a folder"), (lambda path: path.symlink_to("x"), "a link")])
+def test_what_cannot_be_a_lock(tmp_path, make, what):
+    make(tmp_path / LOCK_FILE)
+    with pytest.raises(SaveFailed) as caught:
+        write_file(tmp_path / "a.txt", b"new")
+    assert str(caught.value) == (
+        f"{str(tmp_path)!r} cannot be written: {str(tmp_path / LOCK_FILE)!r} is {what}. Delete it."
+    )
 
 
 @pytest.mark.long

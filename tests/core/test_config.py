@@ -11,9 +11,25 @@ import numpy as np
 import pytest
 import torch
 
-from archsmith import DistilBertConfig, PreTrainedConfig
+from archsmith import (
+    AutoConfig,
+    AutoModel,
+    DistilBertConfig,
+    DistilBertModel,
+    PreTrainedConfig,
+    ResNetConfig,
+    ResNetModel,
+)
 from archsmith.config import Size, field
-from archsmith.errors import ArchsmithError, ArchsmithWarning, CheckpointError, ConfigError, OptionError, SaveFailed
+from archsmith.errors import (
+    ArchsmithError,
+    ArchsmithWarning,
+    CheckpointError,
+    ConfigError,
+    OptionError,
+    SaveFailed,
+    UnknownField,
+)
 
 SMALL = {"vocab_size": 30, "dim": 8, "n_heads": 2, "n_layers": 1, "hidden_dim": 16, "max_position_embeddings": 12}
 SIZES = ("vocab_size", "max_position_embeddings", "n_layers", "n_heads", "dim", "hidden_dim")
@@ -32,11 +48,11 @@ recursive_list.append(recursive_list)
 BAD = {
     **{name: [*NO_NUMBER, None, True, 0, -1, 1.5, 2.0, 2**31, 10**400, recursive_list] for name in SIZES},
     **{name: [*NO_NUMBER, None, True, -0.1, 1.1, 10**400, -float("inf"), "0.1"] for name in SHARES},
-    **{name: [*NO_NUMBER, None, 0, 1, "true", 0.0, [True]] for name in SWITCHES},
+    **{name: [*NO_NUMBER, 0, 1, "true", 0.0, [True]] for name in SWITCHES},
     "initializer_range": [*NO_NUMBER, None, True, -0.02, 10**400],
     "activation": ["", "gleu", "GELU", None, 1, b"gelu", ["gelu"], {"gelu": 1}, True, len, "\ud800", "gelu "],
     "pad_token_id": [*NO_NUMBER, -1, 1.0, True, 2**40, [1]],
-    "bos_token_id": [*NO_NUMBER, -1, 1.0, True, 2**40, [1]],
+    "bos_token_id": [*NO_NUMBER, -1, 1.0, True, 2**40, [1], [1, 2]],
     "eos_token_id": ["", "1", b"x", {"a": 1}, object(), 1j, float("nan"), -1, 1.0, True, [1, -1], [None], [[1]]],
     "architectures": ["DistilBertModel", 1, [1], [None], {"a": 1}, True, ["\ud800"], recursive_list, b"x"],
     "dtype": ["float", "int8", 32, torch.int8, float, ["float32"], True, "FLOAT32", "", np.float32],
@@ -45,6 +61,14 @@ BAD = {
     "label2id": ["x", 1, True, ["a"], {"a": "b"}, {"a": None}, {"a": -1}, {"a": 1.5}, {"\udfff": 0}, torch.zeros(2)],
     "num_labels": ["", "2", -1, 1.5, True, [], 10**9, float("nan"), np.array([1, 2]), torch.zeros(2), object()],
     "pruned_heads": ["x", 1, True, [1], {"a": [1]}, {0: 1}, {0: ["a"]}, {0: [-1]}, {-1: [0]}, np.float32(1)],
+}
+#: What is wrong in a call, but not in a file: its meaning is clear, or nothing depends on it.
+CLEAR_IN_FILES = {
+    **{name: [None] for name in (*SIZES, *SHARES, "initializer_range", "activation")},
+    **{name: BAD[name] for name in ("architectures", "dtype", "bos_token_id", "eos_token_id")},
+    "pad_token_id": [-1],
+    "problem_type": [""],
+    "id2label": [["a"], {0: 1}, {0: None}],
 }
 WAYS = {
     "argument": lambda name, value: DistilBertConfig(**{name: value}),
@@ -70,6 +94,10 @@ def test_every_field_has_bad_values():
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_value_is_refused_with_the_name_of_its_field(name, way):
     for value in BAD[name]:
+        if way == "key of a file" and any(
+            value is clear or repr(value) == repr(clear) for clear in CLEAR_IN_FILES.get(name, ())
+        ):
+            continue
         with pytest.raises(ConfigError) as caught:
             WAYS[way](name, value)
         assert name in str(caught.value), value
@@ -102,7 +130,8 @@ def test_a_bad_value_is_refused_with_the_name_of_its_field(name, way):
 def test_a_good_value_is_kept_in_its_type(name, value, kept, way):
     found = getattr(WAYS[way](name, value), name)
     assert found == kept
-    assert type(found) is type(kept)
+    assert isinstance(found, type(kept))
+    assert isinstance(found, bool) == isinstance(kept, bool)
 
 
 def test_all_faults_come_in_one_message():
@@ -292,18 +321,18 @@ def test_labels_are_in_step(given, names, way):
     ("given", "message"),
     [
         ({"num_labels": 2, "id2label": NAMES}, "num_labels is 2, but id2label has 3 entries"),
-        ({"num_labels": 2, "label2id": INDICES}, "num_labels is 2, but id2label has 3 entries"),
+        ({"num_labels": 2, "label2id": INDICES}, "num_labels is 2, but label2id has 3 entries"),
         ({"id2label": NAMES, "label2id": {"a": 1}}, "label2id says 'a' is class 1, but id2label says 'b'"),
         ({"label2id": {"a": 0, "b": 0}}, "label2id says 'a' is class 0, but id2label says 'b'"),
         ({"num_labels": 1_000_001}, "num_labels must be an integer from 0 to 1000000, but is 1000001"),
+        ({"id2label": {1: "a", "1": "b"}}, "id2label must hold each class once, but is {1: 'a', '1': 'b'}"),
     ],
 )
-@pytest.mark.parametrize("way", ["argument", "key of a file", "override", "update"])
+@pytest.mark.parametrize("way", ["argument", "override", "update"])
 def test_labels_that_contradict_are_refused(given, message, way):
     with pytest.raises(ConfigError) as caught:
         {
             "argument": lambda: small(**given),
-            "key of a file": lambda: DistilBertConfig.from_dict(given),
             "override": lambda: DistilBertConfig.from_dict({}, **given),
             "update": lambda: small().update(**given),
         }[way]()
@@ -323,10 +352,362 @@ def test_names_stay_where_their_number_is_right():
 
 def test_none_means_not_given_but_can_not_be_assigned():
     nothing = {"num_labels": None, "id2label": None, "label2id": None}
-    assert small(**nothing) == small() == DistilBertConfig.from_dict({**SMALL, **nothing})
+    assert small(**nothing) == small()
+    with pytest.warns(ArchsmithWarning, match=r"^config.json: num_labels None .*; id2label None .*; label2id None is"):
+        assert DistilBertConfig.from_dict({**SMALL, **nothing}) == small()
     for name in nothing:
         with pytest.raises(ConfigError, match=f"{name} must be"):
             setattr(small(), name, None)
+
+
+@pytest.mark.parametrize("value", [{"a": "0", "b": "1", "c": "2"}, {"a": "0", "b": 1, "c": 2}])
+def test_digits_as_strings_are_indices_in_a_call_too(value):
+    for config in (small(label2id=value), small(id2label={"0": "a", "1": "b", "2": "c"}, label2id=value)):
+        assert (config.id2label, config.label2id) == (NAMES, INDICES)
+    config = small()
+    config.label2id = value
+    assert (config.id2label, config.num_labels) == (NAMES, 3)
+
+
+def test_a_part_of_label2id_is_completed():
+    assert small(id2label=NAMES, label2id={"a": 0}).label2id == INDICES
+    same = {0: "a", 1: "a"}
+    assert small(id2label=same, label2id={"a": 0}).label2id == {"a": 0}
+    assert small(id2label=same).label2id == {"a": 1}
+
+
+@pytest.mark.parametrize("which", ["id2label", "label2id"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda labels: labels.__setitem__(2, "new"),
+        lambda labels: labels.__delitem__(next(iter(labels))),
+        lambda labels: labels.__ior__({2: "new"}),
+        lambda labels: labels.update({2: "new"}),
+        lambda labels: labels.update(new=2),
+        lambda labels: labels.pop(next(iter(labels))),
+        lambda labels: labels.popitem(),
+        lambda labels: labels.setdefault(2, "new"),
+        lambda labels: labels.clear(),
+    ],
+)
+def test_labels_do_not_change_in_place(which, change):
+    config = small(id2label=NAMES)
+    changed, copied = small(id2label=NAMES), copy.deepcopy(pickle.loads(pickle.dumps(config)))
+    changed.num_labels = 2
+    for each in (
+        small(),
+        changed,
+        config,
+        copied,
+        config.changed(dim=16),
+        DistilBertConfig.from_dict(config.to_dict()),
+    ):
+        before = each.to_dict()
+        with pytest.raises(
+            ConfigError, match="cannot be changed in place: the other one and num_labels would not follow"
+        ):
+            change(getattr(each, which))
+        assert each.to_dict() == before
+    config.id2label = {**config.id2label, 3: "new"}
+    assert (config.num_labels, config.label2id["new"]) == (4, 3)
+    assert json.loads(json.dumps(config.id2label)) == {"0": "a", "1": "b", "2": "c", "3": "new"}
+
+
+# ---- what published files hold ----------------------------------------------------------------------------------
+
+PAIR = {"0": "NEG", "1": "POS"}
+
+
+def read_saying(given, **overrides):
+    """Read the content of a file that is put in order, and return the configuration and the one announcement."""
+    with pytest.warns(ArchsmithWarning) as caught:
+        config = DistilBertConfig.from_dict({**SMALL, **given}, source="x/config.json", **overrides)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    assert DistilBertConfig.from_dict(json.loads(config.to_json_string())) == config  # nothing is announced again
+    return config, str(caught[0].message)
+
+
+@pytest.mark.parametrize(
+    ("given", "names", "said"),
+    [
+        (
+            {"id2label": PAIR, "label2id": {"NEG": "0", "POS": "1"}},
+            {0: "NEG", 1: "POS"},
+            "label2id {'NEG': '0', 'POS': '1'} is read as {'NEG': 0, 'POS': 1}",
+        ),
+        (
+            {"id2label": {"0": 0, "1": 1.5, "2": True}},
+            {0: "0", 1: "1.5", 2: "True"},
+            "id2label {'0': 0, '1': 1.5, '2': ",
+        ),
+        ({"id2label": {"0": None, "1": "b"}}, {0: "LABEL_0", 1: "b"}, "id2label {'0': None, '1': 'b'} is read as"),
+        (
+            {"id2label": PAIR, "label2id": {"LABEL_0": 0, "LABEL_1": 1}},
+            {0: "NEG", 1: "POS"},
+            "label2id {'LABEL_0': 0, ",
+        ),
+        (
+            {"id2label": PAIR, "label2id": {"POS": 1}},
+            {0: "NEG", 1: "POS"},
+            "label2id {'POS': 1} is read as {'NEG': 0, ",
+        ),
+        ({"id2label": PAIR, "label2id": {"NEG": 0, "POS": 1, "X": 5}}, {0: "NEG", 1: "POS"}, "label2id {'NEG': 0, "),
+        ({"id2label": PAIR, "label2id": "?"}, {0: "NEG", 1: "POS"}, "label2id '?' is read as {'NEG': 0, 'POS': 1}"),
+        ({"id2label": ["NEG", "POS"]}, {0: "NEG", 1: "POS"}, "id2label ['NEG', 'POS'] is read as {0: 'NEG', 1: 'POS'}"),
+        ({"id2label": PAIR, "num_labels": 3}, {0: "NEG", 1: "POS"}, "num_labels 3 is read as 2"),
+        ({"id2label": PAIR, "num_labels": "3"}, {0: "NEG", 1: "POS"}, "num_labels '3' is read as 2"),
+        ({"label2id": {"a": 0}, "num_labels": 2}, {0: "LABEL_0", 1: "LABEL_1"}, "label2id {'a': 0} is read as"),
+        ({"id2label": None, "label2id": INDICES}, NAMES, "id2label None is read as {0: 'a', 1: 'b', 2: 'c'}"),
+    ],
+)
+def test_what_files_say_of_classes_is_put_in_order(given, names, said):
+    config, message = read_saying(given)
+    assert config.id2label == names
+    assert config.label2id == {name: index for index, name in names.items()}
+    assert config.num_labels == len(names)
+    assert message.startswith(f"x/config.json: {said}")
+    assert message.endswith(". Save it again to have it so in the file.")
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ({"id2label": {"0": "a", "2": "b"}}, {0: "a", 2: "b"}),
+        ({"id2label": {"0": "L", "1": "L"}}, {0: "L", 1: "L"}),
+        ({"id2label": {"0": "L", "1": "L"}, "label2id": {"L": 0}}, {0: "L", 1: "L"}),
+        ({"id2label": PAIR, "num_labels": 2, "_num_labels": 5}, {0: "NEG", 1: "POS"}),
+    ],
+)
+def test_what_needs_no_order(given, names):
+    assert DistilBertConfig.from_dict(given).id2label == names
+
+
+@pytest.mark.parametrize(
+    ("given", "fault"),
+    [
+        ({"id2label": {"NEG": 0}}, "id2label must be a mapping of integers from 0 to 2147483647 to strings, but is "),
+        ({"id2label": {"-1": "a"}}, "id2label must be a mapping of integers"),
+        ({"id2label": {"0": ["a"]}}, "id2label (at [...]) must be a mapping of integers"),
+        ({"id2label": "NEG, POS", "num_labels": 2}, "id2label must be a mapping of integers"),
+        ({"num_labels": "3"}, "num_labels must be an integer from 0 to 1000000, but is '3'"),
+        ({"label2id": {"a": 0, "b": 0}}, "label2id says 'a' is class 0, but id2label says 'b'"),
+        ({"problem_type": "classification"}, "problem_type must be one of 'regression'"),
+        ({"dim": 8.0}, "dim must be an integer from 1 to 2147483647, but is 8.0"),
+        ({"dim": "8"}, "dim must be an integer from 1 to 2147483647, but is '8'"),
+        ({"dropout": "0.1"}, "dropout must be a number from 0 to 1, but is '0.1'"),
+        ({"initializer_range": "2e-2"}, "initializer_range must be a number of at least 0, but is '2e-2'"),
+        ({"sinusoidal_pos_embds": 1}, "sinusoidal_pos_embds must be true or false, but is 1"),
+        ({"pad_token_id": 2**40}, "pad_token_id must be an integer from 0 to 2147483647 or null, but is"),
+        ({"pad_token_id": "0"}, "pad_token_id must be an integer"),
+    ],
+)
+def test_what_results_depend_on_is_strict_in_files_too(given, fault):
+    with pytest.raises(ConfigError) as caught:
+        DistilBertConfig.from_dict({**SMALL, **given}, source="x/config.json")
+    (found,) = caught.value.faults
+    assert found.replace(" (at [...])", "").startswith(fault.replace(" (at [...])", ""))
+    assert str(caught.value).startswith("x/config.json: DistilBertConfig: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "read"),
+    [
+        ("pad_token_id", -1, None),
+        ("bos_token_id", [1, 2], None),
+        ("eos_token_id", "[SEP]", None),
+        ("problem_type", "", None),
+        ("architectures", "DistilBertModel", None),
+        ("dtype", "float", "float32"),
+        ("dtype", "half", "float16"),
+        ("dtype", "torch.half", "float16"),
+        ("torch_dtype", "double", "float64"),
+        ("dtype", "int8", None),
+        ("dtype", 32, None),
+        ("output_hidden_states", None, False),
+        ("return_dict", None, False),
+        ("tie_word_embeddings", None, False),
+        ("dropout", None, 0.1),
+        ("hidden_dim", None, 3072),
+        ("activation", None, "gelu"),
+        ("pruned_heads", None, {}),
+    ],
+)
+def test_what_no_result_depends_on_and_null(name, value, read):
+    config, message = read_saying({name: value})
+    assert getattr(config, name) == read
+    own = {"torch_dtype": "dtype"}.get(name, name)
+    assert message == f"x/config.json: {own} {value!r} is read as {read!r}. Save it again to have it so in the file."
+
+
+def test_one_announcement_for_all():
+    _, message = read_saying({"num_labels": 3, "id2label": PAIR, "pad_token_id": -1, "dropout": None})
+    parts = ["num_labels 3 is read as 2", "pad_token_id -1 is read as None", "dropout None is read as 0.1"]
+    assert all(part in message for part in parts)
+    assert message.count(" is read as ") == 3
+
+
+def test_null_is_off_in_a_call_but_an_absent_key_is_not_null():
+    assert small(output_attentions=None, tie_word_embeddings=None) == small(tie_word_embeddings=False)
+    config = small()
+    config.return_dict = None
+    assert config.return_dict is False
+    assert small().tie_word_embeddings is DistilBertConfig.from_dict({}).tie_word_embeddings is True
+    with pytest.raises(
+        ConfigError, match=r"^DistilBertConfig: dim must be an integer from 1 to 2147483647, but is None"
+    ):
+        small(dim=None)
+
+
+def test_a_default_that_does_not_fit_is_told_with_the_null_it_stands_for():
+    with pytest.raises(ConfigError) as caught:
+        DistilBertConfig.from_dict({**SMALL, "n_heads": None}, source="x/config.json")
+    assert str(caught.value) == (
+        "x/config.json: DistilBertConfig: n_heads is 12, but must divide dim 8 (n_heads None is read as 12)."
+    )
+
+
+def test_null_for_what_has_no_default_is_refused():
+    class Needful(PreTrainedConfig):
+        width: Size = field(doc="How wide.")
+
+    with pytest.raises(ConfigError, match=r"^Needful: width must be an integer from 1 to 2147483647, but is None\.$"):
+        Needful.from_dict({"width": None})
+
+
+def test_what_the_hub_holds_is_read_without_a_word():
+    other = {
+        "_name_or_path": "x", "_num_labels": 9, "architectures": None, "attn_implementation": "sdpa",
+        "_attn_implementation": None, "finetuning_task": None, "gradient_checkpointing": True, "output_past": True,
+        "summary_activation": None, "summary_first_dropout": 0.1, "summary_proj_to_labels": True, "torchscript": False,
+        "torch_dtype": None, "use_bfloat16": False, "use_cache": True, "transformers_version": "4.1",
+        "pruned_heads": {"0": [1]}, "dropout": 0, "activation": "gelu_python", "task_specific_params": None,
+        "tie_weights_": True, "is_decoder": False, "language": "english", "layer_norm_eps": "1e-12",
+    }  # fmt: skip
+    config = DistilBertConfig.from_dict({"model_type": "distilbert", **SMALL, **other})
+    assert (config.pruned_heads, config.dropout, config.num_labels) == ({0: [1]}, 0.0, 2)
+    assert config.extra["gradient_checkpointing"] is True
+
+
+# ---- what a call says over a file ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("file", "call", "held"),
+    [
+        ({"dim": "wide"}, {"dim": 16}, {"dim": 16}),
+        ({"dim": "wide"}, {"hidden_size": 16}, {"dim": 16}),
+        ({"num_labels": "x"}, {"num_labels": 3}, {"num_labels": 3}),
+        ({"num_labels": "x", "id2label": "y"}, {"num_labels": 3}, {"num_labels": 3}),
+        ({"id2label": 7}, {"id2label": NAMES}, {"label2id": INDICES}),
+        ({"label2id": 7, "num_labels": "x"}, {"id2label": NAMES}, {"label2id": INDICES}),
+        ({"id2label": 7}, {"label2id": INDICES}, {"id2label": NAMES}),
+        ({"problem_type": "x"}, {"problem_type": "regression"}, {"problem_type": "regression"}),
+        ({"dtype": 5}, {"dtype": "float16"}, {"dtype": "float16"}),
+        ({"dropout": None}, {"dropout": 0.5}, {"dropout": 0.5}),
+    ],
+)
+def test_what_a_call_says_is_not_looked_at_in_the_file(tmp_path, file, call, held):
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "distilbert", **SMALL, **file}))
+    for reader in (DistilBertConfig, AutoConfig):
+        config = reader.from_pretrained(tmp_path, **call)
+        assert {name: getattr(config, name) for name in held} == held
+
+
+@pytest.mark.parametrize("name", ["num_labels", "id2label"])
+def test_none_in_a_call_hides_nothing_in_the_file(name):
+    for given in ({"id2label": PAIR}, {"label2id": {"NEG": 0, "POS": 1}}):
+        assert DistilBertConfig.from_dict(given, **{name: None}).id2label == {0: "NEG", 1: "POS"}
+    with pytest.raises(ConfigError, match="num_labels must be an integer"):
+        DistilBertConfig.from_dict({"num_labels": "x"}, **{name: None})
+
+
+def test_who_said_what_is_wrong(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({**SMALL, "model_type": "distilbert"}))
+
+    def message(**call):
+        with pytest.raises(ConfigError) as caught:
+            AutoConfig.from_pretrained(tmp_path, **call)
+        return str(caught.value)
+
+    assert message(dim="x") == "DistilBertConfig: dim must be an integer from 1 to 2147483647, but is 'x'."
+    assert message(dim=9) == f"{path}, with dim of the call: DistilBertConfig: n_heads is 2, but must divide dim 9."
+    assert message(num_labels=2, id2label=NAMES) == "DistilBertConfig: num_labels is 2, but id2label has 3 entries."
+    path.write_text(json.dumps({**SMALL, "model_type": "distilbert", "dropout": 7}))
+    assert message(dim="x") == (
+        f"{path}: DistilBertConfig:\n"
+        "  - dim must be an integer from 1 to 2147483647, but is 'x', as the call has it\n"
+        "  - dropout must be a number from 0 to 1, but is 7."
+    )
+
+
+def test_an_unknown_name_is_one_error_everywhere(tmp_path):
+    model = DistilBertModel(small())
+    model.save_pretrained(tmp_path)
+    for call in (
+        lambda: small(hiden_dim=3),
+        lambda: small().update(hiden_dim=3),
+        lambda: setattr(small(), "hiden_dim", 3),
+        lambda: DistilBertConfig.from_pretrained(tmp_path, hiden_dim=3),
+        lambda: AutoConfig.from_pretrained(tmp_path, hiden_dim=3),
+        lambda: AutoConfig.for_model("distilbert", hiden_dim=3),
+        lambda: DistilBertModel.from_pretrained(tmp_path, hiden_dim=3),
+        lambda: AutoModel.from_pretrained(tmp_path, hiden_dim=3),
+    ):
+        with pytest.raises(
+            UnknownField, match=r"'hiden_dim' is not a field of DistilBertConfig.* Did you mean 'hidden_d"
+        ) as c:
+            call()
+        assert isinstance(c.value, ConfigError)
+        assert isinstance(c.value, OptionError)
+
+
+def test_the_architecture_is_no_option(tmp_path):
+    DistilBertModel(small()).save_pretrained(tmp_path)
+    for call in (
+        lambda: small(model_type="bert"),
+        lambda: setattr(small(), "model_type", "bert"),
+        lambda: DistilBertConfig.from_pretrained(tmp_path, model_type="bert"),
+        lambda: AutoConfig.from_pretrained(tmp_path, model_type="bert"),
+        lambda: DistilBertModel.from_pretrained(tmp_path, model_type="bert"),
+        lambda: AutoModel.from_pretrained(tmp_path, model_type="bert"),
+    ):
+        with pytest.raises(
+            UnknownField, match=r"'model_type' is not a field .*It is fixed by the class; AutoConfig picks"
+        ):
+            call()
+
+
+@pytest.mark.parametrize(
+    "content", [{}, {"tokenizer_class": "BertTokenizer", "do_lower_case": True}, {"version": "1.0"}]
+)
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])
+def test_a_file_of_another_kind_is_refused(tmp_path, content, name):
+    (tmp_path / name).write_text(json.dumps(content))
+    with pytest.raises(ConfigError, match=r"json: this is not the configuration of a model: it has neither model_type"):
+        DistilBertConfig.from_pretrained(tmp_path / name)
+    if name == "config.json":
+        with pytest.raises(ConfigError, match="this is not the configuration of a model"):
+            DistilBertModel.from_pretrained(tmp_path)
+
+
+def test_lists_changed_in_place_are_checked_when_saved(tmp_path):
+    for change in (
+        lambda config: config.depths.append(0),
+        lambda config: config.depths.append(1),
+        lambda config: config.hidden_sizes.clear(),
+        lambda config: config.out_features.append("stage1"),
+        lambda config: config.out_indices.append(7),
+        lambda config: config.out_features.clear(),
+    ):
+        config = ResNetConfig(depths=[1, 1], hidden_sizes=[8, 8], out_features=["stage2"])
+        change(config)
+        for use in (ResNetConfig.check, lambda config: config.save_pretrained(tmp_path), ResNetModel):
+            with pytest.raises(ConfigError):
+                use(config)
+    assert not list(tmp_path.iterdir())
 
 
 # ---- changing -------------------------------------------------------------------------------------------------
@@ -363,14 +744,13 @@ def test_an_assignment_checks_its_field_and_leaves_the_rules_to_saving(tmp_path)
     "spoil",
     [
         lambda config: config.pruned_heads.update({0: "x"}),
-        lambda config: config.id2label.update({7: 3}),
-        lambda config: config.label2id.update({"\ud800": 0}),
+        lambda config: config.pruned_heads[0].append(-1),
         lambda config: config.extra.update(note=object()),
         lambda config: config.extra.update(note=float("nan")),
     ],
 )
 def test_a_configuration_spoilt_in_place_is_refused_and_the_old_file_stays(tmp_path, spoil):
-    config = small()
+    config = small(pruned_heads={0: [1]})
     config.save_pretrained(tmp_path)
     before = (tmp_path / "config.json").read_bytes()
     spoil(config)
@@ -396,7 +776,7 @@ def test_copies_are_independent():
         assert other == config
         assert other is not config
         other.pruned_heads[0].append(0)
-        other.id2label[0] = "z"
+        other.id2label = {0: "z"}
         other.extra["note"]["a"].append(2)
         other.dropout = 0.9
         assert config == small(id2label=NAMES, pruned_heads={0: [1]}) or config.extra == {"note": {"a": [1]}}

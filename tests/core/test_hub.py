@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from archsmith import DistilBertConfig, DistilBertForMaskedLM
-from archsmith.files.hub import commit_of
+from archsmith.files.hub import commit_of, fault_of_id
 
 CONFIG = {"vocab_size": 30, "dim": 8, "n_heads": 2, "n_layers": 1, "hidden_dim": 16, "max_position_embeddings": 12}
 FIRST, SECOND = "1" * 40, "2" * 40
@@ -30,6 +30,7 @@ class Hub(http.server.ThreadingHTTPServer):
         self.requests: list[tuple[str, str, str | None]] = []
         self.status: int | None = None
         self.token: str | None = None
+        self.once: int | None = None
         self.after = lambda path: None
 
     @property
@@ -61,6 +62,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         hub = self.server
         hub.requests.append((self.command, self.path, self.headers.get("Authorization")))
         owner, name, _, revision, *rest = self.path.strip("/").split("/")
+        if hub.once and self.command == "GET":
+            status, hub.once = hub.once, None
+            return self.refuse(status)
         if hub.status:
             return self.refuse(hub.status)
         if name == "gated":
@@ -183,7 +187,7 @@ def test_loading_and_what_is_kept(hub, call):
 
 def test_all_files_come_from_one_commit(hub, call):
     def move(path):
-        if path.endswith("config.json"):
+        if path.endswith("config.json") and "GET" in [method for method, *_ in hub.requests]:
             hub.branches["main"] = SECOND
 
     hub.after = move
@@ -246,7 +250,10 @@ def test_what_is_not_there(hub, call):
         ),
         *lines[7:],
     ]
-    assert lines[7].startswith("CheckpointNotFound: 'toys--small' is neither a local folder nor a valid hub id: ")
+    assert lines[7] == (
+        f"CheckpointNotFound: there is no folder 'toys--small' (working directory: {call.folder}), and it is not a "
+        f"valid hub id: {ENDS}. Expected the path of a folder, or an id such as 'owner/name'."
+    )
 
 
 def test_a_hub_that_does_not_answer(hub, call):
@@ -264,6 +271,133 @@ def test_a_hub_that_does_not_answer(hub, call):
     assert call('told(lambda: AutoModel.from_pretrained("toys/small", local_files_only=True))') == [
         f"{begin} (local_files_only is set). There is no local folder of that name either."
     ]
+
+
+SOCKETS = """
+        import sys
+        def refuse(event, args): assert not event.startswith("socket."), event
+        sys.addaudithook(refuse)
+        """
+
+
+SIGNS = "cannot be part of one, only letters, digits, '-', '_' and '.'"
+ENDS = "no part begins or ends with '-' or '.', and none holds '--' or '..' or ends with '.git'"
+PARTS = "an id is a name, or an owner and a name with one '/' between them"
+NO_IDS = {
+    "my model!!": f"' ' {SIGNS}",
+    "mödel": f"'ö' {SIGNS}",
+    "a\nb": f"'\\n' {SIGNS}",
+    "a:b": f"':' {SIGNS}",
+    "a\\b": f"'\\\\' {SIGNS}",
+    "a/b/c": PARTS,
+    "org/": PARTS,
+    "org//x": PARTS,
+    "org/x/": PARTS,
+    "x.git": ENDS,
+    "a--b": ENDS,
+    "-a": ENDS,
+    "a/.b": ENDS,
+    "a/..": ENDS,
+    "x" * 97: "it is longer than 96 characters",
+}
+
+
+def test_what_is_no_hub_id_is_told_without_the_hub(hub, call):
+    lines = call(SOCKETS + f"for source in {list(NO_IDS)!r}: told(lambda: AutoModel.from_pretrained(source))")
+    for source, line in zip(NO_IDS, lines, strict=True):
+        shown = repr(source) if len(repr(source)) <= 80 else repr(source)[:77] + "..."
+        assert line == (
+            f"CheckpointNotFound: there is no folder {shown} (working directory: {call.folder}), and it is not a valid "
+            f"hub id: {NO_IDS[source]}. Expected the path of a folder, or an id such as 'owner/name'."
+        )
+    assert hub.requests == []
+
+
+@pytest.mark.parametrize("source", ["gpt2", "a/b", "Org-1/My_model.v2", "x" * 96, "1", "a-b/c"])
+def test_valid_ids(source):
+    from huggingface_hub.utils import validate_repo_id
+
+    validate_repo_id(source)
+    assert fault_of_id(source) == ""
+
+
+def test_what_is_a_path_never_leads_to_the_hub(hub, call):
+    (call.folder / "runs" / "my-model").mkdir(parents=True)
+    (call.folder / "small").mkdir()
+    paths = {
+        "./my-modle": "",
+        "./runs/my-modle": " Did you mean './runs/my-model'?",
+        "./rusn/my-model": " Did you mean './runs/my-model'?",
+        "~/runs/My-Model": f" Did you mean {str(call.folder / 'runs' / 'my-model')!r}?",
+        "../elsewhere": "",
+        "/no/such": "",
+        "C:\\models\\x": "",
+        ".\\x": "",
+    }
+    lines = call(SOCKETS + f"for path in {list(paths)!r}: told(lambda: AutoModel.from_pretrained(path))")
+    where = f"(working directory: {call.folder})"
+    assert lines == [f"CheckpointNotFound: there is no folder {path!r} {where}.{hint}" for path, hint in paths.items()]
+    lines = call(
+        SOCKETS
+        + """
+        told(lambda: AutoModel.from_pretrained("runs/my-modle"))
+        told(lambda: AutoModel.from_pretrained("runs/other"))
+        """
+    )
+    begin = f"{where}, and the hub is not asked for it because 'runs' is a folder here."
+    end = 'If the repository on the hub is meant, pass revision="main".'
+    assert lines == [
+        f"CheckpointNotFound: there is no folder 'runs/my-modle' {begin} Did you mean './runs/my-model'? {end}",
+        f"CheckpointNotFound: there is no folder 'runs/other' {begin} {end}",
+    ]
+    assert hub.requests == []
+    (call.folder / "toys").mkdir()
+    lines = call("""
+        told(lambda: AutoModelForMaskedLM.from_pretrained("toys/small"))
+        told(lambda: AutoModelForMaskedLM.from_pretrained("toys/small", revision="main"))
+        """)
+    assert lines[0].endswith(f"because 'toys' is a folder here. Did you mean './small'? {end}")
+    assert lines[1] == "no error"
+
+
+def test_a_near_folder_is_named_where_the_hub_has_no_such_repository(hub, call):
+    (call.folder / "my-model").mkdir()
+    lines = call(
+        'told(lambda: AutoModel.from_pretrained("acme/my-model")); told(lambda: AutoModel.from_pretrained("a/b"))'
+    )
+    assert lines[0].endswith("nor a repository on the hub that can be seen with this token. Did you mean './my-model'?")
+    assert lines[1].endswith("that can be seen with this token.")
+
+
+@pytest.mark.parametrize("status", [None, 429, 503])
+def test_a_hub_that_does_not_answer_is_asked_once_and_in_silence(hub, call, status):
+    (call.folder / "my-model").mkdir()
+    hub.status = status
+    ask = """
+        import sys
+        def wait(seconds): raise SystemExit("it waits")
+        time.sleep, sys.stderr = wait, sys.stdout
+        told(lambda: AutoConfig.from_pretrained("acme/my-modle"))
+        """
+    [line] = call(ask) if status else call(ask, HF_ENDPOINT="http://127.0.0.1:9")
+    assert line.startswith("HubError: 'config.json' of 'acme/my-modle' is not in the hub's cache, and the hub could ")
+    assert line.endswith("There is no local folder of that name either. Did you mean './my-model'?")
+    assert len(hub.requests) == (1 if status else 0)
+
+
+@pytest.mark.parametrize("asked_for", ["", "huggingface_hub.logging.set_verbosity_info()"])
+def test_retries_of_a_download_are_told_only_if_asked_for(hub, call, asked_for):
+    hub.once = 429
+    lines = call(f"""
+        import sys
+        sys.stderr = sys.stdout
+        import huggingface_hub
+        {asked_for}
+        print(type(AutoConfig.from_pretrained("toys/small")).__name__)
+        """)
+    assert lines[-1] == "DistilBertConfig"
+    assert any("[Retry 1/" in line for line in lines) == bool(asked_for)
+    assert asked_for or len(lines) == 1
 
 
 def test_a_part_of_a_repository_in_the_cache(hub, call):
@@ -300,7 +434,10 @@ def test_a_local_folder_wins_and_opens_no_socket(hub, call):
         """)
     assert lines == [
         "0.9",
-        "CheckpointNotFound: 'toys/small', subfolder 'none' has no file 'config.json'.",
+        (
+            "CheckpointNotFound: 'toys/small', subfolder 'none' has no file 'config.json'. "
+            "There is no such subfolder; there is: inner."
+        ),
         f"CheckpointNotFound: there is no folder './toys/nothing' (working directory: {call.folder}).",
     ]
     assert hub.requests == []

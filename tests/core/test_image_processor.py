@@ -81,6 +81,15 @@ def test_all_faults_in_one_error():
     [
         ({"do_center_crop": True}, "do_center_crop needs crop_size."),
         ({"image_mean": [0.5]}, "image_mean is [0.5] and image_std is [0.5, 0.25, 0.5]; they must have one length."),
+        (
+            {"image_std": [1e-300, 1, 1]},
+            "image_std is [1e-300, 1.0, 1.0], but pixels are float32: expected 0, or 1e-15 to 1e+15.",
+        ),
+        (
+            {"image_mean": [0, -1e300, 0]},
+            "image_mean is [0.0, -1e+300, 0.0], but pixels are float32: expected 0, or 1e-15 to 1e+15.",
+        ),
+        ({"rescale_factor": 1e-30}, "rescale_factor is 1e-30, but pixels are float32: expected 0, or 1e-15 to 1e+15."),
         ({"image_std": 0}, "image_std is 0.0, but pixels are divided by it: expected more than 0."),
         ({"rescale_factor": 0}, "rescale_factor is 0.0, but must be more than 0."),
         ({"crop_size": {"shortest_edge": 3}}, "crop_size must have a height and a width, but is {'shortest_edge': 3}."),

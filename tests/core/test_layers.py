@@ -239,7 +239,7 @@ def test_losses():
         (
             torch.full((2, 3), 2.0),
             None,
-            "labels for multi_label_classification must be from 0 to 1, but hold other numbers.",
+            "labels for multi_label_classification must be from 0 to 1, but hold 2.",
         ),
         ([1, 0], None, "labels must be a tensor, but are [1, 0]."),
     ],

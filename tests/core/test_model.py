@@ -3,6 +3,7 @@
 import copy
 import pickle
 
+import numpy as np
 import pytest
 import torch
 
@@ -129,7 +130,7 @@ def test_an_unknown_option_of_from_pretrained(tmp_path, option, hint):
     BertModel(BertConfig(vocab_size=20, **sizes)).save_pretrained(tmp_path)
     with pytest.raises(OptionError) as error:
         BertModel.from_pretrained(tmp_path, **{option: True})
-    assert str(error.value) == f"{option!r} is neither an option of BertModel nor a field of BertConfig.{hint}"
+    assert str(error.value) == f"{option!r} is not a field of BertConfig, nor an option of BertModel.{hint}"
 
 
 @pytest.mark.parametrize("name", ["DistilBertForMaskedLM", "ViTForImageClassification"])
@@ -143,3 +144,41 @@ def test_a_model_built_on_the_meta_device_has_shapes_and_no_values(name):
         assert model.get_parameter(tied) is model.get_parameter(source)
     with pytest.raises(InputError, match="is on the meta device: there are no values to save"):
         model.save_pretrained("nowhere")
+
+
+# ---- what a call switches on ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [torch.ones(2), torch.tensor(True), np.ones(2), "no", 1, 0, [], [True], 0.0])
+@pytest.mark.parametrize("name", ["output_attentions", "output_hidden_states", "return_dict"])
+def test_a_switch_is_on_or_off(config, name, value):
+    for model in (DistilBertModel(config), DistilBertForMaskedLM(config)):
+        with pytest.raises(OptionError, match=rf"^{name} must be True or False, but is "):
+            model(IDS, **{name: value})
+        model(IDS, **{name: None})
+
+
+def test_other_switches_are_too():
+    pixels = torch.zeros(1, 3, 32, 32)
+    small = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
+    vit = archsmith.ViTModel(archsmith.ViTConfig(image_size=32, patch_size=16, **small))
+    swin = archsmith.MaskFormerSwinModel(archsmith.MaskFormerSwinConfig(embed_dim=8, depths=[1], num_heads=[1]))
+    timm = archsmith.TimmWrapperModel(archsmith.TimmWrapperConfig(architecture="test_resnet")).eval()
+    for model, name in ((vit, "interpolate_pos_encoding"), (swin, "interpolate_pos_encoding"), (timm, "do_pooling")):
+        for value in (torch.ones(2), "yes", 1, []):
+            with pytest.raises(OptionError, match=rf"^{name} must be True or False, but is "):
+                model(pixels, **{name: value})
+
+
+@pytest.mark.parametrize("name", ["Bert", "DistilBert", "Wav2Vec2", "ViT", "ResNet", "MaskFormerSwin", "Detr"])
+def test_a_number_of_layers_has_a_limit_that_its_field_names(name):
+    from archsmith_maskformer.config import DetrConfig
+
+    kind = DetrConfig if name == "Detr" else getattr(archsmith, f"{name}Config")
+    depth = {"DistilBert": "n_layers", "ResNet": "depths", "MaskFormerSwin": "depths", "Detr": "decoder_layers"}
+    field = depth.get(name, "num_hidden_layers")
+    for value in (10_001, 1_000_000, 10**400, float("nan"), True, np.bool_(True), "3"):
+        given = [value] if field == "depths" else value
+        with pytest.raises(ConfigError, match=rf"{field}( \(at \[0\]\))? must be .*integers? from 1 to 10000, but is"):
+            kind.from_dict({field: given})
+    kind.from_dict({field: np.int64(2) if field != "depths" else [1, 1, 1, 1]})

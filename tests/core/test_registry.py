@@ -1,5 +1,7 @@
 import importlib
+import inspect
 import os
+import pickle
 import sys
 import threading
 import warnings
@@ -12,6 +14,7 @@ import archsmith.registry.base
 from archsmith.errors import (
     ArchsmithWarning,
     ClassNotAvailable,
+    ClassNotFound,
     PluginBroken,
     PluginConflict,
     PluginDisabled,
@@ -133,6 +136,12 @@ def test_what_a_checkpoint_says_is_a_name_and_a_version(registry, said):
     )
 
 
+def test_an_absurd_model_type_is_cut(site, registry):
+    said = message_of(UnknownArchitecture, registry.get, "toy\n\x1b[2J" * 10**6, source="config.json")
+    assert len(said) < 300
+    assert said.isprintable()
+
+
 def test_a_long_list_is_shortened(site, registry):
     site.declare("many", architectures={f"a{i:03}": "many.plugin" for i in range(50)})
     message = message_of(UnknownArchitecture, registry.get, "zzzzzz")
@@ -213,8 +222,9 @@ def test_a_change_of_the_variables_is_noticed(site, registry, monkeypatch):
 
 def test_a_problem_is_announced_once(registry, monkeypatch):
     monkeypatch.setenv("ARCHSMITH_DISABLE", "nobody")
-    with pytest.warns(ArchsmithWarning, match="nobody"):
+    with pytest.warns(ArchsmithWarning, match="nobody") as said:
         assert registry.names() == []
+    assert [each.filename for each in said] == [__file__]
     registry.refresh()
     assert registry.index.problems == ("ARCHSMITH_DISABLE names 'nobody', which is not an installed plugin.",)
 
@@ -439,7 +449,7 @@ def test_an_identify_that_fails_or_answers_nonsense(site, registry, manifest_of,
     install_identifying(site, manifest_of, "b", "return 'b'")
     with pytest.warns(ArchsmithWarning) as caught:
         assert registry.identify({}) == "b"
-    assert [str(each.message) for each in caught] == [warning]
+    assert [(str(each.message), each.filename) for each in caught] == [(warning, __file__)]
 
 
 def test_identify_lets_a_keyboard_interrupt_pass(site, registry, manifest_of):
@@ -453,6 +463,18 @@ def test_a_disabled_plugin_is_not_asked(site, registry, manifest_of, monkeypatch
     monkeypatch.setenv("ARCHSMITH_DISABLE", "toy-a")
     assert registry.identify({}) is None
     assert loaded() == set()
+
+
+def test_an_announcement_points_past_a_plugin(site, registry, manifest_of):
+    package = site.install("toy")
+    site.write(
+        f"{package}/config.py",
+        "from archsmith.messages import announce\n\n"
+        "class ToyConfig:\n    def __init__(self):\n        announce('new weights')\n",
+    )
+    with pytest.warns(ArchsmithWarning, match="new weights") as said:
+        registry.load("toy", "config")()
+    assert [each.filename for each in said] == [__file__]
 
 
 # ---- provenance ---------------------------------------------------------------------------------------------
@@ -546,7 +568,7 @@ def test_one_class_under_two_entries_is_one_owner(site, registry):
 
 
 def test_a_class_of_a_known_plugin_that_is_not_installed(registry):
-    assert message_of(ClassNotAvailable, getattr, archsmith, "DistilBertForMaskedLM") == (
+    assert message_of(ClassNotFound, getattr, archsmith, "DistilBertForMaskedLM") == (
         "DistilBertForMaskedLM belongs to 'distilbert', which no installed plugin provides. "
         "Run: pip install archsmith-distilbert"
     )
@@ -567,11 +589,11 @@ def test_a_class_of_a_known_plugin_that_is_not_installed(registry):
 def test_a_class_of_an_unusable_plugin(site, registry, monkeypatch, state, disabled, declared, message):
     monkeypatch.setenv("ARCHSMITH_DISABLE", disabled)
     site.install("toy", **declared)
-    found = message_of(ClassNotAvailable, getattr, archsmith, "ToyForMaskedLM")
+    found = message_of(ClassNotFound, getattr, archsmith, "ToyForMaskedLM")
     assert found.startswith(f"ToyForMaskedLM cannot be imported: {message}")
     with pytest.raises(ImportError, match="ToyConfig cannot be imported"):
         from archsmith import ToyConfig  # noqa: F401
-    assert message_of(AttributeError, getattr, archsmith, "Toyland") == (
+    assert message_of(ClassNotFound, getattr, archsmith, "Toyland") == (
         "module 'archsmith' has no attribute 'Toyland', and no installed plugin exports it. "
         f"Not asked: toy-toy 1.0 ({state})."
     )
@@ -594,15 +616,87 @@ def test_a_broken_plugin_does_not_hide_the_others(site, registry):
 
 def test_anything_else(site, registry):
     site.install("toy")
-    assert message_of(AttributeError, getattr, archsmith, "ToyForMaskedML") == (
+    assert message_of(ClassNotFound, getattr, archsmith, "ToyForMaskedML") == (
         "module 'archsmith' has no attribute 'ToyForMaskedML', and no installed plugin exports it. "
         "Did you mean 'ToyForMaskedLM'?"
     )
     assert not hasattr(archsmith, "Nonsense")
-    for name in ("toy", "toy_model", "TOY", "Toy_Model", "__wrapped__"):
-        assert message_of(AttributeError, getattr, archsmith, name) == f"module 'archsmith' has no attribute {name!r}"
+    for name in ("toy", "toy_model", "TOY", "Toy_Model"):
+        assert message_of(ClassNotFound, getattr, archsmith, name) == f"module 'archsmith' has no attribute {name!r}."
+    assert message_of(AttributeError, getattr, archsmith, "__x__") == "module 'archsmith' has no attribute '__x__'"
     with pytest.raises(ImportError, match="cannot import name 'Nonsense'"):
         from archsmith import Nonsense  # noqa: F401
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("ToyModle", "ToyModel"),
+        ("TOYModel", "ToyModel"),
+        ("Toymodel", "ToyModel"),
+        ("AutoTokeniser", "AutoTokenizer"),
+        ("autotokenizer", "AutoTokenizer"),
+        ("PretrainedConfig", "PreTrainedConfig"),
+        ("AutoModelForMaskedLanguageModeling", None),
+        ("AutoModelForMaskedLm", "AutoModelForMaskedLM"),
+    ],
+)
+def test_an_import_has_the_hint_that_an_attribute_has(site, registry, wrong, right):
+    site.install("toy")
+    with pytest.raises(ClassNotAvailable) as refused:
+        exec(f"from archsmith import {wrong} as other", {})
+    assert str(refused.value).startswith(f"cannot import name {wrong!r} from 'archsmith'")
+    with pytest.raises(ClassNotFound) as absent:
+        eval(f"archsmith.{wrong}")
+    assert not hasattr(archsmith, wrong)
+    for error in (refused, absent):
+        assert right is None or str(error.value).endswith(f"Did you mean {right!r}?")
+
+
+def test_a_class_that_cannot_be_had_is_no_attribute_and_a_refused_import(site, registry, manifest_of, monkeypatch):
+    site.install("gone")
+    site.install("bad", manifest="1 / 0")
+    site.install("newer", requires=("archsmith>=9",))
+    site.install("twin", distribution="acme-a")
+    site.install("twin", distribution="acme-b")
+    site.install("empty", manifest=manifest_of("toy_empty", "empty").replace(":EmptyModel", ":NothingModel"))
+    package = site.install("optional")
+    site.write(
+        f"{package}/model.py", "from archsmith.errors import MissingDependency\nraise MissingDependency('no x')\n"
+    )
+    monkeypatch.setenv("ARCHSMITH_DISABLE", "toy-gone")
+    for name in (
+        "GoneModel",
+        "BadModel",
+        "NewerModel",
+        "TwinModel",
+        "NothingModel",
+        "OptionalModel",
+        "DistilBertModel",
+    ):
+        assert not hasattr(archsmith, name)
+        assert getattr(archsmith, name, None) is None
+        with pytest.raises(ImportError) as refused:
+            exec(f"from archsmith import {name}", {})
+        assert isinstance(refused.value, PluginError)
+        with pytest.raises(ClassNotFound) as absent:
+            getattr(archsmith, name)
+        assert str(absent.value) == str(refused.value)
+        assert str(pickle.loads(pickle.dumps(absent.value))) == str(refused.value)
+    inspect.getmembers(archsmith)
+
+
+def test_dir_names_the_classes_of_usable_plugins(site, registry, monkeypatch):
+    site.install("toy")
+    site.install("bad", manifest="1 / 0")
+    site.install("gone")
+    monkeypatch.setenv("ARCHSMITH_DISABLE", "toy-gone")
+    names = dir(archsmith)
+    assert {"AutoModel", "AutoModelForMaskedLM", "ToyConfig", "ToyForMaskedLM", "__version__"} <= set(names)
+    assert not [name for name in names if "Bad" in name or "Gone" in name]
+    assert "toy_toy.config" not in sys.modules
+    monkeypatch.setattr(registry, "class_names", lambda: 1 / 0)
+    assert "AutoModel" in dir(archsmith)
 
 
 def test_a_typo_in_a_reference(site, registry, manifest_of):
@@ -727,7 +821,7 @@ def test_a_manifest_that_asks_the_registry(site, registry, manifest_of):
     assert registry.get("toy")
     site.install("loop", manifest="from archsmith import LoopConfig\n" + manifest_of("toy_loop", "loop"))
     assert message_of(PluginBroken, registry.get, "loop").startswith(
-        "toy-loop 1.0 is broken: toy_loop.plugin: ImportError: cannot import name 'LoopConfig' from 'archsmith'"
+        "toy-loop 1.0 is broken: toy_loop.plugin: ClassNotAvailable: cannot import name 'LoopConfig' from 'archsmith'"
     )
 
 

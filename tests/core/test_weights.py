@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from archsmith import DistilBertConfig, DistilBertModel
+from archsmith import AutoConfig, DistilBertConfig, DistilBertModel
 from archsmith.errors import ArchsmithError, CheckpointCorrupt, CheckpointNotFound, OptionError
 from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.weights import find_weights, read_weights
@@ -88,9 +88,15 @@ DAMAGED = {
     "web page": b"<!DOCTYPE html><html><body>404</body></html>" * 3,
     "LFS pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 12345\n",
     "zeros": bytes(1000),
+    "empty of 2^63": with_header({"a": entry(shape=[0, 2**62, 2], offsets=[0, 0])}),
+    "very many dimensions": with_header({"a": entry(shape=[1] * 10**5)}, DATA),
+    "very many offsets": with_header({"a": entry(offsets=[1] * 10**5)}, DATA),
+    "an entry that is long": with_header({"a": {"x" * 10**5: 1}}, DATA),
+    "GGUF": b"GGUF\x03\0\0\0" + bytes(100),
     "a very long name": with_header({"n" * 100_000: entry("F33")}, DATA),
 }
 CUT = "it is not a safetensors file, or it is cut short"
+GGUF = " It is a GGUF file, which archsmith does not read; use the safetensors files of the same model."
 AGAIN = " It may be broken or half downloaded: fetch it again."
 
 
@@ -110,6 +116,14 @@ def test_a_damaged_file_is_refused(folder, damage):
         ("LFS pointer", f"{CUT} (68 bytes). It is a Git LFS pointer; fetch the real file with: git lfs pull"),
         ("web page", f"{CUT} (132 bytes). It is a web page; the download went wrong."),
         ("pickle", f"{CUT} (103 bytes). It is a pickle or a zip archive, which archsmith does not read."),
+        (
+            "GGUF",
+            f"{CUT} (108 bytes).{GGUF}",
+        ),
+        (
+            "empty of 2^63",
+            f"'a' has the shape [0, 4611686018427387904, 2]; expected a list of sizes, together below 2**63.{AGAIN}",
+        ),
         ("overlap", f"the tensors overlap or leave a gap at byte 4 of the data.{AGAIN}"),
         ("data cut", f"the header describes 8 bytes of data, but the file holds 7.{AGAIN}"),
     ],
@@ -238,11 +252,25 @@ def test_no_weights(folder):
         f"{str(folder)!r} has no weights: expected model.safetensors or model.safetensors.index.json. "
         "It holds: config.json."
     )
-    (folder / "pytorch_model.bin").write_bytes(b"\x80")
-    with pytest.raises(
-        CheckpointNotFound, match=r"It has pytorch_model\.bin, a pickle, which can run code when it is r"
-    ):
-        DistilBertModel.from_pretrained(folder)
+    pickled = (
+        "a pickle, which can run code when it is read; archsmith does not read it. Convert it where you trust it: "
+    )
+    pickled += "load it with torch and write it with safetensors.torch.save_file."
+    renamed = "which is read under the name model.safetensors alone. Rename it if it holds the whole model."
+    other = "which archsmith does not read. Use the safetensors files of the same model."
+    for name, said in (
+        ("tf_model.h5", other),
+        ("model.Q4.gguf", other),
+        ("adapter_model.safetensors", renamed),
+        ("pytorch_model-00001-of-00002.bin", pickled),
+        ("pytorch_model.bin", pickled),
+        ("last.ckpt", pickled),
+    ):  # fmt: skip
+        (folder / name).write_bytes(b"\x80")
+        with pytest.raises(CheckpointNotFound) as caught:
+            DistilBertModel.from_pretrained(folder)
+        assert str(caught.value).endswith(f" It has {name}, {said}")
+        (folder / name).unlink()
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
@@ -306,6 +334,31 @@ def test_an_index_that_disagrees_is_refused(shards, change):
         DistilBertModel.from_pretrained(shards)
 
 
+def test_an_index_of_very_many_files(shards):
+    (shards / INDEX).write_text(json.dumps({"weight_map": {f"k{number}": f"m{number}" for number in range(10_001)}}))
+    with pytest.raises(CheckpointCorrupt) as caught:
+        DistilBertModel.from_pretrained(shards)
+    assert str(caught.value) == f"{str(shards / INDEX)!r} names 10,001 files; expected 10,000 at most."
+
+
+@pytest.mark.parametrize("name", ["x" * 10**6, "two\nlines", "\x1b[2J"])
+def test_names_of_strangers_do_not_reach_the_terminal(shards, name):
+    """Neither a name in a header or an index, nor that of a file."""
+    change = {name: "model-00001-of-00009.safetensors", "a": name}
+    for key, file in change.items():
+        rewrite(shards, lambda index, key=key, file=file: {"weight_map": {**index["weight_map"], key: file}})
+        with pytest.raises(CheckpointCorrupt) as caught:
+            DistilBertModel.from_pretrained(shards)
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 1000
+    (shards / INDEX).unlink()
+    if len(name) < 100:
+        (shards / name).touch()
+        with pytest.raises(CheckpointNotFound) as missing:
+            DistilBertModel.from_pretrained(shards)
+        assert str(missing.value).isprintable()
+
+
 def test_an_index_reads_nothing_outside_its_folder(shards, monkeypatch):
     rewrite(shards, lambda index: index["weight_map"].update({"embeddings.LayerNorm.bias": "../secret"}))
     (shards.parent / "secret").write_bytes(b"x")
@@ -346,6 +399,55 @@ def test_a_bad_place(tmp_path, monkeypatch, place):
         DistilBertModel.from_pretrained(place)
 
 
+@pytest.mark.parametrize(
+    ("content", "hint"),
+    [
+        (b"{}", ""),
+        (b"PK\x03\x04" + bytes(90), " It is a pickle or a zip archive, which archsmith does not read."),
+        (
+            b"GGUF\x03",
+            " It is a GGUF file, which archsmith does not read; use the safetensors files of the same model.",
+        ),
+    ],
+)
+def test_a_file_of_another_kind_in_place_of_a_folder(tmp_path, content, hint):
+    (tmp_path / "model.x").write_bytes(content)
+    with pytest.raises(CheckpointNotFound) as caught:
+        DistilBertModel.from_pretrained(tmp_path / "model.x")
+    assert str(caught.value) == (
+        f"{str(tmp_path / 'model.x')!r} is a file; expected the folder that holds it, {str(tmp_path)!r}.{hint}"
+    )
+
+
+def test_weights_in_place_of_a_configuration(folder):
+    said = " It is a safetensors file, which holds weights; name the folder that it is in."
+    file = folder / "model.safetensors"
+    for cls in (AutoConfig, DistilBertConfig):
+        for change in ("whole", "large"):
+            if change == "large":
+                os.truncate(file, 20 * 2**20)
+            with pytest.raises(CheckpointCorrupt) as caught:
+                cls.from_pretrained(file)
+            assert str(caught.value).startswith(f"{str(file)!r} is ")
+            assert str(caught.value).endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("content", "hint"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 12345\n", "Git LFS pointer"),
+        (b"<!DOCTYPE html>", "web page"),
+        (b"\x80\x04\x95", "pickle or a zip archive"),
+        (b"GGUF\x03\xff", "GGUF file"),
+        (b"", "The file is empty."),
+    ],
+)
+def test_what_lies_in_place_of_a_configuration_is_told(folder, content, hint):
+    (folder / "config.json").write_bytes(content)
+    with pytest.raises(CheckpointCorrupt, match=hint):
+        DistilBertModel.from_pretrained(folder)
+
+
 def test_a_file_in_place_of_its_folder(folder):
     with pytest.raises(CheckpointNotFound) as caught:
         DistilBertModel.from_pretrained(folder / "config.json")
@@ -360,9 +462,17 @@ def test_a_subfolder(folder):
     for escape in ("../model", "model/../..", str(folder), 3):
         with pytest.raises(OptionError, match="subfolder must"):
             DistilBertModel.from_pretrained(folder.parent, subfolder=escape)
-    with pytest.raises(CheckpointNotFound) as caught:
-        DistilBertModel.from_pretrained(folder.parent, subfolder="other")
-    assert str(caught.value) == f"{str(folder.parent)!r}, subfolder 'other' has no file 'config.json'."
+    (folder / "inner").mkdir()
+    for subfolder, said in (
+        ("other", "There is no such subfolder; there is: model."),
+        ("model/other", "There is no such subfolder; there is: model."),
+        ("", "It holds: model. It is in the subfolder model."),
+        ("model/inner", "It holds: nothing."),
+    ):
+        with pytest.raises(CheckpointNotFound) as caught:
+            DistilBertModel.from_pretrained(folder.parent, subfolder=subfolder)
+        where = f", subfolder {subfolder!r}" if subfolder else ""
+        assert str(caught.value) == f"{str(folder.parent)!r}{where} has no file 'config.json'. {said}"
 
 
 def test_a_working_directory_that_is_gone(tmp_path, monkeypatch):

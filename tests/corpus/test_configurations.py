@@ -10,6 +10,7 @@ from archsmith.config.fields import to_json
 from archsmith.config.labels import LABEL_FIELDS
 from archsmith.config.names import field_names
 from archsmith.errors import ArchsmithError, CheckpointCorrupt, ConfigError, WeightsMismatch
+from archsmith.messages import shown
 from archsmith.registry import registry
 
 from .sound import CLASSES, CONFIG, conformance, encode_json, sound
@@ -90,23 +91,42 @@ def same(found: Any, given: Any) -> bool:
     return found == given and (kinds[0] is not bool or type(found) is type(given))
 
 
+def is_clear(config_class: Any, name: str, value: Any) -> bool:
+    """Return whether what a file has beside the letter is clear, or of no matter: it is read, and announced."""
+    known = value is None or name in LABEL_FIELDS or name in config_class.descriptive
+    return known or (name.endswith("_token_id") and value == -1) or (name, value) == ("problem_type", "")
+
+
+def complaint_of_taken(came: Any, name: str, value: Any, where: str) -> str | None:
+    """Judge a configuration that took a value."""
+    held, names = getattr(came.value, name), field_names(type(came.value))
+    if came.warnings:
+        said = f"{where}: {name} {shown(value)} is read as {shown(held)}. Save it again"
+        is_told = len(came.warnings) == 1 and came.warnings[0].startswith(said)
+        return None if is_told and is_clear(type(came.value), name, value) else f"announced: {came.warnings}"
+    if value is None and names.hints.get(name) is bool:
+        return None if held is False and not where.endswith(CONFIG) else f"holds {held!r}, and does not say it"
+    if value is None and (name in LABEL_FIELDS or names.default(name) is None):
+        return None  # not given, so it may follow from others
+    return None if same(held, value) else f"holds {held!r}"
+
+
 def complaint(came: Any, name: str, value: Any, where: str) -> str | None:
     """Judge what came of giving a value to a field."""
-    if came.foreign or came.warnings:
+    if came.foreign or (came.error and came.warnings):
         return f"warned: {came.foreign or came.warnings}"
     if came.error is None:
-        if value is None and (name in LABEL_FIELDS or field_names(type(came.value)).default(name) is None):
-            return None  # not given, so it may follow from others
-        held = getattr(came.value, name)
-        return None if same(held, value) else f"holds {held!r}"
+        return complaint_of_taken(came, name, value, where)
     if not isinstance(came.error, ArchsmithError):
         return f"raised {came.error!r}, which is not ours"
     if name in LABEL_FIELDS:
         return misses(came.error, Refused(ConfigError, (where, "label")))
-    shown = repr(value)[:70] if not isinstance(value, int) or value < 10**1000 else "cannot be shown"
+    text = repr(value)[:70] if not isinstance(value, int) or value < 10**1000 else "cannot be shown"
     if isinstance(value, int) and 2**53 < value < 10**1000:
-        shown = ""  # a field of decimal numbers shows it as one
-    parts = (name, "must") if isinstance(value, dict | list | set | tuple) else (name, shown, "must")
+        text = ""  # a field of decimal numbers shows it as one
+    if (name, value) == ("features_only", None):
+        text = "False"  # null is off, which this one must not be
+    parts = (name, "must") if isinstance(value, dict | list | set | tuple) else (name, text, "must")
     return misses(came.error, Refused(ConfigError, (where, *parts)))
 
 
@@ -129,7 +149,7 @@ def test_every_field_with_every_value(tmp_path, model_type):
                 came = attempt(AutoConfig.from_pretrained, tmp_path)
                 complaints[f"{name}, {what}, file"] = complaint(came, own, value, str(path))
             came = attempt(config_class.from_dict, sound_values, source=str(path), **{name: value})
-            complaints[f"{name}, {what}, override"] = complaint(came, own, value, str(path))
+            complaints[f"{name}, {what}, override"] = complaint(came, own, value, config_class.__name__)
     report_of(complaints, least=500)
 
 

@@ -82,3 +82,31 @@ def test_files_of_300_megabytes(tmp_path, model_type, task):
     os.truncate(tmp_path / WEIGHTS, 300 * 2**20)
     verdict = Refused(CheckpointCorrupt, (str(tmp_path / WEIGHTS), "is not a safetensors file"))
     assert judge(model, tmp_path, verdict) is None
+
+
+ENTRY = '{"dtype":"F32","shape":[0],"data_offsets":[0,0]}'
+SMALL = {
+    "tensors": (WEIGHTS, "{" + ",".join(f'"{number}":{ENTRY}' for number in range(400_000)) + "}"),
+    "lists in a header": (WEIGHTS, '{"a":[' + "[]," * 2_000_000 + "[]]}"),
+    "sizes": (WEIGHTS, '{"a":{"dtype":"F32","shape":[' + "0," * 900_000 + '0],"data_offsets":[0,0]}}'),
+    "a name": (WEIGHTS, '{"' + "n" * 40_000_000 + f'":{ENTRY.replace("F32", "F33")}}}'),
+    "an index": (INDEX, '{"weight_map":{' + ",".join(f'"{number}":"x"' for number in range(1_200_000)) + "}}"),
+    "files": (INDEX, '{"weight_map":{' + ",".join(f'"{number}":"{number}"' for number in range(100_000)) + "}}"),
+    "lists of a configuration": (CONFIG, '{"a":[' + "[]," * 2_000_000 + "[]]}"),
+    "keys of a configuration": (CONFIG, "{" + ",".join(f'"{number}":0' for number in range(1_100_000)) + "}"),
+}
+
+
+@pytest.mark.parametrize("what", SMALL)
+def test_much_of_something_in_a_small_file(tmp_path, what):
+    """It is counted before it is built: an empty list of three bytes takes sixty of memory."""
+    model = sound(*BASES[0])
+    model.write(tmp_path)
+    name, content = SMALL[what]
+    if name == INDEX:
+        (tmp_path / WEIGHTS).unlink()
+    raw = content.encode()
+    (tmp_path / name).write_bytes(len(raw).to_bytes(8, "little") + raw if name == WEIGHTS else raw)
+    before = time.perf_counter()
+    assert judge(model, tmp_path, Refused(CheckpointCorrupt, (str(tmp_path / name),))) is None
+    assert time.perf_counter() - before < SECONDS / 2

@@ -1,6 +1,8 @@
 """The kinds of checkpoints that are fuzzed. One more kind is one more class: sound files, and how a load is judged."""
 
+import importlib
 import random
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,8 +17,9 @@ from tokenizers_of import ARCHITECTURES, TEXTS, results, sound_tokenizer
 
 from archsmith import PreTrainedTokenizerFast
 from archsmith.errors import ArchsmithError
+from archsmith.registry import Registry, registry
 
-Files = dict[str, bytes | None]
+Files = dict[str, bytes | str | None]
 
 
 class Wrong(Exception):
@@ -46,7 +49,8 @@ class Kind(ABC):
         damaged = dict(files)
         for _ in range(rng.choice((1, 1, 1, 2, 3))):
             name = rng.choice(list(damaged))
-            damaged[name] = mutate(rng, name, damaged[name], list(files.values()))
+            sound_ones = [content for content in files.values() if isinstance(content, bytes)]
+            damaged[name] = mutate(rng, name, damaged[name], sound_ones)
         return damaged
 
 
@@ -72,7 +76,7 @@ class Models(Kind):
         loaded = model.cls.from_pretrained(folder)
         raw: dict[str, torch.Tensor] = {}
         for path in folder.glob("*.safetensors"):
-            raw |= load(path.read_bytes())
+            raw |= load(path.read_bytes()) if path.is_file() else {}
         self._hold(model, loaded, raw)
         config = loaded.config
         if type(config).from_dict(config.to_dict()) != config:
@@ -218,6 +222,56 @@ class Others(Kind):
         return "loaded"
 
 
+class Preprocessing(Kind):
+    """Image processors and feature extractors: the file of their settings, read by the class and by its Auto class."""
+
+    name = "preprocessing"
+    roles = ("image_processor", "feature_extractor")
+
+    def draw(self, rng: random.Random) -> tuple[str, Files]:
+        kinds = [
+            (name, role) for name in registry.names() for role in self.roles if role in registry.get(name).references()
+        ]
+        name, role = rng.choice(kinds)
+        values = registry.load(name, role)().to_dict()
+        file = rng.choice(("preprocessor_config.json", "processor_config.json"))
+        return f"{name}/{role}", {file: encode_json(values if file.startswith("pre") else {role: values})}
+
+    def check(self, which: str, folder: Path) -> str:
+        name, role = which.split("/")
+        loaded = registry.load(name, role).from_pretrained(folder)
+        if role == "image_processor":
+            result = loaded(torch.arange(3 * 12 * 10, dtype=torch.uint8).view(3, 12, 10), return_tensors="pt")
+        else:
+            result = loaded([0.1, -0.1] * 400, sampling_rate=loaded.sampling_rate, return_tensors="pt")
+        for key, tensor in result.items():
+            if isinstance(tensor, torch.Tensor) and not tensor.isfinite().all():
+                raise Wrong(f"{key} is not finite")
+        return "loaded"
+
+
+class Plugins(Kind):
+    """The metadata of an installed distribution, in a folder that Python searches: the list of plugins never fails."""
+
+    name = "plugin"
+
+    def draw(self, rng: random.Random) -> tuple[str, Files]:
+        metadata = b"Metadata-Version: 2.1\nName: toy\nVersion: 1.0\nRequires-Dist: archsmith (<1,>=0.1)\n\nAbout.\n"
+        points = b"[archsmith.architectures]\ntoy = toy.plugin\n\n[archsmith.commands]\ntoys = toy.verb:app\n"
+        return "toy", {"toy-1.0.dist-info/METADATA": metadata, "toy-1.0.dist-info/entry_points.txt": points}
+
+    def check(self, which: str, folder: Path) -> str:
+        sys.path.insert(0, str(folder))
+        importlib.invalidate_caches()
+        try:
+            entries = Registry().entries()
+        finally:
+            sys.path.remove(str(folder))
+        if len(entries) < len(registry.entries()):
+            raise Wrong("it hides other plugins")
+        return "loaded"
+
+
 MARKS = ("single_word", "lstrip", "rstrip", "normalized")
 
 
@@ -233,4 +287,4 @@ def ids_or_refusal(tokenizer: Any, text: str) -> list[int] | None:
     return ids
 
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (Models(), Tokenizers(), Others())}
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (Models(), Tokenizers(), Others(), Preprocessing(), Plugins())}

@@ -23,17 +23,32 @@ CONTAINERS = (
     {"type": "BertNormalizer"},
     {"content": "a"},
     [1.5] * 200,
+    {"height": 2**31, "width": 1},
+    {"shortest_edge": 10**9},
+    {"shortest_edge": 1, "longest_edge": 2**40},
+    {"0": "a", "1": "a"},
+    {"7": "x", "-1": "y"},
+    {str(number): f"label {number}" for number in range(3000)},
+    [f"<{number}>" for number in range(3000)],
+    [[[[]] * 50] * 50] * 20,
 )
+#: What may lie in the place of a file, in words; see `place` in run.py.
+SPECIAL = ("pipe", "zeros", "folder", "loop", "nowhere")
+#: A normalizer that makes every text a thousand times as long, and again.
+GROWTH = {
+    "type": "Sequence",
+    "normalizers": [{"type": "Replace", "pattern": {"Regex": "."}, "content": "hello" * 40}] * 6,
+}
 BYTES = (b"\0", b"\xff", b"\x80", b"\xef\xbb\xbf", b"\r", b"\n", b'"', b"{", b"}", b"[", b"]", b",", b":", b"\\", b"9")
 
 #: Infinity, two kinds of NaN, minus infinity and the largest number, as a float32 is written.
 FLOATS = (b"\0\0\x80\x7f", b"\0\0\xc0\x7f", b"\xff\xff\xff\xff", b"\0\0\x80\xff", b"\xff\xff\x7f\x7f")
 
 
-def mutate(rng: random.Random, name: str, raw: bytes | None, others: list[bytes]) -> bytes | None:
-    """Return a file with one damage that suits its kind; None: the file is gone."""
-    if raw is None or rng.random() < 0.02:
-        return rng.choice([None, rng.choice(others)])
+def mutate(rng: random.Random, name: str, raw: bytes | str | None, others: list[bytes]) -> bytes | str | None:
+    """Return a file with one damage that suits its kind; None: the file is gone; a word: one of `SPECIAL`."""
+    if not isinstance(raw, bytes) or rng.random() < 0.03:
+        return rng.choice([None, rng.choice(others), rng.choice(SPECIAL)])
     if rng.random() < 0.2:
         return mutate_bytes(rng, raw)
     kind = (
@@ -74,8 +89,31 @@ def mutate_json(rng: random.Random, raw: bytes) -> bytes:
         return encode_json(value)[:-1] + b', "' + rng.choice(list(value)).encode() + b'": null}'
     if way < 0.12:
         return encode_json(value).replace(b": ", b": " + rng.choice((b"NaN,", b"-", b"0", b"//", b"1e999,", b"+")), 1)
+    if way < 0.16:
+        return encode_json(_numbered(rng, value))
+    if way < 0.17 and "normalizer" in value:
+        return encode_json({**value, "normalizer": GROWTH})
     mutate_node(rng, value)
     return encode_json(value)
+
+
+def _numbered(rng: random.Random, value: Any) -> Any:
+    """Return JSON with the ids of one vocabulary, or the keys of one map, out of order: gaps, one twice, huge ones."""
+    maps = [node for node in _containers(value) if isinstance(node, dict) and node]
+    one = rng.choice(maps)
+    key, other = rng.choice(list(one)), rng.choice(list(one))
+    way = rng.randrange(5)
+    if way == 0:
+        one[key] = one[other]
+    elif way == 1:
+        one[key] = len(one) + rng.choice((0, 1, 1000, 2**31, 2**40))
+    elif way == 2:
+        one[rng.choice(("-1", "01", "1.0", "9" * 30, " 1"))] = one[key]
+    elif way == 3:
+        one |= dict.fromkeys(one)
+    else:
+        one |= {f"<{number}>": rng.choice((number, None, f"<{number}>")) for number in range(5000)}
+    return value
 
 
 def mutate_node(rng: random.Random, value: Any) -> None:
@@ -129,6 +167,9 @@ def mutate_safetensors(rng: random.Random, raw: bytes) -> bytes:
         place -= place % 4 * (rng.random() < 0.9)
         return with_header(header, body[:place] + special + body[place + 4 :])
     value = json.loads(header)
+    if way < 0.35:
+        empty = {"dtype": "F32", "shape": rng.choice(([0], [0, 2**62], [2**40, 0, 2**40])), "data_offsets": [0, 0]}
+        return with_header(encode_json(value | {f"more.{number}": empty for number in range(3000)}), body)
     if way < 0.5:
         return with_header(encode_json(_rearranged(rng, value)), body)
     if way < 0.6:

@@ -160,9 +160,21 @@ def prepare(options: argparse.Namespace, case: int, folder: Path | None) -> tupl
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         for name, content in files.items():
-            if content is not None:
-                (folder / name).write_bytes(content)
+            (folder / name).parent.mkdir(exist_ok=True)
+            place(folder / name, content)
     return kind, which
+
+
+def place(path: Path, content: bytes | str | None) -> None:
+    """Write a file; or, by a word, put in its place what nobody should wait for, or read to its end."""
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content == "pipe":
+        os.mkfifo(path)
+    elif content == "folder":
+        path.mkdir()
+    elif content is not None:
+        path.symlink_to({"zeros": "/dev/zero", "loop": path.name, "nowhere": "nowhere"}[content])
 
 
 def replay(options: argparse.Namespace) -> int:

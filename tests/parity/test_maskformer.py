@@ -66,10 +66,10 @@ def published(state):
     return {rename(key): value for key, value in state.items() if not key.endswith(computed)}
 
 
-def pair_of(name="MaskFormerForInstanceSegmentation", values=TINY, **parts):
+def pair_of(name="MaskFormerForInstanceSegmentation", values=TINY, *, options=None, **parts):
     """Build a model on both sides, with the same weights."""
     classes = [getattr(library, name) for library in (archsmith, transformers)]
-    ours, theirs = (cls(cls.config_class(**{**values, **parts})) for cls in classes)
+    ours, theirs = (cls(cls.config_class(**{**values, **parts}), **(options or {})) for cls in classes)
     scramble(theirs)
     calm(theirs)
     ours.load_state_dict(published(theirs.state_dict()), strict=True)

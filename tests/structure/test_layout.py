@@ -26,7 +26,10 @@ LIBRARIES = {
     if "archsmith.architectures" not in project.get("entry-points", {})
 }
 #: What a manifest, a listing or a configuration loads of the core: nothing heavy may come with it.
-LIGHT = {"batch", "config", "errors", "files", "lazy", "lengths", "messages", "options", "plugin", "registry", "tasks"}
+LIGHT = {
+    "batch", "config", "errors", "files", "lazy", "lengths", "messages", "options", "plugin", "printable", "registry",
+    "tasks",
+}  # fmt: skip
 HEAVY = {"torch", "tokenizers", "PIL", "soundfile", "huggingface_hub", "safetensors", "numpy"}
 
 

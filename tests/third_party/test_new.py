@@ -132,7 +132,8 @@ def bench(workshop, tmp_path_factory):
 @pytest.mark.parametrize("kind", KINDS)
 def test_from_nothing_to_a_wheel_and_back(bench, tmp_path, kind):
     distribution = f"archsmith-my-{kind}"
-    said = bench.run("archsmith", "new", f"my-{kind}", "--kind", kind, cwd=tmp_path)
+    base = ("--base", "distilbert") if kind == "extension" else ()
+    said = bench.run("archsmith", "new", f"my-{kind}", "--kind", kind, *base, cwd=tmp_path)
     assert said.startswith(f"Wrote {distribution} to {distribution}: {KINDS[kind]}\n")
     project = tmp_path / distribution
     bench.run("python", "-m", "build", "--wheel", "--no-isolation", cwd=project)

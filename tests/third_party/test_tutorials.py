@@ -11,9 +11,10 @@ import pytest
 from .conftest import ROOT, Workshop
 
 TUTORIALS = ("write-a-plugin", "add-a-head", "bring-a-backbone")
-#: A block of code, and the block of text that may follow it at once: what it prints.
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```\n(?:\n```text\n(?!# file: )(.*?)^```$)?", re.MULTILINE | re.DOTALL)
-FILE = re.compile(r"# file: (\S+)\n")
+#: A block of code, its title, and the block of text that may follow it at once: what it prints.
+BLOCK = re.compile(
+    r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```\n(?:\n```text\n(.*?)^```$)?", re.MULTILINE | re.DOTALL
+)
 
 
 @dataclass
@@ -25,9 +26,9 @@ class Reader:
     ran: list[str] = field(default_factory=list)
 
     def follow(self, page: str) -> None:
-        for language, code, printed in BLOCK.findall(page):
-            if found := FILE.match(code):
-                (self.folder / found[1]).write_text(code[found.end() :], encoding="utf-8")
+        for language, title, code, printed in BLOCK.findall(page):
+            if title:
+                (self.folder / title).write_text(code, encoding="utf-8")
             elif language in ("sh", "python"):
                 self.compare(code, self.run(language, code), printed)
                 self.ran.append(language)

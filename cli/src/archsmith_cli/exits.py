@@ -2,18 +2,99 @@
 
 import contextlib
 import os
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NoReturn
 
-from archsmith_cli.render import Cell, Page, encode
+from archsmith_cli.render import Cell, Page, clean, encode
 
-__all__ = ["CLOSED_PIPE", "INTERRUPTED", "fail", "is_usage_error", "notes", "silence"]
+__all__ = [
+    "CLOSED_PIPE",
+    "INTERRUPTED",
+    "Terminated",
+    "end_output",
+    "fail",
+    "is_usage_error",
+    "notes",
+    "output_kept_clean",
+    "silence",
+    "terminable",
+    "uninterrupted",
+]
 
 #: Exit codes that a shell reports for a program that a signal ended.
 INTERRUPTED = 130
 CLOSED_PIPE = 141
+
+#: The signals that end a program which does not ask for them.
+_ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+class Terminated(KeyboardInterrupt):
+    """A signal has ended the run. It goes where Ctrl-C goes: no plugin's code or check takes it for an error."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.exit_code = 128 + number
+
+
+@contextlib.contextmanager
+def terminable() -> Iterator[None]:
+    """Let a signal that ends the run unwind it, so that what was begun is cleaned away; ignored ones stay ignored."""
+
+    def end(number: int, _: Any) -> NoReturn:
+        raise Terminated(number)
+
+    with _handled([number for number in _ENDING if _handler(number) is signal.SIG_DFL], end):
+        yield
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Clean up to the end, however often somebody presses Ctrl-C."""
+    with _handled([signal.SIGINT, *_ENDING], signal.SIG_IGN):
+        yield
+
+
+@contextlib.contextmanager
+def _handled(numbers: Sequence[int], handler: Any) -> Iterator[None]:
+    """Handle signals; Python lets the main thread alone do so."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handler) for number in numbers if _handler(number) is not None}
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
+
+
+def _handler(number: int) -> Any:
+    return signal.getsignal(number)  # None: not one of Python's
+
+
+@contextlib.contextmanager
+def output_kept_clean() -> Iterator[None]:
+    """Send to standard error what is printed, also by programs that are started and by what is not Python."""
+    with contextlib.ExitStack() as undo:
+        undo.enter_context(contextlib.redirect_stdout(sys.stderr))
+        with contextlib.suppress(OSError):  # a stream is closed
+            kept = os.dup(1)
+            undo.callback(os.close, kept)
+            os.dup2(2, 1)
+            undo.callback(os.dup2, kept, 1)
+        yield
+
+
+def end_output() -> None:
+    """Send to standard error what is printed from here on, be it by threads or as the interpreter ends."""
+    sys.stdout.flush()
+    with contextlib.suppress(OSError):
+        os.dup2(2, 1)
 
 
 def fail(error: BaseException, *, as_json: bool = False, debug: bool = False) -> int:
@@ -22,7 +103,7 @@ def fail(error: BaseException, *, as_json: bool = False, debug: bool = False) ->
     if debug:
         import traceback
 
-        traceback.print_exception(error, file=sys.stderr)
+        sys.stderr.write(clean("".join(traceback.format_exception(error)), lines=True))
     if as_json:
         faults = getattr(error, "faults", ())
         details = {"type": name, "message": message} | ({"faults": list(faults)} if faults else {})

@@ -8,7 +8,7 @@ from typing import Any
 
 from archsmith.errors import ArchsmithWarning
 from archsmith.registry import Entry, Kind, Pin, Settings, State, Switch, registry
-from archsmith_cli.render import STATE_STYLES, Cell, Page
+from archsmith_cli.render import STATE_STYLES, Cell, Page, clean
 
 __all__ = [
     "NOTHING_INSTALLED",
@@ -114,7 +114,7 @@ def draw_settings(page: Page) -> None:
     if lines:
         page.blank()
     for said, source in lines:
-        page.prose(f"{said}  ({source})", label=Cell("settings", "dim"))
+        page.prose(clean(f"{said}  ({source})"), label=Cell("settings", "dim"))
 
 
 def overriding(*keys: str) -> list[str]:

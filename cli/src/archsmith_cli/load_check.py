@@ -27,6 +27,7 @@ def plugin(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
     claims = [entry for entry in registry.entries(Kind.ARCHITECTURE) if entry.name == model_type]
     for entry in sorted(claims, key=lambda claim: claim.state is not State.OK)[:1]:
         found |= {"distribution": entry.distribution, "version": entry.version, "state": entry.state.value}
+        found["reason"] = reason or " ".join(filter(None, (entry.reason, entry.remedy))) or None
     return found
 
 

@@ -1,5 +1,6 @@
 """The entry point of ``archsmith``: finds the verb, imports that one alone, runs it, and says what went wrong."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -12,13 +13,15 @@ from typer.core import TyperCommand, TyperGroup
 from archsmith.errors import PluginError
 from archsmith.messages import did_you_mean
 from archsmith_cli import exits
-from archsmith_cli.verb import BUILT_IN, Debug, Help, load_verb
+from archsmith_cli.verb import BUILT_IN, Context, Debug, Help, load_verb
 
 __all__ = ["Verbs", "main", "run"]
 
 
 class Verbs(TyperGroup):
     """The group of all verbs. The overview of them imports each; running one imports that one."""
+
+    context_class = Context
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # noqa: ARG002
         """Return the built-in verbs, then those of plugins, from metadata."""
@@ -56,6 +59,8 @@ def main() -> NoReturn:
     code = run(sys.argv[1:])
     try:
         sys.stdout.flush()
+        if "--json" in sys.argv:
+            exits.end_output()
     except OSError as error:
         code = exits.CLOSED_PIPE if isinstance(error, BrokenPipeError) else exits.fail(error)
         exits.silence()
@@ -69,11 +74,14 @@ def run(args: Sequence[str]) -> int:
     if "_ARCHSMITH_COMPLETE" in os.environ:
         command.main(prog_name="archsmith")
     flags = {"as_json": "--json" in args, "debug": "--debug" in args}
-    with exits.notes():
+    with exits.notes(), contextlib.ExitStack() as ends:
         try:
+            ends.enter_context(exits.terminable())
             with command.make_context("archsmith", list(args) or ["--help"]) as context:
                 command.invoke(context)
         except typer.Exit as end:
+            return end.exit_code
+        except exits.Terminated as end:
             return end.exit_code
         except (KeyboardInterrupt, typer.Abort):
             return exits.INTERRUPTED

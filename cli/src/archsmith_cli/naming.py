@@ -1,7 +1,9 @@
 """What the user means by a name: an architecture by its model_type, a preset by its id, a plugin by a short name."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from archsmith.errors import PluginError, UnknownArchitecture
@@ -52,6 +54,8 @@ class Named:
 def resolve_name(name: str) -> Named:
     """Find out which architecture, or which preset of one, a name means. A model_type goes before a preset.
 
+    The name of a plugin that brings a single architecture will do for that one.
+
     Raises:
         UnknownArchitecture: It is neither.
         PluginConflict: Several architectures have a preset of that name.
@@ -65,11 +69,13 @@ def resolve_name(name: str) -> Named:
     else:
         return Named(name)
     preset = find_preset(name)
+    if preset is None and (model_type := _only_model_type(name)):
+        return Named(model_type)
     if preset is None:
         known = [*registry.names(), *all_presets()]
         raise UnknownArchitecture(
             f"{name!r} is neither an architecture nor a preset of an installed plugin. Installed architectures: "
-            f"{', '.join(registry.names()) or 'none'}.{did_you_mean(name, known)}{_unusable()}"
+            f"{', '.join(registry.names()) or 'none'}.{did_you_mean(name, known)}{_unusable()}{_of_folder(name)}"
         )
     return Named(preset.model_type, preset.name, preset.values)
 
@@ -81,21 +87,36 @@ def find_entry(model_type: str) -> Entry:
 
 
 def plugin_named(name: str) -> Entry:
-    """Return an entry of the installed plugin of that name, or short name. Raises `PluginError` if there is none."""
+    """Return an entry of the installed plugin that a name means: as `find_plugin`.
+
+    Raises:
+        PluginError: There is none, or there are several.
+    """
     found = find_plugin(name)
     if found is None:
-        names = sorted({entry.distribution for entry in installed.entries()})
+        entries = installed.entries()
+        names = sorted({entry.distribution for entry in entries})
         raise PluginError(
             f"no installed plugin is called {name!r}. Installed: {', '.join(names) or 'none'}."
-            f"{did_you_mean(name, names)}"
+            f"{did_you_mean(name, [*(entry.name for entry in entries), *names])}"
         )
     return found
 
 
 def find_plugin(name: str) -> Entry | None:
-    """Return an entry of the installed plugin of that name, or short name; None if there is none."""
-    found = {entry.key: entry for entry in installed.entries()}
-    return found.get(known_distribution(name) or "") or found.get(normal_name(name))
+    """Return an entry of the installed plugin of that name, or short name, or that brings what has that name.
+
+    None if there is none. Raises `PluginError` if several bring it.
+    """
+    entries = installed.entries()
+    found = {entry.key: entry for entry in entries}
+    key = normal_name(name)
+    if named := found.get(known_distribution(name) or "") or found.get(key) or found.get(f"archsmith-{key}"):
+        return named
+    brings = {entry.key: entry for entry in entries if entry.name == name and entry.kind is not Kind.COMMAND}
+    if len(brings) > 1:
+        raise PluginError(f"{name!r} is brought by {', '.join(map(str, brings.values()))}. Name one of these plugins.")
+    return next(iter(brings.values()), None)
 
 
 def known_distribution(name: str) -> str | None:
@@ -115,6 +136,21 @@ def short_names() -> dict[str, str]:
     for name in {*KNOWN_PLUGINS.values(), *KNOWN_VERBS.values()}:
         names |= {name: name, name.removeprefix("archsmith-"): name}
     return names
+
+
+def _only_model_type(name: str) -> str | None:
+    """Return the model_type of the plugin of that name, if it brings one alone and that can be used."""
+    named = {normal_name(name), known_distribution(name)}
+    brought = [entry for entry in installed.entries(Kind.ARCHITECTURE) if entry.key in named]
+    return brought[0].name if len(brought) == 1 and brought[0].state is State.OK else None
+
+
+def _of_folder(name: str) -> str:
+    """Return a hint for a name that is a folder's."""
+    with contextlib.suppress(OSError, ValueError, RuntimeError):
+        if name and Path(name).expanduser().is_dir():
+            return f" {name!r} is a folder; archsmith inspect tells what it holds."
+    return ""
 
 
 def _unusable() -> str:

@@ -3,23 +3,29 @@
 import importlib.util
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 
 from archsmith.errors import OptionError, PluginError
 from archsmith.messages import did_you_mean
 from archsmith.registry import Entry, normal_name, registry
-from archsmith_cli import installed
+from archsmith_cli import exits, installed
 from archsmith_cli.naming import known_distribution, short_names
+from archsmith_cli.paths import expand, near_folder
 
 __all__ = ["OWN", "Change", "command", "requirement", "run_pip"]
 
 #: What runs the commands, and so is never uninstalled by them.
 OWN = ("archsmith", "archsmith-cli")
+
+#: What the names of archsmith's distributions begin with, and those of many plugins.
+_PREFIX = "archsmith-"
 
 _ARCHIVE = re.compile(r".+\.(whl|tar\.gz|zip)", re.IGNORECASE)
 
@@ -43,29 +49,63 @@ class Change:
         return "; ".join(f"{what}: {', '.join(sorted(set(map(str, each))))}" for what, each in parts.items() if each)
 
 
-def requirement(text: str) -> str:
-    """Return what pip is to install: the short name of a known plugin becomes its distribution, anything else stays.
+def requirement(text: str, *, unknown: bool = False) -> str:
+    """Return what pip is to install: the short name of a known plugin becomes its distribution.
+
+    On an index anybody can have any name. So what pip would look up there must be a plugin that archsmith knows or that
+    is installed, or bear archsmith's prefix; anything else has to be confirmed.
 
     Args:
         text: A known plugin (``"vit"``, ``"vit>=0.1"``, ``"ViTModel"``), a requirement, the path of a wheel or of a
             source folder, or a URL.
+        unknown: Whether it is confirmed.
 
     Raises:
-        OptionError: It is an option, no requirement, or probably a misspelt short name.
+        OptionError: It is an option, no requirement, not there, or not confirmed; the message says what pip would do.
     """
-    if text.startswith("-"):
+    if text.strip().startswith("-"):
         raise OptionError(f"{text!r} is an option of pip's; expected names of plugins. For more, call pip itself.")
-    if text.startswith(".") or "/" in text or os.sep in text or _ARCHIVE.fullmatch(text):
+    if "://" in text:
+        if not unknown:
+            raise _unconfirmed(text, f"{text!r} is a URL: pip would install whatever is there.")
         return text
+    if text.startswith((".", "~")) or "/" in text or os.sep in text or _ARCHIVE.fullmatch(text):
+        return _path(text)
     try:
         asked = Requirement(text)
-    except InvalidRequirement as error:
+    except ValueError as error:
         raise OptionError(f"{text!r} is not a requirement: {str(error).splitlines()[0]}.") from error
     if known := known_distribution(asked.name):
         asked.name = known
-    elif normal_name(asked.name) not in OWN and (hint := did_you_mean(asked.name, short_names())):
-        raise OptionError(f"{asked.name!r} is not a plugin that archsmith knows.{hint} If not: pip install {text}")
+    elif not unknown and not _is_ours(asked.name):
+        hint = did_you_mean(asked.name.removeprefix(_PREFIX), short_names())
+        raise _unconfirmed(
+            text,
+            f"{asked.name!r} is not a plugin that archsmith knows.{hint} "
+            f"Pip would install the distribution {asked.name!r} of the package index, whoever wrote it.",
+        )
     return str(asked)
+
+
+def _path(text: str) -> str:
+    """Return the path of a wheel or a folder, which must be there."""
+    path, extras = re.fullmatch(r"(.*?)(\[[^\[\]]*\])?", text, re.DOTALL).groups("")  # type: ignore[union-attr]
+    found = expand(path, "NAME")
+    if not found.exists():
+        raise OptionError(f"there is no folder or file {path!r} to install from.{near_folder(str(found))}")
+    return text if str(found) == str(Path(path)) else f"{found}{extras}"
+
+
+def _is_ours(name: str) -> bool:
+    """Tell whether a distribution is one of archsmith's or bears its prefix, and is no slip of a known one's name."""
+    key = normal_name(name)
+    if key in OWN or key in {entry.key for entry in installed.entries()}:
+        return True
+    return key.startswith(_PREFIX) and not did_you_mean(key.removeprefix(_PREFIX), short_names())
+
+
+def _unconfirmed(text: str, reason: str) -> OptionError:
+    return OptionError(f"{reason} If you mean that one: archsmith install --unknown {shlex.quote(text)}")
 
 
 def command(verb: str, *arguments: str) -> list[str]:
@@ -90,15 +130,27 @@ def run_pip(arguments: Sequence[str]) -> Change:
     """
     before = installed.entries()
     sys.stderr.flush()
-    done = subprocess.run(arguments, stdout=sys.stderr.fileno(), check=False)  # noqa: S603
+    code = _finished(arguments)
     registry.refresh()
     change = _compare(before, installed.entries())
-    if done.returncode:
+    if code:
         raise PluginError(
-            f"pip ended with code {done.returncode}, for the reason that it gives above. "
+            f"pip ended with code {code}, for the reason that it gives above. "
             f"{f'Changed nevertheless: {change}' if str(change) else 'Nothing changed'}."
         )
     return change
+
+
+def _finished(arguments: Sequence[str]) -> int:
+    """Run a program to its end and return its code; if this run is ended, let it end in its own way first."""
+    with subprocess.Popen(arguments, stdout=sys.stderr.fileno()) as running:  # noqa: S603
+        try:
+            return running.wait()
+        except BaseException:
+            with exits.uninterrupted():
+                running.terminate()
+                running.wait()
+            raise
 
 
 def _compare(before: Sequence[Entry], after: Sequence[Entry]) -> Change:

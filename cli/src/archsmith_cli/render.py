@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TextIO
 
+from archsmith.messages import clean
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -91,8 +93,8 @@ class Page:
         self.line()
 
     def verbatim(self, text: str) -> None:
-        """Write text exactly as it is."""
-        self._stream.write(f"{text}\n")
+        """Write lines that a program may read, unstyled and unwrapped."""
+        self._stream.write(f"{clean(text, lines=True)}\n")
 
     def heading(self, text: str) -> None:
         """Write a heading over what follows."""
@@ -109,7 +111,7 @@ class Page:
         label = _cell(label)
         gap = "" if not label.text else " " if label.text.endswith(":") else "  "
         margin = indent + _columns(label.text) + len(gap)
-        for number, line in enumerate(_wrap(clean(text), max(self.prose_width - margin, _NARROWEST_PROSE))):
+        for number, line in enumerate(_wrap(clean(text, lines=True), max(self.prose_width - margin, _NARROWEST_PROSE))):
             if number:
                 self.line(" " * margin, line)
             else:
@@ -179,8 +181,7 @@ def _cell(piece: Cell | str) -> Cell:
 
 def _stack(span: Span) -> list[Cell]:
     """Return the lines of a table's cell."""
-    pieces = [_cell(piece) for piece in (span if isinstance(span, tuple) else (span,))]
-    return [Cell(line, piece.style) for piece in pieces for line in piece.text.split("\n")]
+    return [_cell(piece) for piece in (span if isinstance(span, tuple) else (span,))]
 
 
 def _width(column: Iterable[list[Cell]]) -> int:
@@ -221,20 +222,10 @@ def _wrap(text: str, width: int) -> list[str]:
     return lines
 
 
-def clean(text: str) -> str:
-    r"""Return text without characters that would steer a terminal: each becomes its escape, as ``\x1b``.
-
-    What is shown comes out of other people's packages and files.
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode() for char in text
-    )
-
-
 def encode(data: Any, stream: TextIO | None = None) -> str:
     """Return JSON with a two-space indent; characters that the stream cannot encode are escaped.
+
+    So are those that would steer a terminal, as control characters beyond ASCII and those of the direction of writing.
 
     Raises:
         ValueError: A number is not finite, or the data holds itself.
@@ -247,7 +238,15 @@ def encode(data: Any, stream: TextIO | None = None) -> str:
         text.encode(encoding)
     except UnicodeEncodeError:
         text = json.dumps(data, indent=2, default=str)
-    return text
+    return text if clean(text, lines=True) == text else "".join(map(_escaped, text))
+
+
+def _escaped(char: str) -> str:
+    """Return a character as JSON escapes it, if it would steer a terminal."""
+    if clean(char, lines=True) == char:
+        return char
+    units = char.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[place : place + 4]}" for place in range(0, len(units), 4))
 
 
 def size(count: int) -> str:

@@ -5,7 +5,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import PackageNotFoundError, distribution, distributions
 from typing import Any
 
 from packaging.utils import InvalidName, canonicalize_name
@@ -17,6 +17,7 @@ from archsmith.errors import ArchsmithError
 from archsmith.files import CONFIG_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE, TOKENIZER_CONFIG_FILE, Checkpoint
 from archsmith.registry import KNOWN_PLUGINS, Entry, Kind, State, registry
 from archsmith_cli import installed
+from archsmith_cli.naming import KNOWN_VERBS
 from archsmith_cli.render import Page, Report
 
 __all__ = ["of_checkpoint", "of_installed"]
@@ -189,8 +190,17 @@ def _parts(values: Any, place: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def _highest(name: str, versions: Mapping[Version, list[str]]) -> Line:
     first, *older = sorted(versions, reverse=True)
-    also = "; ".join(f"{', '.join(map(_quoted, versions[version]))} has {version}" for version in older)
-    return Line(f"{name}=={first}", also)
+    said = [f"{', '.join(map(_quoted, versions[version]))} has {version}" for version in older]
+    if not _is_recognised(name):
+        said.insert(0, "neither installed nor known to archsmith; look at it before you install it")
+    return Line(f"{name}=={first}", "; ".join(said))
+
+
+def _is_recognised(name: str) -> bool:
+    """Tell whether a distribution is installed or known, so that its name is not only a file's word."""
+    if name in {"archsmith", "archsmith-cli", *KNOWN_PLUGINS.values(), *KNOWN_VERBS.values()}:
+        return True
+    return any(entry.key == name for entry in installed.entries()) or any(True for _ in distributions(name=name))
 
 
 def _private(model_types: Iterable[str]) -> set[str]:

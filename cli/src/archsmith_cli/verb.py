@@ -21,7 +21,6 @@ An entry point may name a typer app as well, whose functions may return reports.
 annotation prints for itself, and has no options but its own.
 """
 
-import contextlib
 import importlib
 import inspect
 import sys
@@ -33,11 +32,14 @@ import typer
 from archsmith.errors import PluginError
 from archsmith.lazy import lazy_attributes
 from archsmith.messages import did_you_mean
-from archsmith_cli.render import Cell, Page, Report, Span, encode
+from archsmith_cli import exits
+from archsmith_cli.render import Cell, Page, Report, Span, clean, encode
+from archsmith_cli.usage import explaining
 
 if TYPE_CHECKING:
     from archsmith_cli.naming import plugin_named
     from archsmith_cli.output_folder import output_folder
+    from archsmith_cli.paths import expand
 
 __all__ = [
     "BUILT_IN",
@@ -45,13 +47,16 @@ __all__ = [
     "Page",
     "Report",
     "Span",
+    "expand",
     "load_verb",
     "one_of",
     "output_folder",
     "plugin_named",
 ]
 
-__getattr__ = lazy_attributes("archsmith_cli", {"naming": ["plugin_named"], "output_folder": ["output_folder"]})
+__getattr__ = lazy_attributes(
+    "archsmith_cli", {"naming": ["plugin_named"], "output_folder": ["output_folder"], "paths": ["expand"]}
+)
 
 #: The verbs that come with the command line. A module of that name in `archsmith_cli.commands` holds each as ``run``.
 BUILT_IN = (
@@ -59,6 +64,14 @@ BUILT_IN = (
     *("install", "uninstall", "pin", "unpin", "disable", "enable"),
     *("doctor", "version"),
 )
+
+
+class Context(typer.Context):
+    """What typer knows of a run. Its help is made of a stranger's words, which must not steer the terminal."""
+
+    def get_help(self) -> str:
+        """Return the help as it is shown."""
+        return clean(super().get_help(), lines=True)
 
 
 def _show_help(ctx: typer.Context, value: bool) -> None:
@@ -84,7 +97,8 @@ def load_verb(verb: str) -> Any:
         return _command(importlib.import_module(f"archsmith_cli.commands.{verb}").run, verb)
     from archsmith.registry import Kind, State, registry
 
-    found = registry.command(verb)
+    with exits.output_kept_clean():
+        found = registry.command(verb)
     try:
         return _command(found, verb)
     except Exception as error:  # a stranger's object, which may be anything
@@ -128,6 +142,8 @@ def _app(function: Callable[..., Any], name: str) -> typer.Typer:
 
 def _reporting(command: Any) -> Any:
     """Let a command print the report that it returns by its annotation, and those inside of a group as well."""
+    command.context_class, command.rich_markup_mode = Context, None
+    command.parse_args = explaining(command.parse_args)
     for inner in getattr(command, "commands", {}).values():
         _reporting(inner)
     find_out = command.callback
@@ -138,7 +154,7 @@ def _reporting(command: Any) -> Any:
         return command
 
     def report(json: bool, debug: bool, wants_help: bool, **options: Any) -> None:  # noqa: ARG001  # seen to before
-        with contextlib.redirect_stdout(sys.stderr):  # a plugin may print as it is imported
+        with exits.output_kept_clean():  # a plugin may print as it is imported
             result: object = find_out(**options)
         if not isinstance(result, Report):
             raise PluginError(f"the verb {command.name!r} must return a Report, as it says, but returned {result!r}.")

@@ -4,6 +4,7 @@ Everything public is importable from here; nothing heavy is imported before it i
 have itself are looked up among the installed plugins: ``from archsmith import DistilBertConfig``.
 """
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from archsmith._version import __version__ as __version__
@@ -17,6 +18,8 @@ __all__ = [
 ]  # fmt: skip
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from archsmith.auto import (
         AutoBackbone,
         AutoConfig,
@@ -83,8 +86,18 @@ _find = lazy_attributes(
 def __getattr__(name: str) -> Any:
     if name in __all__:
         return _find(name)
-    if not name[:1].isupper() or name.isupper() or "_" in name:
+    if name.startswith("_"):
         raise AttributeError(f"module 'archsmith' has no attribute {name!r}")
+    try:
+        return _find_elsewhere(name)
+    except Exception as error:  # noqa: BLE001  # each is passed on
+        raise _absence(name, error, sys._getframe(1)) from error.__cause__  # noqa: SLF001
+
+
+def _find_elsewhere(name: str) -> Any:
+    """Return the class of an installed plugin, or the Auto class of a task."""
+    if not _is_class_name(name):
+        raise AttributeError(f"module 'archsmith' has no attribute {name!r}.")
     if name.startswith("AutoModelFor"):
         from archsmith.auto import auto_model_class
 
@@ -94,5 +107,40 @@ def __getattr__(name: str) -> Any:
     return plugins.find_class(name)
 
 
+def _is_class_name(name: str) -> bool:
+    return name[:1].isupper() and not name.isupper() and "_" not in name
+
+
+def _absence(name: str, error: Exception, caller: "FrameType") -> Exception:
+    """Return the error for a name that cannot be had: as an attribute (`hasattr` is then False), or in an import.
+
+    No class can be an AttributeError and an ImportError, and ``from archsmith import`` drops the message of an
+    AttributeError. What the caller is about to do is in its bytecode.
+    """
+    from opcode import opmap
+
+    from archsmith.errors import ArchsmithError, ClassNotAvailable, ClassNotFound
+    from archsmith.messages import did_you_mean
+
+    said, is_unknown = str(error), isinstance(error, AttributeError)
+    if is_unknown and "Did you mean" not in said:
+        said += did_you_mean(name, __all__, cutoff=0.8)
+    if caller.f_code.co_code[caller.f_lasti] == opmap["IMPORT_FROM"]:
+        said = said.replace(
+            f"module 'archsmith' has no attribute {name!r}", f"cannot import name {name!r} from 'archsmith'"
+        )
+        return ClassNotAvailable(said, name=name) if is_unknown else error
+    is_refusal = is_unknown or isinstance(error, ArchsmithError)
+    return ClassNotFound(said, name=name) if is_refusal else error
+
+
 def __dir__() -> list[str]:
-    return sorted([*__all__, "__version__"])
+    from archsmith.tasks import TASKS, auto_class_name
+
+    try:
+        from archsmith.registry.base import registry as plugins
+
+        exported = plugins.class_names()
+    except Exception:  # noqa: BLE001  # whoever lists names, as a shell for completion, has not asked for plugins
+        exported = set()
+    return sorted({*__all__, "__version__", *map(auto_class_name, TASKS), *filter(_is_class_name, exported)})

@@ -8,7 +8,8 @@ from archsmith.config.base import PreTrainedConfig
 from archsmith.errors import ConfigError, OptionError, PluginError, UnknownTask
 from archsmith.files.checkpoint import Checkpoint, refuse_remote_code
 from archsmith.files.names import CONFIG_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE, TOKENIZER_CONFIG_FILE
-from archsmith.messages import did_you_mean
+from archsmith.messages import did_you_mean, shown
+from archsmith.options import read_flags
 from archsmith.processor.parts import architecture_of, held_parts, read_part, read_preprocessor, read_tokenizer
 from archsmith.registry.base import registry
 from archsmith.registry.resolve import config_from, model_type_of, provider_of, read_config
@@ -56,6 +57,7 @@ class _Auto(Generic[_Found]):
             ArchsmithError: As the class's own ``from_pretrained``.
         """
         refuse_remote_code(trust_remote_code)
+        _refuse_names(cls.__name__, options)
         checkpoint = Checkpoint.open_with(id_or_path, options, own_file=cls.own_file)
         return checkpoint.read_consistent(lambda: cls.read(checkpoint, **options))
 
@@ -89,6 +91,7 @@ class AutoConfig(_Auto[PreTrainedConfig]):
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], *, source: str = CONFIG_FILE, **overrides: Any) -> PreTrainedConfig:
         """Build the configuration that a config.json's content describes. Raises as `read`."""
+        _refuse_names(cls.__name__, overrides)
         return config_from(values, source=source, **overrides)  # type: ignore[no-any-return]
 
     @classmethod
@@ -131,7 +134,7 @@ class _AutoModel(_Auto["PreTrainedModel"]):
             UnknownTask: The architecture has no model for this task.
         """
         if not isinstance(config, PreTrainedConfig):
-            raise ConfigError(f"{cls.__name__} needs a configuration, but got {config!r}.")
+            raise ConfigError(f"{cls.__name__} needs a configuration, but got {shown(config)}.")
         model_class: type[PreTrainedModel] = registry.load(config.model_type, f"models.{cls.task}")
         return model_class
 
@@ -168,6 +171,7 @@ class AutoBackbone(_AutoModel):
             use_timm_backbone: Take the model of that name, and its weights, from the library timm.
             **options: As for `PreTrainedModel.from_pretrained`; for timm fields of its configuration.
         """
+        read_flags(use_timm_backbone=use_timm_backbone)
         if not use_timm_backbone:
             return super().from_pretrained(id_or_path, **options)
         refuse_remote_code(options.pop("trust_remote_code", None))
@@ -196,6 +200,7 @@ class AutoTokenizer(_Auto["PreTrainedTokenizerBase"]):
             UnknownTask: The architecture has no tokenizer of that kind.
             UnknownArchitecture, PluginError, CheckpointError, HubError: As `AutoConfig.from_pretrained`.
         """
+        read_flags(use_fast=use_fast)
         found: PreTrainedTokenizerBase = read_tokenizer(checkpoint, _known(config), use_fast=use_fast, **options)
         return found
 
@@ -257,6 +262,8 @@ class AutoProcessor(_Auto[Any]):
             UnknownTask: There are several preprocessing objects, and nothing says which class wraps them.
             UnknownArchitecture, PluginError, CheckpointError, HubError: As `AutoConfig.from_pretrained`.
         """
+        from archsmith.processor.base import PARTS
+
         for file in (PROCESSOR_FILE, TOKENIZER_CONFIG_FILE, PREPROCESSOR_FILE):
             path = checkpoint.find(file)
             named = checkpoint.read_json(file).get("processor_class") if path else None
@@ -265,6 +272,8 @@ class AutoProcessor(_Auto[Any]):
         model_type = _known(config) or architecture_of(checkpoint)
         if model_type is not None and registry.get(model_type).processor is not None:
             return registry.load(model_type, "processor").read(checkpoint, **parts)
+        for name in parts.keys() - set(PARTS):
+            raise OptionError(f"{name!r} is not a part of a processor.{did_you_mean(name, PARTS)}")
         held = held_parts(checkpoint, model_type)
         if len(held) > 1 or parts:
             why = f"{model_type!r} has no processor" if model_type else "no config.json tells the architecture"
@@ -278,7 +287,19 @@ class AutoProcessor(_Auto[Any]):
 
 
 def _known(config: PreTrainedConfig | None) -> str | None:
+    if config is not None and not isinstance(config, PreTrainedConfig):
+        raise ConfigError(f"config must be a configuration, but is {shown(config)}.")
     return None if config is None else config.model_type
+
+
+def _refuse_names(owner: str, options: Mapping[str, Any]) -> None:
+    """Refuse options that would be taken for something else: model_type chooses the class, the others are our own."""
+    if "model_type" in options:
+        asked = f"model_type is what the file says, and cannot be replaced by {shown(options['model_type'])}"
+        raise OptionError(f"{owner}: {asked}. To read the files as another architecture, use the classes of that one.")
+    for name in ("checkpoint", "values", "source"):
+        if name in options:
+            raise OptionError(f"{owner} has no option {name!r}.")
 
 
 def _named_processor(named: str, source: str) -> "type[Processor]":

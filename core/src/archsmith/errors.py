@@ -11,8 +11,10 @@ Each leaf also inherits the builtin that it resembles, so ``except ImportError``
     │   ├── PluginIncompatible      (ImportError)  it asks for another version of archsmith
     │   ├── PluginBroken            (ImportError)  its manifest or one of its references does not load
     │   ├── ClassNotAvailable       (ImportError)  ``from archsmith import X`` finds no usable X
+    │   ├── ClassNotFound           (AttributeError)  ``archsmith.X`` finds none; ``hasattr(archsmith, "X")`` is False
     │   └── MissingDependency       (ImportError)  an optional library is not installed
     ├── ConfigError                 (ValueError)   a configuration value is wrong; lists every fault
+    │   └── UnknownField            (also an OptionError)  an argument that is not a field
     ├── CheckpointError
     │   ├── CheckpointNotFound      (FileNotFoundError)  no such folder, file or repository
     │   ├── CheckpointCorrupt       (ValueError)   a file is damaged, unsafe or contradicts another
@@ -27,11 +29,13 @@ Each leaf also inherits the builtin that it resembles, so ``except ImportError``
 
 from typing import Any
 
+from archsmith.printable import clean
+
 __all__ = [
     "ArchsmithError", "ArchsmithWarning", "CheckpointCorrupt", "CheckpointError", "CheckpointNotFound",
-    "ClassNotAvailable", "ConfigError", "HubError", "InputError", "MissingDependency", "OptionError", "PluginBroken",
-    "PluginConflict", "PluginDisabled", "PluginError", "PluginIncompatible", "SaveFailed", "UnknownArchitecture",
-    "UnknownTask", "WeightsMismatch",
+    "ClassNotAvailable", "ClassNotFound", "ConfigError", "HubError", "InputError", "MissingDependency", "OptionError",
+    "PluginBroken", "PluginConflict", "PluginDisabled", "PluginError", "PluginIncompatible", "SaveFailed",
+    "UnknownArchitecture", "UnknownField", "UnknownTask", "WeightsMismatch",
 ]  # fmt: skip
 
 
@@ -44,8 +48,8 @@ class ArchsmithError(Exception):
     """
 
     def __init__(self, message: str, **details: Any) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = clean(message, lines=True)  # whatever a stranger's text in it may hold
+        super().__init__(self.message)
         self._details = details
         for name, value in details.items():
             setattr(self, name, value)
@@ -105,6 +109,10 @@ class ClassNotAvailable(PluginError, ImportError):
     """A class was asked for by name, but its plugin is missing, unusable, or not the only one with such a class."""
 
 
+class ClassNotFound(PluginError, AttributeError):
+    """A class was asked for as an attribute of archsmith, and cannot be had; the message says why, as in an import."""
+
+
 class MissingDependency(PluginError, ImportError):
     """An optional library that this feature needs is not installed."""
 
@@ -155,3 +163,7 @@ class InputError(ArchsmithError, ValueError):
 
 class OptionError(ArchsmithError, TypeError):
     """An argument that does not exist, is not allowed, or contradicts another."""
+
+
+class UnknownField(ConfigError, OptionError):
+    """An argument that is not a field: of a configuration, or of the one that a model is loaded with."""

@@ -24,6 +24,10 @@ def lazy_attributes(package: str, homes: Mapping[str, Sequence[str]]) -> Callabl
     def __getattr__(name: str) -> Any:  # noqa: N807  # this is what it becomes
         if name not in home_of:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(importlib.import_module(f"{package}.{home_of[name]}"), name)
+        try:
+            home = importlib.import_module(f"{package}.{home_of[name]}")
+        except AttributeError as error:  # ``from package import name`` would take it for a missing name
+            raise ImportError(f"{package}.{home_of[name]} does not import: {error}") from error
+        return getattr(home, name)
 
     return __getattr__

@@ -1,7 +1,6 @@
 """Options of a call: each checked, with a message that says what it may be."""
 
 import functools
-import inspect
 import operator
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar
@@ -9,7 +8,9 @@ from typing import Any, Literal, TypeVar
 from archsmith.errors import OptionError
 from archsmith.messages import did_you_mean, shown
 
-__all__ = ["HUGE", "TensorType", "check_tensor_type", "checked_call", "choice", "read_count", "read_flags"]
+__all__ = [
+    "HUGE", "TensorType", "check_tensor_type", "checked_call", "choice", "read_count", "read_flag", "read_flags",
+]  # fmt: skip
 
 #: No row can be as long as this: a model_max_length from here on means that the model has none.
 HUGE = 2**31
@@ -44,6 +45,14 @@ def read_flags(**flags: Any) -> None:
             raise OptionError(f"{name} must be True or False, but is {shown(value)}.")
 
 
+def read_flag(name: str, value: Any, default: bool) -> bool:
+    """Return an option that is on or off; None: the default. Raises `OptionError`: it is neither."""
+    if value is None:
+        return default
+    read_flags(**{name: value})
+    return bool(value)
+
+
 def choice(name: str, value: Any, choices: tuple[str, ...], *, extra: str = "True, False") -> str:
     """Check an option that is one of several words. Raises `OptionError`."""
     if isinstance(value, str) and value in choices:
@@ -54,20 +63,20 @@ def choice(name: str, value: Any, choices: tuple[str, ...], *, extra: str = "Tru
 
 
 def checked_call(method: _Method) -> _Method:
-    """Decorate a method: arguments that it does not take are refused with an `OptionError`, which says which it has."""
-    signature = inspect.signature(method)
-    _, *names = signature.parameters
+    """Have a method refuse arguments that it does not take with an `OptionError`, which says which it has."""
 
     @functools.wraps(method)
-    def call(self: Any, /, *args: Any, **options: Any) -> Any:
+    def checked(*args: Any, **options: Any) -> Any:
         try:
-            signature.bind(self, *args, **options)
+            return method(*args, **options)
         except TypeError as error:
-            owner, unknown = type(self).__name__, next((name for name in options if name not in names), None)
-            if unknown is not None:
-                message = f"{unknown!r} is not an option of {owner}.{did_you_mean(unknown, names)}"
-                raise OptionError(message) from None
-            raise OptionError(f"{owner}: {error}. Pass by name: {', '.join(names)}.") from None
-        return method(self, *args, **options)
+            if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+                raise  # from inside
+            code, owner = method.__code__, type(args[0]).__name__
+            names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
+            for name in options.keys() - set(names):
+                raise OptionError(f"{name!r} is not an option of {owner}.{did_you_mean(name, names)}") from None
+            said = str(error).partition("() ")[2] or error
+            raise OptionError(f"{owner}: {method.__name__} {said}. Pass by name: {', '.join(names)}.") from None
 
-    return call  # type: ignore[return-value]
+    return checked  # type: ignore[return-value]

@@ -226,7 +226,7 @@ def test_a_users_class_with_more_layers(folder, tmp_path):
     again = Mine.from_pretrained(tmp_path / "mine", depth=2)
     assert (again.norm.running_mean == 3).all()
     assert again.load_report.new == ()
-    with pytest.raises(OptionError, match="'breadth' is neither an option of Mine nor a field of DistilBertConfig"):
+    with pytest.raises(OptionError, match="'breadth' is not a field of DistilBertConfig, nor an option of Mine"):
         Mine.from_pretrained(folder, breadth=2)
     assert quietly(DistilBertModel.from_pretrained, tmp_path / "mine").config.dim == 8
 

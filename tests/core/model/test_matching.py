@@ -115,7 +115,7 @@ def test_infinities_that_cancel_and_sums_that_overflow(base):
     base.write({**base.tensors, name: torch.full_like(both, 3e38)})
     DistilBertModel.from_pretrained(base.path)
     base.write({**base.tensors, name: torch.full_like(both, 6e4).half()})
-    DistilBertModel.from_pretrained(base.path)
+    DistilBertModel.from_pretrained(base.path, dtype="float32")
 
 
 def test_a_tensor_too_many(folder):
@@ -207,7 +207,7 @@ def test_an_absurd_configuration_takes_neither_time_nor_memory(folder, wrong):
 
 
 def test_more_parameters_than_the_files_could_have(base):
-    base.write(n_layers=10**9)
+    base.write(n_layers=10_000)
     assert str(refused(DistilBertModel, base)) == (
         f"the configuration describes a model of far more parameters than the {len(NAMES)} tensors of "
         f"{str(base.path)!r}. Check that config.json and the weights belong together."

@@ -170,6 +170,43 @@ def test_unknown_names_are_reported(site):
         "ARCHSMITH_PIN gives 'toy' to 'toy-tou', which is not installed or does not claim it. Did you mean 'toy-toy'?",
         "ARCHSMITH_PIN gives 'zzz' to 'toy-toy', which is not installed or does not claim it.",
     )
+    assert scan_with(PIN="toi=toy-toy").problems == (
+        "ARCHSMITH_PIN gives 'toi' to 'toy-toy', which is not installed or does not claim it. Did you mean 'toy'?",
+    )
+    assert scan_with(PLUGINS="toyy").problems == (
+        "ARCHSMITH_PLUGINS names 'toyy', which is not an installed plugin. Did you mean 'toy'?",
+    )
+
+
+@pytest.mark.parametrize("short", ["toy", "TOY", "acme-x"])
+def test_a_short_name_is_taken_for_the_distribution_and_announced(site, short):
+    site.install("toy", distribution="archsmith-acme-x")
+    site.install("other")
+    said = f"names {short!r}, which is taken for the distribution 'archsmith-acme-x'."
+    index = scan_with(PLUGINS=short)
+    assert states(index) == {("toy", "archsmith-acme-x"): State.OK, ("other", "toy-other"): State.DISABLED}
+    assert index.problems == (f"ARCHSMITH_PLUGINS {said}",)
+    index = scan_with(DISABLE=short)
+    assert states(index) == {("toy", "archsmith-acme-x"): State.DISABLED, ("other", "toy-other"): State.OK}
+    assert index.problems == (f"ARCHSMITH_DISABLE {said}",)
+    assert the(index, "archsmith-acme-x").remedy == f"Remove {short} from ARCHSMITH_DISABLE"
+    index = scan_with(PIN=f"toy={short}")
+    assert the(index, "archsmith-acme-x").state is State.OK
+    assert index.problems == (f"ARCHSMITH_PIN {said}",)
+
+
+def test_a_short_name_that_several_claim_is_refused(site):
+    site.install("toy", distribution="acme-a")
+    site.install("toy", distribution="acme-b")
+    index = scan_with(PLUGINS="toy")
+    assert {entry.state for entry in index.entries} == {State.DISABLED}
+    (problem,) = index.problems
+    assert problem == (
+        "ARCHSMITH_PLUGINS names 'toy', which is not an installed plugin. "
+        "As a model_type it is claimed by acme-a and acme-b; name the distribution."
+    )
+    site.install("other", distribution="archsmith-toy")
+    assert the(scan_with(PLUGINS="toy"), "archsmith-toy").state is State.OK
 
 
 def test_empty_variables_count_as_unset(site):

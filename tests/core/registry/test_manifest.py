@@ -5,8 +5,9 @@ import threading
 import pytest
 
 from archsmith.errors import MissingDependency, PluginBroken
+from archsmith.registry.blame import describe
 from archsmith.registry.installed import Entry, Kind
-from archsmith.registry.manifest import Plugins, describe, load_app, load_class, load_manifest
+from archsmith.registry.manifest import Plugins, load_app, load_class, load_manifest
 
 IMPORTS = "from archsmith.plugin import Architecture, Extension, hookimpl\n"
 REMEDY = "Run: pip install --upgrade toy (or: pip uninstall toy)"

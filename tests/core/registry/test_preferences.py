@@ -114,6 +114,21 @@ def test_what_would_never_end_is_not_read(tmp_path):
     assert found.faults == (f"{str(path)!r} is not a regular file. No setting in it counts.",)
 
 
+def test_what_is_absurd_is_cut_or_not_read(read, tmp_path):
+    (fault,) = read("#" * (2**20 + 1)).faults
+    assert fault == f"{read.source} has 1048577 bytes, more than 1048576. No setting in it counts."
+    (fault,) = read(f'disable = "{"x" * 10_000}"').faults
+    assert len(fault) < 300
+    (fault,) = read(f'"{"k" * 10_000}" = 1').faults
+    assert len(fault) < 300
+    (fault,) = read(f"disable = {'9' * 5000}").faults
+    assert len(fault) < 300
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    (fault,) = Settings.read({"ARCHSMITH_CONFIG": str(loop)}).faults
+    assert fault.startswith(f"{str(loop)!r} cannot be read: ")
+
+
 def test_where_it_is(tmp_path):
     assert settings_file({"ARCHSMITH_CONFIG": str(tmp_path / "x")}) == tmp_path / "x"
     assert settings_file({"ARCHSMITH_CONFIG": os.devnull}) is None

@@ -1,5 +1,12 @@
 """``archsmith check``."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+
 import pytest
 
 MASKFORMER = "archsmith-maskformer 0.2.0"
@@ -21,6 +28,25 @@ def test_short_names_and_one_plugin_named_twice(installed):
     result = installed("check", "vit", "Archsmith_ViT", "--only", "presets_build")
     assert (result.code, result.err) == (0, "")
     assert result.out.endswith("\n1 passed, 0 failed, 0 waived.\n")
+
+
+def test_a_plugin_by_its_model_type(installed):
+    result = installed("check", "timm_wrapper", "maskformer-swin", "--explain", "--json")
+    assert {check["plugin"] for check in result.data["checks"]} == {
+        "archsmith-timm 0.2.0",
+        "archsmith-maskformer 0.2.0",
+    }
+
+
+def test_a_strangers_plugin_by_its_model_type(archsmith, site):
+    site.install("vis", distribution="acme-vision", manifest="import not_there\n")
+    assert "acme-vision 1.0, architecture vis: usable" in archsmith("check", "vis").out
+
+
+def test_it_says_what_it_has_come_to(installed):
+    result = installed("check", "vit", "resnet", "--only", "files", "--json")
+    assert result.data["passed"]
+    assert result.err == "checking archsmith-vit 0.2.0 (1 of 2)\nchecking archsmith-resnet 0.2.0 (2 of 2)\n"
 
 
 def test_waivers_show_with_their_reasons(installed):
@@ -105,3 +131,26 @@ def test_the_kit_checks_itself(archsmith):
     result = archsmith("check")
     assert (result.code, result.err) == (0, "")
     assert result.out.endswith("\n\n4 passed, 0 failed, 0 waived.\n")
+
+
+@pytest.mark.long
+@pytest.mark.skipif(os.name == "nt", reason="no signals of this kind")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_all_checks_and_leaves_nothing(tmp_path, number, code):
+    """It is not taken for a fault of the check that runs just then."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-m", "archsmith_cli", "check", "vit"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"TMPDIR": str(scratch)},
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    ) as checking:
+        while not list(scratch.iterdir()) and checking.poll() is None:
+            time.sleep(0.01)
+        checking.send_signal(number)
+        written = checking.communicate(timeout=60)
+    assert (checking.returncode, *written) == (code, "", "")
+    assert list(scratch.iterdir()) == []

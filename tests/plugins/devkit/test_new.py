@@ -34,9 +34,15 @@ def written(folder):
     return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
 
 
+def base_of(kind):
+    return ("--base", "distilbert") if kind == "extension" else ()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_whole_distribution(installed, tmp_path, kind):
-    result = installed("new", "my-bag", "--kind", kind, "--out", tmp_path / "deep" / "project", "--json")
+    result = installed(
+        "new", "my-bag", "--kind", kind, *base_of(kind), "--out", tmp_path / "deep" / "project", "--json"
+    )
     assert (result.code, result.err) == (0, "")
     files = written(tmp_path / "deep" / "project")
     test = "tests/test_command.py" if kind == "tool" else "tests/test_learning.py"
@@ -56,7 +62,10 @@ def test_a_whole_distribution(installed, tmp_path, kind):
     project = tomllib.loads(files["pyproject.toml"])
     assert project["project"]["name"] == "archsmith-my-bag"
     assert any(requirement.startswith("archsmith") for requirement in project["project"]["dependencies"])
-    assert "license" not in project["project"]
+    assert "license" not in project["project"]  # that is for its author to say, where this line is
+    assert (
+        '\n# license = "…"  # the one that you choose, such as "MIT" (SPDX), with its text' in files["pyproject.toml"]
+    )
     assert "choose a licence" in files["README.md"]
 
 
@@ -64,7 +73,9 @@ def test_every_name_makes_tidy_sources(installed, tmp_path):
     """Ruff, as the projects set it up, finds nothing in any of them: names of all lengths fit into the lines."""
     for kind in KINDS:
         for name in NAMES:
-            assert installed("new", name, "--kind", kind, "--out", tmp_path / f"{kind}-{name}").code == 0
+            assert (
+                installed("new", name, "--kind", kind, *base_of(kind), "--out", tmp_path / f"{kind}-{name}").code == 0
+            )
     for command in (["check"], ["format", "--check", "--diff"]):
         ruff = [sys.executable, "-m", "ruff", *command, "--no-cache", "-q", str(tmp_path)]
         done = subprocess.run(ruff, capture_output=True, text=True)
@@ -143,7 +154,7 @@ REFUSALS = {
     ),
     "check --kind tool": f"NAME: 'check' is a command of archsmith-devkit 0.2.0 already. {MY.format('check')}",
     "create --kind tool": f"NAME: 'create' is a command of archsmith itself already. {MY.format('create')}",
-    "masked-lm --kind extension": (
+    "masked-lm --kind extension --base distilbert": (
         "NAME: 'distilbert' has a model for the task 'masked-lm' already, from archsmith-distilbert 0.2.0. "
         "Choose another name."
     ),
@@ -153,11 +164,11 @@ REFUSALS = {
     "my-bag --distribution 'acme bag'": (
         "--distribution: 'acme bag' must be letters and digits, with '-', '_' and '.' between them, as pip takes them."
     ),
-    "my-bag --base vit": "--base: it is for --kind extension.",
+    "my-bag --base vit": "--base: it is 'vit', but belongs to --kind extension.",
     "my-bag --kind vison": (
         "'--kind': 'vison' is none of text, vision, audio, backbone, extension, tool. Did you mean 'vision'?"
     ),
-    "my-bag --out ''": "OUT: it is empty; expected the path of a folder.",
+    "my-bag --out ''": "--out: it is empty; expected the path of a folder or file.",
 }
 
 
@@ -168,6 +179,28 @@ def test_impossible_or_taken_names(installed, tmp_path, monkeypatch, line):
     assert (result.code, result.out) == (2, "")
     assert result.err == f"error: Invalid value for {REFUSALS[line]} Try: archsmith new --help\n"
     assert not list(tmp_path.iterdir())
+
+
+def test_an_extension_says_what_it_extends(installed, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = installed("new", "my-scoring", "--kind", "extension")
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith(
+        "error: Invalid value for --base: it is missing; expected the architecture that is extended, such as "
+        "--base distilbert. Installed: bert, "
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_home_is_a_folder_like_any_other(installed, tmp_path, monkeypatch):
+    """No shell expands the tilde of --out=~/x."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    result = installed("new", "my-bag", "--out=~/bag")
+    assert (result.code, result.err) == (0, "")
+    assert (tmp_path / "home/bag/pyproject.toml").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
 
 
 def test_a_known_plugin_that_is_not_installed_keeps_its_name(archsmith, tmp_path):

@@ -63,3 +63,26 @@ def test_a_library_that_is_not_there(library):
         f"{library} timm's models need the library {library}, which cannot be imported (ModuleNotFoundError: import "
         f"of {library} halted; None in sys.modules). Run: pip install {library}"
     )
+
+
+@pytest.mark.parametrize("library", ["torchvision", "timm"])
+@pytest.mark.parametrize("text", ["", "1 / 0"])
+def test_a_file_of_the_name_of_a_library(tmp_path, library, text):
+    (tmp_path / f"{library}.py").write_text(text)
+    (line,) = run(
+        f"""
+        import sys
+        sys.path.insert(0, {str(tmp_path)!r})
+        from archsmith import TimmBackbone, TimmBackboneConfig
+        from archsmith.errors import MissingDependency
+        try:
+            TimmBackbone(TimmBackboneConfig("test_resnet"))
+        except MissingDependency as error:
+            print(error)
+        """
+    )
+    file = str(tmp_path / f"{library}.py")
+    assert line.startswith(f"timm's models need the library {library}, ")
+    assert (
+        "cannot be imported (ZeroDivisionError: division by zero)" in line if text else f"from {file!r}, which" in line
+    )

@@ -83,6 +83,8 @@ def test_bad_pixels(model_class, pixels, message):
         (MASK[:1], "of the shape (1, 9)."),
         (MASK.float(), "but is torch.float32, of the shape (2, 9)."),
         ([True], "bool_masked_pos must be a tensor, but is [True]."),
+        (MASK.long() + 2, "bool_masked_pos must be 0 or 1 for each patch, but holds 2."),
+        (MASK.long() - 1, "bool_masked_pos must be 0 or 1 for each patch, but holds -1."),
     ],
 )
 def test_bad_masks(mask, message):

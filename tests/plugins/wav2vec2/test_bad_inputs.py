@@ -1,12 +1,22 @@
 """What does not fit a wav2vec 2.0 model, its configuration, its adapters or its random choices is refused by name."""
 
+import copy
 import json
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from archsmith.errors import ArchsmithError, CheckpointNotFound, ConfigError, InputError, OptionError, WeightsMismatch
+from archsmith.errors import (
+    ArchsmithError,
+    CheckpointCorrupt,
+    CheckpointNotFound,
+    ConfigError,
+    InputError,
+    OptionError,
+    WeightsMismatch,
+)
+from archsmith.tokenizer import AddedToken
 from archsmith_wav2vec2 import (
     Wav2Vec2Config,
     Wav2Vec2CTCTokenizer,
@@ -275,3 +285,70 @@ def test_languages_of_a_vocabulary(tmp_path):
     path.write_text("{}")
     with pytest.raises(ArchsmithError, match="holds no tokens"):
         Wav2Vec2CTCTokenizer(path)
+
+
+LETTERS = {"<pad>": 0, "<s>": 1, "</s>": 2, "<unk>": 3, "|": 4, "A": 5, "B": 9}
+
+
+def test_new_tokens_go_behind_the_largest_id(tmp_path):
+    path = tmp_path / "letters.json"
+    path.write_text(json.dumps(LETTERS))
+    tokenizer = Wav2Vec2CTCTokenizer(path)
+    assert (len(tokenizer), tokenizer.vocab_size) == (10, 10)
+    assert tokenizer.add_tokens(["<new>", AddedToken("C", lstrip=True, special=False)]) == 2
+    assert tokenizer.add_special_tokens({"mask_token": "<mask>"}) == 1
+    tokenizer.save_pretrained(tmp_path / "saved")
+    for one in (tokenizer, Wav2Vec2CTCTokenizer.from_pretrained(tmp_path / "saved"), copy.deepcopy(tokenizer)):
+        assert one("AB<new>  C<mask>").input_ids == [5, 9, 10, 11, 12]
+        assert len(one) == 13
+        assert one.decode([5, 9, 10, 12], group_tokens=False) == "AB<new><mask>"
+        assert one.added_tokens_decoder[11].lstrip
+        for call in (one.decode, one.convert_ids_to_tokens):
+            with pytest.raises(InputError, match=r"ids\[1\] is 7, not in the vocabulary"):
+                call([5, 7])
+
+
+def test_new_tokens_stay_behind_each_language(tmp_path):
+    path = tmp_path / "languages.json"
+    path.write_text(json.dumps({"eng": LETTERS, "spa": LETTERS | {"Ñ": 20, "LL": 21}}))
+    tokenizer = Wav2Vec2CTCTokenizer(path, target_lang="eng")
+    tokenizer.add_tokens(["<new>"])
+    tokenizer.add_special_tokens({"mask_token": "<mask>"})
+    tokenizer.save_pretrained(tmp_path / "saved")
+    for one in (tokenizer, Wav2Vec2CTCTokenizer.from_pretrained(tmp_path / "saved")):
+        for language, behind in (("spa", 22), ("eng", 10), ("spa", 22)):
+            one.set_target_lang(language)
+            assert one("B<new><mask>").input_ids == [9, behind, behind + 1]
+            assert len(one) == behind + 2
+    again = Wav2Vec2CTCTokenizer.from_pretrained(tmp_path / "saved", target_lang="spa")
+    assert again("LL<new>Ñ").input_ids == [21, 22, 20]
+
+
+@pytest.mark.parametrize(
+    ("letters", "message"),
+    [
+        ({"A": 5.0}, "the token 'A' has the id 5.0; expected an integer from 0 to 16777215"),
+        ({"A": -1}, "the token 'A' has the id -1"),
+        ({"A": 10**9}, "the token 'A' has the id 1000000000"),
+        ({"A": 9}, "the tokens 'A' and 'B' share the id 9"),
+    ],
+)
+def test_wrong_ids(tmp_path, letters, message):
+    path = tmp_path / "letters.json"
+    for content in (LETTERS | letters, {"eng": LETTERS | letters}):
+        path.write_text(json.dumps(content))
+        with pytest.raises(CheckpointCorrupt) as error:
+            Wav2Vec2CTCTokenizer(path, target_lang="eng") if "eng" in content else Wav2Vec2CTCTokenizer(path)
+        assert message in str(error.value)
+    path.write_text('{"A": 0, "A": 1}')
+    with pytest.raises(CheckpointCorrupt, match="the key 'A' stands twice"):
+        Wav2Vec2CTCTokenizer(path)
+
+
+def test_unknown_options(tmp_path):
+    path = tmp_path / "letters.json"
+    path.write_text(json.dumps(LETTERS))
+    tokenizer = Wav2Vec2CTCTokenizer(path)
+    for call in (tokenizer.decode, tokenizer.batch_decode):
+        with pytest.raises(OptionError, match=r"'group_token' is not an option. Did you mean 'group_tokens'\?"):
+            call([[5]], group_token=False)

@@ -6,12 +6,13 @@ import json
 import pickle
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 from archsmith import PreTrainedTokenizer
 from archsmith.errors import ArchsmithError, CheckpointCorrupt, InputError, OptionError
@@ -429,6 +430,184 @@ class TestNewTokens:
         again = copy.copy(fresh[0])
         again.add_tokens("<new>")
         assert len(fresh[0]) == len(again) - 1
+
+
+KINDS = (WordPieceTokenizer, WordPieceTokenizerFast)
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+
+
+def write_gapped(path, words, added=()):
+    """A tokenizer.json with these ids, and with added tokens where the library puts them."""
+    rust = Tokenizer(models.WordPiece(words, unk_token="[UNK]"))
+    rust.normalizer, rust.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+    rust.decoder = decoders.WordPiece()
+    rust.add_tokens(list(added))
+    rust.save(str(path))
+    return path
+
+
+class TestGaps:
+    """Ids that no token has."""
+
+    WORDS = {token: number for number, token in enumerate(SPECIAL)} | {"a": 5, "b": 8}
+    GAPPED = {
+        "a word last": WORDS,
+        "a special token last": {token: number for token, number in WORDS.items() if token != "[MASK]"} | {"[MASK]": 9},
+        "wide": WORDS | {"c": 70_000},
+    }
+
+    @pytest.fixture(params=GAPPED)
+    def fresh(self, request, tmp_path_factory):
+        path = write_gapped(tmp_path_factory.mktemp("gaps") / "tokenizer.json", self.GAPPED[request.param])
+        return tuple(kind(tokenizer_file=path) for kind in KINDS)
+
+    in_step = TestNewTokens.in_step
+
+    def test_new_tokens(self, fresh, tmp_path):
+        behind = max(fresh[0].get_vocab().values()) + 1
+        for tokenizer in fresh:
+            assert len(tokenizer) == tokenizer.vocab_size == behind
+            assert tokenizer.add_tokens(["x1", "y1"]) == 2
+            assert tokenizer.add_special_tokens({"eos_token": "<e>", "additional_special_tokens": ["<f>", "a"]}) == 2
+            assert tokenizer.add_tokens(["z1"]) == 1
+            assert tokenizer("b x1 y1 z1 <e> <f> a", add_special_tokens=False).input_ids == [
+                8, behind, behind + 1, behind + 4, behind + 2, behind + 3, 5
+            ]  # fmt: skip
+            assert len(tokenizer) == behind + 5
+        assert fresh[0].vocab_size == fresh[1].vocab_size
+        text = "b x1 Y1 y1b <e>z1 [MASK] q"
+        self.in_step(fresh, text)
+        for name, tokenizer in zip(("slow", "fast"), fresh, strict=True):
+            tokenizer.save_pretrained(tmp_path / name)
+            assert not (tmp_path / name / "vocab.txt").exists()
+            with pytest.raises(OptionError, match=r"vocab\.txt cannot hold this vocabulary"):
+                tokenizer.save_vocabulary(tmp_path / name)
+            for again in (copy.deepcopy(tokenizer), pickle.loads(pickle.dumps(tokenizer))):
+                same((again, tokenizer), text)
+        for name in ("slow", "fast"):
+            again = tuple(kind.from_pretrained(tmp_path / name) for kind in KINDS)
+            self.in_step(again, text)
+            same((again[0], fresh[0]), text)
+            assert {len(tokenizer) for tokenizer in again} == {behind + 5}
+            assert again[0].vocab_size == again[1].vocab_size == fresh[0].vocab_size
+            assert [tokenizer.add_tokens("later") for tokenizer in again] == [1, 1]
+            self.in_step(again, text + " later")
+
+    def test_ids_in_a_gap(self, fresh):
+        for tokenizer in fresh:
+            for call in (tokenizer.decode, tokenizer.convert_ids_to_tokens):
+                with pytest.raises(InputError, match=r"ids\[1\] is 7, not in the vocabulary"):
+                    call([5, 7])
+
+    def test_a_resize_covers_them(self, fresh):
+        from archsmith_bert import BertConfig, BertModel
+
+        config = BertConfig(
+            hidden_size=2, num_hidden_layers=1, num_attention_heads=1, intermediate_size=2, vocab_size=9
+        )
+        model = BertModel(config)
+        fresh[1].add_tokens("x1")
+        model.resize_token_embeddings(len(fresh[1]))
+        model(**fresh[1]("x1 b", return_tensors="pt"))
+        assert model.config.vocab_size == fresh[1].convert_tokens_to_ids("x1") + 1
+
+    def test_what_a_file_added_in_a_gap(self, tmp_path):
+        path = write_gapped(tmp_path / "tokenizer.json", self.WORDS, ["x1"])
+        both = tuple(kind(tokenizer_file=path) for kind in KINDS)
+        self.in_step(both, "b x1 a")
+        for tokenizer in both:
+            assert tokenizer.convert_tokens_to_ids("x1") == 7
+            tokenizer.add_tokens("y1")
+            assert tokenizer.convert_tokens_to_ids("y1") == 9
+        self.in_step(both, "b x1 y1 a")
+
+    def test_two_tokens_of_one_id(self, tmp_path):
+        path = write_gapped(tmp_path / "tokenizer.json", self.WORDS, ["x1", "y1"])
+        for kind in KINDS:
+            with pytest.raises(CheckpointCorrupt, match="the tokens 'y1' and 'b' share the id 8"):
+                kind(tokenizer_file=path)
+
+    def test_training_leaves_none(self, fresh):
+        new = fresh[1].train_new_from_iterator(["a few words of a text"] * 3, 60)
+        assert len(new) == len(new.get_vocab())
+
+
+class TestLines:
+    """Lines of vocab.txt that are odd: the ids are those of ``WordPiece.read_file``."""
+
+    @pytest.mark.parametrize(
+        ("lines", "told"),
+        [
+            (["a ", "b\t", "c\u00a0\u3000"], "white space was cut off: 6, 7, 8."),
+            (["a", "b", "a", "c"], "repeated by a later line: 6."),
+            (["a", "", "b", "  ", "c"], "empty: 7, 9."),
+            (["a ", "", "a", "a\t"], "white space was cut off: 6, 9; empty: 7; repeated by a later line: 6, 8."),
+            (["a\x0cb", "c\u2028d", "e\x85f", "g\rh", " i"], None),
+            (["a", "b", "", ""], None),
+        ],
+    )
+    @pytest.mark.parametrize("end", ["\n", "\r\n"])
+    def test_ids(self, tmp_path, lines, told, end):
+        path = tmp_path / "vocab.txt"
+        path.write_bytes(end.join([*SPECIAL, *lines, ""]).encode())
+        with_empty = models.WordPiece.read_file(str(path))
+        expected = {token: number for token, number in with_empty.items() if token}
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            both = [kind(path) for kind in KINDS]
+        assert [str(warning.message).partition(" others stay. ")[2] for warning in caught] == [told] * 2 * bool(told)
+        for tokenizer in both:
+            assert tokenizer.get_vocab() == expected
+        same(both, "a b c d i")
+
+    def test_a_mark_of_the_byte_order(self, tmp_path):
+        path = tmp_path / "vocab.txt"
+        path.write_bytes(b"\xef\xbb\xbf" + "\n".join(SPECIAL).encode())
+        assert load_wordpiece_vocabulary(path) == {token: number for number, token in enumerate(SPECIAL)}
+
+
+class TestTokenObjects:
+    """Tokens as objects of the library: special ones are found in the text as it stands."""
+
+    @pytest.mark.parametrize("token", [AddedToken("X1"), AddedToken("X1", special=True)])
+    @pytest.mark.parametrize("way", ["constructor", "list", "named", "add_special_tokens", "add_tokens"])
+    def test_special_means_not_normalized(self, cased, token, way):
+        both = []
+        for kind in KINDS:
+            given = {"additional_special_tokens": [token]} if way == "list" else {"eos_token": token}
+            tokenizer = kind(cased, **(given if way in ("constructor", "list") else {}))
+            if way == "named":
+                tokenizer = kind(cased, extra_special_tokens={"x_token": token})
+            if way == "add_special_tokens":
+                tokenizer.add_special_tokens({"additional_special_tokens": [token]})
+            if way == "add_tokens":
+                tokenizer.add_tokens([token], special_tokens=True)
+            mark = tokenizer.added_tokens_decoder[tokenizer.convert_tokens_to_ids("X1")]
+            assert (mark.special, mark.normalized) == (True, False)
+            both.append(tokenizer)
+        ids = same(both, "x1 X1", add_special_tokens=False)["input_ids"]
+        assert ids.count(both[0].convert_tokens_to_ids("X1")) == 1
+
+    def test_other_marks_are_kept(self, cased, tmp_path):
+        token = AddedToken("X1", lstrip=True, rstrip=True, single_word=True)
+        explicit = AddedToken("X2", special=True, normalized=True)
+        stored = {"__type": "AddedToken", "content": "X3", "lstrip": True, "normalized": False, "special": True}
+        for kind in KINDS:
+            tokenizer = kind(cased, additional_special_tokens=[token, explicit, stored])
+            tokenizer.save_pretrained(tmp_path / kind.__name__)
+            for one in (tokenizer, *(reader.from_pretrained(tmp_path / kind.__name__) for reader in KINDS)):
+                marks = {mark.content: mark for mark in one.added_tokens_decoder.values()}
+                assert (marks["X1"].lstrip, marks["X1"].rstrip, marks["X1"].single_word) == (True, True, True)
+                assert (marks["X1"].special, marks["X1"].normalized) == (True, False)
+                assert marks["X2"].normalized
+                assert (marks["X3"].lstrip, marks["X3"].normalized) == (True, False)
+
+    def test_a_plain_one_is_normalized(self, cased):
+        for kind in KINDS:
+            tokenizer = kind(cased)
+            tokenizer.add_tokens([AddedToken("X1")])
+            mark = tokenizer.added_tokens_decoder[tokenizer.convert_tokens_to_ids("X1")]
+            assert (mark.special, mark.normalized) == (False, True)
 
 
 class TestTraining:

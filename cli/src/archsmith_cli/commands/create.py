@@ -14,6 +14,7 @@ from archsmith.registry import registry
 from archsmith_cli import preprocessing
 from archsmith_cli.naming import Named, resolve_name
 from archsmith_cli.output_folder import output_folder
+from archsmith_cli.paths import expand
 from archsmith_cli.render import Cell, Page, Report, size
 from archsmith_cli.verb import one_of
 
@@ -40,7 +41,7 @@ def run(
         str | None, typer.Option("--vocab", metavar="FILE", help="The vocabulary of a tokenizer or a processor.")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option("--seed", min=0, max=2**63 - 1, help="Seed of the random weights.")
+        int | None, typer.Option("--seed", metavar="N", min=0, max=2**63 - 1, help="Seed of the random weights.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write into a folder that is not empty.")] = False,
 ) -> Report:
@@ -50,6 +51,8 @@ def run(
     processor or feature extractor that fits the model. If it fails, nothing half-written stays.
     """
     named = resolve_name(name)
+    out = str(expand(out, "OUT"))
+    vocabulary = None if vocabulary is None else str(expand(vocabulary, "--vocab"))
     values = _parse_settings(settings or [])
     if kind in _MODELS:
         if vocabulary is not None:
@@ -92,9 +95,9 @@ def _component(
     named: Named, kind: str, values: dict[str, Any], vocabulary: str | None, out: str, *, force: bool
 ) -> Report:
     with output_folder(out, force=force) as folder:
-        before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+        before = {path.name: path.lstat().st_mtime_ns for path in folder.iterdir()}
         name = preprocessing.write_component(named.model_type, kind, values, vocabulary, folder)
-        files = [path.name for path in folder.iterdir() if before.get(path.name) != path.stat().st_mtime_ns]
+        files = [path.name for path in folder.iterdir() if before.get(path.name) != path.lstat().st_mtime_ns]
     data = {"path": out, "class": name, "model_type": named.model_type, "kind": kind, "files": sorted(files)}
 
     def draw(page: Page) -> None:

@@ -11,7 +11,8 @@ import typer
 from archsmith.errors import CheckpointError, CheckpointNotFound
 from archsmith.files import CONFIG_FILE, INDEX_FILE, Checkpoint, TensorInfo, Weights, find_weights, total_size
 from archsmith_cli import load_check
-from archsmith_cli.render import Cell, Page, Report, shorten, size
+from archsmith_cli.paths import expand_text, near_folder
+from archsmith_cli.render import Cell, Page, Report, clean, shorten, size
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,11 +34,11 @@ def run(
 ) -> Report:
     """Show what a checkpoint holds, and whether it loads.
 
-    Reads config.json and the headers of the weights, not the weights. Ends with code 1 if the checkpoint is damaged or
-    would not load.
+    Reads config.json and the headers of the weights, not the weights. Ends with code 1 if the checkpoint is damaged, or
+    would not load here.
     """
     options: dict[str, Any] = {"subfolder": subfolder, "revision": revision, "local_files_only": offline}
-    opened = Checkpoint.open(checkpoint, **options)
+    opened = _open(checkpoint, options)
     if requirements:
         from archsmith_cli.requirements import of_checkpoint
 
@@ -60,8 +61,18 @@ def run(
         "plugin": load_check.plugin(config),
         "loading": loading,
     }
-    failed = bool(faults) or bool(loading and loading["loads"] is False)
+    failed = bool(faults) or loading is None or not loading["loads"]
     return Report(data, lambda page: _draw(page, data, found, every=tensors), exit_code=int(failed))
+
+
+def _open(checkpoint: str, options: Mapping[str, Any]) -> Checkpoint:
+    """Open a checkpoint; of one that is not there say which folder is near it."""
+    named = expand_text(checkpoint, "CHECKPOINT")
+    try:
+        return Checkpoint.open(named, **options)
+    except CheckpointNotFound as error:
+        hint = near_folder(named)
+        raise CheckpointNotFound(f"{error}{hint}") if hint and hint not in str(error) else error from None
 
 
 def _read(opened: Checkpoint) -> tuple[dict[str, Any] | None, Weights | None, list[str]]:
@@ -148,12 +159,12 @@ def _draw(page: Page, data: dict[str, Any], found: Iterable[TensorInfo], *, ever
     architectures = data["architectures"]
     saved_from = f", saved from {', '.join(map(str, architectures))}" if isinstance(architectures, list) else ""
     if data["config"] is not None:
-        page.prose(f"{data['model_type'] or 'not named'}{saved_from}", label="architecture", indent=2)
+        page.prose(clean(f"{data['model_type'] or 'not named'}{saved_from}"), label="architecture", indent=2)
     load_check.draw_plugin(page, data["plugin"])
     for where, stamp in data["written_by"].items():
-        page.prose(_in_words(stamp), label=f"{where:12}", indent=2)
+        page.prose(clean(_in_words(stamp)), label=f"{where:12}", indent=2)
     files = ", ".join(f"{file['name']} ({size(file['bytes'])})" for file in data["files"])
-    page.prose(files, label="files       ", indent=2)
+    page.prose(clean(files), label="files       ", indent=2)
     if data["config"] is not None:
         page.blank()
         page.heading("Configuration")

@@ -13,17 +13,21 @@ from archsmith_cli.render import Page, Report
 
 
 def run(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Plugins: vit, acme-good>=1, a wheel.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Plugins: vit, archsmith-good>=1, a wheel.")],
     *,
     upgrade: Annotated[bool, typer.Option("--upgrade", "-U", help="Take newer versions of them.")] = False,
+    unknown: Annotated[
+        bool, typer.Option("--unknown", help="Take URLs, and names that archsmith does not know.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the command; run nothing.")] = False,
 ) -> Report:
     """Install plugins, and show what they bring.
 
-    Runs pip of the Python that archsmith runs on. Short names stand for known plugins: vit is archsmith-vit.
+    Runs pip of the Python that archsmith runs on. Short names stand for known plugins: vit is archsmith-vit. Paths of
+    wheels and source folders will do as well.
     """
     options = ["--upgrade"] if upgrade else []
-    line = pip.command("install", *options, *map(pip.requirement, names))
+    line = pip.command("install", *options, *(pip.requirement(name, unknown=unknown) for name in names))
     if dry_run:
         return Report({"command": line}, lambda page: page.verbatim(shlex.join(line)))
     change = pip.run_pip(line)

@@ -7,7 +7,7 @@ import typer
 from archsmith.plugin import COMPONENTS
 from archsmith.registry import Entry, Kind, State, registry
 from archsmith_cli import installed
-from archsmith_cli.render import Cell, Page, Report
+from archsmith_cli.render import Cell, Page, Report, clean
 
 
 def run(
@@ -64,5 +64,5 @@ def _draw_parts(page: Page, found: list[Entry], rows: list[dict[str, Any]]) -> N
         state = "" if entry.state is State.OK else installed.state_cell(entry.state)
         page.line(Cell(entry.name, "bold"), "  ", Cell(str(entry), "dim"), "  ", state)
         if entry.state is State.OK:
-            page.prose(", ".join(row["tasks"]) or "none", label="tasks        ", indent=2)
+            page.prose(clean(", ".join(row["tasks"])) or "none", label="tasks        ", indent=2)
             page.prose(", ".join(row["preprocessing"]) or "none", label="preprocessing", indent=2)

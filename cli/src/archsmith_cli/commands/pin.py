@@ -24,7 +24,8 @@ def run(
     if not claims:
         names = sorted({entry.name for entry in found})
         raise PluginError(f"no installed plugin claims {name!r}.{did_you_mean(name, names)}")
-    owner = claims.get(normal_name(distribution)) or claims.get(naming.known_distribution(distribution) or "")
+    named = None if normal_name(distribution) in claims else naming.find_plugin(distribution)
+    owner = claims.get(named.key if named else normal_name(distribution))
     if owner is None:
         claimants = [entry.distribution for entry in claims.values()]
         raise PluginError(

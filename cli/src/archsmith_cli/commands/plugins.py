@@ -7,7 +7,7 @@ import typer
 
 from archsmith.registry import Entry, Kind, State
 from archsmith_cli import installed
-from archsmith_cli.render import Cell, Page, Report
+from archsmith_cli.render import Cell, Page, Report, Span
 
 #: The state of a distribution is the first of these that one of its entries has.
 _GRAVEST = (State.BROKEN, State.INCOMPATIBLE, State.CONFLICTING, State.OK, State.DISABLED)
@@ -63,7 +63,7 @@ def _state(brought: list[Entry]) -> State:
     return min((entry.state for entry in brought), key=_GRAVEST.index)
 
 
-def _cells(brought: list[Entry]) -> Iterator[Cell | str]:
+def _cells(brought: list[Entry]) -> Iterator[Span]:
     state = _state(brought)
     yield Cell(brought[0].distribution, "bold")
     yield brought[0].version
@@ -77,7 +77,7 @@ def _cells(brought: list[Entry]) -> Iterator[Cell | str]:
         ]
         if names:
             lines.append(f"{_KEYS[kind] if len(names) > 1 else kind} {', '.join(names)}")
-    yield "\n".join(lines)
+    yield tuple(lines) or ""
 
 
 def _data(brought: list[Entry]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from archsmith.registry import registry
 from archsmith.tasks import auto_class_name
 from archsmith_cli import installed
 from archsmith_cli.naming import Named, find_entry, resolve_name
-from archsmith_cli.render import Cell, Page, Report, Span, encode, shorten
+from archsmith_cli.render import Cell, Page, Report, Span, clean, encode, shorten
 
 #: Bounds that only keep a number within what the formats can hold are no news to a reader.
 _ANY_SIZE = re.compile(r"from (\d+) to 2147483647")
@@ -109,9 +109,9 @@ def _draw(page: Page, data: dict[str, Any]) -> None:
     else:
         page.line(Cell(data["model_type"], "bold"), "  ", origin)
     if data["pin"]:
-        page.prose(f"pinned to {data['pin']['distribution']} by {data['pin']['source']}")
+        page.prose(clean(f"pinned to {data['pin']['distribution']} by {data['pin']['source']}"))
     if data["summary"]:
-        page.prose(data["summary"])
+        page.prose(clean(data["summary"]))
     for title, common in ((f"Fields of {data['config_class']}", False), ("Fields of every configuration", True)):
         fields = [row for row in data["fields"] if row["common"] is common]
         if fields:
@@ -122,7 +122,7 @@ def _draw(page: Page, data: dict[str, Any]) -> None:
         if not common and data["other_names"]:
             page.blank()
             names = ", ".join(f"{other} for {own}" for other, own in data["other_names"].items())
-            page.prose(f"{names}.", label="Other names:")
+            page.prose(clean(f"{names}."), label="Other names:")
     _draw_parts(page, data)
 
 
@@ -133,7 +133,7 @@ def _field_cells(row: dict[str, Any]) -> tuple[Span, ...]:
     if "value" in row and row["value"] != row.get("default", _MISSING):
         style = "bold"
         meaning += f"; default {shorten(row['default'], 24)}" if "default" in row else ""
-    doc = row["doc"]
+    doc = " ".join(str(row["doc"]).split())
     return row["name"], Cell(shorten(shown, 24), style), (*([doc] if doc else ()), Cell(meaning, "dim"))
 
 

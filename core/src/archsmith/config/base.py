@@ -9,8 +9,9 @@ from typing import Any, ClassVar, Self
 
 from archsmith.config.checked import CheckedFields
 from archsmith.config.fields import Count, DType, ProblemType, field, to_json
-from archsmith.config.labels import LABEL_FIELDS, merge_labels
+from archsmith.config.labels import LABEL_FIELDS, LabelIndices, LabelNames, label_faults, merge_labels, pop_labels
 from archsmith.config.names import field_names
+from archsmith.config.published import announce_together, put_in_order
 from archsmith.config.schema import json_schema
 from archsmith.errors import ConfigError, OptionError
 from archsmith.files.checkpoint import Checkpoint
@@ -19,6 +20,7 @@ from archsmith.files.names import CONFIG_FILE
 from archsmith.files.paths import local_path
 from archsmith.files.pretrained import FromPretrained
 from archsmith.files.strictjson import encode_json
+from archsmith.messages import shown
 
 __all__ = ["PreTrainedConfig"]
 
@@ -52,6 +54,7 @@ class PreTrainedConfig(FromPretrained, CheckedFields):  # noqa: PLW1641  # no ha
         archsmith.errors.ConfigError: ToyConfig: dim must be an integer from 1 to 2147483647, but is 0.
 
     Attributes:
+        descriptive: Fields that no result depends on: a file that has them wrong is read with their defaults.
         architectures: The model classes that the weights were saved from.
         dtype: The type of the saved weights.
         id2label: Class index → class name.
@@ -67,13 +70,16 @@ class PreTrainedConfig(FromPretrained, CheckedFields):  # noqa: PLW1641  # no ha
     model_type: ClassVar[str] = ""
     own_file = CONFIG_FILE
     merged = ("num_labels",)
+    null_is_off = True
+    advice = {"model_type": "It is fixed by the class; AutoConfig picks the class by it."}
+    descriptive: ClassVar[tuple[str, ...]] = ("architectures", "dtype")
 
     architectures: list[str] | None = field(default=None, doc="Model classes that the weights were saved from.")
     dtype: DType | None = field(default=None, doc="Type of the saved weights.")
-    id2label: dict[Count, str] = dataclasses.field(
+    id2label: LabelNames = dataclasses.field(
         default_factory=_two_labels, metadata={"doc": "Class index to class name."}
     )
-    label2id: dict[str, Count] = dataclasses.field(
+    label2id: LabelIndices = dataclasses.field(
         default_factory=lambda: {"LABEL_0": 0, "LABEL_1": 1}, metadata={"doc": "Class name to class index."}
     )
     problem_type: ProblemType | None = field(
@@ -108,13 +114,23 @@ class PreTrainedConfig(FromPretrained, CheckedFields):  # noqa: PLW1641  # no ha
             CheckpointNotFound, CheckpointCorrupt, HubError: The file cannot be had.
         """
         values = checkpoint.read_json(CONFIG_FILE)
-        return cls.from_dict(values, source=str(checkpoint.path(CONFIG_FILE)), **overrides)
+        source = str(checkpoint.path(CONFIG_FILE))
+        cls.check_is_configuration(values, source)
+        return cls.from_dict(values, source=source, **overrides)
+
+    @classmethod
+    def check_is_configuration(cls, values: Mapping[str, Any], source: str) -> None:
+        """Refuse a file that is another kind's, as a tokenizer's. Raises `ConfigError`."""
+        if "model_type" not in values and not any(map(field_names(cls).knows, values)):
+            what = f"it has neither model_type nor a field of {cls.__name__}. Pass the folder, or its {CONFIG_FILE}"
+            raise ConfigError(f"{source}: this is not the configuration of a model: {what}.")
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], /, *, source: str = "", **overrides: Any) -> Self:
         """Build a configuration from the content of a config.json.
 
-        Keys that this class does not know are kept in `extra` and written back; nothing reads them.
+        Keys that this class does not know are kept in `extra` and written back; nothing reads them. What the files of
+        the field hold beside the letter, but clearly, is put in order and announced: see `put_in_order`.
 
         Args:
             values: The content of config.json.
@@ -125,17 +141,18 @@ class PreTrainedConfig(FromPretrained, CheckedFields):  # noqa: PLW1641  # no ha
             ConfigError: A value is wrong, an override is not a field, or the file is another architecture's.
         """
         if not isinstance(values, Mapping):
-            raise ConfigError(f"{cls.__name__} must be built from a mapping, but got {values!r}.")
+            raise ConfigError(f"{cls.__name__} must be built from a mapping, but got {shown(values)}.")
         values = dict(values)
         found = values.pop("model_type", cls.model_type) if cls.model_type else ""
         if not isinstance(found, str) or found != cls.model_type:
             raise ConfigError(
-                f"{source or 'the values'}: model_type is {found!r}, but {cls.__name__} reads {cls.model_type!r}. "
+                f"{source or 'the values'}: model_type is {shown(found)}, but {cls.__name__} reads {cls.model_type!r}. "
                 "Use AutoConfig, which picks the class by model_type."
             )
         values.pop("archsmith", None)
         config = cls.__new__(cls)
-        config._fill(values, unknown_allowed=True, source=source, overrides=overrides)  # noqa: SLF001  # its own kind
+        fill = config._fill  # noqa: SLF001  # its own kind
+        announce_together(source, lambda: fill(values, unknown_allowed=True, source=source, overrides=overrides))
         return config
 
     # ---- writing --------------------------------------------------------------------------------------------
@@ -194,16 +211,22 @@ class PreTrainedConfig(FromPretrained, CheckedFields):  # noqa: PLW1641  # no ha
 
     def rules(self) -> Iterator[str]:
         """Yield one sentence for each rule between fields that is broken. Override it and yield from ``super()``."""
-        for label, index in self.label2id.items():
-            if self.id2label.get(index) != label:
-                yield f"label2id says {label!r} is class {index}, but id2label says {self.id2label.get(index)!r}"
-                return
+        yield from label_faults(self.id2label, self.label2id)
 
     def merge_values(self, known: dict[str, Any], replaced: dict[str, Any], faults: list[str]) -> dict[str, Any]:
         """Return ``id2label`` and ``label2id`` for what is given of them and of ``num_labels``."""
         hints = field_names(type(self)).hints
-        labels = merge_labels({}, _pop_labels(known), hints, faults)
-        return labels | merge_labels(labels, _pop_labels(replaced), hints, faults)
+        given, passed = pop_labels(known), pop_labels(replaced)
+        labels = merge_labels({}, given, hints, [] if passed else faults)  # what is passed mends what is given
+        return labels | merge_labels(labels, passed, hints, faults)
+
+    def put_in_order(self, known: dict[str, Any], replaced: Mapping[str, Any]) -> dict[str, Any]:
+        """Read a file as it is meant: null is a default, or off; a name too little or too many counts for nothing.
+
+        Of the classes ``id2label`` counts, of a negative token that there is none, and what no result depends on
+        (`descriptive`) need not be right at all.
+        """
+        return put_in_order(known, replaced, field_names(type(self)), self.descriptive)
 
     @property
     def num_labels(self) -> int:
@@ -253,7 +276,3 @@ class PreTrainedConfig(FromPretrained, CheckedFields):  # noqa: PLW1641  # no ha
 def _plain_file_dict(config: PreTrainedConfig) -> dict[str, Any]:
     """Return what config.json holds, without who wrote it."""
     return config._file_dict(_plain_file_dict)  # noqa: SLF001  # its own kind
-
-
-def _pop_labels(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: values.pop(name) for name in LABEL_FIELDS if name in values}

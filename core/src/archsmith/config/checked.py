@@ -3,14 +3,13 @@
 import copy
 import dataclasses
 import inspect
-import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Self, dataclass_transform
 
 from archsmith.config.fields import convert_json, field
 from archsmith.config.names import field_names
-from archsmith.errors import ArchsmithError, ArchsmithWarning, ConfigError, OptionError
-from archsmith.messages import listed, shown
+from archsmith.errors import ArchsmithError, ConfigError, OptionError, UnknownField
+from archsmith.messages import announce, listed, shown
 
 __all__ = ["CheckedFields"]
 
@@ -30,6 +29,7 @@ class CheckedFields:
         advice: Name that other libraries take here → what to do instead.
         invalidates: Field → fields that no longer hold when it is given anew, because they follow from it.
         computed: Properties that a file holds too: left out when it is read, because they follow from the fields.
+        null_is_off: Whether None is False for a field that is on or off.
     """
 
     noun: ClassVar[str] = "field"
@@ -39,6 +39,7 @@ class CheckedFields:
     advice: ClassVar[Mapping[str, str]] = {}
     invalidates: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     computed: ClassVar[tuple[str, ...]] = ()
+    null_is_off: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -103,6 +104,15 @@ class CheckedFields:
         """
         return {}
 
+    def put_in_order(self, known: dict[str, Any], replaced: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002
+        """Change, in place, values of a file that are not to the letter but clear, and return the old ones to tell of.
+
+        Args:
+            known: The values of the file.
+            replaced: What goes over them.
+        """
+        return {}
+
     def error_for(self, source: str) -> type[ArchsmithError]:  # noqa: ARG002
         """Return the class of the error for faults in values that come from a file (``source``), or from the caller."""
         return ConfigError
@@ -116,21 +126,32 @@ class CheckedFields:
         unknown_allowed: bool,
         source: str = "",
         overrides: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Set every field from values and overrides, or raise one error with all faults."""
-        faults: list[str] = []
+    ) -> list[str]:
+        """Set every field from values and overrides, or raise one error with all faults.
+
+        Args:
+            values: What is known: of a file, or arguments.
+            unknown_allowed: They are of a file: names that are not fields are kept, and what is clear is put in order.
+            source: The file.
+            overrides: What goes over the values, which are not looked at where it does.
+
+        Returns:
+            What was put in order, a sentence for each.
+        """
+        faults, passed = list[str](), list[str]()
         names = field_names(type(self))
         known, unknown = names.split(values, faults)
-        replaced, wrong = names.split(overrides or {}, faults)
-        if not unknown_allowed:
+        replaced, wrong = names.split(overrides or {}, passed)
+        known = {name: value for name, value in known.items() if replaced.get(name) is None}
+        old = self.put_in_order(known, replaced) if unknown_allowed else {}
+        if unknown_allowed:
+            self._keep(unknown, known.keys() | replaced.keys(), source, faults)
+        else:
             wrong |= unknown
-        elif unknown := {name: value for name, value in unknown.items() if name not in self.computed}:
-            self.extra.update(_checked_extra(unknown, faults))
-            for name, hint in names.near_misses(unknown, known):
-                message = f"{source or 'config.json'}: {name!r} {self._no_field()}"
-                warnings.warn(f"{message} and has no effect.{hint}", ArchsmithWarning, stacklevel=2)
-        faults += [f"{name!r} {self._no_field()}.{names.hint(name)}" for name in wrong]
-        together = self.merge_values(known, replaced, faults)
+        passed += [f"{name!r} {self._no_field()}.{names.hint(name)}" for name in wrong]
+        count, merged = len(replaced), list[str]()
+        together = self.merge_values(known, replaced, merged)
+        (passed if len(replaced) < count else faults).extend(merged)
         for follower in [other for name in replaced for other in self.invalidates.get(name, ())]:
             known.pop(follower, None)
         known |= replaced | together
@@ -140,11 +161,24 @@ class CheckedFields:
                 faults.append(f"{name} must be given: {names.doc(name)}")
                 continue
             converted, fault = names.convert(name, value)
-            faults += fault
+            (passed if name in replaced else faults).extend(fault)
             object.__setattr__(self, name, converted)
-        if not faults:
-            self.__dict__.update(self.derived())
-        self._raise(faults or list(self.rules()), source)
+        if source and faults:
+            passed = [f"{fault.rstrip('.')}, as the call has it" for fault in passed]
+        self._raise(passed + faults, source if faults else "", UnknownField if wrong else None)
+        self.__dict__.update(self.derived())
+        notes = [f"{name} {shown(value)} is read as {shown(getattr(self, name))}" for name, value in old.items()]
+        told = f" ({'; '.join(notes)})" if notes else ""
+        changed = f", with {', '.join(overrides)} of the call" if source and overrides else ""
+        self._raise([fault.rstrip(".") + told for fault in self.rules()], source + changed)
+        return notes
+
+    def _keep(self, unknown: Mapping[str, Any], known: Collection[str], source: str, faults: list[str]) -> None:
+        """Keep the keys of a file that are not fields; announce those that look like one."""
+        unknown = {name: value for name, value in unknown.items() if name not in self.computed}
+        self.extra.update(_checked_extra(unknown, faults))
+        for name, hint in field_names(type(self)).near_misses(unknown, known):
+            announce(f"{source or 'config.json'}: {name!r} {self._no_field()} and has no effect.{hint}")
 
     def _field_faults(self) -> list[str]:
         """Say what is wrong with single values, changed in place since they were checked."""
@@ -155,11 +189,11 @@ class CheckedFields:
         _checked_extra(self.extra, faults)
         return faults
 
-    def _raise(self, faults: Iterable[str], source: str = "") -> None:
+    def _raise(self, faults: Iterable[str], source: str = "", kind: type[ArchsmithError] | None = None) -> None:
         found = tuple(fault.rstrip(".") for fault in faults)
         if found:
             where = f"{source}: {type(self).__name__}" if source else type(self).__name__
-            raise self.error_for(source)(listed(where, found), faults=found, source=source)
+            raise (kind or self.error_for(source))(listed(where, found), faults=found, source=source)
 
     def _no_field(self) -> str:
         return f"is not a {self.noun} of {type(self).__name__}"
@@ -180,7 +214,7 @@ class CheckedFields:
         if own in self.invalidates or own in self.merged:
             self.update(**{own: value})
         elif own not in names.fields:
-            self._raise([f"{name!r} {self._no_field()}.{names.hint(name)}"])
+            self._raise([f"{name!r} {self._no_field()}.{names.hint(name)}"], kind=UnknownField)
         else:
             converted, faults = names.convert(own, value)
             self._raise(faults)

@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import json
 import math
+import re
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -87,7 +88,7 @@ def convert(name: str, value: Any, hint: Any) -> tuple[Any, list[str]]:
     for leaf in _leaves(converted):
         if isinstance(leaf, float) and not math.isfinite(leaf):
             return None, [f"{name} must be finite, but is {shown(value)}"]
-        if isinstance(leaf, str) and not _is_text(leaf):
+        if isinstance(leaf, str) and re.search("[\ud800-\udfff]", leaf):  # halves of characters
             return None, [f"{name} must be text that UTF-8 can hold, but is {shown(value)}"]
     return converted, []
 
@@ -151,14 +152,6 @@ def _plain(value: Any, hint: Any) -> Any:
     if isinstance(shape, tuple) and len(shape) <= 1 and hasattr(value, "tolist"):
         return value.tolist()
     return value
-
-
-def _is_text(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _leaves(value: Any) -> Iterator[Any]:

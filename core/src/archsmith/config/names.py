@@ -3,14 +3,14 @@
 import dataclasses
 import functools
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, TypeVar, get_type_hints
 
 from archsmith.config.fields import convert
 from archsmith.config.nested import convert_nested, nested_kinds
 from archsmith.messages import did_you_mean, shown
 
-__all__ = ["FieldNames", "field_names"]
+__all__ = ["FieldNames", "field_names", "is_equal"]
 
 #: Unknown names of a file that are held against the fields; a thousandth one is no misspelling.
 _COMPARED = 200
@@ -26,6 +26,7 @@ class FieldNames:
         hints: Field name → its type.
         others: Other name → field name.
         nested: The fields that hold configurations.
+        advice: Name that is not a field → what to do instead.
     """
 
     def __init__(self, cls: type[Any]) -> None:
@@ -35,10 +36,13 @@ class FieldNames:
         old = {name: own for name, own in _OLD_NAMES.items() if own in self.fields}
         self.others: dict[str, str] = old | dict(cls.attribute_map)
         self.nested = frozenset(name for name, hint in self.hints.items() if nested_kinds(hint))
+        self.advice: Mapping[str, str] = cls.advice
         self._class = cls
 
     def convert(self, name: str, value: Any) -> tuple[Any, list[str]]:
         """Return a value in the type of its field, and no fault; or None and what is wrong with it."""
+        if value is None and self._class.null_is_off and self.hints[name] is bool:
+            return False, []
         if name in self.nested:
             return convert_nested(name, value, self.hints[name], owner=self._class.__name__)
         return convert(name, value, self.hints[name])
@@ -62,8 +66,8 @@ class FieldNames:
         """Return ``" Did you mean 'x'?"`` for a name that is not a field, or an empty string."""
         if name.startswith("_"):
             return ""  # no field is called so, and Python itself asks for such names often
-        if name in self._class.advice:
-            return f" {self._class.advice[name]}"
+        if name in self.advice:
+            return f" {self.advice[name]}"
         return did_you_mean(name, [*self.fields, *self.others, *self._class.merged])
 
     def knows(self, name: str) -> bool:
@@ -83,7 +87,7 @@ class FieldNames:
             own = self.own(name)
             if not self.knows(name):
                 unknown[name] = value
-            elif own in known and not _equal(known[own], value):
+            elif own in known and not is_equal(known[own], value):
                 faults.append(
                     f"{said[own]} is {shown(known[own])} and {name} is {shown(value)}, but they are one "
                     f"{self._class.noun}"
@@ -92,7 +96,7 @@ class FieldNames:
                 known[own], said[own] = value, name
         return known, unknown
 
-    def near_misses(self, unknown: Mapping[str, Any], known: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    def near_misses(self, unknown: Mapping[str, Any], known: Collection[str]) -> Iterator[tuple[str, str]]:
         """Yield each of the first unknown names that looks like a misspelt field, with a hint which."""
         absent = [name for name in (*self.fields, *self.others) if self.own(name) not in known]
         for name in itertools.islice(unknown, _COMPARED):
@@ -111,7 +115,8 @@ def field_names(cls: type[Any]) -> FieldNames:
     return FieldNames(cls)
 
 
-def _equal(one: Any, other: Any) -> bool:
+def is_equal(one: Any, other: Any) -> bool:
+    """Return whether two values are the same, whatever they are."""
     try:
         return bool(one == other)
     except (ValueError, RuntimeError):

@@ -1,6 +1,7 @@
 """The files of a checkpoint: where they are, and which may be read. Free of torch."""
 
 import contextlib
+import itertools
 import os
 import re
 import stat
@@ -13,9 +14,9 @@ from typing import Any, TypeVar
 from archsmith.errors import ArchsmithError, CheckpointCorrupt, CheckpointNotFound, OptionError
 from archsmith.files import hub
 from archsmith.files.journal import OWN_PREFIX, Journal, is_plain_name
-from archsmith.files.paths import identity, kind_of, local_path, mode_of, working_directory
-from archsmith.files.strictjson import MAX_JSON_BYTES, parse_json, read_bytes
-from archsmith.messages import announce
+from archsmith.files.paths import identity, kind_of, local_path, mode_of, near_folder, open_file, working_directory
+from archsmith.files.strictjson import MAX_JSON_BYTES, MAX_JSON_VALUES, parse_json, read_bytes
+from archsmith.messages import announce, looks_like, shorten, shown
 
 __all__ = ["Checkpoint", "refuse_remote_code"]
 
@@ -27,7 +28,12 @@ _ATTEMPTS = 50
 _PAUSE = 0.002
 #: What a name led to that could not be looked up, or whose file was gone before it could be looked at.
 _REFUSED = "refused"
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)
+#: So many bytes of a file tell what it is, where it is not what is wanted.
+_START = 4096
+#: So many names of a folder are looked at for a message.
+_LOOKED_AT = 2_000
+#: How a name begins that can be nothing but a path.
+_PATH = re.compile(r"\.{0,2}[/\\]|~|\.{1,2}$|[A-Za-z]:[/\\]")
 
 _Result = TypeVar("_Result")
 
@@ -45,7 +51,7 @@ class Checkpoint:
         token: Access token for the hub.
         cache_dir: Where the hub's files are kept; None for the hub library's own choice.
         local_files_only: Ask the cache alone.
-        is_one_save: Whether what was read says of itself that it all comes from one save.
+        one_save: The names of files that were read and say of themselves that they all come from one save.
     """
 
     source: str
@@ -55,7 +61,7 @@ class Checkpoint:
     token: str | bool | None = None
     cache_dir: str | os.PathLike[str] | None = None
     local_files_only: bool = False
-    is_one_save: bool = False
+    one_save: set[str] = field(default_factory=set)
     _warnings: list[str] = field(default_factory=list)
     _files: dict[str, Path | None] = field(default_factory=dict)
     _contents: dict[str, bytes] = field(default_factory=dict)
@@ -84,11 +90,12 @@ class Checkpoint:
             own_file: The name of a file that is all that is wanted, so that its path, under whatever name, will do too.
 
         Raises:
-            CheckpointNotFound: It is neither a folder nor a possible hub id.
+            CheckpointNotFound: It is neither a folder nor a possible hub id, or it begins with a folder that is here,
+                and no option says that the hub is meant.
             OptionError: ``id_or_path`` is not a path, or ``subfolder`` leads out of the folder.
         """
         folder = local_path("a checkpoint", id_or_path)
-        source = os.fspath(id_or_path)
+        source, hint = os.fspath(id_or_path), ""
         if not isinstance(subfolder, str) or "\0" in subfolder:  # type: ignore[redundant-expr]
             raise OptionError(f"subfolder must be a folder's name, but is {subfolder!r}.")
         if Path(subfolder).is_absolute() or ".." in Path(subfolder).parts:
@@ -99,12 +106,14 @@ class Checkpoint:
         if mode is not None and own_file and stat.S_ISREG(mode):
             return cls(source, folder.parent, _names={own_file: folder.name})
         if mode is not None:
+            with contextlib.suppress(OSError, CheckpointCorrupt), open_file(folder) as file:
+                hint = looks_like(file.read(_START))
             raise CheckpointNotFound(
-                f"{source!r} is {kind_of(mode)}; expected the folder that holds it, {str(folder.parent)!r}."
+                f"{source!r} is {kind_of(mode)}; expected the folder that holds it, {str(folder.parent)!r}.{hint}"
             )
-        if not _HUB_ID.fullmatch(source):
-            raise CheckpointNotFound(f"there is no folder {source!r} (working directory: {working_directory()}).")
-        return cls(source, None, subfolder, revision, token, cache_dir, local_files_only)
+        checkpoint = cls(source, None, subfolder, revision, token, cache_dir, local_files_only)
+        checkpoint._refuse_path()
+        return checkpoint
 
     @classmethod
     def open_with(
@@ -133,9 +142,9 @@ class Checkpoint:
     def read_consistent(self, read: Callable[[], _Result]) -> _Result:
         """Return what a function reads from several files, all of them from one state of the folder.
 
-        If the files were saved anew while it read, what it read or raised does not count, and it reads again; unless
-        what it read says of itself that it `is_one_save`. Of a file that could not be looked at nobody can tell whether
-        it changed, so an error about it has to come twice.
+        If files were saved anew while it read, what it read or raised does not count, and it reads again; apart from
+        files that say of themselves that they are of `one_save`. Of a file that could not be looked at nobody can tell
+        whether it changed, and one that is missing may be on its way, so an error about these has to come twice.
 
         Args:
             read: It finds every file by this checkpoint.
@@ -150,17 +159,18 @@ class Checkpoint:
             self._contents.clear()
             self._seen.clear()
             self._warnings.clear()
-            self.is_one_save = False
+            self.one_save.clear()
             try:
                 result = read()
             except ArchsmithError as error:
-                unsure = self.folder is not None and _REFUSED in self._seen.values() and said != str(error)
-                if not self._changed() and not unsure:
+                self.one_save.clear()  # what they say of themselves counts only where all of it could be read
+                unsure = isinstance(error, CheckpointNotFound) or _REFUSED in self._seen.values()
+                if not self._changed() and (self.folder is None or not unsure or said == str(error)):
                     raise
                 said = str(error)
                 time.sleep(_PAUSE * attempt)
             else:
-                if self.is_one_save or not self._changed():
+                if not self._changed():
                     for message in self._warnings:
                         announce(message)
                     return result
@@ -182,7 +192,9 @@ class Checkpoint:
         found = self.find(name)
         if found is None:
             where = f"{self.source!r}" + (f", subfolder {self.subfolder!r}" if self.subfolder else "")
-            raise CheckpointNotFound(f"{where} has no file {name!r}.{self.listing()}", source=self.source, file=name)
+            raise CheckpointNotFound(
+                f"{where} has no file {name!r}.{self.listing(name)}", source=self.source, file=name
+            )
         return found
 
     def read_json(self, name: str, *, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:
@@ -194,7 +206,26 @@ class Checkpoint:
         path = self.path(name)
         if name not in self._contents:
             self._contents[name] = read_bytes(path, max_bytes=max_bytes)
-        return parse_json(self._contents[name], str(path))  # anew: whoever got the values may change them
+        # Anew, because whoever got the values may change them.
+        return parse_json(self._contents[name], str(path), max_values=MAX_JSON_VALUES)
+
+    def _refuse_path(self) -> None:
+        """Refuse what is no hub id, and what is rather a local path. Raises `CheckpointNotFound`."""
+        where = f"there is no folder {shown(self.source)} (working directory: {working_directory()})"
+        begin, slash, _ = self.source.partition("/")
+        if _PATH.match(self.source):
+            raise CheckpointNotFound(f"{where}.{near_folder(self.source)}")
+        if fault := hub.fault_of_id(self.source):
+            raise CheckpointNotFound(
+                f"{where}, and it is not a valid hub id: {fault}. Expected the path of a folder, or an id such as "
+                f"'owner/name'.{near_folder(self.source)}"
+            )
+        is_meant = (self.revision, self.token, self.cache_dir, self.local_files_only) != (None, None, None, False)
+        if slash and Path(begin).is_dir() and not is_meant and not hub.is_offline(local_files_only=False):
+            raise CheckpointNotFound(
+                f"{where}, and the hub is not asked for it because {begin!r} is a folder here."
+                f'{near_folder(self.source)} If the repository on the hub is meant, pass revision="main".'
+            )
 
     def _find(self, name: str) -> Path | None:
         if not is_plain_name(name):
@@ -233,25 +264,35 @@ class Checkpoint:
     def _changed(self) -> bool:
         """Return whether a name that was looked up leads to something else by now, or another save goes on."""
         again = Checkpoint(self.source, self.folder, self.subfolder, _names=self._names)
-        for name in self._seen if self.folder is not None else ():
+        for name in self._seen.keys() - self.one_save if self.folder is not None else ():
             with contextlib.suppress(CheckpointCorrupt):
                 again.find(name)
             if again._seen[name] != self._seen[name] or again._journal != self._journal:
                 return True
         return False
 
-    def listing(self) -> str:
+    def names(self) -> list[str]:
+        """Return the names in the local folder, as far as they can be shown and there are not too many of them."""
+        if self.folder is None:
+            return []
+        with contextlib.suppress(OSError), os.scandir(self.folder / self.subfolder) as entries:
+            found = sorted(entry.name for entry in itertools.islice(entries, _LOOKED_AT))
+            return [name if name.isprintable() else shown(name) for name in found if not name.startswith(OWN_PREFIX)]
+        return []
+
+    def listing(self, missing: str = "") -> str:
         """Return a sentence that says what there is instead of a missing file, as far as it is known."""
         if self.folder is None:
             offline = hub.is_offline(self.local_files_only)
             return " The hub was not asked, only its cache, which may hold a part of the repository." if offline else ""
-        try:
-            names = sorted(entry.name for entry in (self.folder / self.subfolder).iterdir())
-        except OSError:
-            return ""
-        names = [name for name in names if not name.startswith(OWN_PREFIX)]
-        shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")  # noqa: PLR2004
-        return f" It holds: {shown or 'nothing'}."
+        if not (place := self.folder / self.subfolder).is_dir():
+            whole = Checkpoint(self.source, self.folder)
+            folders = [name for name in whole.names() if (self.folder / name).is_dir()]
+            return f" There is no such subfolder; there is: {shorten(folders)}."
+        names = self.names()
+        inside = [name for name in names if missing and (place / name / missing).is_file()]
+        hint = f" It is in the subfolder {shorten(inside)}." if inside else ""
+        return f" It holds: {', '.join(names[:8]) + (', …' if len(names) > 8 else '') or 'nothing'}.{hint}"  # noqa: PLR2004
 
 
 def refuse_remote_code(trust_remote_code: object) -> None:

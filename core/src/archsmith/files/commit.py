@@ -11,6 +11,7 @@ import errno
 import os
 import re
 import secrets
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +20,7 @@ from typing import ParamSpec, TypeVar
 
 from archsmith.errors import CheckpointCorrupt, SaveFailed
 from archsmith.files.journal import JOURNAL_FILE, STAGING_PATTERN, Journal, Stamp, stamp_of
-from archsmith.files.paths import local_path
+from archsmith.files.paths import is_link, kind_of, local_path, status_of
 from archsmith.messages import reason
 
 __all__ = ["LOCK_FILE", "replacing", "save_folder", "step", "write_file", "write_files"]
@@ -29,6 +30,9 @@ LOCK_FILE = ".archsmith.lock"
 #: How long a save waits for another one of the same folder.
 LOCK_SECONDS = 30.0
 
+#: What saves write into a folder of new files, and what safetensors writes there for a while.
+_WRITTEN = re.compile(r"[\w.-]+\.(json|jinja|safetensors|model)|(vocab|merges)\.txt|\.tmp\w*", re.ASCII)
+_HAS_HANDLES = os.unlink in os.supports_dir_fd and os.listdir in os.supports_fd
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF, errno.EINVAL}
 _NO_FLUSH = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF, errno.EACCES, errno.EISDIR}
 
@@ -74,8 +78,8 @@ def replacing(folder: Path, names: Sequence[str], *, delete: re.Pattern[str] | N
             doomed = _doomed(folder, names, delete)
             for name in (*names, *doomed):
                 _refuse_folder(folder / name)
+            staging = folder / f".archsmith-{secrets.token_hex(8)}"
             try:
-                staging = folder / f".archsmith-{secrets.token_hex(8)}"
                 step(staging.mkdir)
                 yield staging
                 _flush_files(staging, names)
@@ -85,7 +89,7 @@ def replacing(folder: Path, names: Sequence[str], *, delete: re.Pattern[str] | N
                 else:
                     _commit(folder, staging, names, doomed)
             finally:
-                _sweep(folder)
+                _sweep(folder, own=staging.name)
     except SaveFailed:
         raise
     except (OSError, ValueError) as error:
@@ -93,7 +97,7 @@ def replacing(folder: Path, names: Sequence[str], *, delete: re.Pattern[str] | N
 
 
 def _refuse_folder(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
+    if path.is_dir() and not is_link(path):
         raise SaveFailed(f"{str(path)!r} cannot be written: a folder has that name. Move it away.")
 
 
@@ -173,15 +177,31 @@ def _recover(folder: Path) -> None:
     _sweep(folder)
 
 
-def _sweep(folder: Path) -> None:
+def _sweep(folder: Path, *, own: str = "") -> None:
     """Delete the folders of new files, unless there is a journal. What cannot be deleted is left to the next save."""
     with contextlib.suppress(OSError, CheckpointCorrupt):
         if stamp_of(folder / JOURNAL_FILE) is None:
-            found = [path for path in folder.iterdir() if STAGING_PATTERN.fullmatch(path.name)]
-            for path in [path for path in found if not path.is_symlink()]:  # a link leads to what is not ours
-                for file in list(path.iterdir()):
-                    step(file.unlink)
-                step(path.rmdir)
+            for path in [path for path in folder.iterdir() if STAGING_PATTERN.fullmatch(path.name)]:
+                with contextlib.suppress(OSError):
+                    _delete_staging(path, is_own=path.name == own)
+
+
+def _delete_staging(path: Path, *, is_own: bool) -> None:
+    """Delete a folder of new files; of one that another save left, only if it holds nothing but what saves write.
+
+    A checkpoint that was cloned or unpacked can hold a folder, or a link, of such a name. It is opened before anything
+    in it is deleted, so that a link that takes its place is not followed.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW) if _HAS_HANDLES else None
+    try:
+        names = [] if is_link(path) else os.listdir(path if handle is None else handle)  # noqa: PTH208
+        if is_own or all(map(_WRITTEN.fullmatch, names)):
+            for name in names:
+                step(os.unlink, path / name if handle is None else name, dir_fd=handle)
+            step(path.rmdir)
+    finally:
+        if handle is not None:
+            os.close(handle)
 
 
 def _flush_folder(folder: Path) -> None:
@@ -209,6 +229,9 @@ def _locked(folder: Path) -> Iterator[None]:
     """
     path = folder / LOCK_FILE
     end = time.monotonic() + LOCK_SECONDS
+    there = status_of(path, follow_links=False)
+    if there is not None and not (stat.S_ISREG(there.st_mode) or stat.S_ISFIFO(there.st_mode)):
+        raise SaveFailed(f"{str(folder)!r} cannot be written: {str(path)!r} is {kind_of(there.st_mode)}. Delete it.")
     while (handle := _take(path)) is None:
         if time.monotonic() > end:
             raise SaveFailed(

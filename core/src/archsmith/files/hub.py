@@ -1,14 +1,33 @@
 """The hub, through ``huggingface_hub``, which is imported when first asked: its cache, offline mode and endpoint."""
 
+import contextlib
+import logging
 import os
+import re
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from archsmith.errors import CheckpointNotFound, HubError
 from archsmith.files.names import CONFIG_FILE, INDEX_FILE, WEIGHTS_FILE
-from archsmith.files.paths import working_directory
+from archsmith.files.paths import near_folder, working_directory
 
-__all__ = ["commit_of", "fetch", "is_offline"]
+__all__ = ["commit_of", "fault_of_id", "fetch", "is_offline"]
+
+_LONGEST_ID = 96
+
+
+def fault_of_id(source: str) -> str:
+    """Say why a text cannot be the id of a repository on the hub, without asking it; empty: it can be."""
+    parts = source.split("/")
+    if len(parts) > 2 or "" in parts:  # noqa: PLR2004
+        return "an id is a name, or an owner and a name with one '/' between them"
+    if wrong := re.search(r"[^\w.-]", "".join(parts), re.ASCII):
+        return f"{wrong[0]!r} cannot be part of one, only letters, digits, '-', '_' and '.'"
+    if any(part[0] in "-." or part[-1] in "-." for part in parts) or re.search(r"--|\.\.|\.git$", source):
+        return "no part begins or ends with '-' or '.', and none holds '--' or '..' or ends with '.git'"
+    return f"it is longer than {_LONGEST_ID} characters" if len(source) > _LONGEST_ID else ""
 
 
 def fetch(
@@ -32,12 +51,15 @@ def fetch(
 
     cache: dict[str, Any] = {"revision": revision, "cache_dir": None if cache_dir is None else os.fspath(cache_dir)}
     at = f" at revision {revision!r}" if revision else ""
+    at_hub: dict[str, Any] = {"subfolder": subfolder or None, "token": token}
+    if not is_offline(local_files_only) and not isinstance(_cached(source, name, subfolder, cache), str):
+        error = _unreachable(source, name, revision=revision, **at_hub)
+        if error is not None:
+            _refuse_uncached(source, name, subfolder, cache, error, local_files_only=local_files_only)
+            return None
     try:
-        return Path(
-            hf_hub_download(
-                source, name, subfolder=subfolder or None, token=token, local_files_only=local_files_only, **cache
-            )
-        )
+        with _quiet_retries():
+            return Path(hf_hub_download(source, name, local_files_only=local_files_only, **at_hub, **cache))
     except hub_errors.LocalEntryNotFoundError as error:
         _refuse_uncached(source, name, subfolder, cache, error, local_files_only=local_files_only)
         return None
@@ -48,15 +70,51 @@ def fetch(
     except hub_errors.RepositoryNotFoundError as error:
         raise CheckpointNotFound(
             f"{source!r} is neither a local folder (working directory: {working_directory()}) nor a repository on the "
-            "hub that can be seen with this token."
+            f"hub that can be seen with this token.{near_folder(source)}"
         ) from error
     except hub_errors.RevisionNotFoundError as error:
         raise CheckpointNotFound(f"{source!r} on the hub has no revision {revision!r}.") from error
-    except hub_errors.HFValidationError as error:
-        raise CheckpointNotFound(f"{source!r} is neither a local folder nor a valid hub id: {error}") from error
     except Exception as error:
         # The hub library lets its HTTP client's and the system's exceptions through; all mean the same to a caller.
         raise HubError(f"the hub could not give {name!r} of {source!r}{at}: {type(error).__name__}: {error}") from error
+
+
+def _unreachable(
+    source: str, name: str, *, subfolder: str | None, revision: str | None, token: str | bool | None
+) -> Exception | None:
+    """Try once, and return why the hub does not answer; the library would go on trying for half a minute."""
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+
+    try:
+        get_hf_file_metadata(hf_hub_url(source, name, subfolder=subfolder, revision=revision), token=token)
+    except Exception as error:  # noqa: BLE001  # those of the HTTP client and of the system: all say that none answers
+        status = getattr(getattr(error, "response", None), "status_code", 503)
+        return error if status >= 500 or status == 429 else None  # noqa: PLR2004  # else it is an answer
+    return None
+
+
+@contextlib.contextmanager
+def _quiet_retries() -> Iterator[None]:
+    """Keep what the library says of each failed try off the terminal, unless the user has asked it to say more."""
+    log, thread = logging.getLogger("huggingface_hub.utils._http"), threading.get_ident()
+
+    def counts(record: logging.LogRecord) -> bool:
+        said = record.getMessage()
+        is_retry = "[Retry " in said or " thrown while requesting " in said
+        return record.thread != thread or not is_retry or log.getEffectiveLevel() < logging.WARNING
+
+    log.addFilter(counts)
+    try:
+        yield
+    finally:
+        log.removeFilter(counts)
+
+
+def _cached(source: str, file: str, subfolder: str, cache: dict[str, Any]) -> object:
+    """Return a file's path in the cache; another object if the repository is known to lack it; None: nobody knows."""
+    from huggingface_hub import try_to_load_from_cache
+
+    return try_to_load_from_cache(source, f"{subfolder}/{file}" if subfolder else file, **cache)
 
 
 def commit_of(path: Path, subfolder: str = "") -> str | None:
@@ -82,21 +140,17 @@ def _refuse_uncached(
     to be asked: whoever filled the cache then took what there was; or if it is the index of weights that are there in
     one file.
     """
-    from huggingface_hub import try_to_load_from_cache
-
-    def cached(file: str) -> object:
-        return try_to_load_from_cache(source, f"{subfolder}/{file}" if subfolder else file, **cache)
-
     offline = is_offline(local_files_only)
-    known_absent = cached(name) is not None
-    if known_absent or (offline and name != CONFIG_FILE and isinstance(cached(CONFIG_FILE), str)):
+    known_absent = _cached(source, name, subfolder, cache) is not None
+    has = {file for file in (CONFIG_FILE, WEIGHTS_FILE) if isinstance(_cached(source, file, subfolder, cache), str)}
+    if known_absent or (offline and name != CONFIG_FILE and CONFIG_FILE in has):
         return
-    if name == INDEX_FILE and isinstance(cached(WEIGHTS_FILE), str):
+    if name == INDEX_FILE and WEIGHTS_FILE in has:
         return
-    cause = error.__cause__ or error
+    cause = (error.__cause__ or error) if isinstance(error, FileNotFoundError) else error
     why = "local_files_only is set" if local_files_only else "HF_HUB_OFFLINE is set" if offline else ""
     raise HubError(
         f"{name!r} of {source!r} is not in the hub's cache, and the hub could not be asked "
         f"({why or f'{type(cause).__name__}: {str(cause).strip().partition(chr(10))[0]}'}). "
-        "There is no local folder of that name either."
+        f"There is no local folder of that name either.{near_folder(source)}"
     ) from error

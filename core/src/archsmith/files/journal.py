@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from archsmith.errors import CheckpointCorrupt
-from archsmith.files.paths import status_of
+from archsmith.files.paths import is_link, status_of
 from archsmith.files.strictjson import encode_json, read_json
+from archsmith.messages import shown
 
 __all__ = ["JOURNAL_FILE", "OWN_PREFIX", "STAGING_PATTERN", "Journal", "Stamp", "is_plain_name", "stamp_of"]
 
@@ -70,9 +71,9 @@ class Journal:
             raise
         staging, parts = values.get("staging"), [values.get(part) for part in ("new", "old", "deleted")]
         if values.get("format") != _FORMAT:
-            raise _damaged(path, f"its format is {values.get('format')!r}, but must be {_FORMAT}")
+            raise _damaged(path, f"its format is {shown(values.get('format'))}, but must be {_FORMAT}")
         if not isinstance(staging, str) or not STAGING_PATTERN.fullmatch(staging):
-            raise _damaged(path, f"staging is {staging!r}, but must be the name of a folder of new files")
+            raise _damaged(path, f"staging is {shown(staging)}, but must be the name of a folder of new files")
         new, old, deleted = (_stamps(path, part) for part in parts)
         if not old.keys() <= new.keys() or new.keys() & deleted.keys():
             raise _damaged(path, "what it says of replaced and deleted files contradicts itself")
@@ -98,7 +99,7 @@ class Journal:
         """
         target = self.folder / name
         if name in self.deleted:
-            if stamp_of(target) not in (None, self.deleted[name]):
+            if stamp_of(target) not in (None, self.deleted[name]) or (target.is_dir() and not is_link(target)):
                 raise self._changed(target)
             return None
         if name not in self.new:
@@ -120,10 +121,11 @@ class Journal:
             CheckpointCorrupt: Another program has changed it.
         """
         above, path = self.folder / self.staging, self.folder / self.staging / name
-        stamp = stamp_of(path)
-        if stamp is None:
+        status = status_of(path, follow_links=False)
+        if status is None:
             return None
-        if above.is_symlink() or path.is_symlink() or stamp != self.new[name]:
+        is_file = stat.S_ISREG(status.st_mode) and not is_link(above)
+        if not is_file or (status.st_size, status.st_mtime_ns) != self.new[name]:
             raise self._changed(path)
         return path
 
@@ -157,9 +159,9 @@ def _stamps(path: Path, values: Any) -> dict[str, Stamp]:
         raise _damaged(path, "it must have objects under 'new', 'old' and 'deleted'")
     for name, value in values.items():
         if not is_plain_name(name) or name.startswith(OWN_PREFIX):
-            raise _damaged(path, f"it names {name!r}; expected a plain file name without a folder")
+            raise _damaged(path, f"it names {shown(name)}; expected a plain file name without a folder")
         if not isinstance(value, list) or len(value) != 2 or not all(type(number) is int for number in value):  # noqa: PLR2004
-            raise _damaged(path, f"it says {value!r} of {name!r}; expected size and time")
+            raise _damaged(path, f"it says {shown(value)} of {shown(name)}; expected size and time")
     return {name: (value[0], value[1]) for name, value in values.items()}
 
 

@@ -1,8 +1,8 @@
 """The names of a checkpoint's files, each written once."""
 
 __all__ = [
-    "ADDED_TOKENS_FILE", "CONFIG_FILE", "INDEX_FILE", "PREPROCESSOR_FILE", "PROCESSOR_FILE", "SPECIAL_TOKENS_FILE",
-    "TOKENIZER_CONFIG_FILE", "TOKENIZER_FILE", "WEIGHTS_FILE",
+    "ADDED_TOKENS_FILE", "CHAT_TEMPLATE_FILE", "CONFIG_FILE", "GENERATION_FILE", "INDEX_FILE", "PREPROCESSOR_FILE",
+    "PROCESSOR_FILE", "SPECIAL_TOKENS_FILE", "TOKENIZER_CONFIG_FILE", "TOKENIZER_FILE", "WEIGHTS_FILE", "named",
 ]  # fmt: skip
 
 #: The configuration.
@@ -11,6 +11,10 @@ CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 #: Which shard holds which tensor.
 INDEX_FILE = "model.safetensors.index.json"
+#: How a model generates text.
+GENERATION_FILE = "generation_config.json"
+#: How the turns of a conversation become a text.
+CHAT_TEMPLATE_FILE = "chat_template.jinja"
 #: The settings of an image processor or a feature extractor.
 PREPROCESSOR_FILE = "preprocessor_config.json"
 #: The settings of a processor, and of what it holds.
@@ -23,3 +27,11 @@ TOKENIZER_FILE = "tokenizer.json"
 SPECIAL_TOKENS_FILE = "special_tokens_map.json"
 #: The tokens that were added to a vocabulary.
 ADDED_TOKENS_FILE = "added_tokens.json"
+
+#: The most characters of a name in a message.
+_SHOWN = 200
+
+
+def named(name: str) -> str:
+    """Return a name out of a file for a message: of tensors it is the end that tells, so it is cut late."""
+    return repr(name if len(name) <= _SHOWN else f"{name[:_SHOWN]}…")

@@ -1,14 +1,22 @@
-"""Paths that users name, and what the system says of them. Free of torch."""
+"""Paths that users name, what the system says of them, and how a file is opened. Free of torch."""
 
+import contextlib
+import itertools
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 from archsmith.errors import CheckpointCorrupt, OptionError
 from archsmith.messages import reason
 
-__all__ = ["Identity", "identity", "kind_of", "local_path", "mode_of", "status_of", "working_directory"]
+__all__ = [
+    "Identity", "identity", "kind_of", "local_path", "mode_of", "near_folder", "open_file", "status_of",
+    "working_directory",
+]  # fmt: skip
 
+#: Of a folder with a wrong name so many others are looked at.
+_LOOKED_AT = 2_000
 #: Device, inode, size in bytes and time of the last change in nanoseconds: as long as all stay, a file is the same.
 Identity = tuple[int, int, int, int]
 
@@ -53,12 +61,60 @@ def status_of(path: Path, *, follow_links: bool = True) -> os.stat_result | None
         raise CheckpointCorrupt(f"{str(path)[:500]!r} cannot be read: {reason(error)}.") from error
 
 
+def is_link(path: Path) -> bool:
+    """Return whether a path is a link, or what Windows calls a junction, which leads elsewhere as well."""
+    return path.is_symlink() or bool(getattr(path, "is_junction", bool)())  # Python 3.12
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Open a regular file for reading; everything that is read from a checkpoint is opened here.
+
+    A pipe is not waited for, and a device not read, even if it took the place of a file since that was looked at.
+
+    Raises:
+        CheckpointCorrupt: It is not a regular file, or the system refuses.
+    """
+    flags = os.O_RDONLY  # and, where the system has them: wait for no pipe, leave it to no child, change no bytes
+    for name in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
+        flags |= getattr(os, name, 0)
+    try:
+        mode = path.stat().st_mode  # before: some devices act when they are opened
+        if stat.S_ISREG(mode):
+            file = os.fdopen(os.open(path, flags), "rb")
+            if stat.S_ISREG(mode := os.fstat(file.fileno()).st_mode):
+                return file
+            file.close()
+    except (OSError, ValueError) as error:
+        raise CheckpointCorrupt(f"{str(path)[:500]!r} cannot be read: {reason(error)}.") from error
+    raise CheckpointCorrupt(f"{str(path)!r} is not a regular file (it is {kind_of(mode)}).")
+
+
+def near_folder(source: str) -> str:
+    """Return ``" Did you mean './x'?"`` for the local folder nearest to a name of none, or an empty string."""
+    import difflib
+
+    with contextlib.suppress(OSError, ValueError):  # no folder can have such a name
+        missing, rest = Path(source).expanduser(), Path()
+        while missing.parent != missing and not missing.parent.is_dir():
+            missing, rest = missing.parent, missing.name / rest
+        for parent, name, end in ((missing.parent, missing.name, rest), (Path(), Path(source).name, Path())):
+            with os.scandir(parent) as entries:
+                names = [entry.name for entry in itertools.islice(entries, _LOOKED_AT)]
+            folders = {name.lower(): parent / name / end for name in names if (parent / name / end).is_dir()}
+            for near in difflib.get_close_matches(name.lower(), folders, n=1, cutoff=0.75):
+                found = folders[near]
+                return f" Did you mean {str(found) if found.is_absolute() else f'./{found}'!r}?"
+    return ""
+
+
 def kind_of(mode: int) -> str:
     """Say what a path leads to, by the mode of it."""
     if stat.S_ISDIR(mode):
         return "a folder"
     if stat.S_ISREG(mode):
         return "a file"
+    if stat.S_ISLNK(mode):
+        return "a link"
     return "a pipe" if stat.S_ISFIFO(mode) else "a device or a socket"
 
 

@@ -1,21 +1,20 @@
 """Weights in safetensors files: which tensors there are (read from the headers alone), and the tensors themselves."""
 
 import json
+import math
 import os
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, reduce
-from operator import mul
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archsmith.errors import CheckpointCorrupt, CheckpointNotFound
+from archsmith.errors import CheckpointCorrupt, CheckpointNotFound, InputError
 from archsmith.files.checkpoint import Checkpoint
-from archsmith.files.names import CONFIG_FILE, INDEX_FILE, WEIGHTS_FILE
-from archsmith.files.paths import Identity, identity, status_of
-from archsmith.files.strictjson import parse_json, read_json
-from archsmith.messages import reason, shown
+from archsmith.files.names import CONFIG_FILE, INDEX_FILE, WEIGHTS_FILE, named
+from archsmith.files.paths import Identity, identity, open_file, status_of
+from archsmith.files.strictjson import MAX_JSON_VALUES, parse_json, read_json
+from archsmith.messages import looks_like, reason, shown
 
 if TYPE_CHECKING:
     import torch
@@ -23,12 +22,24 @@ if TYPE_CHECKING:
 __all__ = ["Header", "TensorInfo", "Weights", "encode_metadata", "find_weights", "read_weights", "total_size"]
 
 #: Files that a save may replace by others.
-WEIGHTS_PATTERN = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors|model\.safetensors\.index\.json")
+WEIGHTS_PATTERN = r"model(-\d{5}-of-\d{5})?\.safetensors|model\.safetensors\.index\.json"
 
-_MAX_HEADER_BYTES = 100_000_000
-_MAX_INDEX_BYTES = 100_000_000
+#: Far above the headers and indices of the largest models that are published, and still read in a second or two.
+_MAX_HEADER_BYTES = _MAX_INDEX_BYTES = 64_000_000
+_MAX_SHARDS = 10_000
 _MAX_DIMENSIONS = 64
 _SHOWN_CHARACTERS = 500
+#: What may lie in the place of weights, by the ends of the names, and what to do about it.
+_OTHER_WEIGHTS = {
+    (".bin", ".bin.index.json", ".pt", ".pth", ".pkl", ".ckpt"): (
+        "a pickle, which can run code when it is read; archsmith does not read it. "
+        "Convert it where you trust it: load it with torch and write it with safetensors.torch.save_file."
+    ),
+    (".safetensors",): f"which is read under the name {WEIGHTS_FILE} alone. Rename it if it holds the whole model.",
+    (".gguf", ".h5", ".msgpack", ".onnx"): (
+        "which archsmith does not read. Use the safetensors files of the same model."
+    ),
+}
 #: The types of safetensors: bits of one number, and what torch calls it.
 _TYPES = {
     "BOOL": (8, "bool"), "U8": (8, "uint8"), "I8": (8, "int8"), "F8_E4M3": (8, "float8_e4m3fn"),
@@ -36,6 +47,7 @@ _TYPES = {
     "BF16": (16, "bfloat16"), "U32": (32, "uint32"), "I32": (32, "int32"), "F32": (32, "float32"),
     "U64": (64, "uint64"), "I64": (64, "int64"), "F64": (64, "float64"), "C64": (64, "complex64"),
 }  # fmt: skip
+_CODES = {name: code for code, (_, name) in _TYPES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +69,21 @@ class TensorInfo:
     nbytes: int
     file: Path
     start: int
+
+    @classmethod
+    def of(cls, name: str, tensor: "torch.Tensor", file: Path) -> "TensorInfo":
+        """Return what the header of a file will say about a tensor, but for its place.
+
+        Raises:
+            InputError: No safetensors file that can be read again holds its type.
+        """
+        spelled = str(tensor.dtype).removeprefix("torch.")
+        if spelled not in _CODES:
+            raise InputError(
+                f"{name!r} is of type {spelled}, but safetensors files hold {', '.join(_CODES)}. Convert it first, "
+                "with to(dtype)."
+            )
+        return cls(name, _CODES[spelled], tuple(tensor.shape), tensor.nbytes, file, 0)
 
     @property
     def kind(self) -> str:
@@ -131,10 +158,11 @@ class Weights:
             if None not in (expected, save_id) and save_id != expected:
                 raise CheckpointCorrupt(
                     f"{str(path)!r} and {str(checkpoint.find(CONFIG_FILE))!r} come from different saves: their save_id "
-                    f"is {save_id!r} and {expected!r}. Restore the one that is out of date; if they do belong "
-                    f"together, delete save_id from {CONFIG_FILE}."
+                    f"is {shown(save_id)} and {shown(expected)}. Restore the one that is out of date; if they do "
+                    f"belong together, delete save_id from {CONFIG_FILE}."
                 )
-        checkpoint.is_one_save = expected is not None and None not in found.values()
+        if expected is not None and None not in found.values():
+            checkpoint.one_save |= {CONFIG_FILE, WEIGHTS_FILE, INDEX_FILE, *(path.name for path in found)}
 
     def load(self, names: Iterable[str], *, mmap: bool = True) -> dict[str, "torch.Tensor"]:
         """Return tensors by key, mapped from the files without a copy (or, with ``mmap=False``, read into memory).
@@ -212,12 +240,12 @@ def read_weights(path: Path, *, source: str) -> Weights:
 
 def _no_weights(checkpoint: Checkpoint) -> str:
     message = f"{checkpoint.source!r} has no weights: expected {WEIGHTS_FILE} or {INDEX_FILE}.{checkpoint.listing()}"
-    pickles = [name for name in ("pytorch_model.bin", "pytorch_model.bin.index.json") if checkpoint.find(name)]
-    if pickles:
-        message += (
-            f" It has {pickles[0]}, a pickle, which can run code when it is read; archsmith does not read it. "
-            "Convert it where you trust it: load it with torch and write it with safetensors.torch.save_file."
-        )
+    names = checkpoint.names()
+    if checkpoint.folder is None:
+        names = [name for name in ("pytorch_model.bin", "pytorch_model.bin.index.json") if checkpoint.find(name)]
+    for endings, said in _OTHER_WEIGHTS.items():
+        if found := next((name for name in names if name.endswith(endings)), ""):
+            return f"{message} It has {found}, {said}"
     return message
 
 
@@ -225,10 +253,14 @@ def _read_index(index: Path) -> dict[str, str]:
     """Return which tensor is in which file, as an index says it."""
     weight_map = read_json(index, max_bytes=_MAX_INDEX_BYTES).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
-        raise CheckpointCorrupt(f"{str(index)!r} must map tensor names to files under 'weight_map'.")
+        raise CheckpointCorrupt(
+            f"{str(index)!r} must map tensor names to files under 'weight_map', but has {shown(weight_map)} there."
+        )
     for key, name in weight_map.items():
         if not isinstance(name, str):
-            raise CheckpointCorrupt(f"{str(index)!r}: weight_map[{key!r}] must be a file name, but is {name!r}.")
+            raise CheckpointCorrupt(
+                f"{str(index)!r}: weight_map[{named(key)}] must be a file name, but is {shown(name)}."
+            )
     return weight_map
 
 
@@ -236,24 +268,28 @@ def _sharded(checkpoint: Checkpoint, index: Path) -> Weights:
     """Read an index and the headers of its shards, and hold one against the other."""
     weight_map = _read_index(index)
     headers: dict[Path, Header] = {}
-    for name in sorted(set(weight_map.values())):
+    names = sorted(set(weight_map.values()))
+    if len(names) > _MAX_SHARDS:
+        raise CheckpointCorrupt(f"{str(index)!r} names {len(names):,} files; expected {_MAX_SHARDS:,} at most.")
+    for name in names:
         path = checkpoint.find(name)
         if path is None:
-            raise CheckpointCorrupt(f"{str(index)!r} names the file {name!r}, which is not there.")
+            raise CheckpointCorrupt(f"{str(index)!r} names the file {named(name)}, which is not there.")
         headers[path] = _read_header(path)
         for key in headers[path].tensors:
             if weight_map.get(key) != name:
-                where = f"puts it in {weight_map[key]!r}" if key in weight_map else "does not name it"
-                raise CheckpointCorrupt(f"{str(path)!r} holds {key!r}, but {index.name} {where}.")
+                where = f"puts it in {named(weight_map[key])}" if key in weight_map else "does not name it"
+                raise CheckpointCorrupt(f"{str(path)!r} holds {named(key)}, but {index.name} {where}.")
     weights = Weights(checkpoint.source, headers)
     for key, name in weight_map.items():
         if key not in weights.tensors:
-            raise CheckpointCorrupt(f"{str(index)!r} says that {key!r} is in {name!r}, but it is not.")
+            raise CheckpointCorrupt(f"{str(index)!r} says that {named(key)} is in {named(name)}, but it is not.")
     said = {header.save_id: path for path, header in headers.items() if header.save_id is not None}
     if len(said) > 1:
         (one, first), (other, second) = list(said.items())[:2]
         raise CheckpointCorrupt(
-            f"{str(first)!r} and {str(second)!r} come from different saves: their save_id is {one!r} and {other!r}. "
+            f"{str(first)!r} and {str(second)!r} come from different saves: their save_id is {shown(one)} and "
+            f"{shown(other)}. "
             "Restore the shards of one save."
         )
     return weights
@@ -262,20 +298,23 @@ def _sharded(checkpoint: Checkpoint, index: Path) -> Weights:
 def _read_header(path: Path) -> Header:
     """Read and check a header. Raises as `read_weights`."""
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             status = os.fstat(file.fileno())
-            start = file.read(8)
-            length = int.from_bytes(start, "little")
-            if len(start) < 8 or length > min(status.st_size - 8, _MAX_HEADER_BYTES):  # noqa: PLR2004
+            start = file.read(40)
+            length = int.from_bytes(start[:8], "little")
+            if len(start) < 8 or length > status.st_size - 8:  # noqa: PLR2004
                 raise _corrupt(
                     path, f"it is not a safetensors file, or it is cut short ({status.st_size:,} bytes)", start
                 )
-            raw = file.read(length)
+            if length > _MAX_HEADER_BYTES:
+                what = f"its header would take {length:,} bytes, but {_MAX_HEADER_BYTES:,} are the most"
+                raise _corrupt(path, f"it is not a safetensors file, or {what}", start)
+            raw = (start[8:] + file.read(max(length - 32, 0)))[:length]
     except OSError as error:
         raise _corrupt(path, f"it cannot be read: {reason(error)}") from error
     if not raw.startswith(b"{"):
-        raise _corrupt(path, "it is not a safetensors file: the header does not begin with '{'", start + raw[:32])
-    header = parse_json(raw, f"{path} (header)")
+        raise _corrupt(path, "it is not a safetensors file: the header does not begin with '{'", start)
+    header = parse_json(raw, f"{path} (header)", max_values=MAX_JSON_VALUES)
     metadata = header.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise _corrupt(path, "__metadata__ in the header must map strings to strings")
@@ -291,11 +330,11 @@ def _tensor(path: Path, name: str, entry: Any, data: int) -> TensorInfo:
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(dtype, str) or dtype not in _TYPES:
         raise _corrupt(path, f"{name!r} has the unknown dtype {dtype!r}; expected one of {', '.join(_TYPES)}")
-    if not _sizes(shape) or len(shape) > _MAX_DIMENSIONS:
-        raise _corrupt(path, f"{name!r} has the shape {shape!r}; expected a list of sizes")
-    if not _sizes(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:  # noqa: PLR2004
-        raise _corrupt(path, f"{name!r} has the data_offsets {offsets!r}; expected [begin, end]")
-    nbytes = reduce(mul, shape, 1) * _TYPES[dtype][0] // 8
+    if not _sizes(shape, _MAX_DIMENSIONS) or (0 in shape and math.prod(filter(None, shape)) >= 2**63):
+        raise _corrupt(path, f"{name!r} has the shape {shown(shape)}; expected a list of sizes, together below 2**63")
+    if not _sizes(offsets, 2) or len(offsets) != 2 or offsets[0] > offsets[1]:  # noqa: PLR2004
+        raise _corrupt(path, f"{name!r} has the data_offsets {shown(offsets)}; expected [begin, end]")
+    nbytes = math.prod(shape) * _TYPES[dtype][0] // 8
     if offsets[1] - offsets[0] != nbytes:
         needed = f"{nbytes:,} bytes" if nbytes < 2**63 else "more than any file holds"
         raise _corrupt(
@@ -305,8 +344,10 @@ def _tensor(path: Path, name: str, entry: Any, data: int) -> TensorInfo:
     return TensorInfo(name, dtype, tuple(shape), nbytes, path, data + offsets[0])
 
 
-def _sizes(values: Any) -> bool:
-    return isinstance(values, list) and all(type(value) is int and 0 <= value < 2**63 for value in values)
+def _sizes(values: Any, most: int) -> bool:
+    if not isinstance(values, list) or len(values) > most:
+        return False
+    return all(type(value) is int and 0 <= value < 2**63 for value in values)
 
 
 def _check_places(path: Path, tensors: Iterable[TensorInfo], data: int, size: int) -> None:
@@ -322,14 +363,7 @@ def _check_places(path: Path, tensors: Iterable[TensorInfo], data: int, size: in
 
 
 def _corrupt(path: Path, what: str, start: bytes = b"") -> CheckpointCorrupt:
-    hint = " It may be broken or half downloaded: fetch it again."
-    text = start.lstrip().lower()
-    if text.startswith(b"version "):
-        hint = " It is a Git LFS pointer; fetch the real file with: git lfs pull"
-    elif text.startswith((b"<!doctyp", b"<html")):
-        hint = " It is a web page; the download went wrong."
-    elif text.startswith((b"pk\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04")):
-        hint = " It is a pickle or a zip archive, which archsmith does not read."
+    hint = (looks_like(start) if start else "") or " It may be broken or half downloaded: fetch it again."
     what = what if len(what) <= _SHOWN_CHARACTERS else f"{what[:_SHOWN_CHARACTERS]}…"
     return CheckpointCorrupt(f"{str(path)!r}: {what}.{hint}", file=str(path))
 

@@ -40,6 +40,8 @@ _Made = TypeVar("_Made")
 #: Decimal numbers up to here are taken for 0 to 1 with some overshoot, not for the darkest of 0 to 255.
 _DARK = 2.0
 _MOST_THREADS = 8
+#: By numbers this small, or as large as their inverse, no pixels can be scaled in float32.
+_SMALLEST = 1e-15
 
 
 class ImageProcessor(DeclaredSettings):
@@ -146,6 +148,11 @@ class ImageProcessor(DeclaredSettings):
             yield f"image_std is {self.image_std}, but pixels are divided by it: expected more than 0"
         if self.do_rescale and self.rescale_factor is not None and self.rescale_factor <= 0:
             yield f"rescale_factor is {self.rescale_factor}, but must be more than 0"
+        for name in ("image_mean", "image_std", "rescale_factor"):
+            numbers = getattr(self, name)
+            sizes = [abs(number) for number in (numbers if isinstance(numbers, list) else [numbers]) if number]
+            if sizes and not _SMALLEST < min(sizes) <= max(sizes) < 1 / _SMALLEST:
+                yield f"{name} is {numbers}, but pixels are float32: expected 0, or {_SMALLEST} to 1e+15"
 
     def merge_values(self, known: dict[str, Any], replaced: dict[str, Any], faults: list[str]) -> dict[str, Any]:
         """Return ``size`` for what is given of it, of ``max_size`` and of ``default_to_square``."""

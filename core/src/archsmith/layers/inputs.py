@@ -26,27 +26,18 @@ def check_token_inputs(
     Raises:
         InputError: Both or neither are given, or one has the wrong shape, type, length or values.
     """
-    if (input_ids is None) == (inputs_embeds is None):
-        given = "neither" if input_ids is None else "both"
-        raise InputError(f"pass either input_ids or inputs_embeds, but got {given}.")
-    for name, value in (("input_ids", input_ids), ("inputs_embeds", inputs_embeds)):
-        if value is not None and not isinstance(value, Tensor):
-            raise InputError(f"{name} must be a tensor, but is {shown(value)}. Ask the tokenizer: return_tensors='pt'.")
-    if input_ids is not None:
-        if input_ids.ndim != 2:  # noqa: PLR2004
-            raise InputError(f"input_ids must have the shape (batch, tokens), but have {tuple(input_ids.shape)}.")
-        check_ids("input_ids", input_ids, vocab_size)
-        tokens = input_ids.shape[1]
+    given = _the_one(input_ids, inputs_embeds)
+    if given is input_ids:
+        if given.ndim != 2:  # noqa: PLR2004
+            raise InputError(f"input_ids must have the shape (batch, tokens), but have {tuple(given.shape)}.")
+        check_ids("input_ids", given, vocab_size)
     else:
-        assert inputs_embeds is not None  # for the type checker: one of the two is given
-        if not inputs_embeds.is_floating_point():
-            raise InputError(f"inputs_embeds must be floating-point numbers, but are {inputs_embeds.dtype}.")
-        if inputs_embeds.ndim != 3 or inputs_embeds.shape[-1] != hidden_size:  # noqa: PLR2004
-            raise InputError(
-                f"inputs_embeds must have the shape (batch, tokens, {hidden_size}), "
-                f"but have {tuple(inputs_embeds.shape)}."
-            )
-        tokens = inputs_embeds.shape[1]
+        if not given.is_floating_point():
+            raise InputError(f"inputs_embeds must be floating-point numbers, but are {given.dtype}.")
+        if given.ndim != 3 or given.shape[-1] != hidden_size:  # noqa: PLR2004
+            shapes = f"the shape (batch, tokens, {hidden_size}), but have {tuple(given.shape)}"
+            raise InputError(f"inputs_embeds must have {shapes}.")
+    tokens = given.shape[1]
     if not tokens:
         raise InputError("the input has no tokens; expected at least one.")
     if tokens > max_tokens:
@@ -54,6 +45,17 @@ def check_token_inputs(
             f"the input has {tokens} tokens, but the model has positions for {max_tokens} (max_position_embeddings). "
             "Truncate it: tokenizer(…, truncation=True)."
         )
+
+
+def _the_one(input_ids: Tensor | None, inputs_embeds: Tensor | None) -> Tensor:
+    """Return the one of the two that is given. Raises `InputError`: both are, or none, or it is not a tensor."""
+    if (input_ids is None) == (inputs_embeds is None):
+        given = "neither" if input_ids is None else "both"
+        raise InputError(f"pass either input_ids or inputs_embeds, but got {given}.")
+    name, value = ("inputs_embeds", inputs_embeds) if input_ids is None else ("input_ids", input_ids)
+    if not isinstance(value, Tensor):
+        raise InputError(f"{name} must be a tensor, but is {shown(value)}. Ask the tokenizer: return_tensors='pt'.")
+    return value
 
 
 def check_ids(name: str, ids: Tensor, limit: int, *, shape: tuple[int, int] | None = None) -> None:
@@ -93,14 +95,9 @@ def check_choices(input_ids: Tensor | None, inputs_embeds: Tensor | None) -> tup
     Raises:
         InputError: Both or neither are given, one has another number of dimensions, or there is no choice.
     """
-    if (input_ids is None) == (inputs_embeds is None):
-        given = "neither" if input_ids is None else "both"
-        raise InputError(f"pass either input_ids or inputs_embeds, but got {given}.")
-    name, value, axes = "input_ids", input_ids, "(batch, choices, tokens)"
-    if value is None:
-        name, value, axes = "inputs_embeds", inputs_embeds, "(batch, choices, tokens, width)"
-    if not isinstance(value, Tensor):
-        raise InputError(f"{name} must be a tensor, but is {shown(value)}. Ask the tokenizer: return_tensors='pt'.")
+    value, name, axes = _the_one(input_ids, inputs_embeds), "input_ids", "(batch, choices, tokens)"
+    if input_ids is None:
+        name, axes = "inputs_embeds", "(batch, choices, tokens, width)"
     if value.ndim != axes.count(",") + 1:
         raise InputError(
             f"{name} must have the shape {axes}, but have {tuple(value.shape)}. Put the choices of each "

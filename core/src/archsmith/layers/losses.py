@@ -97,12 +97,11 @@ def classification_loss(
     targets = labels.to(logits.dtype).reshape(logits.shape)
     if problem_type == "regression":
         return F.mse_loss(logits, targets)
-    if (
-        targets.device.type == "cpu"
-        and not torch.compiler.is_compiling()
-        and not ((targets >= 0) & (targets <= 1)).all()
-    ):
-        raise InputError("labels for multi_label_classification must be from 0 to 1, but hold other numbers.")
+    if targets.device.type == "cpu" and not torch.compiler.is_compiling():
+        wrong = targets[~((targets >= 0) & (targets <= 1))]
+        if wrong.numel():
+            held = f"{wrong[0].item():.6g}"
+            raise InputError(f"labels for multi_label_classification must be from 0 to 1, but hold {held}.")
     return F.binary_cross_entropy_with_logits(logits, targets)
 
 

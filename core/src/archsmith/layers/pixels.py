@@ -1,5 +1,6 @@
 """Checks on the images that are passed to a model."""
 
+import torch
 from torch import Tensor
 
 from archsmith.errors import InputError
@@ -63,4 +64,8 @@ def check_patch_mask(bool_masked_pos: Tensor, *, batch: int, patches: int) -> Te
             f"bool_masked_pos must be boolean, of the shape (batch, patches) = {(batch, patches)}, but is "
             f"{bool_masked_pos.dtype}, of the shape {tuple(bool_masked_pos.shape)}."
         )
-    return bool_masked_pos.bool()
+    hidden = bool_masked_pos.bool()
+    if hidden.device.type == "cpu" and not torch.compiler.is_compiling() and not torch.equal(hidden, bool_masked_pos):
+        wrong = bool_masked_pos[bool_masked_pos != hidden][0].item()
+        raise InputError(f"bool_masked_pos must be 0 or 1 for each patch, but holds {wrong}.")
+    return hidden

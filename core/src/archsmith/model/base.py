@@ -1,7 +1,6 @@
 """Models: a torch module with a configuration, built, loaded and saved in one way for every architecture."""
 
 import copy
-import math
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Self, TypeVar
@@ -11,12 +10,12 @@ import torch
 from archsmith.config.base import PreTrainedConfig
 from archsmith.errors import ConfigError, OptionError, WeightsMismatch
 from archsmith.files.checkpoint import Checkpoint
-from archsmith.files.names import CONFIG_FILE
+from archsmith.files.names import CONFIG_FILE, GENERATION_FILE
 from archsmith.files.pretrained import FromPretrained
-from archsmith.files.weights import Weights, find_weights
-from archsmith.model.building import ModelType, from_files, refuse_abstract
+from archsmith.files.weights import WEIGHTS_PATTERN, Weights, find_weights
+from archsmith.model.building import ModelType, build_for, refuse_abstract
 from archsmith.model.facts import ModelFacts
-from archsmith.model.loading import load_tensors, notices
+from archsmith.model.loading import load_tensors, notices, quantised
 from archsmith.model.marker import LoadReport
 from archsmith.model.matching import Match, match_weights
 from archsmith.model.meta import TooLarge
@@ -32,12 +31,6 @@ from archsmith.model.options import (
 from archsmith.options import read_flags
 
 __all__ = ["PreTrainedModel"]
-
-
-#: While a model is built for weights, this many torch functions may be called, and that many more for each tensor.
-_CALLS, _CALLS_PER_TENSOR = 10_000, 100
-#: Likewise, of the numbers in tensors that another library makes: so many, and so many times those in the files.
-_NUMBERS, _NUMBERS_PER_NUMBER = 2**29, 8
 
 _Model = TypeVar("_Model", bound="PreTrainedModel")
 
@@ -75,6 +68,8 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
         config.check()
         self.config = config
         self.attn_implementation = "sdpa"
+
+    side_file_names = (GENERATION_FILE,)
 
     # ---- building -------------------------------------------------------------------------------------------
 
@@ -147,8 +142,14 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
         load_tensors(
             model, weights, match, dtype=target_dtype, device=target_device, mmap=mmap, check_finite=check_finite
         )
-        for message in notices(type(model).__name__, weights, match.report):
+        for message in notices(type(model).__name__, weights, match, dtype=target_dtype):
             checkpoint.warn(message)
+        model.read_side_files(checkpoint)
+        for message in quantised(model.config):
+            if target_dtype is None:
+                checkpoint.warn(message)
+            else:
+                del model.config.extra["quantization_config"]  # what is saved from here is not
         return model.eval()
 
     @classmethod
@@ -200,6 +201,7 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
             values = checkpoint.read_json(CONFIG_FILE) if found else {}
         if config is None:
             checkpoint.path(CONFIG_FILE)  # says what is missing
+            cls.config_class.check_is_configuration(values, str(found))
             config = cls.config_class.from_dict(values, source=str(found), **overrides)
         else:
             if not isinstance(config, cls.config_class):
@@ -213,7 +215,11 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
         model = _built(cls, config, options, weights, source=str(found or checkpoint.source))
         saved_from = values.get("architectures")
         same_class = isinstance(saved_from, list) and cls.__name__ in saved_from
-        match = match_weights(model, weights, same_class=same_class, allow_new=new, allow_unused=unused)
+        try:
+            match = match_weights(model, weights, same_class=same_class, allow_new=new, allow_unused=unused)
+        except WeightsMismatch as error:
+            said = " ".join([error.message, *quantised(config)])
+            raise WeightsMismatch(said, faults=error.faults, source=weights.source) from None
         return model, weights, match
 
     # ---- saving ---------------------------------------------------------------------------------------------
@@ -227,25 +233,29 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
 
         Raises:
             SaveFailed: The system refused; what was there before still is.
-            ConfigError: The configuration has become invalid.
+            ConfigError: The configuration is invalid, or the model is not what it builds: no load would take it.
+            InputError: A tensor has no values, or a type that the files cannot hold.
         """
-        from archsmith.model.saving import refuse_half_changed, save_model, state_to_save
+        from archsmith.model.saving import refuse_half_changed, save_model
 
         refuse_half_changed(self)
         config = copy.deepcopy(self.config)
         config.update(architectures=[type(self).__name__], dtype=str(self.dtype).removeprefix("torch."))
-        save_model(state_to_save(self), config.to_file_dict(), type(self), save_directory, max_shard_size)
+        save_model(
+            self,
+            config.to_file_dict(),
+            save_directory,
+            max_shard_size,
+            side_files=self.side_contents(),
+            delete=self.superseded_files(WEIGHTS_PATTERN),
+        )
 
 
 def _built(
     cls: type[_Model], config: PreTrainedConfig, options: dict[str, Any], weights: Weights, *, source: str
 ) -> _Model:
-    """Build a model on the meta device, as long as it is not far larger than the weights."""
-    most = _CALLS + _CALLS_PER_TENSOR * len(weights.tensors)
-    most_numbers = _NUMBERS + _NUMBERS_PER_NUMBER * sum(math.prod(info.shape) for info in weights.tensors.values())
     try:
-        with from_files(at_most=most, at_most_numbers=most_numbers):
-            return cls(config, **options)
+        return build_for(weights, cls, config, options)
     except TooLarge as error:
         raise WeightsMismatch(
             f"the configuration describes a model of far more parameters than the {len(weights.tensors)} tensors of "

@@ -1,17 +1,22 @@
 """How the constructor of a model ends: with initial values and tied weights, or without, for files to bring them."""
 
 import contextlib
+import inspect
+import math
 import threading
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
 
+from archsmith.config.base import PreTrainedConfig
 from archsmith.errors import OptionError
-from archsmith.model.loading import initialise
-from archsmith.model.marker import AnyModel
+from archsmith.files.weights import Weights
+from archsmith.model.initial_values import initialise
+from archsmith.model.marker import AnyModel, BuildRecord
+from archsmith.model.matching import shapes_and_kinds
 from archsmith.model.meta import OnMeta
 from archsmith.model.pruning import cut_configured_heads
 
-__all__ = ["ModelType", "foreign_modules", "from_files", "refuse_abstract", "values_come_from_files"]
+__all__ = ["ModelType", "build_for", "foreign_modules", "from_files", "refuse_abstract", "values_come_from_files"]
 
 
 class _Building(threading.local):
@@ -28,6 +33,13 @@ class _Building(threading.local):
 
 _building = _Building()
 
+#: While a model is built for weights, this many torch functions may be called, and that many more for each tensor.
+_CALLS, _CALLS_PER_TENSOR = 10_000, 100
+#: Likewise, of the numbers in tensors that another library makes: so many, and so many times those in the files.
+_NUMBERS, _NUMBERS_PER_NUMBER = 2**29, 8
+
+_Model = TypeVar("_Model", bound=AnyModel)
+
 
 class ModelType(type):
     """Finishes a model when its outermost constructor returns, so that no author has to remember it.
@@ -39,41 +51,77 @@ class ModelType(type):
         """Build a model; the outermost one is finished, with the models inside that were built along with it."""
         refuse_abstract(cls)
         model: Any = cls.__new__(cls, *args, **kwargs)  # type: ignore[arg-type]
+        options = _options(cls, args, kwargs)
         if _building.unfinished is not None:
             _building.unfinished.add(model)
             model.__init__(*args, **kwargs)
+            model.build_record = BuildRecord(options)
             return model
         _building.unfinished = {model}
         try:
             model.__init__(*args, **kwargs)
-            _finish(model, _building.unfinished)
+            held = _finish(model, _building.unfinished)
         finally:
             _building.unfinished = None
+        model.build_record = BuildRecord(options, model.config.to_dict(), shapes_and_kinds(held))
         return model
 
 
-def _finish(model: AnyModel, unfinished: set[Any]) -> None:
-    """Take out the heads that configurations call pruned, and give initial values unless files will bring others."""
+def _options(cls: type[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Return what a constructor is given beside the configuration, which is its first argument."""
+    if len(args) == 1 and not kwargs:
+        return {}
+    names = [*inspect.signature(cls.__init__).parameters][1:]
+    given = dict(zip(names, args, strict=False)) | kwargs
+    return {name: value for name, value in given.items() if name != names[0]}
+
+
+def _finish(model: AnyModel, unfinished: set[Any]) -> dict[str, Any]:
+    """Take out the heads that configurations call pruned, and give initial values unless files will bring others.
+
+    Returns:
+        The model's ``state_dict``.
+    """
     finished = []
     for path, module in model.named_modules(remove_duplicate=False):
         if isinstance(module, AnyModel) and module not in unfinished:
             finished.append(f"{path}." if path else "")
         elif isinstance(module, AnyModel) and module.base_model is module:
             cut_configured_heads(module)
+    held = model.state_dict()
     if _building.on_meta is not None:
-        return
+        return held
     if not any(parameter.is_meta for parameter in model.parameters()):  # else it is built under torch.device("meta")
-        initialise(model, {name for name in model.state_dict() if not name.startswith(tuple(finished))})
+        initialise(model, {name for name in held if not name.startswith(tuple(finished))}, held=held)
     model.tie_weights()
+    return held
+
+
+def build_for(weights: Weights, cls: type[_Model], config: PreTrainedConfig, options: Mapping[str, Any]) -> _Model:
+    """Build a model without values, for weights to bring them: its tensors are on the meta device.
+
+    Args:
+        weights: What the model may not be far larger than, so that a number in a file cannot take all memory and time.
+        cls: The class of the model.
+        config: What it is built from.
+        options: What its constructor takes beside that.
+
+    Raises:
+        TooLarge: It is.
+    """
+    at_most = _CALLS + _CALLS_PER_TENSOR * len(weights.tensors)
+    at_most_numbers = _NUMBERS + _NUMBERS_PER_NUMBER * sum(math.prod(each.shape) for each in weights.tensors.values())
+    with from_files(at_most=at_most, at_most_numbers=at_most_numbers):
+        return cls(config, **options)
 
 
 @contextlib.contextmanager
 def from_files(*, at_most: int, at_most_numbers: int) -> Iterator[None]:
-    """Leave models that are built inside without values: their tensors are on the meta device.
+    """Leave models that are built inside without values.
 
     Args:
-        at_most: The most calls of torch functions, so that a number in a file cannot take all memory and time.
-        at_most_numbers: The most numbers in tensors of `foreign_modules`, for the same reason.
+        at_most: The most calls of torch functions.
+        at_most_numbers: The most numbers in tensors of `foreign_modules`.
 
     Raises:
         TooLarge: There were more.

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from archsmith.config.fields import Size, convert
 from archsmith.errors import InputError, OptionError
 from archsmith.messages import shown
-from archsmith.model.loading import initialise, same_values
+from archsmith.model.initial_values import initialise
+from archsmith.model.loading import same_values
 from archsmith.model.marker import AnyModel
 
 __all__ = ["input_path", "output_path", "replace_module", "resize_rows", "rows_for"]
@@ -162,7 +163,7 @@ def _initial(model: AnyModel, name: str, count: int) -> Tensor:
     old = model.get_parameter(name)
     try:
         _put(model, name, nn.Parameter(torch.empty((count, *old.shape[1:]), device="meta")))
-        initialise(model, {name}, dtype=old.dtype, device=old.device)
+        initialise(model, {name}, held=model.state_dict(), dtype=old.dtype, device=old.device)
         return model.get_parameter(name)
     finally:
         _put(model, name, old)

@@ -16,6 +16,7 @@ from archsmith.model.freezing import set_trainable
 from archsmith.model.marker import AnyModel
 from archsmith.model.options import attention_name
 from archsmith.model.pruning import cut_heads, heads_to_cut
+from archsmith.options import read_flag
 from archsmith.outputs import ModelOutput
 
 __all__ = ["ModelFacts"]
@@ -220,16 +221,15 @@ class ModelFacts(AnyModel):
 
     def as_requested(self, output: ModelOutput, return_dict: bool | None) -> Any:
         """Return an output as the caller wants it: itself, or a tuple of the fields that are not None."""
-        wanted = self.config.return_dict if return_dict is None else return_dict
-        return output if wanted else output.to_tuple()
+        return output if read_flag("return_dict", return_dict, self.config.return_dict) else output.to_tuple()
 
     def wants_attentions(self, output_attentions: bool | None) -> bool:
         """Return whether attention maps are to be returned; None leaves it to the configuration."""
-        return self.config.output_attentions if output_attentions is None else output_attentions
+        return read_flag("output_attentions", output_attentions, self.config.output_attentions)
 
     def wants_hidden_states(self, output_hidden_states: bool | None) -> bool:
         """Return whether all hidden states are to be returned; None leaves it to the configuration."""
-        return self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
+        return read_flag("output_hidden_states", output_hidden_states, self.config.output_hidden_states)
 
     # ---- internals ------------------------------------------------------------------------------------------
 

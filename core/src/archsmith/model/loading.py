@@ -5,14 +5,17 @@ from collections.abc import Collection, Iterator
 import torch
 from torch import Tensor, nn
 
+from archsmith.config.base import PreTrainedConfig
 from archsmith.errors import PluginBroken, WeightsMismatch
+from archsmith.files.names import CONFIG_FILE
 from archsmith.files.weights import Weights
-from archsmith.messages import shorten
+from archsmith.messages import shorten, shown
 from archsmith.model.finite import first_not_finite
-from archsmith.model.marker import AnyModel, LoadReport
-from archsmith.model.matching import Match
+from archsmith.model.initial_values import initialise
+from archsmith.model.marker import AnyModel
+from archsmith.model.matching import COUNTER, Match
 
-__all__ = ["initialise", "load_tensors", "notices", "same_values"]
+__all__ = ["load_tensors", "notices", "quantised", "same_values"]
 
 
 def load_tensors(
@@ -33,6 +36,7 @@ def load_tensors(
     """
     names = {info.name: name for name, info in match.found.items()}
     tensors = weights.load(names, mmap=mmap)
+    tensors |= {key: _count(tensor) for key, tensor in tensors.items() if names[key].endswith(COUNTER)}
     if check_finite and (wrong := first_not_finite(tensors)) is not None:
         raise WeightsMismatch(
             f"{wrong!r} in {weights.tensors[wrong].file.name} of {weights.source!r} holds NaN or infinity. The file "
@@ -49,7 +53,8 @@ def load_tensors(
     _assign(model, state)
     if match.report.new:
         held = model.state_dict()  # what another library has computed has its values already
-        initialise(model, {name for name in match.report.new if held[name].is_meta}, dtype=dtype, device=device)
+        empty = {name for name in match.report.new if held[name].is_meta}
+        initialise(model, empty, held=held, dtype=dtype, device=device)
     model.tie_weights()
     _complete(model, state, dtype, device)
     if device.type != "cpu":
@@ -103,68 +108,67 @@ def _complete(model: AnyModel, loaded: Collection[str], dtype: torch.dtype, devi
                 setattr(module, name, nn.Parameter(converted, tensor.requires_grad) if is_parameter else converted)
 
 
-def initialise(
-    model: AnyModel,
-    names: set[str],
-    *,
-    dtype: torch.dtype | None = None,
-    device: torch.device | None = None,
-) -> None:
-    """Give the named parameters and buffers their initial values; other tensors of the same modules keep theirs.
+def notices(model: str, weights: Weights, match: Match, *, dtype: torch.dtype | None) -> Iterator[str]:
+    """Yield what the user has to know: what started anew, what was left over, and what does not compute together.
 
     Args:
-        model: The model.
-        names: Names as in the model's ``state_dict``.
-        dtype: Type of parameters that are still on the meta device.
-        device: Where these go.
-
-    Raises:
-        PluginBroken: Nothing gives values to a parameter.
+        model: The name of its class.
+        weights: What the files hold.
+        match: What of it the model has taken.
+        dtype: The type that all was converted to; None: each has that of the files.
     """
-    for path, module, owner in _with_owner(model, model):
-        dot = f"{path}." if path else ""
-        parameters = dict(module.named_parameters(recurse=False, remove_duplicate=False))
-        tensors = parameters | dict(module.named_buffers(recurse=False, remove_duplicate=False))
-        own = {name: tensor for name, tensor in tensors.items() if dot + name in names}
-        if not own:
-            continue
-        empty = [name for name, tensor in own.items() if tensor.is_meta and _make_empty(module, name, dtype, device)]
-        kept = {name: tensor for name, tensor in tensors.items() if name not in own}
-        for name, tensor in kept.items():
-            spare = torch.empty_like(tensor)
-            setattr(module, name, nn.Parameter(spare, requires_grad=False) if name in parameters else spare)
-        owner.init_weights(module)
-        for name, tensor in kept.items():
-            setattr(module, name, tensor)
-        for name in empty:
-            if getattr(module, name).isnan().any():
-                raise PluginBroken(
-                    f"{type(model).__name__}: {dot + name!r} has no initial values. {type(owner).__name__} must give "
-                    f"them to {type(module).__name__} in its method init_weights()."
-                )
-
-
-def _make_empty(module: nn.Module, name: str, dtype: torch.dtype | None, device: torch.device | None) -> bool:
-    """Put a tensor where one on the meta device stood: of NaN, so that it shows if nothing gives it values."""
-    tensor = getattr(module, name)
-    if isinstance(tensor, nn.Parameter):
-        fresh = torch.full(tensor.shape, float("nan"), dtype=dtype, device=device)
-        setattr(module, name, nn.Parameter(fresh, requires_grad=tensor.requires_grad))
-        return True
-    if not hasattr(module, "init_buffers"):
-        setattr(module, name, torch.zeros(tensor.shape, dtype=tensor.dtype, device=device))
-    return False
-
-
-def notices(model: str, weights: Weights, report: LoadReport) -> Iterator[str]:
-    """Yield what the user has to know: what started from random values, and what was left over."""
-    if report.new:
+    new = [name for name in match.report.new if not name.endswith(COUNTER)]
+    owners = {name.rpartition(".")[0] for name in new}
+    counters = [name for name in match.report.new if name not in new and name.rpartition(".")[0] not in owners]
+    if new:
         yield (
-            f"{model}: not in {weights.source!r}, so they start from random values: {shorten(report.new)}. "
+            f"{model}: not in {weights.source!r}, so they start from random values: {shorten(new)}. "
             "Train them before you rely on the output."
         )
-    if report.unused:
-        yield f"{model}: in {weights.source!r}, but not used by this model: {shorten(report.unused)}."
+    if counters:
+        yield f"{model}: not in {weights.source!r}, so these counters start from zero: {shorten(counters)}."
+    if cast := [name for name, info in match.found.items() if name.endswith(COUNTER) and info.kind == "float"]:
+        yield f"{model}: counters that {weights.source!r} holds as rounded numbers: {shorten(cast)}."
+    if match.report.unused:
+        yield f"{model}: in {weights.source!r}, but not used by this model: {shorten(match.report.unused)}."
+    if dtype is None:
+        yield from _type_notices(model, weights, match)
+
+
+def _type_notices(model: str, weights: Weights, match: Match) -> Iterator[str]:
+    """Say which types torch cannot compute with, alone or together, rather than leave it to the first call."""
+    by_type: dict[str, list[str]] = {}
+    for name, info in match.found.items():
+        if info.kind == "float" and not name.endswith(COUNTER):
+            by_type.setdefault(info.dtype, []).append(name)
+    if len(by_type) > 1:
+        by_count = sorted(by_type.items(), key=lambda pair: -len(pair[1]))
+        named = "; ".join(f"{dtype} ({len(names)}: {shorten(names, 2)})" for dtype, names in by_count)
+        yield (
+            f"{model}: the weights in {weights.source!r} are of several types, which seldom compute together: {named}. "
+            "To have one type pass dtype='float32', or another."
+        )
+    elif by_type and (small := next(iter(by_type))).startswith("F8"):
+        yield (
+            f"{model}: the weights in {weights.source!r} are of type {small}, which torch does not compute with. "
+            "Pass dtype='float32' or dtype='bfloat16'."
+        )
+
+
+def quantised(config: PreTrainedConfig) -> Iterator[str]:
+    """Say that a configuration calls the weights quantised, if it does."""
+    if said := config.extra.get("quantization_config"):
+        method = said.get("quant_method") if isinstance(said, dict) else said
+        yield (
+            f"{CONFIG_FILE} says that the weights are quantised ({shown(method)}), which archsmith does not undo: it "
+            "takes the numbers as they stand in the files. Use a checkpoint that is not quantised, or pass "
+            "dtype='float32' if its weights are plain numbers after all."
+        )
+
+
+def _count(tensor: Tensor) -> Tensor:
+    """Return a counter as an integer, whatever type a file keeps it in; beyond what that type holds it is zero."""
+    return tensor.double().nan_to_num(0.0, 0.0, 0.0).long() if tensor.is_floating_point() else tensor
 
 
 def _share_tied(model: AnyModel, state: dict[str, Tensor], weights: Weights) -> None:
@@ -187,11 +191,3 @@ def same_values(one: Tensor, other: Tensor) -> bool:
         return False
     other = other.to(one.device)
     return torch.equal(one, other) or bool(((one == other) | (one.isnan() & other.isnan())).all())
-
-
-def _with_owner(module: nn.Module, owner: AnyModel, path: str = "") -> Iterator[tuple[str, nn.Module, AnyModel]]:
-    """Yield every module with its path and the innermost model that it belongs to."""
-    owner = module if isinstance(module, AnyModel) else owner
-    yield path, module, owner
-    for name, child in module.named_children():
-        yield from _with_owner(child, owner, f"{path}.{name}" if path else name)

@@ -1,16 +1,19 @@
 """What marks a module as a model: what its class declares, and what the parts of this package need of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from types import MethodType
-from typing import ClassVar
+from typing import Any, ClassVar
 
-import torch
-from torch import nn
+from torch import Tensor, nn
 
 from archsmith.config.base import PreTrainedConfig
+from archsmith.messages import shorten
 
-__all__ = ["AnyModel", "LoadReport"]
+__all__ = ["AnyModel", "BuildRecord", "LoadReport"]
+
+_DRAWN = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Embedding)
+_NORMALISING = (nn.LayerNorm, nn.GroupNorm)
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,25 @@ class LoadReport:
     unused: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        named = ((each.name, getattr(self, each.name)) for each in fields(self))
+        return "\n  ".join(["LoadReport", *(f"{name:8} {len(names):4}: {shorten(names)}" for name, names in named)])
+
+
+@dataclass(frozen=True)
+class BuildRecord:
+    """What a model was when its constructor returned, to tell whether it has changed since.
+
+    Attributes:
+        options: What the constructor was given beside the configuration.
+        config: The fields of the configuration as JSON values; None for a model that was built inside another.
+        tensors: Parameter or buffer → shape and class of type; likewise.
+    """
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, Any] | None = None
+    tensors: Mapping[str, tuple[tuple[int, ...], str]] | None = None
+
 
 class AnyModel(nn.Module):
     """Any model, as the parts of this package see it; `PreTrainedModel` says what each attribute means."""
@@ -46,6 +68,7 @@ class AnyModel(nn.Module):
     config: PreTrainedConfig
     attn_implementation: str
     load_report: LoadReport | None = None
+    build_record: BuildRecord = BuildRecord()
 
     @property
     def base_model(self) -> nn.Module:
@@ -57,25 +80,24 @@ class AnyModel(nn.Module):
 
         Linear, convolution and embedding weights are drawn from a normal distribution of standard deviation
         ``config.initializer_range`` (0.02 if the configuration has none), biases and padding rows are zero,
-        normalisation layers are the identity; other modules have their ``reset_parameters`` called, if they have one.
-        Override it for what is left, and call ``super()`` for these.
+        normalisation layers are the identity; what was frozen by the constructor keeps the values it has. Other modules
+        have their ``reset_parameters`` called, if they have one. Override it for what is left, and call ``super()`` for
+        these. A module comes after its children, so that what it sets for them lasts.
         """
         std = getattr(self.config, "initializer_range", 0.02)
-        if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d):
-            nn.init.normal_(module.weight, std=std)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-        elif isinstance(module, nn.Embedding):
-            nn.init.normal_(module.weight, std=std)
-            if module.padding_idx is not None:
-                with torch.no_grad():
-                    module.weight[module.padding_idx].zero_()
-        elif isinstance(module, nn.LayerNorm | nn.GroupNorm) and module.weight is not None:
-            nn.init.ones_(module.weight)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
+        weight, bias = _trained(module, "weight"), _trained(module, "bias")
+        if isinstance(module, _DRAWN):
+            if weight is not None:
+                nn.init.normal_(weight, std=std)
+                if isinstance(module, nn.Embedding) and module.padding_idx is not None:
+                    nn.init.zeros_(weight[module.padding_idx])
+        elif isinstance(module, _NORMALISING):
+            if weight is not None:
+                nn.init.ones_(weight)
         elif isinstance(reset := getattr(module, "reset_parameters", None), MethodType):
             reset()
+        if bias is not None and isinstance(module, _DRAWN + _NORMALISING):
+            nn.init.zeros_(bias)
 
     @staticmethod
     def rename_key(key: str) -> str:
@@ -102,3 +124,8 @@ class AnyModel(nn.Module):
         for name, source in self.tied_names().items():
             owner, _, attribute = name.rpartition(".")
             setattr(self.get_submodule(owner), attribute, self.get_parameter(source))
+
+
+def _trained(module: nn.Module, name: str) -> Tensor | None:
+    tensor = getattr(module, name, None)
+    return tensor if isinstance(tensor, Tensor) and tensor.requires_grad else None

@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 import torch
+from torch import Tensor
 
 from archsmith.errors import WeightsMismatch
 from archsmith.files.weights import TensorInfo, Weights
 from archsmith.model.marker import AnyModel, LoadReport
 
-__all__ = ["Match", "match_weights"]
+__all__ = ["COUNTER", "Match", "match_weights", "shapes_and_kinds"]
 
 _SHOWN_FAULTS = 20
+#: The end of the name of a buffer that counts, and that no output depends on: a file may lack it, or hold it rounded.
+COUNTER = "num_batches_tracked"
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ def match_weights(
     head's tensors may be left over, and a whole head may be new; not so if the files were saved from this very class.
 
     Args:
-        model: The model, on whichever device.
+        model: The model as it was built, on whichever device.
         weights: What the files hold.
         same_class: Whether the checkpoint says that it was saved from this model class.
         allow_new: Patterns of parameters that may start from random values all the same.
@@ -62,7 +65,7 @@ class _Matcher:
     ) -> None:
         self.model, self.weights, self.same_class = model, weights, same_class
         self.allow_new, self.allow_unused = allow_new, allow_unused
-        self.wanted = {name: (tuple(value.shape), _kind(value.dtype)) for name, value in model.state_dict().items()}
+        self.wanted = model.build_record.tensors or shapes_and_kinds(model.state_dict())
         self.tied = model.tied_names()
         self.ignored_keys, self.optional_keys = list(model.ignored_keys), list(model.optional_keys)
         for path, module in model.base_model.named_modules():
@@ -140,7 +143,7 @@ class _Matcher:
 
     def _check(self, name: str, shape: tuple[int, ...], kind: str) -> None:
         info = self.found[name]
-        if info.shape == shape and info.kind == kind:
+        if info.shape == shape and (info.kind == kind or (name.endswith(COUNTER) and info.kind == "float")):
             return
         if _any(self.allow_new, name):
             self.unused.append(info.name)
@@ -162,7 +165,8 @@ class _Matcher:
         whole_head_is_new = (
             base is None and not self.same_class and not any(found.rpartition(".")[0] == owner for found in self.found)
         )
-        if whole_head_is_new or _any(self.allow_new, name) or (base and _any(self.optional_keys, base)):
+        optional = name.endswith(COUNTER) or (base is not None and _any(self.optional_keys, base))
+        if whole_head_is_new or optional or _any(self.allow_new, name):
             self.new.append(name)
         else:
             self.faults.append(f"missing key {name!r}: not in the files")
@@ -179,6 +183,18 @@ class _Matcher:
             faults=tuple(self.faults),
             source=self.weights.source,
         )
+
+
+def shapes_and_kinds(tensors: Mapping[str, object]) -> dict[str, tuple[tuple[int, ...], str]]:
+    """Return name → shape and class of type, as `TensorInfo.kind` says it of a tensor in a file.
+
+    What a module keeps in its ``state_dict`` that is no tensor (``get_extra_state``) is in no file.
+    """
+    return {
+        name: (tuple(tensor.shape), _kind(tensor.dtype))
+        for name, tensor in tensors.items()
+        if isinstance(tensor, Tensor)
+    }
 
 
 def _any(patterns: Iterable[str], name: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from archsmith.config.names import field_names
-from archsmith.errors import OptionError
+from archsmith.errors import OptionError, UnknownField
 from archsmith.messages import did_you_mean
 
 __all__ = [
@@ -102,6 +102,7 @@ def refuse_unknown_overrides(model_class: type[Any], overrides: Mapping[str, Any
     known = [*options, *model_options(model_class), *fields]
     for name in overrides:
         if name not in fields:
-            hint = f" {_ELSEWHERE[name]}." if name in _ELSEWHERE else did_you_mean(name, known)
+            advised = f" {_ELSEWHERE[name]}." if name in _ELSEWHERE else ""
+            hint = advised or (names.hint(name) if name in names.advice else did_you_mean(name, known))
             kind = model_class.config_class.__name__
-            raise OptionError(f"{name!r} is neither an option of {model_class.__name__} nor a field of {kind}.{hint}")
+            raise UnknownField(f"{name!r} is not a field of {kind}, nor an option of {model_class.__name__}.{hint}")

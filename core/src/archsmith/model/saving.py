@@ -3,10 +3,12 @@
 import os
 import re
 import secrets
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
@@ -15,38 +17,55 @@ from archsmith.errors import ConfigError, InputError, OptionError, SaveFailed
 from archsmith.files.commit import replacing, save_folder, step
 from archsmith.files.names import CONFIG_FILE, INDEX_FILE, WEIGHTS_FILE
 from archsmith.files.strictjson import encode_json
-from archsmith.files.weights import WEIGHTS_PATTERN, encode_metadata
-from archsmith.messages import shown
+from archsmith.files.weights import encode_metadata
+from archsmith.messages import announce, shown
+from archsmith.model.finite import first_not_finite
 from archsmith.model.loading import same_values
 from archsmith.model.marker import AnyModel
+from archsmith.model.save_check import original_names, original_tensors, refuse_unloadable
 
-__all__ = ["refuse_half_changed", "save_model", "state_to_save"]
+__all__ = ["refuse_half_changed", "save_model"]
 
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
 
 def save_model(
-    state: dict[str, Tensor],
+    model: AnyModel,
     config: dict[str, Any],
-    model_class: type,
     save_directory: str | os.PathLike[str],
     max_shard_size: int | str,
+    *,
+    side_files: Mapping[str, bytes],
+    delete: re.Pattern[str],
 ) -> None:
-    """Write weights and configuration into a folder.
+    """Write a model, the content of its config.json, and the files that it carries along into a folder.
+
+    What matches ``delete`` and is not written anew is deleted.
 
     Raises:
         SaveFailed: The system refused.
         OptionError: ``max_shard_size`` is no size.
+        ConfigError: No load would take the files.
+        InputError: A tensor has no values, or a type that the files cannot hold.
     """
     from archsmith.registry.base import registry
 
+    state = state_to_save(model)
+    refuse_unloadable(model, state, config)
+    if (wrong := first_not_finite(state)) is not None:
+        announce(
+            f"{type(model).__name__}: {wrong!r} holds NaN or infinity. It is saved as it is; to load it pass "
+            "check_finite=False."
+        )
     shards = _shards(state, parse_size(max_shard_size))
     folder = save_folder(save_directory)
-    provenance = registry.provenance(model_class) | {"save_id": secrets.token_hex(16)}
-    contents = {INDEX_FILE: _index(shards)} if len(shards) > 1 else {}
+    provenance = registry.provenance(type(model)) | {"save_id": secrets.token_hex(16)}
+    contents = {**side_files}
+    if len(shards) > 1:
+        contents[INDEX_FILE] = _index(shards)
     contents[CONFIG_FILE] = encode_json({**config, "archsmith": provenance})
     metadata = encode_metadata(provenance)
-    with replacing(folder, [*shards, *contents], delete=WEIGHTS_PATTERN) as staging:
+    with replacing(folder, [*shards, *contents], delete=delete) as staging:
         for name, tensors in shards.items():
             _write_tensors(staging / name, tensors, metadata)
         for name, content in contents.items():
@@ -60,13 +79,21 @@ def state_to_save(model: AnyModel) -> dict[str, Tensor]:
         InputError: A tensor has no values.
         ConfigError: Two parameters that the configuration calls one differ.
     """
-    tied, held = model.tied_names(), model.state_dict()
+    names, held = original_names(model), original_tensors(model)
+    tied = {names.get(name, name): names.get(source, source) for name, source in model.tied_names().items()}
     state: dict[str, Tensor] = {}
     seen: set[tuple[int, int]] = set()
-    if empty := [name for name, tensor in held.items() if tensor.is_meta]:
-        raise InputError(f"{empty[0]!r} is on the meta device: there are no values to save.")
     for name, tensor in held.items():
-        if name in tied:
+        layout = getattr(tensor, "layout", None)  # a module may keep what is no tensor (get_extra_state)
+        if layout != torch.strided:
+            kind = f"a tensor of layout {layout}" if layout else type(tensor).__name__
+            raise InputError(
+                f"{name!r} is {kind}, but safetensors files hold dense tensors. Take it out or convert it."
+            )
+        if tensor.is_meta:
+            raise InputError(f"{name!r} is on the meta device: there are no values to save.")
+    for name, tensor in held.items():
+        if name in tied and tied[name] in held:
             if not same_values(tensor, held[tied[name]]):
                 raise ConfigError(
                     f"{type(model).__name__} cannot be saved: its configuration ties {name!r} to {tied[name]!r}, but "

@@ -12,7 +12,7 @@ from archsmith.batch import BatchFeature
 from archsmith.errors import InputError, OptionError
 from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.commit import save_folder, write_files
-from archsmith.files.names import PREPROCESSOR_FILE, PROCESSOR_FILE
+from archsmith.files.names import CHAT_TEMPLATE_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE
 from archsmith.files.pretrained import FromPretrained
 from archsmith.files.strictjson import encode_json
 from archsmith.messages import did_you_mean, shown
@@ -56,6 +56,7 @@ class Processor(FromPretrained):
         OptionError: A part is missing, in vain, or of another kind.
     """
 
+    side_file_names = (CHAT_TEMPLATE_FILE,)
     parts: ClassVar[tuple[str, ...] | None] = None
 
     @checked_call
@@ -170,6 +171,11 @@ class Processor(FromPretrained):
         names = [name for part in self._held() for name in self._part(part).model_input_names]
         return list(dict.fromkeys(names))
 
+    @property
+    def side_files(self) -> dict[str, bytes]:
+        """As `FromPretrained.side_files`; those of the tokenizer, if it has one."""
+        return super().side_files if self.tokenizer is None else self.tokenizer.side_files
+
     # ---- files ----------------------------------------------------------------------------------------------
 
     @classmethod
@@ -198,6 +204,8 @@ class Processor(FromPretrained):
         wanted = held_parts(checkpoint, model_type) if cls.parts is None else cls.parts
         loaded = {name: read_part(name, checkpoint, model_type) for name in wanted if name not in parts}
         new = cls(**loaded, **parts)
+        if new.tokenizer is None:
+            new.read_side_files(checkpoint)
         if checkpoint.find(PROCESSOR_FILE):
             values = checkpoint.read_json(PROCESSOR_FILE)
             new.extra = {name: value for name, value in values.items() if name not in _WRITTEN}
@@ -214,7 +222,7 @@ class Processor(FromPretrained):
             SaveFailed: The system refused; what was there before still is.
         """
         name = type(self).__name__
-        contents: dict[str, bytes] = {}
+        contents = self.side_contents()
         settings = {part: self._part(part).to_file_dict() for part in self._held() if part != "tokenizer"}
         if self.tokenizer is not None:
             contents |= self.tokenizer.file_contents(processor_class=name)
@@ -224,7 +232,7 @@ class Processor(FromPretrained):
         written = {"archsmith": registry.provenance(type(self))}
         contents[PROCESSOR_FILE] = encode_json(self.to_dict() | settings | written)
         folder = save_folder(save_directory)
-        write_files(folder, contents, delete=re.compile(re.escape(PREPROCESSOR_FILE)))
+        write_files(folder, contents, delete=self.superseded_files(re.escape(PREPROCESSOR_FILE)))
         return tuple(str(folder / file) for file in contents)
 
     def to_dict(self) -> dict[str, Any]:

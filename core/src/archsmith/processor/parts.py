@@ -7,6 +7,7 @@ from archsmith.config.settings import find_values, kind_of
 from archsmith.errors import ConfigError, PluginError
 from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.names import CONFIG_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE, TOKENIZER_CONFIG_FILE, TOKENIZER_FILE
+from archsmith.options import read_flags
 from archsmith.registry.base import registry
 from archsmith.registry.resolve import provider_of, read_model_type
 
@@ -74,6 +75,7 @@ def read_tokenizer(checkpoint: Checkpoint, model_type: str | None, *, use_fast: 
     The class that tokenizer_config.json names decides, because a tokenizer may be another architecture's; a general
     class, or none, leaves it to the architecture. Raises as `read_preprocessor`.
     """
+    read_flags(use_fast=use_fast)
     path = checkpoint.find(TOKENIZER_CONFIG_FILE)
     named = checkpoint.read_json(TOKENIZER_CONFIG_FILE).get("tokenizer_class") if path else None
     if isinstance(named, str) and named.removesuffix("Fast") not in _GENERAL_TOKENIZERS:

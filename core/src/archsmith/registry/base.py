@@ -7,27 +7,26 @@ is registered whole or not at all. Before the registry refuses a name, it looks 
 
 import os
 import re
-import sys
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from archsmith._version import __version__
 from archsmith.errors import (
-    ArchsmithWarning,
     ClassNotAvailable,
+    OptionError,
     PluginConflict,
     PluginError,
     UnknownArchitecture,
     UnknownTask,
 )
-from archsmith.messages import did_you_mean, shorten
+from archsmith.messages import announce, did_you_mean, shorten, shown
 from archsmith.plugin import Architecture
+from archsmith.registry.blame import describe
 from archsmith.registry.catalog import Catalog
 from archsmith.registry.installed import Entry, Index, Kind, State
 from archsmith.registry.known import KNOWN_PLUGINS, install_hint, known_model_type, names_class_of, squash
-from archsmith.registry.manifest import Manifest, break_plugin, describe, load_class
+from archsmith.registry.manifest import Manifest, break_plugin, load_class
 
 __all__ = ["Export", "Registry", "registry"]
 
@@ -177,6 +176,10 @@ class Registry:
         """
         return self._resolve(self._find_export(name))
 
+    def class_names(self) -> set[str]:
+        """Return the names of all classes that usable plugins export; each manifest is loaded for that."""
+        return {name for entry in self._catalog.usable() for name in self._exports(entry)}
+
     def exports(self, entry: Entry) -> dict[str, str]:
         """Return class name → reference for what one plugin provides under one entry, older names included.
 
@@ -208,6 +211,8 @@ class Registry:
     def _find(
         self, model_type: str, source: str | None = None, written_by: str | None = None
     ) -> tuple[Entry, Architecture]:
+        if not isinstance(model_type, str):
+            raise OptionError(f"a model_type must be a string, but is {shown(model_type)}.")
         entry = self._catalog.find(Kind.ARCHITECTURE, model_type)
         if entry is None:
             raise _unknown_architecture(model_type, self.names(), source, written_by)
@@ -291,8 +296,7 @@ class Registry:
         message = f"module 'archsmith' has no attribute {name!r}, and no installed plugin exports it."
         if unusable:
             message += f" Not asked: {shorten(sorted({f'{entry} ({entry.state})' for entry in unusable}), 20)}."
-        known = [export for entry in entries if entry.state is State.OK for export in self._exports(entry)]
-        return AttributeError(message + did_you_mean(name, known), name=name, obj=sys.modules["archsmith"])
+        return AttributeError(message + did_you_mean(name, self.class_names()), name=name)
 
     def _exports(self, entry: Entry) -> dict[str, str]:
         manifest = self._catalog.load(entry)
@@ -319,12 +323,11 @@ def _identify(entry: Entry, manifest: Manifest, config: Mapping[str, Any]) -> st
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001  # a stranger's code
-        warnings.warn(f"{entry}: its identify() failed: {describe(error)}.", ArchsmithWarning, stacklevel=3)
+        announce(f"{entry}: its identify() failed: {describe(error)}.")
         return None
     if answer is None or (isinstance(answer, str) and answer in manifest.architectures):
         return answer
-    message = f"{entry}: its identify() answered {answer!r}, which is not a model_type of this plugin."
-    warnings.warn(message, ArchsmithWarning, stacklevel=3)
+    announce(f"{entry}: its identify() answered {shown(answer)}, which is not a model_type of this plugin.")
     return None
 
 
@@ -333,9 +336,9 @@ def _unknown_architecture(
 ) -> UnknownArchitecture:
     known = KNOWN_PLUGINS.get(model_type)
     if source:
-        message = f"{source} needs model_type {model_type!r}, which no installed plugin provides."
+        message = f"{source} needs model_type {shown(model_type)}, which no installed plugin provides."
     else:
-        message = f"No installed plugin provides model_type {model_type!r}."
+        message = f"No installed plugin provides model_type {shown(model_type)}."
     if known:
         message += f" Run: pip install {known}"
     else:

@@ -4,18 +4,17 @@ import importlib
 import io
 import sys
 import threading
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from archsmith.errors import (
-    ArchsmithWarning,
     PluginBroken,
     PluginConflict,
     PluginDisabled,
     PluginError,
     PluginIncompatible,
 )
+from archsmith.messages import announce
 from archsmith.registry.installed import Entry, Index, Kind, State, mark, scan
 from archsmith.registry.manifest import Plugins, break_plugin, load_app, load_manifest
 from archsmith.registry.preferences import Settings
@@ -62,7 +61,7 @@ class Catalog:
             news = [problem for problem in index.problems if problem not in self._announced]
             self._announced.update(news)
         for problem in news:
-            warnings.warn(problem, ArchsmithWarning, stacklevel=4)
+            announce(problem)
         return index
 
     def look_again(self) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from archsmith._version import __version__
 from archsmith.messages import did_you_mean
 from archsmith.registry.metadata import Declared, Kind, find_declared, normal_name
-from archsmith.registry.preferences import KEYS, Pin, Settings
+from archsmith.registry.preferences import KEYS, Pin, Settings, Switch
 
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
@@ -107,7 +107,7 @@ def scan(settings: Settings) -> Index:
     """Read all entry points, and settle every state that metadata alone can settle."""
     entries: list[Entry] = []
     notes: list[str] = []
-    for plugin in find_declared():
+    for plugin in find_declared(notes):
         state, reason, remedy = _verdict(plugin)
         entries += [
             Entry(kind, name, value, plugin.name, plugin.version, state, reason, remedy)
@@ -115,10 +115,43 @@ def scan(settings: Settings) -> Index:
         ]
         if not plugin.asked and not plugin.fault and any(kind is not Kind.COMMAND for kind, _, _ in plugin.points):
             notes.append(f"{plugin} does not say which archsmith it needs (no Requires-Dist: archsmith).")
+    settings, short = _with_full_names(settings, entries)
     entries = [_apply_switches(entry, settings) for entry in entries]
     entries = _settle_conflicts(entries, {pin.name: pin for pin in settings.pins})
-    problems = (*settings.faults, *_unknown_names(settings, entries))
+    problems = (*settings.faults, *short, *_unknown_names(settings, entries))
     return Index(tuple(entries), problems, tuple(sorted([*notes, *_orphans(entries)])))
+
+
+def _with_full_names(settings: Settings, entries: list[Entry]) -> tuple[Settings, list[str]]:
+    """Replace short names, as ``vit`` for archsmith-vit, by those of the distributions; return what is to be announced.
+
+    A short name is what follows "archsmith-", or a model_type that one distribution alone claims. To take it for the
+    name of a distribution that is not installed would switch off, or leave on, what was not meant.
+    """
+    known = {entry.key: entry.distribution for entry in entries}
+    said: list[str] = []
+
+    def full(name: str, source: str) -> str:
+        key = normal_name(name)
+        owners = {known[f"archsmith-{key}"]} if f"archsmith-{key}" in known else _claimants(name, entries)
+        if key in known or len(owners) != 1:
+            return name
+        said.append(f"{source} names {name!r}, which is taken for the distribution {min(owners)!r}.")
+        return min(owners)
+
+    def switch(of: Switch) -> Switch:
+        names = {name: full(name, of.source) for name in of.names}
+        return dataclasses.replace(
+            of, names=tuple(names.values()), short={there: name for name, there in names.items()}
+        )
+
+    pins = tuple(dataclasses.replace(pin, distribution=full(pin.distribution, pin.source)) for pin in settings.pins)
+    return dataclasses.replace(settings, only=switch(settings.only), disable=switch(settings.disable), pins=pins), said
+
+
+def _claimants(name: str, entries: list[Entry]) -> set[str]:
+    """Return the distributions that claim a model_type."""
+    return {entry.distribution for entry in entries if (entry.kind, entry.name) == (Kind.ARCHITECTURE, name.lower())}
 
 
 def mark(entry: Entry, state: State, reason: str, remedy: str) -> Entry:
@@ -170,9 +203,8 @@ def _apply_switches(entry: Entry, settings: Settings) -> Entry:
             remedy = f"Add {entry.distribution} to {only.source}"
         return mark(entry, State.DISABLED, f"{entry} is not listed in {only.source}.", remedy)
     if entry.key in map(normal_name, disable.names):
-        remedy = f"Run: archsmith enable {entry.distribution}"
-        if not disable.in_file:
-            remedy = f"Remove {entry.distribution} from {disable.source}"
+        name = disable.short.get(entry.distribution, entry.distribution)
+        remedy = f"Run: archsmith enable {name}" if disable.in_file else f"Remove {name} from {disable.source}"
         return mark(entry, State.DISABLED, f"{entry} is switched off by {disable.source}.", remedy)
     return entry
 
@@ -227,11 +259,13 @@ def _how_to_pin(entry: Entry, source: str = "") -> str:
 def _unknown_names(settings: Settings, entries: list[Entry]) -> list[str]:
     """Report names in the settings that no installed plugin bears."""
     known = {entry.key: entry.distribution for entry in entries}
+    model_types = [entry.name for entry in entries if entry.kind is Kind.ARCHITECTURE]
     problems = []
     for switch in (settings.only, settings.disable):
         can_go = switch.in_file and switch is settings.disable
         problems += [
-            f"{switch.source} names {name!r}, which is not an installed plugin.{did_you_mean(name, known.values())}"
+            f"{switch.source} names {name!r}, which is not an installed plugin."
+            + (_several(name, entries) or did_you_mean(name, [*known.values(), *model_types]))
             + (f" To take it off the list: archsmith enable {name}" if can_go else "")
             for name in switch.names
             if normal_name(name) not in known
@@ -242,9 +276,15 @@ def _unknown_names(settings: Settings, entries: list[Entry]) -> list[str]:
             problems.append(
                 f"{pin.source} gives {pin.name!r} to {pin.distribution!r}, which is not installed or does not claim it."
                 + did_you_mean(pin.distribution, claimants.values())
+                + ("" if claimants else did_you_mean(pin.name, [entry.name for entry in entries]))
                 + (f" To take the pin back: archsmith unpin {pin.name}" if pin.in_file else "")
             )
     return problems
+
+
+def _several(name: str, entries: list[Entry]) -> str:
+    owners = sorted(_claimants(name, entries))
+    return f" As a model_type it is claimed by {' and '.join(owners)}; name the distribution." if owners else ""
 
 
 def _orphans(entries: list[Entry]) -> list[str]:

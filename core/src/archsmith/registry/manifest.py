@@ -19,11 +19,12 @@ from typing import Any, TextIO, TypeVar
 import pluggy
 
 from archsmith.errors import ArchsmithError, PluginBroken
-from archsmith.messages import did_you_mean
+from archsmith.messages import count_as_inside, did_you_mean, said_by
 from archsmith.plugin import Architecture, Extension, ManifestError, PluginSpec
+from archsmith.registry.blame import describe, find_culprit
 from archsmith.registry.installed import Entry, Kind, repair
 
-__all__ = ["Manifest", "Plugins", "break_plugin", "describe", "load_app", "load_class", "load_manifest"]
+__all__ = ["Manifest", "Plugins", "break_plugin", "load_app", "load_class", "load_manifest"]
 
 _Record = TypeVar("_Record", Architecture, Extension)
 _Hooks = Mapping[str, Sequence[pluggy.HookImpl]]
@@ -108,6 +109,7 @@ def load_manifest(plugins: Plugins, entries: Sequence[Entry], printed: io.String
         for name in dict.fromkeys(entry.module for entry in entries):
             with _watched(entries[0], name, printed):
                 module = importlib.import_module(name)
+                count_as_inside(name.rpartition(".")[0] or name)
                 undo.callback(plugins.drop, module)
                 hooks = plugins.add(module)
                 declared = [entry for entry in entries if entry.module == name]
@@ -151,21 +153,12 @@ def load_class(entry: Entry, reference: str) -> type[Any]:
     return found
 
 
-def break_plugin(entry: Entry, cause: str) -> PluginBroken:
-    """Return the error that says that a plugin does not load, and why."""
+def break_plugin(entry: Entry, cause: str, remedy: str = "") -> PluginBroken:
+    """Return the error that says that a plugin does not load, and why; with a remedy if the fault is not its own."""
     end = "" if cause.endswith((".", "?", "!")) else "."
-    reason = f"{entry} is broken: {cause}{end}"
-    remedy = repair(entry.distribution)
+    reason = f"{entry} {'cannot be loaded' if remedy else 'is broken'}: {cause}{end}"
+    remedy = remedy or repair(entry.distribution)
     return PluginBroken(f"{reason} {remedy}", reason=reason, remedy=remedy, distributions=(str(entry),))
-
-
-def describe(error: BaseException) -> str:
-    """Return the type and the message of a stranger's exception, whatever its ``__str__`` does."""
-    try:
-        message = str(error).strip()
-    except Exception:  # noqa: BLE001  # a stranger's code
-        message = ""
-    return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
 @contextlib.contextmanager
@@ -183,9 +176,13 @@ def _watched(entry: Entry, module: str, printed: io.StringIO | None = None) -> I
     except ManifestError as error:
         raise break_plugin(entry, f"{module}: {error}") from error
     except BaseException as error:
-        if printed is None and isinstance(error, ArchsmithError):
+        is_refusal = printed is None and isinstance(error, ArchsmithError)
+        # A script of the name of a library runs in its place, asks for the class that is being loaded, and is refused.
+        culprit = None if is_refusal and not isinstance(error, PluginBroken) else find_culprit(entry, error)
+        if is_refusal and not culprit:
             raise  # it says by itself what is missing and what to do
-        raise break_plugin(entry, f"{module}: {describe(error)}") from error
+        cause, remedy = culprit or (f"{module}: {describe(error)}", "")
+        raise break_plugin(entry, cause, remedy) from error
 
 
 def _refuse_printing(text: str) -> None:
@@ -198,7 +195,8 @@ def _attribute(owner: Any, name: str) -> Any:
         return getattr(owner, name)
     except AttributeError as error:
         hint = did_you_mean(name, getattr(owner, "__dict__", {}))
-        cause = "" if hint or owner.__name__ in str(error) else f" ({error})"  # what a lazy __getattr__ has run into
+        said = said_by(error)
+        cause = "" if hint or owner.__name__ in said else f" ({said})"  # what a lazy __getattr__ has run into
         raise ManifestError(f"it has no {name!r}.{hint}{cause}") from error
 
 

@@ -9,12 +9,12 @@ that name. What cannot be understood is reported and does not count; the rest do
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from archsmith.messages import did_you_mean
+from archsmith.messages import did_you_mean, reason, shown
 from archsmith.registry.metadata import normal_name
 
 __all__ = ["CONFIG_VARIABLE", "KEYS", "Pin", "Settings", "Switch", "find_faults", "settings_file"]
@@ -24,6 +24,8 @@ CONFIG_VARIABLE = "ARCHSMITH_CONFIG"
 #: What a file may hold → the variable that goes over it.
 KEYS: Mapping[str, str] = {"plugins": "ARCHSMITH_PLUGINS", "disable": "ARCHSMITH_DISABLE", "pin": "ARCHSMITH_PIN"}
 
+_MOST_BYTES = 2**20
+
 
 @dataclass(frozen=True)
 class Switch:
@@ -32,10 +34,12 @@ class Switch:
     Attributes:
         names: The distributions, as they are spelt there.
         source: The variable, or the path of the file in quotes; empty if there is no list.
+        short: Distribution → the short name that stands there for it.
     """
 
     names: tuple[str, ...] = ()
     source: str = ""
+    short: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def in_file(self) -> bool:
@@ -105,7 +109,7 @@ def settings_file(environ: Mapping[str, str] = os.environ) -> Path | None:
     """Return where the user's file is or would be; None if the user has no home, or named the null device."""
     named = environ.get(CONFIG_VARIABLE)
     if named:
-        return None if named == os.devnull else Path(named).absolute()
+        return None if named == os.devnull else Path(os.path.expanduser(named)).absolute()  # noqa: PTH111 - which leaves what it cannot expand
     return _platform_file(tuple(environ.get(name) for name in ("HOME", "XDG_CONFIG_HOME", "APPDATA", "USERPROFILE")))
 
 
@@ -113,15 +117,15 @@ def find_faults(values: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is wrong with the content of a file, as full sentences."""
     for key, value in values.items():
         if key not in KEYS:
-            yield f"{key!r} is not a setting; there are {', '.join(KEYS)}.{did_you_mean(key, KEYS)}"
+            yield f"{shown(key)} is not a setting; there are {', '.join(KEYS)}.{did_you_mean(key, KEYS)}"
         elif key == "pin" and isinstance(value, dict):
             for name, distribution in value.items():
                 if not _is_name(distribution):
-                    yield f"the pin of {name!r} must be a distribution, but is {distribution!r}."
+                    yield f"the pin of {shown(name)} must be a distribution, but is {shown(distribution)}."
         elif key == "pin":
-            yield f'pin must be a table of model_type = "distribution", but is {value!r}.'
+            yield f'pin must be a table of model_type = "distribution", but is {shown(value)}.'
         elif not _is_list(value):
-            yield f"{key} must be a list of distributions, but is {value!r}."
+            yield f"{key} must be a list of distributions, but is {shown(value)}."
 
 
 @lru_cache(maxsize=8)
@@ -146,7 +150,7 @@ def _pins_in(value: str | None) -> tuple[dict[str, Pin], list[str]]:
     for item in _items(value):
         name, _, distribution = (part.strip() for part in item.partition("="))
         if not name or not distribution:
-            faults.append(f"{variable} holds {item!r}; expected model_type=distribution, comma-separated.")
+            faults.append(f"{variable} holds {shown(item)}; expected model_type=distribution, comma-separated.")
             continue
         before = pins.setdefault(name, Pin(name, distribution, variable)).distribution
         if normal_name(before) != normal_name(distribution):
@@ -169,6 +173,8 @@ def _file_values(path: Path | None, *, named: bool) -> tuple[dict[str, Any], tup
         return {}, _unreadable(path, error)
     if not stat.S_ISREG(status.st_mode):  # to read from a pipe or a device might never end
         return {}, (f"{str(path)!r} is not a regular file. No setting in it counts.",)
+    if status.st_size > _MOST_BYTES:
+        return {}, (f"{str(path)!r} has {status.st_size} bytes, more than {_MOST_BYTES}. No setting in it counts.",)
     return _parse(path, (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
 
 
@@ -182,7 +188,7 @@ def _parse(path: Path, stamp: tuple[int, ...]) -> tuple[dict[str, Any], tuple[st
     except OSError as error:
         return {}, _unreadable(path, error)
     except (ValueError, RecursionError) as error:
-        return {}, (f"{str(path)!r} is not TOML: {error}. No setting in it counts.",)
+        return {}, (f"{str(path)!r} is not TOML: {reason(error)}. No setting in it counts.",)
     said: dict[str, Any] = {key: tuple(values[key]) for key in ("plugins", "disable") if _is_list(values.get(key))}
     if isinstance(pins := values.get("pin"), dict):
         said["pin"] = tuple((name, distribution) for name, distribution in pins.items() if _is_name(distribution))
@@ -190,7 +196,7 @@ def _parse(path: Path, stamp: tuple[int, ...]) -> tuple[dict[str, Any], tuple[st
 
 
 def _unreadable(path: Path, error: OSError) -> tuple[str]:
-    return (f"{str(path)!r} cannot be read: {error.strerror or error}. No setting in it counts.",)
+    return (f"{str(path)!r} cannot be read: {reason(error)}. No setting in it counts.",)
 
 
 def _is_list(value: object) -> bool:

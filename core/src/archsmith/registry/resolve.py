@@ -51,7 +51,7 @@ def model_type_of(values: Mapping[str, Any], *, source: str) -> str:
             f"its architecture. Installed: {', '.join(registry.names()) or 'none'}."
         )
     if not isinstance(model_type, str):
-        raise ConfigError(f"{source}: model_type must be a string, but is {model_type!r}.", source=source)
+        raise ConfigError(f"{source}: model_type must be a string, but is {shown(model_type)}.", source=source)
     registry.get(model_type, source=source, written_by=_written_by(values))
     return model_type
 
@@ -115,7 +115,7 @@ def provider_of(key: str, named: str, roles: Sequence[str], *, source: str, firs
         if bare in map(_bare, own):
             return model_type
     raise UnknownArchitecture(
-        f"{source} names {key} {named!r}, which no installed plugin provides.{install_hint(bare)} "
+        f"{source} names {key} {shown(named)}, which no installed plugin provides.{install_hint(bare)} "
         "To read the files with another class, call that class's from_pretrained.",
         **{key: named},
     )

@@ -23,15 +23,14 @@ if TYPE_CHECKING:
     from archsmith.tokenizer.special_tokens import SPECIAL_TOKENS, SpecialToken, SpecialTokenId, SpecialTokens
     from archsmith.tokenizer.templates import SpecialTokensTemplate, TemplatePart
     from archsmith.tokenizer.texts import clean_up
-    from archsmith.tokenizer.vocabulary import Vocabulary, id_rows
+    from archsmith.tokenizer.vocabulary import Vocabulary, check_token_ids, id_rows
 
 __all__ = [
     "MAX_TOKENIZER_BYTES", "SPECIAL_TOKENS", "WHITE_SPACE", "AddedToken", "CharacterClass", "EncodedRows",
     "PreTrainedTokenizer", "PreTrainedTokenizerBase", "PreTrainedTokenizerFast", "SpecialToken", "SpecialTokenId",
-    "SpecialTokens",
-    "SpecialTokensTemplate", "TemplatePart", "Token", "TokenizerSettings", "Vocabulary", "check_vocabulary",
-    "clean_up", "id_rows", "import_tokenizers", "load_tokenizer_json", "named_file", "plain_settings",
-    "read_settings", "read_token", "stored_settings", "translated",
+    "SpecialTokens", "SpecialTokensTemplate", "TemplatePart", "Token", "TokenizerSettings", "Vocabulary",
+    "check_token_ids", "check_vocabulary", "clean_up", "id_rows", "import_tokenizers", "load_tokenizer_json",
+    "named_file", "plain_settings", "read_settings", "read_token", "stored_settings", "translated",
 ]  # fmt: skip
 
 __getattr__ = lazy_attributes(
@@ -49,6 +48,6 @@ __getattr__ = lazy_attributes(
         "special_tokens": ["SPECIAL_TOKENS", "SpecialToken", "SpecialTokenId", "SpecialTokens"],
         "templates": ["SpecialTokensTemplate", "TemplatePart"],
         "texts": ["clean_up"],
-        "vocabulary": ["Vocabulary", "id_rows"],
+        "vocabulary": ["Vocabulary", "check_token_ids", "id_rows"],
     },
 )

@@ -10,7 +10,7 @@ from archsmith.messages import shown
 from archsmith.options import read_flags
 from archsmith.tokenizer.characters import WHITE_SPACE, WORD
 
-__all__ = ["AddedToken", "TokenFinder", "read_token", "read_tokens"]
+__all__ = ["AddedToken", "TokenFinder", "as_special", "read_token", "read_tokens"]
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,15 @@ def read_token(name: str, value: Any) -> AddedToken:
     return AddedToken(content, **marks)
 
 
+def as_special(token: AddedToken) -> AddedToken:
+    """Return a token as a special one, which is looked for in the text as it stands.
+
+    An object of the library ``tokenizers`` has ``normalized=True`` if it was not told, so that this counts only for a
+    token that was special before.
+    """
+    return token if token.special else replace(token, special=True, normalized=None)
+
+
 def read_tokens(values: Any, *, are_special: bool) -> list[AddedToken]:
     """Return the tokens of what ``add_tokens`` was given: one or a list of them.
 
@@ -86,7 +95,7 @@ def read_tokens(values: Any, *, are_special: bool) -> list[AddedToken]:
     given = values if isinstance(values, list | tuple) else [values]
     tokens = [read_token(f"new_tokens[{index}]", token) for index, token in enumerate(given)]
     return [
-        replace(token, special=are_special or (token.special and not isinstance(value, str)))
+        as_special(token) if are_special else replace(token, special=token.special and not isinstance(value, str))
         for token, value in zip(tokens, given, strict=True)
     ]
 

@@ -7,12 +7,12 @@ from typing import Any, ClassVar, Self, overload
 
 from archsmith.errors import InputError, OptionError
 from archsmith.files.checkpoint import Checkpoint
-from archsmith.files.names import SPECIAL_TOKENS_FILE, TOKENIZER_CONFIG_FILE
+from archsmith.files.names import CHAT_TEMPLATE_FILE, SPECIAL_TOKENS_FILE, TOKENIZER_CONFIG_FILE
 from archsmith.files.pretrained import FromPretrained
 from archsmith.files.strictjson import encode_json
 from archsmith.lengths import Side, Truncation
 from archsmith.messages import did_you_mean, shown
-from archsmith.options import HUGE
+from archsmith.options import HUGE, checked_call
 from archsmith.tokenizer import calls
 from archsmith.tokenizer.added_tokens import AddedToken, read_tokens
 from archsmith.tokenizer.calls import EncodedRows
@@ -31,6 +31,9 @@ from archsmith.tokenizer.texts import Texts
 from archsmith.tokenizer.vocabulary import TokenVocabulary, check_ids, known_id, known_token, with_added
 
 __all__ = ["PreTrainedTokenizerBase"]
+
+#: Options of other libraries' tokenizers; here the template says it.
+_UNREAD = ("add_bos_token", "add_eos_token", "add_prefix_space")
 
 
 class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
@@ -53,6 +56,7 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
 
     Settings: ClassVar[type] = TokenizerSettings
     default_tokens: ClassVar[Mapping[str, str]] = {}
+    side_file_names = (CHAT_TEMPLATE_FILE,)
     vocab_files: ClassVar[Sequence[Mapping[str, str]]] = ()
     tokenizer_class: ClassVar[str]
     is_fast: ClassVar[bool]
@@ -123,10 +127,11 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
 
     @property
     def vocab_size(self) -> int:
-        """The number of tokens, without those that were added to it."""
+        """One more than the largest id of the vocabulary, without tokens that were added behind it."""
         return self.vocabulary.size
 
     def __len__(self) -> int:
+        """Return one more than the largest id: as many rows of embeddings a model needs, whatever gaps the ids have."""
         return len(self.vocabulary)
 
     def __bool__(self) -> bool:
@@ -145,6 +150,7 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
     def convert_tokens_to_ids(self, tokens: str) -> int: ...  # type: ignore[overload-overlap]
     @overload
     def convert_tokens_to_ids(self, tokens: Iterable[str]) -> list[int]: ...
+    @checked_call
     def convert_tokens_to_ids(self, tokens: str | Iterable[str]) -> int | list[int]:
         """Return the id of a token, or the ids of several; what the vocabulary lacks becomes the unknown token.
 
@@ -161,6 +167,7 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
     def convert_ids_to_tokens(self, ids: int, *, skip_special_tokens: bool = False) -> str: ...
     @overload
     def convert_ids_to_tokens(self, ids: Iterable[int], *, skip_special_tokens: bool = False) -> list[str]: ...
+    @checked_call
     def convert_ids_to_tokens(self, ids: Any, *, skip_special_tokens: bool = False) -> str | list[str]:
         """Return the token of an id, or the tokens of several: of a list, an array or a tensor of one axis.
 
@@ -205,6 +212,7 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
         """The ids of `all_special_tokens`."""
         return self.convert_tokens_to_ids(self.all_special_tokens)
 
+    @checked_call
     def add_tokens(self, new_tokens: Any, *, special_tokens: bool = False) -> int:
         """Add tokens behind the vocabulary. They are found in a text before it is split into words.
 
@@ -223,6 +231,7 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
         self.vocabulary = self.vocabulary.with_tokens(read_tokens(new_tokens, are_special=special_tokens))
         return len(self) - before
 
+    @checked_call
     def add_special_tokens(
         self, special_tokens_dict: Mapping[str, Any], *, replace_extra_special_tokens: bool = True
     ) -> int:
@@ -250,7 +259,15 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
         elif name not in SPECIAL_TOKENS and name in self._named():
             set_special_token(self, name, value)
             return
-        object.__setattr__(self, name, value)
+        elif "extra" in self.__dict__ and not hasattr(self, name):
+            known = (*setting_hints(type(self).Settings), *SPECIAL_TOKENS)
+            hint = did_you_mean(name, known, cutoff=0.85)
+            if hint or name in _UNREAD or name in self.extra:
+                raise OptionError(f"{type(self).__name__}.{name} would have no effect: it is not an option.{hint}")
+        try:
+            object.__setattr__(self, name, value)
+        except AttributeError as error:
+            raise OptionError(f"{type(self).__name__}.{name} cannot be set; give it when it is loaded.") from error
 
     def __getattr__(self, name: str) -> Any:
         named = self._named()
@@ -281,11 +298,14 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
             CheckpointNotFound, CheckpointCorrupt, HubError: The files cannot be had.
             MissingDependency: The library ``tokenizers`` is needed, but not installed.
         """
-        return read_tokenizer(cls, checkpoint, overrides)  # type: ignore[no-any-return]
+        tokenizer: Self = read_tokenizer(cls, checkpoint, overrides)
+        tokenizer.read_side_files(checkpoint)
+        return tokenizer
 
+    @checked_call
     def save_pretrained(self, save_directory: str | os.PathLike[str]) -> tuple[str, ...]:
         """Write the vocabulary and the settings into a folder, and return the paths. Raises `SaveFailed`."""
-        return write_contents(save_directory, self.file_contents())
+        return write_contents(save_directory, self.file_contents(), delete=self.superseded_files())
 
     def file_contents(self, *, processor_class: str | None = None) -> dict[str, bytes]:
         """Return name → content of the files that `save_pretrained` writes.
@@ -294,11 +314,16 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
             processor_class: The processor that the tokenizer is saved with, if it is.
         """
         more = {} if processor_class is None else {"processor_class": processor_class}
-        return self.vocabulary_contents() | {
-            SPECIAL_TOKENS_FILE: encode_json(self.special_tokens.to_dict()),
-            TOKENIZER_CONFIG_FILE: encode_json(tokenizer_config(self) | more),
-        }
+        return (
+            self.vocabulary_contents()
+            | self.side_contents()
+            | {
+                SPECIAL_TOKENS_FILE: encode_json(self.special_tokens.to_dict()),
+                TOKENIZER_CONFIG_FILE: encode_json(tokenizer_config(self) | more),
+            }
+        )
 
+    @checked_call
     def save_vocabulary(self, save_directory: str | os.PathLike[str]) -> tuple[str, ...]:
         """Write the vocabulary alone into a folder, without added tokens and settings, and return the paths.
 
@@ -312,10 +337,10 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
 
     __call__ = calls.call
     encode = calls.encode
-    tokenize = calls.tokenize
-    pad = calls.pad
-    decode = calls.decode
-    batch_decode = calls.batch_decode
+    tokenize = checked_call(calls.tokenize)
+    pad = checked_call(calls.pad)
+    decode = checked_call(calls.decode)
+    batch_decode = checked_call(calls.batch_decode)
 
     @property
     def cleans_up(self) -> bool:

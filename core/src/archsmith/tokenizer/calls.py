@@ -10,7 +10,7 @@ from archsmith.batch import BatchEncoding
 from archsmith.errors import InputError, OptionError
 from archsmith.lengths import Padding, Side, Truncation, check_room, resolve_padding, resolve_truncation
 from archsmith.messages import announce, shown
-from archsmith.options import TensorType, check_tensor_type, read_count, read_flags
+from archsmith.options import TensorType, check_tensor_type, checked_call, read_count, read_flags
 from archsmith.tokenizer.collation import collate, read_columns
 from archsmith.tokenizer.special_tokens import SpecialTokens
 from archsmith.tokenizer.texts import Texts, clean_up, read_texts
@@ -78,6 +78,7 @@ class CallableTokenizer(Protocol):
         """See there."""
 
 
+@checked_call
 def call(
     tokenizer: CallableTokenizer,
     text: Any,
@@ -283,6 +284,7 @@ def batch_decode(
     clean_up_tokenization_spaces: bool | None = None,
 ) -> list[str]:
     """Turn a batch of ids into texts. Options and errors as for `decode`; always a list."""
+    sequences = sequences.tolist() if hasattr(sequences, "tolist") else sequences
     if isinstance(sequences, list | tuple) and not sequences:
         return []
     texts = decode(

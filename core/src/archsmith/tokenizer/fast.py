@@ -10,11 +10,13 @@ from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.names import TOKENIZER_FILE
 from archsmith.lengths import Side, Truncation, check_untruncated
 from archsmith.messages import shown
+from archsmith.options import checked_call
 from archsmith.tokenizer import rust
 from archsmith.tokenizer.base import PreTrainedTokenizerBase
 from archsmith.tokenizer.rust import RustVocabulary
 from archsmith.tokenizer.settings import TokenizerSettings, stored_settings
 from archsmith.tokenizer.texts import Texts, check_strings, unencodable
+from archsmith.tokenizer.vocabulary import check_token_ids
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -68,6 +70,7 @@ class PreTrainedTokenizerFast(PreTrainedTokenizerBase):
         elif not isinstance(tokenizer_object, rust.import_tokenizers().Tokenizer):
             raise OptionError(f"tokenizer_object must be a tokenizers.Tokenizer, but is {shown(tokenizer_object)}.")
         self._stored = {"truncation": tokenizer_object.truncation, "padding": tokenizer_object.padding}
+        check_token_ids(tokenizer_object.get_vocab(), "the vocabulary of the tokenizer", OptionError)
         vocabulary = RustVocabulary(rust.variant(tokenizer_object))
         super().__init__(vocabulary, **(stored_settings(self._stored, vocabulary.id_of) | settings))
 
@@ -89,6 +92,7 @@ class PreTrainedTokenizerFast(PreTrainedTokenizerBase):
         with rust.translated(InputError, "the tokens cannot be joined"):
             return " ".join(tokens) if decoder is None else decoder.decode(list(tokens))
 
+    @checked_call
     def num_special_tokens_to_add(self, *, pair: bool = False) -> int:
         """Return how many special tokens are put around a text or a pair."""
         return self.backend_tokenizer.num_special_tokens_to_add(pair)
@@ -107,9 +111,10 @@ class PreTrainedTokenizerFast(PreTrainedTokenizerBase):
                 texts.rows(), is_pretokenized=texts.is_split, add_special_tokens=add_special_tokens
             )
         except BaseException as error:
-            with rust.translated(InputError, "the text cannot be encoded"):
-                if isinstance(error, Exception) and (reason := unencodable(texts)):
-                    raise InputError(reason) from error
+            if isinstance(error, Exception) and (reason := unencodable(texts)):
+                raise InputError(reason) from error
+            field = rust.at_fault(self.backend_tokenizer, texts.strings())
+            with rust.translated(InputError, f"the text is sound, but the {field} of tokenizer.json cannot take it"):
                 raise
         return FastRows(encodings, overflow=overflow)
 

@@ -1,6 +1,7 @@
 """The files of a tokenizer: what ``read`` and ``save_pretrained`` of every tokenizer do."""
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -106,8 +107,10 @@ def plain_settings(tokenizer: Any) -> dict[str, Any]:
     return values
 
 
-def write_contents(directory: str | os.PathLike[str], contents: Mapping[str, bytes]) -> tuple[str, ...]:
-    """Write name → content into a folder, and return the paths. Raises `SaveFailed`."""
+def write_contents(
+    directory: str | os.PathLike[str], contents: Mapping[str, bytes], *, delete: re.Pattern[str] | None = None
+) -> tuple[str, ...]:
+    """Write name → content into a folder, delete others that match, and return the paths. Raises `SaveFailed`."""
     folder = save_folder(directory)
-    write_files(folder, contents)
+    write_files(folder, contents, delete=delete)
     return tuple(str(folder / name) for name in contents)

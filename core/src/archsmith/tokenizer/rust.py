@@ -4,13 +4,16 @@ import contextlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archsmith.errors import ArchsmithError, CheckpointCorrupt, MissingDependency, OptionError
+from archsmith.errors import ArchsmithError, CheckpointCorrupt, InputError, MissingDependency, OptionError
 from archsmith.files.strictjson import parse_json, read_bytes
 from archsmith.messages import shown
 from archsmith.tokenizer.added_tokens import AddedToken, read_token
+from archsmith.tokenizer.limits import check_limits
+from archsmith.tokenizer.vocabulary import check_token_ids, new_ids
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -26,13 +29,15 @@ __all__ = [
 
 #: The largest file of a tokenizer that is read.
 MAX_TOKENIZER_BYTES = 512 * 2**20
+#: Versions that drop the last row of what was truncated; pyproject.toml excludes them too.
+LOSSY = ("0.23.1", "0.23.2")
 
 
 def import_tokenizers() -> "ModuleType":
     """Import the library.
 
     Raises:
-        MissingDependency: It is not installed.
+        MissingDependency: It is not installed, or in a version that loses tokens.
     """
     try:
         import tokenizers
@@ -41,6 +46,12 @@ def import_tokenizers() -> "ModuleType":
             'fast tokenizers need the library tokenizers, which is not installed. Run: pip install "archsmith[text]"',
             library="tokenizers",
         ) from error
+    if tokenizers.__version__ in LOSSY:
+        raise MissingDependency(
+            f"tokenizers {tokenizers.__version__} is installed, which drops rows of what was truncated without a word. "
+            'Run: pip install "tokenizers>=0.21,!=0.23.1,!=0.23.2"',
+            library="tokenizers",
+        )
     return tokenizers
 
 
@@ -61,6 +72,19 @@ def translated(kind: type[ArchsmithError], where: str) -> Iterator[None]:
             raise
         reason = (str(error).strip() or type(error).__name__).rstrip(".")
         raise kind(f"{where}: {reason}.") from error
+
+
+def at_fault(tokenizer: "Tokenizer", texts: Sequence[str]) -> str:
+    """Return the field of tokenizer.json whose part fails at one of these texts."""
+    for name, method in (("normalizer", "normalize_str"), ("pre_tokenizer", "pre_tokenize_str")):
+        part = getattr(tokenizer, name, None)
+        try:
+            with translated(InputError, name):
+                for text in texts if part is not None else ():
+                    getattr(part, method)(text)
+        except InputError:
+            return name
+    return "model"
 
 
 def load_tokenizer_json(path: Path) -> "Tokenizer":
@@ -89,24 +113,26 @@ def load_tokenizer_json(path: Path) -> "Tokenizer":
 
 
 def check_vocabulary(content: Mapping[str, Any], where: str) -> None:
-    """Refuse a tokenizer.json where tokens share an id, or the unknown token is missing. Raises `CheckpointCorrupt`."""
+    """Refuse a tokenizer.json where tokens share an id, the unknown token is missing, or a limit is passed.
+
+    Raises:
+        CheckpointCorrupt: It is so; names the field.
+    """
+    check_limits(content, where)
     model = content.get("model")
     vocabulary = model.get("vocab") if isinstance(model, Mapping) else None
     if not isinstance(model, Mapping) or not isinstance(vocabulary, Mapping):
         return
-    ids = [number for number in vocabulary.values() if isinstance(number, int)]
-    if len(set(ids)) != len(vocabulary):
-        seen: dict[Any, str] = {}
-        for token, number in vocabulary.items():
-            if not isinstance(number, int):
-                raise CheckpointCorrupt(f"{where!r}: the token {token!r} has the id {number!r}; expected an integer.")
-            if number in seen:
-                raise CheckpointCorrupt(f"{where!r}: the tokens {seen[number]!r} and {token!r} share the id {number}.")
-            seen[number] = token
+    behind: dict[str, Any] = {}
+    added = content.get("added_tokens")
+    for token in added if isinstance(added, list) else ():
+        if isinstance(token, Mapping) and isinstance(token.get("content"), str):
+            behind[token["content"]] = token.get("id")
+    check_token_ids({**behind, **vocabulary}, repr(where))
     unknown = model.get("unk_token")
-    known = isinstance(unknown, str) and unknown in vocabulary
-    if model.get("type") in ("WordPiece", "WordLevel") and not known:
-        raise CheckpointCorrupt(f"{where!r}: the vocabulary lacks its own unknown token {unknown!r}.")
+    needs = model.get("type") in ("WordPiece", "WordLevel") or (model.get("type") == "BPE" and unknown is not None)
+    if needs and not (isinstance(unknown, str) and unknown in vocabulary):
+        raise CheckpointCorrupt(f"{where!r}: the vocabulary lacks its own unknown token {unknown!r} (model.unk_token).")
 
 
 def check_templates(post: Any, where: str) -> None:
@@ -131,20 +157,27 @@ def check_templates(post: Any, where: str) -> None:
 
 
 def variant(
-    tokenizer: "Tokenizer", truncation: "Truncation | None" = None, *, split_special: bool = False
+    tokenizer: "Tokenizer",
+    truncation: "Truncation | None" = None,
+    *,
+    split_special: bool = False,
+    model: Any = None,
+    added: Sequence[Any] | None = None,
 ) -> "Tokenizer":
-    """Return a tokenizer with the same parts, without padding, that truncates as told.
+    """Return a tokenizer with the same parts unless others are given, without padding, that truncates as told.
 
     The parts are shared, so this takes microseconds, and the one that was given stays as it is.
     """
-    new = import_tokenizers().Tokenizer(tokenizer.model)
+    new = import_tokenizers().Tokenizer(tokenizer.model if model is None else model)
     new.normalizer = tokenizer.normalizer
     new.pre_tokenizer = tokenizer.pre_tokenizer
     if truncation is not None:  # before the post-processor, whose tokens it would count where a call leaves them out
         new.enable_truncation(**asdict(truncation))
     new.post_processor = tokenizer.post_processor
     new.decoder = tokenizer.decoder
-    new.add_tokens([token for _, token in sorted(tokenizer.get_added_tokens_decoder().items())])
+    new.add_tokens(
+        [token for _, token in sorted(tokenizer.get_added_tokens_decoder().items())] if added is None else added
+    )
     new.encode_special_tokens = split_special or tokenizer.encode_special_tokens
     return new  # type: ignore[no-any-return]
 
@@ -159,10 +192,15 @@ class RustVocabulary:
     def __init__(self, tokenizer: "Tokenizer") -> None:
         self.tokenizer = tokenizer
 
-    @property
+    @cached_property
     def size(self) -> int:
-        """The number of tokens, without those that were added."""
-        return self.tokenizer.get_vocab_size(with_added_tokens=False)
+        """One more than the largest id, without tokens that were added."""
+        return max(self.tokenizer.get_vocab(with_added_tokens=False).values(), default=-1) + 1
+
+    @cached_property
+    def has_gaps(self) -> bool:
+        """Whether an id below the largest has no token."""
+        return self.tokenizer.get_vocab_size(with_added_tokens=True) < len(self)
 
     @property
     def added(self) -> dict[int, AddedToken]:
@@ -171,7 +209,7 @@ class RustVocabulary:
         return {number: read_token("token", token) for number, token in sorted(added.items())}
 
     def __len__(self) -> int:
-        return self.tokenizer.get_vocab_size(with_added_tokens=True)
+        return max(self.size, *(number + 1 for number in self.tokenizer.get_added_tokens_decoder()), 0)
 
     def to_dict(self) -> dict[str, int]:
         """Return token → id, with the tokens that were added."""
@@ -198,11 +236,25 @@ class RustVocabulary:
         }
 
     def with_tokens(self, tokens: Sequence[AddedToken]) -> "RustVocabulary":
-        """Return a vocabulary with tokens behind those of this one; one that this one has keeps its id."""
-        new = variant(self.tokenizer)
+        """Return a vocabulary with tokens behind the largest id; one that this one has keeps its id."""
+        placed = new_ids(self, tokens)
         with translated(OptionError, "tokens cannot be added"):
-            new.add_tokens([import_tokenizers().AddedToken(**token.to_dict()) for token in tokens])
-        return RustVocabulary(new)
+            # All at once: the library would keep the marks that a special token had before.
+            merged = {token.content: token for _, token in sorted(self.tokenizer.get_added_tokens_decoder().items())}
+            merged |= {token.content: import_tokenizers().AddedToken(**token.to_dict()) for token in tokens}
+            model = self.tokenizer.model
+            if placed and self.tokenizer.get_vocab_size(with_added_tokens=False) < self.size:
+                model = _extended(model, {token.content: number for number, token in self.added.items()} | placed)
+            return RustVocabulary(variant(self.tokenizer, model=model, added=[*merged.values()]))
+
+
+def _extended(model: Any, placed: Mapping[str, int]) -> Any:
+    """Return a model of the library with more tokens; beside it new ones would get the ids of gaps."""
+    state = json.loads(model.__getstate__())
+    state["vocab"] |= placed
+    new = type(model)()
+    new.__setstate__(json.dumps(state).encode())
+    return new
 
 
 def to_json(tokenizer: "Tokenizer", stored: Mapping[str, Any]) -> bytes:

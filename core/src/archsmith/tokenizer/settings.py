@@ -1,6 +1,7 @@
 """What a tokenizer is told besides its vocabulary: tokenizer_config.json and the files around it."""
 
 import functools
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypedDict, get_args, get_type_hints
 
@@ -12,6 +13,7 @@ from archsmith.messages import did_you_mean, listed, shown
 from archsmith.options import HUGE
 from archsmith.tokenizer.added_tokens import AddedToken, read_token
 from archsmith.tokenizer.special_tokens import SPECIAL_TOKENS
+from archsmith.tokenizer.vocabulary import check_token_ids
 
 __all__ = ["Token", "TokenizerSettings", "load_tokenizer_config", "read_settings", "split_settings", "stored_settings"]
 
@@ -128,7 +130,8 @@ def read_settings(kind: type, values: Mapping[str, Any], *, owner: str) -> dict[
 
 
 def read_setting(name: str, value: Any, hint: Any) -> tuple[Any, list[str]]:
-    """Check one plain setting; return it with no fault, or None and a sentence."""
+    """Check one plain setting; return it with no fault, or None and a sentence. None turns an on-off setting off."""
+    value = False if value is None and hint is bool else value
     if name == "model_max_length":
         value = HUGE if value is None else value
         value = int(value) if isinstance(value, float) and value == value // 1 and value < float("inf") else value
@@ -146,12 +149,12 @@ def _read_tokens(name: str, value: Any, special: tuple[str, ...]) -> Any:
     if name in special:
         return read_token(name, value)
     if isinstance(value, Mapping) and name == "added_tokens_decoder":
-        try:
-            return {int(number): read_token(f"{name}[{number}]", token) for number, token in sorted_ids(value)}
-        except (TypeError, ValueError) as error:
-            if isinstance(error, OptionError):
-                raise
-            raise OptionError(f"{name} must map ids to tokens, but is {shown(value)}.") from error
+        for key in value:
+            if isinstance(key, bool) or not re.fullmatch("0|-?[1-9][0-9]{0,9}", str(key)):
+                raise OptionError(f"{name} must map ids to tokens, but is {shown(value)}.")
+        if len({str(key) for key in value}) < len(value):
+            raise OptionError(f"{name} has an id twice, as a number and as a string: {shown(value)}.")
+        return {int(number): read_token(f"{name}[{number}]", token) for number, token in value.items()}
     if isinstance(value, Mapping) and name != "additional_special_tokens":
         return {key: read_token(f"{name}[{key!r}]", token) for key, token in value.items()}
     if isinstance(value, list | tuple) and name in ("extra_special_tokens", "additional_special_tokens"):
@@ -159,9 +162,8 @@ def _read_tokens(name: str, value: Any, special: tuple[str, ...]) -> Any:
     raise OptionError(f"{name} must be a list of tokens, but is {shown(value)}.")
 
 
-def sorted_ids(tokens: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
-    """Return id → token in the order of the ids, which in a file are strings."""
-    return sorted(tokens.items(), key=lambda item: int(item[0]))
+#: What is written into the configurations of models, image processors and feature extractors alone.
+_FOREIGN = ("architectures", "num_hidden_layers", "image_processor_type", "feature_extractor_type", "image_mean")
 
 
 def load_tokenizer_config(checkpoint: Checkpoint, *, needs_added: bool) -> tuple[dict[str, Any], str]:
@@ -180,6 +182,11 @@ def load_tokenizer_config(checkpoint: Checkpoint, *, needs_added: bool) -> tuple
     found = checkpoint.find(TOKENIZER_CONFIG_FILE)
     values = {} if found is None else checkpoint.read_json(TOKENIZER_CONFIG_FILE)
     where = str(found or checkpoint.source)
+    if foreign := [name for name in _FOREIGN if name in values]:
+        raise CheckpointCorrupt(
+            f"{where!r} is not about a tokenizer: it has {', '.join(foreign)}. Write the tokenizer's own settings "
+            "there, or remove it."
+        )
     for written in ("tokenizer_class", "archsmith"):
         values.pop(written, None)
     if "max_len" in values:
@@ -196,10 +203,7 @@ def _old_added_tokens(checkpoint: Checkpoint, values: Mapping[str, Any]) -> dict
     special = {_content(value) for name, value in values.items() if name.endswith("_token")}
     special |= {_content(token) for token in values.get("additional_special_tokens") or ()}
     added = checkpoint.read_json(ADDED_TOKENS_FILE)
-    if not all(isinstance(number, int) and number >= 0 for number in added.values()):
-        raise CheckpointCorrupt(f"{str(checkpoint.path(ADDED_TOKENS_FILE))!r} must map tokens to ids.")
-    if len(set(added.values())) != len(added):
-        raise CheckpointCorrupt(f"{str(checkpoint.path(ADDED_TOKENS_FILE))!r}: two tokens share an id.")
+    check_token_ids(added, repr(str(checkpoint.path(ADDED_TOKENS_FILE))))
     return {number: AddedToken(token, special=token in special) for token, number in added.items()}
 
 

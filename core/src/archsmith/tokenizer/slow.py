@@ -7,6 +7,7 @@ from typing import Any
 
 from archsmith.errors import InputError
 from archsmith.lengths import Truncation, check_untruncated
+from archsmith.options import checked_call
 from archsmith.tokenizer.added_tokens import AddedToken, TokenFinder
 from archsmith.tokenizer.base import PreTrainedTokenizerBase
 from archsmith.tokenizer.templates import SlowRows, SpecialTokensTemplate
@@ -20,7 +21,7 @@ class PreTrainedTokenizer(PreTrainedTokenizerBase):
     """A tokenizer in Python. A subclass says how it splits a text, and which files hold its vocabulary.
 
     Args:
-        vocabulary: Token → id.
+        vocabulary: Token → id, or a `Vocabulary`.
         added_tokens: Tokens that are found in a text before it is split into words.
         **settings: See `TokenizerSettings`.
 
@@ -35,12 +36,13 @@ class PreTrainedTokenizer(PreTrainedTokenizerBase):
 
     def __init__(
         self,
-        vocabulary: Mapping[str, int],
+        vocabulary: Mapping[str, int] | Vocabulary,
         *,
         added_tokens: Sequence[AddedToken] = (),
         **settings: Any,
     ) -> None:
-        super().__init__(Vocabulary(vocabulary).with_tokens(added_tokens), **settings)
+        whole = vocabulary if isinstance(vocabulary, Vocabulary) else Vocabulary(vocabulary)
+        super().__init__(whole.with_tokens(added_tokens), **settings)
 
     # ---- what a subclass says -------------------------------------------------------------------------------
 
@@ -68,6 +70,7 @@ class PreTrainedTokenizer(PreTrainedTokenizerBase):
         check_strings(tokens)
         return self.join_tokens(tokens)
 
+    @checked_call
     def num_special_tokens_to_add(self, *, pair: bool = False) -> int:
         """Return how many special tokens are put around a text or a pair."""
         return self.template.count(is_pair=pair)

@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar, overload
 
 from archsmith.errors import ArchsmithError, InputError, OptionError
 from archsmith.messages import did_you_mean, shown
-from archsmith.tokenizer.added_tokens import AddedToken, read_token
+from archsmith.tokenizer.added_tokens import AddedToken, as_special, read_token
 from archsmith.tokenizer.vocabulary import TokenVocabulary, known_token
 
 __all__ = [
@@ -120,7 +120,7 @@ def first_special_tokens(
             raise OptionError(f"a special token cannot have the name {name!r}: it is taken or not an identifier.")
     named |= more
     marked = {token.content for token in vocabulary.added.values()}
-    new = {token.content: token for token in (*named.values(), *others) if token.content not in marked}
+    new = {token.content: as_special(token) for token in (*named.values(), *others) if token.content not in marked}
     return vocabulary.with_tokens(list(new.values())) if new else vocabulary, SpecialTokens.of(named, others)
 
 
@@ -138,23 +138,23 @@ def add_special_tokens(tokenizer: _Tokenizer, given: Any, *, keeps: bool) -> Non
     if not isinstance(given, Mapping):
         raise OptionError(f"special_tokens_dict must map names to tokens, but is {shown(given)}.")
     named: dict[str, AddedToken] = {}
-    others: list[AddedToken] = []
+    others: list[AddedToken] | None = None
     for name, value in given.items():
         if name in ("extra_special_tokens", "additional_special_tokens"):
             if not isinstance(value, list | tuple):
                 raise OptionError(f"{name} must be a list of tokens, but is {shown(value)}.")
-            others += [read_token(f"{name}[{index}]", token) for index, token in enumerate(value)]
+            others = [*(others or ()), *(read_token(f"{name}[{index}]", token) for index, token in enumerate(value))]
         elif name in (*SPECIAL_TOKENS, *tokenizer.special_tokens.named):
             named[name] = read_token(name, value)
         else:
             hint = did_you_mean(str(name), [*SPECIAL_TOKENS, "extra_special_tokens"])
             raise OptionError(f"there is no special token {name!r}.{hint}")
     marked = {token.content for token in tokenizer.vocabulary.added.values() if token.special}
-    new = [replace(token, special=True) for token in (*named.values(), *others) if token.content not in marked]
+    new = [as_special(token) for token in (*named.values(), *(others or ())) if token.content not in marked]
     tokenizer.add_tokens(new)
     for name, token in named.items():
         set_special_token(tokenizer, name, token)
-    if others:
+    if others is not None:
         kept = tokenizer.special_tokens.others if keeps else ()
         contents = dict.fromkeys([*kept, *(token.content for token in others)])
         tokenizer.special_tokens = replace(tokenizer.special_tokens, others=tuple(contents))

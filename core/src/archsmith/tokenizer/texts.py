@@ -35,6 +35,11 @@ class Texts:
     def __len__(self) -> int:
         return len(self.firsts)
 
+    def strings(self) -> list[str]:
+        """Return every text, or every word of the texts."""
+        rows = [*self.firsts, *(self.seconds or ())]
+        return [text for _, text in _strings(rows, self)]
+
     def rows(self) -> Sequence[Any]:
         """Return the texts as the library ``tokenizers`` takes them: pairs as tuples."""
         return self.firsts if self.seconds is None else list(zip(self.firsts, self.seconds, strict=True))

@@ -1,16 +1,21 @@
 """Tokens and their ids: what every vocabulary can tell, and the one that is written in Python."""
 
-import copy
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, Self, TypeVar
 
-from archsmith.errors import InputError, OptionError
+from archsmith.errors import ArchsmithError, CheckpointCorrupt, InputError, OptionError
 from archsmith.messages import shown
 from archsmith.tokenizer.added_tokens import AddedToken
 
-__all__ = ["TokenVocabulary", "Vocabulary", "check_ids", "id_rows", "known_id", "known_token", "with_added"]
+__all__ = [
+    "MAX_IDS", "TokenVocabulary", "Vocabulary", "check_ids", "check_token_ids", "id_rows", "known_id", "known_token",
+    "new_ids", "with_added",
+]  # fmt: skip
+
+#: The most ids that a vocabulary may take: a model has a row for each up to the largest, used or not.
+MAX_IDS = 2**24
 
 
 class TokenVocabulary(Protocol):
@@ -18,14 +23,18 @@ class TokenVocabulary(Protocol):
 
     @property
     def size(self) -> int:
-        """The number of tokens, without those that were added."""
+        """One more than the largest id, without tokens that were added."""
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether an id below the largest has no token."""
 
     @property
     def added(self) -> Mapping[int, AddedToken]:
         """Id → token, for the tokens that are found in a text before it is split into words."""
 
     def __len__(self) -> int:
-        """Return the number of tokens, with those that were added."""
+        """Return one more than the largest id, with tokens that were added."""
 
     def to_dict(self) -> dict[str, int]:
         """Return token → id, with the tokens that were added."""
@@ -37,7 +46,7 @@ class TokenVocabulary(Protocol):
         """Return the token of an id, or None."""
 
     def with_tokens(self, tokens: Sequence[AddedToken]) -> Self:
-        """Return a vocabulary with tokens behind those of this one; one that this one has keeps its id."""
+        """Return a vocabulary with tokens behind the largest id; one that this one has keeps its id."""
 
 
 _Vocabulary = TypeVar("_Vocabulary", bound=TokenVocabulary)
@@ -50,24 +59,28 @@ class Vocabulary:
         ids: Token → id, without the tokens that were added.
         added: Id → token, for the tokens that were added.
         added_ids: Token → id, for the same.
+        size: One more than the largest id, without tokens that were added.
+        has_gaps: Whether an id below the largest has no token.
 
     Args:
         ids: Token → id.
+        added: Id → token, for those that were added.
+
+    Raises:
+        OptionError: An id is not a number of a token, or two tokens share one.
     """
 
-    def __init__(self, ids: Mapping[str, int]) -> None:
-        self.ids = dict(ids)
-        self.added: dict[int, AddedToken] = {}
+    def __init__(self, ids: Mapping[str, int], added: Mapping[int, AddedToken] | None = None) -> None:
+        check_token_ids(ids, "vocabulary", OptionError)
+        self.ids, self.added = dict(ids), dict(added or {})
+        self.added_ids = {token.content: number for number, token in self.added.items()}
         self._tokens = {number: token for token, number in self.ids.items()}
-        self.added_ids: dict[str, int] = {}
-
-    @property
-    def size(self) -> int:
-        """The number of tokens, without those that were added."""
-        return len(self.ids)
+        self.size = max(self._tokens, default=-1) + 1
+        self._length = max(self.size, *(number + 1 for number in self.added), 0)
+        self.has_gaps = len(self._tokens.keys() | self.added.keys()) < self._length
 
     def __len__(self) -> int:
-        return len(self.ids) + sum(token not in self.ids for token in self.added_ids)
+        return self._length
 
     def to_dict(self) -> dict[str, int]:
         """Return token → id, with the tokens that were added."""
@@ -85,22 +98,37 @@ class Vocabulary:
         return self._tokens.get(number) if added is None else added.content
 
     def with_tokens(self, tokens: Sequence[AddedToken]) -> Self:
-        """Return a vocabulary with tokens behind those of this one; one that this one has keeps its id."""
-        new = copy.copy(self)
-        new.added, new.added_ids = dict(self.added), dict(self.added_ids)
-        behind = max((*self._tokens, *self.added), default=-1) + 1
+        """Return a vocabulary with tokens behind the largest id; one that this one has keeps its id."""
+        placed = new_ids(self, tokens)
+        added = dict(self.added)
         for token in tokens:
-            number = new.id_of(token.content)
-            number = behind if number is None else number
-            behind = max(behind, number + 1)
-            new.added[number] = replace(token, **token.to_dict())
-            new.added_ids[token.content] = number
-        return new
+            number = placed.get(token.content, self.id_of(token.content))
+            added[number] = replace(token, **token.to_dict())  # type: ignore[index] # placed, or known
+        # The library gives new tokens of a tokenizer.json the ids of gaps, but not those that stand in its vocabulary.
+        return type(self)(self.ids | self.added_ids | placed if len(self.ids) < self.size else self.ids, added)
+
+
+def new_ids(vocabulary: TokenVocabulary, tokens: Sequence[AddedToken]) -> dict[str, int]:
+    """Return token → id, behind the largest, for those tokens that a vocabulary lacks."""
+    missing = dict.fromkeys(token.content for token in tokens if vocabulary.id_of(token.content) is None)
+    return {content: number for number, content in enumerate(missing, len(vocabulary))} if missing else {}
+
+
+def check_token_ids(vocabulary: Mapping[Any, Any], where: str, kind: type[ArchsmithError] = CheckpointCorrupt) -> None:
+    """Refuse token → id where an id is not a whole number, is too large, or belongs to two tokens. Raises ``kind``."""
+    seen: dict[int, Any] = {}
+    for token, number in vocabulary.items():
+        if type(number) is not int or not 0 <= number < MAX_IDS:
+            found = f"the token {token!r} has the id {shown(number)}"
+            raise kind(f"{where}: {found}; expected an integer from 0 to {MAX_IDS - 1}.")
+        if seen.setdefault(number, token) is not token:
+            raise kind(f"{where}: the tokens {seen[number]!r} and {token!r} share the id {number}.")
 
 
 def with_added(vocabulary: _Vocabulary, added: Mapping[int, AddedToken]) -> _Vocabulary:
     """Return a vocabulary with tokens whose ids are known. Raises `OptionError`: it gives them other ids."""
-    missing = [token for _, token in sorted(added.items()) if vocabulary.id_of(token.content) is None]
+    check_token_ids({token.content: number for number, token in added.items()}, "added_tokens_decoder", OptionError)
+    missing = [token for number, token in sorted(added.items()) if number not in vocabulary.added]
     vocabulary = vocabulary.with_tokens(missing) if missing else vocabulary
     for number, token in added.items():
         found = vocabulary.id_of(token.content)
@@ -146,7 +174,7 @@ def check_ids(vocabulary: TokenVocabulary, ids: Any) -> int | list[int]:
         numbers = [operator.index(number) for number in ([ids] if single else ids)]
     except TypeError as error:
         raise InputError(f"ids must be integers, but got {shown(ids)}.") from error
-    if numbers and (min(numbers) < 0 or max(numbers) >= len(vocabulary)):
+    if numbers and (min(numbers) < 0 or max(numbers) >= len(vocabulary) or vocabulary.has_gaps):
         for place, number in enumerate(numbers):
             if number < 0 or vocabulary.token_at(number) is None:
                 where = "the id" if single else f"ids[{place}] is"
@@ -168,8 +196,9 @@ def id_rows(vocabulary: TokenVocabulary, ids: Any, main: str) -> tuple[list[list
     Raises:
         InputError: An id is not a number or outside the vocabulary.
     """
-    ids = ids.tolist() if hasattr(ids, "tolist") else ids
     ids = ids[main] if isinstance(ids, Mapping) else ids
-    is_batch = isinstance(ids, list | tuple) and bool(ids) and all(hasattr(row, "__len__") for row in ids)
+    is_batch = len(getattr(ids, "shape", ())) > 1
+    ids = ids.tolist() if hasattr(ids, "tolist") else ids
+    is_batch |= isinstance(ids, list | tuple) and bool(ids) and all(hasattr(row, "__len__") for row in ids)
     rows = [check_ids(vocabulary, row) for row in (ids if is_batch else [ids])]
     return [[row] if isinstance(row, int) else row for row in rows], is_batch

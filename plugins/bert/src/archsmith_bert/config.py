@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Literal
 
-from archsmith.config import Activation, NonNegative, PreTrainedConfig, Probability, Size, TokenId, field
+from archsmith.config import Activation, Depth, NonNegative, PreTrainedConfig, Probability, Size, TokenId, field
 
 __all__ = ["BertConfig"]
 
@@ -19,10 +19,11 @@ class BertConfig(PreTrainedConfig):
     """
 
     model_type = "bert"
+    descriptive = (*PreTrainedConfig.descriptive, "use_cache", "bos_token_id", "eos_token_id")
 
     vocab_size: Size = field(default=30522, doc="Tokens in the vocabulary.")
     hidden_size: Size = field(default=768, doc="Width of the hidden states.")
-    num_hidden_layers: Size = field(default=12, doc="Transformer layers.")
+    num_hidden_layers: Depth = field(default=12, doc="Transformer layers.")
     num_attention_heads: Size = field(default=12, doc="Attention heads in each layer; must divide hidden_size.")
     intermediate_size: Size = field(default=3072, doc="Width inside the feed-forward blocks.")
     hidden_act: Activation = field(default="gelu", doc="Activation function of the feed-forward blocks.")

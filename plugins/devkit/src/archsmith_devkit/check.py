@@ -1,7 +1,7 @@
 """``archsmith check``: the conformance kit, run on installed plugins."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -38,7 +38,7 @@ def check(
     checks = _chosen(checks, only or ())
     if explain:
         return _explanation(checks)
-    return _report([_followed(check) for check in checks])
+    return _report(list(_followed(checks)))
 
 
 def _waiver(text: str) -> tuple[str, str]:
@@ -57,16 +57,20 @@ def _chosen(checks: "list[Check]", only: Sequence[str]) -> "list[Check]":
     return [check for check in checks if not only or check.name in only]
 
 
-def _followed(check: "Check") -> "Outcome":
-    """Run a check; on a terminal say which, for some take seconds."""
-    shown = f"{check.plugin}, {check}" if sys.stderr.isatty() else ""
-    if shown:
-        sys.stderr.write(f"\r\x1b[K{shown}")
-        sys.stderr.flush()
-    outcome = check.run()
-    if shown:
-        sys.stderr.write("\r\x1b[K")
-    return outcome
+def _followed(checks: "list[Check]") -> "Iterator[Outcome]":
+    """Run checks, and say on standard error what they have come to: those of several plugins take minutes.
+
+    On a terminal it is each part of a plugin, elsewhere each of several plugins.
+    """
+    page, before, in_detail = Page(sys.stderr), "", sys.stderr.isatty()
+    quiet = not in_detail and len({check.plugin for check in checks}) == 1
+    for number, check in enumerate(checks, 1):
+        place = f"{check.plugin}, {check.subject}" if in_detail else check.plugin
+        if place != before and not quiet:
+            page.line(Cell(f"checking {place} ({number} of {len(checks)})", "dim"))
+            sys.stderr.flush()
+        before = place
+        yield check.run()
 
 
 def _report(outcomes: "list[Outcome]") -> Report:

@@ -8,13 +8,10 @@ import typer
 
 from archsmith.registry import Kind, registry
 from archsmith.tasks import auto_class_name
-from archsmith_cli.verb import BUILT_IN, Cell, Page, Report, one_of, output_folder
+from archsmith_cli.verb import BUILT_IN, Cell, Page, Report, expand, one_of, output_folder
 from archsmith_devkit.base_architecture import find_base
 from archsmith_devkit.project_names import ProjectNames, find_names, refuse_taken_classes
 from archsmith_devkit.scaffold import KINDS, project_files
-
-#: The architecture that an extension extends if none is named.
-_BASE = "distilbert"
 
 
 def new(
@@ -37,7 +34,7 @@ def new(
     ] = None,
     base: Annotated[
         str | None,
-        typer.Option("--base", metavar="MODEL_TYPE", help=f"What an extension extends; {_BASE} if left out."),
+        typer.Option("--base", metavar="MODEL_TYPE", help="What an extension extends, such as distilbert."),
     ] = None,
 ) -> Report:
     """Write a plugin of your own, ready to install.
@@ -46,13 +43,19 @@ def new(
     preprocessing, tests, and settings for ruff, mypy, pytest and CI, all of which pass. It overwrites nothing.
     """
     if base is not None and kind != "extension":
-        raise typer.BadParameter("it is for --kind extension", param_hint="--base")
+        raise typer.BadParameter(f"it is {base!r}, but belongs to --kind extension", param_hint="--base")
+    if base is None and kind == "extension":
+        raise typer.BadParameter(
+            "it is missing; expected the architecture that is extended, such as --base distilbert. Installed: "
+            f"{', '.join(registry.names()) or 'none'}.",
+            param_hint="--base",
+        )
     names = find_names(name, distribution)
     if kind == "tool":
         _refuse_taken_verb(name)
-    files = _extension_files(names, base or _BASE) if kind == "extension" else project_files(kind, names.words())
+    files = _extension_files(names, base) if base is not None else project_files(kind, names.words())
     refuse_taken_classes(names, files)
-    where = names.distribution if out is None else out
+    where = names.distribution if out is None else str(expand(out, "--out"))
     with output_folder(where, force=False, remedy="Choose another with --out.") as folder:
         _write(files, folder)
     commands = [f"cd {shlex.quote(where)}", 'pip install -e ".[dev]"', "pytest"]

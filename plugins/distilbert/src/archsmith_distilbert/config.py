@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from archsmith.config import Activation, NonNegative, PreTrainedConfig, Probability, Size, TokenId, field
+from archsmith.config import Activation, Depth, NonNegative, PreTrainedConfig, Probability, Size, TokenId, field
 
 __all__ = ["DistilBertConfig"]
 
@@ -18,12 +18,13 @@ class DistilBertConfig(PreTrainedConfig):
     """
 
     model_type = "distilbert"
+    descriptive = (*PreTrainedConfig.descriptive, "bos_token_id", "eos_token_id")
     attribute_map = {"hidden_size": "dim", "num_attention_heads": "n_heads", "num_hidden_layers": "n_layers"}
 
     vocab_size: Size = field(default=30522, doc="Tokens in the vocabulary.")
     max_position_embeddings: Size = field(default=512, doc="The most tokens in one sequence.")
     sinusoidal_pos_embds: bool = field(default=False, doc="Start the position embeddings from sine and cosine waves.")
-    n_layers: Size = field(default=6, doc="Transformer layers.")
+    n_layers: Depth = field(default=6, doc="Transformer layers.")
     n_heads: Size = field(default=12, doc="Attention heads in each layer; must divide dim.")
     dim: Size = field(default=768, doc="Width of the hidden states.")
     hidden_dim: Size = field(default=3072, doc="Width inside the feed-forward blocks.")

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from archsmith.backbone_config import BackboneHostConfig
-from archsmith.config import Activation, NonNegative, PreTrainedConfig, Probability, Size, field
+from archsmith.config import Activation, Depth, NonNegative, PreTrainedConfig, Probability, Size, field
 from archsmith_maskformer.swin_config import SwinConfig
 
 __all__ = ["DetrConfig", "MaskFormerConfig"]
@@ -38,10 +38,10 @@ class DetrConfig(PreTrainedConfig):
 
     num_queries: Size = field(default=100, doc="Queries: the most segments that can be found in an image.")
     d_model: Size = field(default=256, doc="Width of the queries; must be divisible by 4.")
-    decoder_layers: Size = field(default=6, doc="Layers of the decoder.")
+    decoder_layers: Depth = field(default=6, doc="Layers of the decoder.")
     decoder_ffn_dim: Size = field(default=2048, doc="Width inside the feed-forward blocks.")
     decoder_attention_heads: Size = field(default=8, doc="Attention heads in each layer; must divide d_model.")
-    encoder_layers: Size = field(default=6, doc="Layers of DETR's encoder, which MaskFormer does not have.")
+    encoder_layers: Depth = field(default=6, doc="Layers of DETR's encoder, which MaskFormer does not have.")
     encoder_attention_heads: Size = field(default=8, doc="Attention heads of DETR's encoder, likewise.")
     encoder_ffn_dim: Size = field(default=2048, doc="Width inside the feed-forward blocks of DETR's encoder, likewise.")
     activation_function: Activation = field(default="relu", doc="Activation function of the feed-forward blocks.")

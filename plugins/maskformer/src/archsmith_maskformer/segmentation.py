@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from archsmith.errors import InputError
+from archsmith.options import read_flag
 from archsmith.outputs import ModelOutput
 from archsmith_maskformer.config import MaskFormerConfig
 from archsmith_maskformer.losses import LossWeights, check_labels, segmentation_loss
@@ -127,7 +128,9 @@ class MaskFormerForInstanceSegmentation(MaskFormerPreTrainedModel):
         output = MaskFormerForInstanceSegmentationOutput(**{**last, **kept})
         if mask_labels is not None or class_labels is not None:
             output.loss = self._loss([last, *early], mask_labels, class_labels)
-        wants_early = config.output_auxiliary_logits if output_auxiliary_logits is None else output_auxiliary_logits
+        wants_early = read_flag(
+            "output_auxiliary_logits", output_auxiliary_logits, bool(config.output_auxiliary_logits)
+        )
         output.auxiliary_logits = early if wants_early else None
         return self.as_requested(output, return_dict)
 

@@ -14,6 +14,7 @@ from archsmith.backbone import Backbone
 from archsmith.errors import ConfigError
 from archsmith.layers.pixels import check_pixels
 from archsmith.model import PreTrainedModel
+from archsmith.options import read_flag
 from archsmith.outputs import BackboneOutput, ModelOutput
 from archsmith_maskformer.swin_config import MaskFormerSwinConfig
 from archsmith_maskformer.swin_layers import Embeddings, Encoded, Encoder, SelfAttention, Shape
@@ -110,13 +111,15 @@ class MaskFormerSwinModel(MaskFormerSwinPreTrainedModel):
             return_dict: Return an output object (True) or a tuple.
 
         Returns:
-            `MaskFormerSwinModelOutputWithPooling`.
+            `MaskFormerSwinModelOutputWithPooling`; as a tuple without ``hidden_states_spatial_dimensions``, and with
+            None for ``pooler_output`` where there is no pooler.
 
         Raises:
             InputError: A shape or a type does not fit.
         """
         wants_maps = self.wants_attentions(output_attentions)
-        encoded = self.encode(pixel_values, interpolate=bool(interpolate_pos_encoding), eager=wants_maps)
+        interpolate = read_flag("interpolate_pos_encoding", interpolate_pos_encoding, default=False)
+        encoded = self.encode(pixel_values, interpolate=interpolate, eager=wants_maps)
         last = self.layernorm(encoded.last)
         output = MaskFormerSwinModelOutputWithPooling(
             last_hidden_state=last,
@@ -125,7 +128,11 @@ class MaskFormerSwinModel(MaskFormerSwinPreTrainedModel):
             hidden_states_spatial_dimensions=tuple(encoded.shapes),
             attentions=encoded.maps if wants_maps else None,
         )
-        return self.as_requested(output, return_dict)
+        requested = self.as_requested(output, return_dict)
+        if not isinstance(requested, tuple):
+            return requested
+        more = [part for part in (output.hidden_states, output.attentions) if part is not None]
+        return (last, output.pooler_output, *more)  # as this class of the field always had it: the pooler's place stays
 
 
 class MaskFormerSwinBackbone(MaskFormerSwinPreTrainedModel, Backbone):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from archsmith.backbone_config import BackboneConfig
-from archsmith.config import Activation, NonNegative, Probability, Size, field
+from archsmith.config import Activation, Depth, NonNegative, Probability, Size, field
 
 __all__ = ["MaskFormerSwinConfig", "SwinConfig"]
 
@@ -34,7 +34,7 @@ class MaskFormerSwinConfig(BackboneConfig):
     patch_size: Size | list[Size] = field(default=4, doc="Pixels of a patch: one number, or height and width.")
     num_channels: Size = field(default=3, doc="Channels of an image.")
     embed_dim: Size = field(default=96, doc="Width of the first stage; each stage is twice as wide as the one before.")
-    depths: list[Size] = field(default=[2, 2, 6, 2], doc="Blocks in each stage.")
+    depths: list[Depth] = field(default=[2, 2, 6, 2], doc="Blocks in each stage.")
     num_heads: list[Size] = field(
         default=[3, 6, 12, 24], doc="Attention heads of each stage; they must divide its width."
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from archsmith.backbone_config import BackboneConfig
-from archsmith.config import Activation, Size, field
+from archsmith.config import Activation, Depth, Size, field
 
 __all__ = ["REDUCTION", "ResNetConfig"]
 
@@ -31,7 +31,7 @@ class ResNetConfig(BackboneConfig):
     num_channels: Size = field(default=3, doc="Channels of an image.")
     embedding_size: Size = field(default=64, doc="Channels of the stem.")
     hidden_sizes: list[Size] = field(default=[256, 512, 1024, 2048], doc="Channels of each stage.")
-    depths: list[Size] = field(default=[3, 4, 6, 3], doc="Layers of each stage.")
+    depths: list[Depth] = field(default=[3, 4, 6, 3], doc="Layers of each stage.")
     layer_type: Literal["basic", "bottleneck"] = field(
         default="bottleneck", doc="Layers of two 3 x 3 convolutions, or of one between two 1 x 1 ones."
     )

@@ -28,12 +28,18 @@ def import_timm() -> Any:
         for name in ("torchvision", "timm"):
             try:
                 _import(name)
-            except (ImportError, RuntimeError, OSError) as error:
+            except Exception as error:  # a damaged library, or a file of its name, fails in any way
                 raise MissingDependency(
                     f"timm's models need the library {name}, which cannot be imported ({reason(error)}). "
                     f"Run: pip install {name}",
                     library=name,
                 ) from error
+            if not hasattr(sys.modules[name], "__version__"):
+                file = shown(getattr(sys.modules[name], "__file__", None))
+                message = (
+                    f"timm's models need the library {name}, but {name!r} was imported from {file}, which is not it."
+                )
+                raise MissingDependency(f"{message} Rename that file, or run: pip install {name}", library=name)
         return sys.modules["timm"]
 
 

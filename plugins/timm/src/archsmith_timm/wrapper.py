@@ -11,6 +11,7 @@ from archsmith.layers.losses import classification_loss
 from archsmith.layers.pixels import check_pixels
 from archsmith.messages import shown
 from archsmith.model import PreTrainedModel, foreign_modules
+from archsmith.options import read_flag
 from archsmith.outputs import BaseModelOutputWithPooling, ImageClassifierOutput
 from archsmith_timm.library import create_model, reason
 from archsmith_timm.wrapper_config import TimmWrapperConfig
@@ -141,7 +142,7 @@ class TimmWrapperModel(TimmWrapperPreTrainedModel):
             features, states = self._with_states(pixels, wanted)
         else:
             features = self._called("forward_features", pixels)
-        pools = self.config.do_pooling if do_pooling is None else do_pooling
+        pools = read_flag("do_pooling", do_pooling, self.config.do_pooling)
         pooled = self._called("forward_head", features) if pools else None
         return self.as_requested(BaseModelOutputWithPooling(features, pooled, states), return_dict)
 

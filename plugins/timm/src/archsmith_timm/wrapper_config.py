@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 from archsmith.config import PreTrainedConfig, field
+from archsmith.messages import shown
 from archsmith_timm.labels import imagenet_labels
 
 __all__ = ["TimmWrapperConfig"]
@@ -79,6 +80,9 @@ class TimmWrapperConfig(PreTrainedConfig):
     def rules(self) -> Iterator[str]:
         """Yield the broken rules between fields."""
         yield from super().rules()
+        channels = (self.model_args or {}).get("in_chans", 1)
+        if type(channels) is not int or channels < 1:
+            yield f"model_args.in_chans must be an integer of at least 1, but is {shown(channels)}"
         for name in _RESERVED:
             if name in (self.model_args or {}):
                 yield f"model_args must not hold {name!r}"

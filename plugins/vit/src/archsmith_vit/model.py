@@ -17,6 +17,7 @@ from archsmith.layers.attention import attend, attention_mask_for, split_heads
 from archsmith.layers.pixels import check_patch_mask, check_pixels
 from archsmith.layers.stack import Stack
 from archsmith.model import PreTrainedModel
+from archsmith.options import read_flag
 from archsmith.outputs import BaseModelOutputWithPooling
 from archsmith_vit.config import ViTConfig
 
@@ -295,7 +296,8 @@ class ViTModel(ViTPreTrainedModel):
             InputError: A shape, a type or a value does not fit.
         """
         pixels = check_pixels(pixel_values, channels=self.config.num_channels, least=self.config.patch_shape)
-        hidden = self.embeddings(pixels.to(self.dtype), bool_masked_pos, interpolate=bool(interpolate_pos_encoding))
+        interpolate = read_flag("interpolate_pos_encoding", interpolate_pos_encoding, default=False)
+        hidden = self.embeddings(pixels.to(self.dtype), bool_masked_pos, interpolate=interpolate)
         wants_maps = self.wants_attentions(output_attentions)
         last, states, maps = self.encoder(
             hidden,

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, Self
 
-from archsmith.config import Activation, Count, NonNegative, PreTrainedConfig, Probability, Size, TokenId, field
+from archsmith.config import Activation, Count, Depth, NonNegative, PreTrainedConfig, Probability, Size, TokenId, field
 from archsmith.errors import ConfigError
 
 __all__ = ["Wav2Vec2Config"]
@@ -23,10 +23,11 @@ class Wav2Vec2Config(PreTrainedConfig):
     """
 
     model_type = "wav2vec2"
+    descriptive = (*PreTrainedConfig.descriptive, "bos_token_id", "eos_token_id")
 
     vocab_size: Size = field(default=32, doc="Tokens that a CTC head tells apart.")
     hidden_size: Size = field(default=768, doc="Width of the hidden states.")
-    num_hidden_layers: Size = field(default=12, doc="Transformer layers.")
+    num_hidden_layers: Depth = field(default=12, doc="Transformer layers.")
     num_attention_heads: Size = field(default=12, doc="Attention heads in each layer; must divide hidden_size.")
     intermediate_size: Size = field(default=3072, doc="Width inside the feed-forward blocks.")
     hidden_act: Activation = field(default="gelu", doc="Activation function of the feed-forward blocks.")
@@ -83,7 +84,7 @@ class Wav2Vec2Config(PreTrainedConfig):
     add_adapter: bool = field(default=False, doc="Shorten the hidden states with convolutions behind the transformer.")
     adapter_kernel_size: Size = field(default=3, doc="Kernel of these convolutions.")
     adapter_stride: Size = field(default=2, doc="Their stride.")
-    num_adapter_layers: Size = field(default=3, doc="Their number.")
+    num_adapter_layers: Depth = field(default=3, doc="Their number.")
     output_hidden_size: Size | None = field(default=None, doc="Their width; none: hidden_size.")
     adapter_attn_dim: Size | None = field(
         default=None, doc="Width of the language adapter in each layer; none: no adapters."
@@ -99,7 +100,7 @@ class Wav2Vec2Config(PreTrainedConfig):
         if counted is not None:
             values = {name: value for name, value in values.items() if name != "num_feat_extract_layers"}
             listed = values.get("conv_dim")
-            if isinstance(listed, list) and counted != len(listed):
+            if isinstance(listed, list) and counted != len(listed) and "conv_dim" not in overrides:
                 raise ConfigError(
                     f"{source or 'the values'}: num_feat_extract_layers is {counted!r}, but conv_dim has {len(listed)} "
                     "entries."

@@ -13,7 +13,7 @@ from archsmith.batch import BatchFeature
 from archsmith.errors import CheckpointCorrupt, OptionError
 from archsmith.files import TOKENIZER_CONFIG_FILE, Checkpoint, encode_json, read_json
 from archsmith.messages import did_you_mean, shown
-from archsmith.options import read_flags
+from archsmith.options import checked_call, read_flags
 from archsmith.tokenizer import (
     AddedToken,
     PreTrainedTokenizer,
@@ -22,6 +22,7 @@ from archsmith.tokenizer import (
     Token,
     TokenizerSettings,
     Vocabulary,
+    check_token_ids,
     clean_up,
     id_rows,
     named_file,
@@ -125,7 +126,8 @@ class Wav2Vec2CTCTokenizer(PreTrainedTokenizer):
             OptionError: The vocabulary does not hold several languages, or not this one.
         """
         vocabulary = _choose(self._languages, target_lang, f"this {type(self).__name__}")
-        kept = [token for token in self.added_tokens_decoder.values() if token.content not in self.vocabulary.ids]
+        own = (self._languages or {}).get(str(self._language), {})
+        kept = [token for token in self.added_tokens_decoder.values() if token.content not in own]
         special = [AddedToken(token) for token in self.all_special_tokens]
         found = [token for token in (*special, *kept) if token.content in vocabulary]
         behind = [token for token in (*kept, *special) if token.content not in vocabulary]
@@ -143,6 +145,7 @@ class Wav2Vec2CTCTokenizer(PreTrainedTokenizer):
         """Return the text that tokens of frames stand for: equal neighbours merged, without blanks."""
         return self._text(self._letters(self.convert_tokens_to_ids(tokens), merged=True))
 
+    @checked_call
     def tokenize(self, text: str, pair: str | None = None, *, add_special_tokens: bool = False) -> list[str]:
         """Return the tokens of one text or pair, without the white space that went with some."""
         names = {str(token) for token in self.vocabulary.added.values()}
@@ -151,6 +154,7 @@ class Wav2Vec2CTCTokenizer(PreTrainedTokenizer):
 
     # ---- decoding -------------------------------------------------------------------------------------------
 
+    @checked_call
     def decode(
         self,
         token_ids: Any,
@@ -206,6 +210,7 @@ class Wav2Vec2CTCTokenizer(PreTrainedTokenizer):
             found = {name: rows[0] for name, rows in found.items()}
         return BatchFeature(found) if len(found) > 1 else found["text"]
 
+    @checked_call
     def batch_decode(
         self,
         sequences: Any,
@@ -291,15 +296,7 @@ def _load_vocabulary(path: Path, language: str | None) -> tuple[dict[str, int], 
         raise CheckpointCorrupt(f"{str(path)!r} holds no tokens.")
     languages = values if all(isinstance(value, dict) for value in values.values()) else None
     for name, vocabulary in (languages or {"": values}).items():
-        numbers = list(vocabulary.values())
-        where = f"{str(path)!r}" + (f", {name}" if name else "")
-        for token, number in vocabulary.items():
-            if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < 2**31:
-                raise CheckpointCorrupt(f"{where}: expected token → id, but {token!r} has {number!r}.")
-        if len(set(numbers)) < len(numbers):
-            twice = next(number for number in numbers if numbers.count(number) > 1)
-            tokens = [token for token, number in vocabulary.items() if number == twice]
-            raise CheckpointCorrupt(f"{where}: {tokens[0]!r} and {tokens[1]!r} have one id, {twice}.")
+        check_token_ids(vocabulary, f"{str(path)!r}" + (f", {name}" if name else ""))
     if languages is None and language is None:
         return values, None
     return _choose(languages, language, repr(str(path))), languages

@@ -197,7 +197,7 @@ class _File(msgspec.Struct):
     padding: _Padding | None = None
 
 
-def load_wordpiece_json(path: Path, *, fast: str) -> tuple[dict[str, int], WordPieceParts, list[AddedToken]]:
+def load_wordpiece_json(path: Path, *, fast: str) -> tuple[dict[str, int], WordPieceParts, dict[int, AddedToken]]:
     """Read a tokenizer.json of BERT's kind.
 
     Args:
@@ -205,7 +205,7 @@ def load_wordpiece_json(path: Path, *, fast: str) -> tuple[dict[str, int], WordP
         fast: The name of the class that reads any kind, for the message.
 
     Returns:
-        Token → id, the parts, and the added tokens in the order of their ids.
+        Token → id, the parts, and id → token for the added tokens.
 
     Raises:
         CheckpointCorrupt: The file is damaged, contradicts itself, or is of another kind.
@@ -233,7 +233,8 @@ def load_wordpiece_json(path: Path, *, fast: str) -> tuple[dict[str, int], WordP
     return file.model.vocab, parts, _read_added(file, str(path))
 
 
-def _read_added(file: _File, where: str) -> list[AddedToken]:
+def _read_added(file: _File, where: str) -> dict[int, AddedToken]:
+    """Return the added tokens, whose ids must be those that the library would give them."""
     vocabulary = file.model.vocab
     behind: dict[str, int] = {}
     for token in file.added_tokens:
@@ -245,8 +246,10 @@ def _read_added(file: _File, where: str) -> list[AddedToken]:
             )
         if token.content not in vocabulary:
             behind[token.content] = token.id
-    values = (msgspec.structs.asdict(token) for token in file.added_tokens)
-    return [AddedToken(**{name: value for name, value in token.items() if name != "id"}) for token in values]
+    return {
+        token.id: AddedToken(**{name: value for name, value in msgspec.structs.asdict(token).items() if name != "id"})
+        for token in file.added_tokens
+    }
 
 
 def _read_template(post: _Template | _Bert | None, where: str) -> SpecialTokensTemplate:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 from archsmith.errors import CheckpointCorrupt, OptionError
 from archsmith.files import TOKENIZER_FILE, Checkpoint
 from archsmith.messages import shown
-from archsmith.options import read_count
+from archsmith.options import checked_call, read_count
 from archsmith.tokenizer import (
     SPECIAL_TOKENS,
     AddedToken,
     PreTrainedTokenizer,
     PreTrainedTokenizerFast,
     SpecialTokensTemplate,
+    Vocabulary,
     import_tokenizers,
     load_tokenizer_json,
     named_file,
@@ -184,6 +185,7 @@ class WordPieceTokenizerFast(PreTrainedTokenizerFast):
             return {}
         return {name: _no_effect(rust, name) for name in NORMALIZER_OPTIONS}
 
+    @checked_call
     def train_new_from_iterator(
         self,
         texts: Iterable[str],
@@ -273,18 +275,18 @@ class WordPieceTokenizer(PreTrainedTokenizer):
         if (vocab_file is None) == (tokenizer_file is None):
             raise OptionError(f"{type(self).__name__} needs either vocab_file or tokenizer_file.")
         clean = read_settings(type(self).Settings, settings, owner=type(self).__name__)
-        added: list[AddedToken] = []
+        added: Mapping[int, AddedToken] = {}
         stored: dict[str, Any] = {}
         if vocab_file is not None:
             vocabulary, parts = self._build(named_file("vocab_file", vocab_file), clean)
         else:
             path = named_file("tokenizer_file", tokenizer_file)
             vocabulary, parts, added = load_wordpiece_json(path, fast=f"{type(self).__name__}Fast")
-            numbers = vocabulary | {token.content: number for number, token in enumerate(added, len(vocabulary))}
+            numbers = vocabulary | {token.content: number for number, token in added.items()}
             stored = stored_settings(parts.stored, numbers.get)
         options = {option: clean[name] for name, option in NORMALIZER_OPTIONS.items() if name in clean}
         self._parts = replace(parts, text=replace(parts.text, **options))
-        super().__init__(vocabulary, added_tokens=added, **(stored | settings))
+        super().__init__(Vocabulary(vocabulary, added), added_tokens=(), **(stored | settings))
         self.special_tokens_changed(clean)
 
     @classmethod

@@ -1,13 +1,12 @@
 """The vocab.txt of a WordPiece tokenizer, and the options that the kinds of WordPiece tokenizer share."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from archsmith.errors import CheckpointCorrupt, OptionError
 from archsmith.files import TOKENIZER_FILE, read_bytes
-from archsmith.messages import did_you_mean, looks_like, shown
+from archsmith.messages import announce, did_you_mean, looks_like, shorten, shown
 from archsmith.tokenizer import MAX_TOKENIZER_BYTES, TokenizerSettings, read_token
 
 __all__ = [
@@ -21,6 +20,8 @@ __all__ = [
 ]
 
 VOCAB_FILE = "vocab.txt"
+#: What the library ``tokenizers`` cuts off behind a token: Unicode's white space.
+_WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 #: The files that hold a vocabulary, the best first.
 VOCABULARY_FILES = ({"tokenizer_file": TOKENIZER_FILE}, {"vocab_file": VOCAB_FILE})
 WORDPIECE_TOKENS = {
@@ -49,26 +50,39 @@ class WordPieceSettings(TokenizerSettings, total=False):
 def load_wordpiece_vocabulary(path: Path) -> dict[str, int]:
     """Read a vocab.txt: one token a line; the number of the line, from 0, is its id.
 
+    White space behind a token is not part of it, of a token that stands twice the last line counts, and an empty line
+    has no token: the ids of all others stay those of their lines. Each of these is announced.
+
     Raises:
-        CheckpointCorrupt: It is not UTF-8 text, is empty, or has an empty line or a token twice.
+        CheckpointCorrupt: It is not UTF-8 text, is empty, or is a file of another kind.
     """
     try:
         text = read_bytes(path, max_bytes=MAX_TOKENIZER_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise CheckpointCorrupt(f"{str(path)!r} is not UTF-8 text (byte {error.start}).") from error
-    lines = re.split("\r\n|\r|\n", text.rstrip("\r\n"))
+    lines = text.replace("\r\n", "\n").rstrip("\r\n").split("\n" if "\n" in text else "\r")
     if hint := looks_like(text):
         raise CheckpointCorrupt(f"{str(path)!r} is not a vocabulary.{hint}")
+    if text.startswith("{"):
+        raise CheckpointCorrupt(
+            f"{str(path)!r} is not a vocabulary of one token a line, but JSON. A tokenizer.json goes to tokenizer_file."
+        )
     vocabulary: dict[str, int] = {}
-    for number, token in enumerate(lines):
+    odd: dict[str, list[str]] = {"white space was cut off": [], "empty": [], "repeated by a later line": []}
+    for number, line in enumerate(lines):
+        token = line.rstrip(_WHITE_SPACE)
+        if token != line and token:
+            odd["white space was cut off"].append(str(number + 1))
         if not token:
-            raise CheckpointCorrupt(f"{str(path)!r}: line {number + 1} is empty; expected one token a line.")
+            odd["empty"].append(str(number + 1))
+            continue
         if token in vocabulary:
-            raise CheckpointCorrupt(
-                f"{str(path)!r}: line {number + 1} repeats the token {token!r} of line {vocabulary[token] + 1}; each "
-                "token must have one id."
-            )
+            odd["repeated by a later line"].append(str(vocabulary[token] + 1))
         vocabulary[token] = number
+    if faults := [f"{fault}: {shorten(places)}" for fault, places in odd.items() if places]:
+        announce(
+            f"{str(path)!r} has lines that are odd in a vocabulary; the ids of all others stay. {'; '.join(faults)}."
+        )
     return vocabulary
 
 

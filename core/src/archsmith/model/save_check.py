@@ -1,0 +1,96 @@
+"""Whether what a save is about to write would load again: held against what the configuration builds."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from archsmith.errors import ArchsmithError, ConfigError, WeightsMismatch
+from archsmith.files.weights import Header, TensorInfo, Weights
+from archsmith.messages import announce, reason
+from archsmith.model.building import build_for
+from archsmith.model.marker import AnyModel
+from archsmith.model.matching import match_weights, shapes_and_kinds
+from archsmith.model.meta import TooLarge
+
+__all__ = ["original_names", "original_tensors", "refuse_unloadable"]
+
+#: Under these names wrappers of torch hold the one module that they wrap.
+_WRAPPED = {"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
+
+
+def refuse_unloadable(model: AnyModel, state: Mapping[str, Tensor], config: dict[str, Any]) -> None:
+    """Refuse a model that is not what its configuration builds, as long as its weights still exist.
+
+    A model that is as its constructor left it passes at once. For any other the configuration is read as it would be
+    from the file, a model is built from it without values, and the weights are matched with that one as in a load.
+
+    Args:
+        model: The model to save.
+        state: What goes to the files.
+        config: What goes to config.json.
+
+    Raises:
+        ConfigError: No load would take the weights; every fault is named.
+    """
+    record, cls = model.build_record, type(model)
+    if record.tensors == shapes_and_kinds(original_tensors(model)) and record.config == model.config.to_dict():
+        return
+    where = Path("the model")  # as messages name it
+    tensors = {name: TensorInfo.of(name, tensor, where) for name, tensor in state.items()}
+    weights = Weights(str(where), {where: Header(tensors, {}, (0, 0, 0, 0))})
+    try:
+        built = build_for(weights, cls, cls.config_class.from_dict(config), record.options)
+        match_weights(built, weights, same_class=True)
+    except WeightsMismatch as error:
+        raise _refusal(cls, error.faults) from None
+    except TooLarge:
+        raise _refusal(cls, (f"it describes far more than the {len(state)} tensors that there are",)) from None
+    except ArchsmithError as error:
+        raise _refusal(cls, (error.message.rstrip("."),)) from None
+    except Exception as error:  # noqa: BLE001  # whatever the constructor of a stranger raises
+        announce(
+            f"{cls.__name__} is saved, but nobody knows whether it loads: {cls.__name__}(config) fails with "
+            f"{type(error).__name__}: {reason(error)}. Save a model that its configuration alone can build."
+        )
+
+
+def _refusal(cls: type[AnyModel], faults: tuple[str, ...]) -> ConfigError:
+    named = "".join(f"\n  - {fault}" for fault in faults)
+    return ConfigError(
+        f"{cls.__name__} cannot be saved: it is not the model that its configuration builds, so no load would take "
+        f"it:{named}\nSet the configuration to what the model is (as num_labels, or the number of layers), or undo "
+        "what has replaced or wrapped its parts. To keep the weights as they are use "
+        "safetensors.torch.save_model(model, file).",
+        faults=faults,
+    )
+
+
+def original_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """Return every parameter and buffer that a file keeps, by its `original_names`."""
+    names = original_names(model)
+    return {names[name]: tensor for name, tensor in model.state_dict().items()}
+
+
+def original_names(model: nn.Module) -> dict[str, str]:
+    """Return name in the ``state_dict`` → name without what wrappers add that only rename, as ``torch.compile`` does.
+
+    Example:
+        >>> import torch
+        >>> model = torch.nn.Sequential(torch.nn.DataParallel(torch.nn.Linear(2, 2)))
+        >>> original_names(model)
+        {'0.module.weight': '0.weight', '0.module.bias': '0.bias'}
+    """
+    wrapped = [
+        f"{path}.{name}"
+        for path, module in model.named_modules(remove_duplicate=False)
+        for name in module._modules  # noqa: SLF001  # a wrapper may hide them from named_children
+        if path and (name in _WRAPPED or isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel))
+    ]
+    names = {name: name for name in model.state_dict()}
+    for place in sorted(wrapped, key=len, reverse=True):  # the inner ones first
+        for name, known in names.items():
+            if known.startswith(f"{place}."):
+                names[name] = place.rpartition(".")[0] + known[len(place) :]
+    return names

@@ -1,0 +1,189 @@
+"""Files that are carried along: a model's generation_config.json, and the chat_template.jinja of what reads texts."""
+
+import os
+
+import pytest
+
+from archsmith import (
+    AutoModel,
+    AutoProcessor,
+    AutoTokenizer,
+    BertConfig,
+    BertModel,
+    BertTokenizer,
+    BertTokenizerFast,
+    Processor,
+    ViTConfig,
+    ViTImageProcessor,
+    Wav2Vec2CTCTokenizer,
+    Wav2Vec2FeatureExtractor,
+    Wav2Vec2Processor,
+)
+from archsmith.errors import CheckpointCorrupt, OptionError, SaveFailed
+from archsmith.files import pretrained
+
+SMALL = {
+    "vocab_size": 30, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32
+}  # fmt: skip
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b"]
+CHAT, GENERATION = "chat_template.jinja", "generation_config.json"
+TEMPLATE = "{% for m in messages %}{{ m.content }}\r\n{% endfor %}é".encode()
+SETTINGS = b'{"max_length": 20, "unknown": [1, 2]}'
+
+
+def tokenizer(tmp_path, kind=BertTokenizer):
+    vocabulary = tmp_path / "words.txt"
+    vocabulary.write_text("\n".join(WORDS) + "\n")
+    return kind(vocab_file=str(vocabulary))
+
+
+def test_a_model_carries_its_generation_settings(tmp_path):
+    model = BertModel(BertConfig(**SMALL))
+    model.save_pretrained(tmp_path / "one")
+    assert model.side_files == {}
+    (tmp_path / "one" / GENERATION).write_bytes(SETTINGS)
+    (tmp_path / "one" / CHAT).write_bytes(TEMPLATE)  # a tokenizer's: no file of a model
+    (tmp_path / "one" / "notes.txt").write_text("nothing of ours")
+    for load in (BertModel.from_pretrained, AutoModel.from_pretrained):
+        loaded = load(tmp_path / "one")
+        assert loaded.side_files == {GENERATION: SETTINGS}
+        loaded.save_pretrained(tmp_path / load.__self__.__name__)
+        written = {path.name for path in (tmp_path / load.__self__.__name__).iterdir()}
+        assert written == {"config.json", "model.safetensors", GENERATION}
+        assert (tmp_path / load.__self__.__name__ / GENERATION).read_bytes() == SETTINGS
+    loaded.save_pretrained(tmp_path / "shards", max_shard_size=2000)
+    assert (tmp_path / "shards" / GENERATION).read_bytes() == SETTINGS
+
+
+def test_what_is_taken_out_is_deleted_and_what_is_changed_is_written(tmp_path):
+    model = BertModel(BertConfig(**SMALL))
+    model.side_files[GENERATION] = SETTINGS
+    model.save_pretrained(tmp_path)
+    loaded = BertModel.from_pretrained(tmp_path)
+    loaded.side_files[GENERATION] = b"{}"
+    loaded.save_pretrained(tmp_path)
+    assert (tmp_path / GENERATION).read_bytes() == b"{}"
+    BertModel(BertConfig(**SMALL)).save_pretrained(tmp_path)  # another model: the settings of this one are gone
+    assert not (tmp_path / GENERATION).exists()
+
+
+@pytest.mark.parametrize("kind", [BertTokenizer, BertTokenizerFast])
+def test_a_tokenizer_carries_its_chat_template(tmp_path, kind):
+    tokenizer(tmp_path, kind).save_pretrained(tmp_path / "one")
+    (tmp_path / "one" / CHAT).write_bytes(TEMPLATE)
+    (tmp_path / "one" / GENERATION).write_bytes(SETTINGS)
+    for load in (kind.from_pretrained, AutoTokenizer.from_pretrained):
+        loaded = load(tmp_path / "one")
+        assert loaded.side_files == {CHAT: TEMPLATE}
+        files = loaded.save_pretrained(tmp_path / load.__self__.__name__)
+        assert str(tmp_path / load.__self__.__name__ / CHAT) in files
+        assert (tmp_path / load.__self__.__name__ / CHAT).read_bytes() == TEMPLATE
+        assert not (tmp_path / load.__self__.__name__ / GENERATION).exists()
+    loaded.side_files.clear()
+    loaded.save_pretrained(tmp_path / "one")
+    assert not (tmp_path / "one" / CHAT).exists()
+    assert (tmp_path / "one" / GENERATION).exists()  # which no tokenizer has ever written
+
+
+def test_a_processor_shares_the_template_with_its_tokenizer(tmp_path):
+    (tmp_path / "vocab.json").write_text('{"<pad>": 0, "<s>": 1, "</s>": 2, "<unk>": 3, "|": 4, "A": 5}')
+    texts = Wav2Vec2CTCTokenizer(str(tmp_path / "vocab.json"))
+    processor = Wav2Vec2Processor(feature_extractor=Wav2Vec2FeatureExtractor(), tokenizer=texts)
+    processor.side_files[CHAT] = TEMPLATE
+    assert texts.side_files == {CHAT: TEMPLATE}
+    processor.save_pretrained(tmp_path / "one")
+    for load in (Wav2Vec2Processor.from_pretrained, AutoProcessor.from_pretrained):
+        loaded = load(tmp_path / "one")
+        assert loaded.side_files == {CHAT: TEMPLATE}
+        del loaded.tokenizer.side_files[CHAT]
+        loaded.save_pretrained(tmp_path / "two")
+        assert not (tmp_path / "two" / CHAT).exists()
+
+
+def test_a_processor_without_a_tokenizer_carries_it_itself(tmp_path):
+    Processor(image_processor=ViTImageProcessor()).save_pretrained(tmp_path)
+    (tmp_path / CHAT).write_bytes(TEMPLATE)
+    ViTConfig().save_pretrained(tmp_path)
+    loaded = Processor.from_pretrained(tmp_path)
+    assert loaded.side_files == {CHAT: TEMPLATE}
+    loaded.save_pretrained(tmp_path / "again")
+    assert (tmp_path / "again" / CHAT).read_bytes() == TEMPLATE
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda path: path.write_bytes(b"\xff\xfe"), "is not UTF-8 text. Restore or delete it."),
+        (lambda path: path.write_bytes(b" " * (2**20 + 1)), "is larger than 1,048,576 bytes"),
+        (lambda path: path.mkdir(), "is not a regular file"),
+        (os.mkfifo, "is not a regular file"),
+        (lambda path: path.symlink_to("nowhere"), "is a link that leads nowhere"),
+    ],
+)
+def test_what_is_no_side_file(tmp_path, make, message):
+    BertModel(BertConfig(**SMALL)).save_pretrained(tmp_path)
+    tokenizer(tmp_path).save_pretrained(tmp_path)
+    make(tmp_path / GENERATION)
+    make(tmp_path / CHAT)
+    for load, name in ((BertModel.from_pretrained, GENERATION), (BertTokenizer.from_pretrained, CHAT)):
+        with pytest.raises(CheckpointCorrupt, match=message) as error:
+            load(tmp_path)
+        assert name in str(error.value)
+
+
+def test_the_largest_one(tmp_path):
+    model = BertModel(BertConfig(**SMALL))
+    model.side_files[GENERATION] = b" " * 2**20
+    model.save_pretrained(tmp_path)
+    assert BertModel.from_pretrained(tmp_path).side_files == model.side_files
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        (CHAT, b"", "BertModel does not carry 'chat_template.jinja' along, only generation_config.json. Take it out"),
+        ("../x", b"", "does not carry '../x' along"),
+        (1, b"", "does not carry 1 along"),
+        (GENERATION, "text", "must be UTF-8 bytes, at most 1 MiB, but is 'text'"),
+        (GENERATION, b"\xff", "must be UTF-8 bytes, at most 1 MiB"),
+        (GENERATION, b" " * (2**20 + 1), "must be UTF-8 bytes, at most 1 MiB"),
+    ],
+)
+def test_what_no_save_takes(tmp_path, name, content, message):
+    model = BertModel(BertConfig(**SMALL))
+    model.side_files[name] = content
+    with pytest.raises(OptionError, match=message):
+        model.save_pretrained(tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_save_that_fails_leaves_the_old_file(tmp_path):
+    model = BertModel(BertConfig(**SMALL))
+    model.side_files[GENERATION] = SETTINGS
+    model.save_pretrained(tmp_path)
+    model.side_files[GENERATION] = b"{}"
+    (tmp_path / "config.json").unlink()
+    (tmp_path / "config.json").mkdir()
+    with pytest.raises(SaveFailed):
+        model.save_pretrained(tmp_path)
+    assert (tmp_path / GENERATION).read_bytes() == SETTINGS
+
+
+def test_a_load_beside_a_save_takes_all_from_one_of_them(tmp_path, monkeypatch):
+    model = BertModel(BertConfig(**SMALL))
+    model.side_files[GENERATION] = b"old"
+    model.save_pretrained(tmp_path)
+    other = BertModel(BertConfig(**SMALL))
+    other.side_files[GENERATION] = b"new"
+    read, saves = pretrained.read_bytes, []
+
+    def racing(*args, **kwargs):
+        if not saves:
+            saves.append(other.save_pretrained(tmp_path))
+        return read(*args, **kwargs)
+
+    monkeypatch.setattr(pretrained, "read_bytes", racing)
+    loaded = BertModel.from_pretrained(tmp_path)
+    assert loaded.side_files == {GENERATION: b"new"}
+    weight = "embeddings.word_embeddings.weight"
+    assert loaded.get_parameter(weight).equal(other.get_parameter(weight))

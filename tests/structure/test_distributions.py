@@ -1,0 +1,46 @@
+"""Each distribution carries its licence, says which it is, and shows its README: as a wheel and as an archive."""
+
+import email
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MEMBERS = [ROOT / "core", ROOT / "cli", *sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))]
+LICENCE = (ROOT / "LICENSE").read_bytes()
+BUILD = """
+import sys
+from hatchling.build import build_sdist, build_wheel
+build_sdist(sys.argv[1])
+build_wheel(sys.argv[1])
+"""
+
+
+@pytest.mark.parametrize("member", MEMBERS, ids=lambda member: member.name)
+def test_licence_is_the_same_everywhere(member):
+    assert (member / "LICENSE").read_bytes() == LICENCE
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("member", MEMBERS, ids=lambda member: member.name)
+def test_wheel_and_source_archive(member, tmp_path):
+    subprocess.run([sys.executable, "-c", BUILD, str(tmp_path)], cwd=member, check=True, capture_output=True)
+    (wheel,), (archive,) = tmp_path.glob("*.whl"), tmp_path.glob("*.tar.gz")
+    with zipfile.ZipFile(wheel) as packed:
+        names = packed.namelist()
+        metadata = email.message_from_bytes(packed.read(next(name for name in names if name.endswith("/METADATA"))))
+        licences = [packed.read(name) for name in names if name.endswith(".dist-info/licenses/LICENSE")]
+        assert any(name.endswith("/__init__.py") for name in names)
+    assert licences == [LICENCE]
+    assert (metadata["License-Expression"], metadata.get_all("License-File")) == ("Apache-2.0", ["LICENSE"])
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    assert (
+        metadata.get_payload(decode=True).decode().strip() == (member / "README.md").read_text(encoding="utf-8").strip()
+    )
+    with tarfile.open(archive) as packed:
+        names = {name.partition("/")[2] for name in packed.getnames()}
+    assert {"LICENSE", "README.md", "pyproject.toml", "PKG-INFO"} <= names
