@@ -350,5 +350,7 @@ def test_unknown_options(tmp_path):
     path.write_text(json.dumps(LETTERS))
     tokenizer = Wav2Vec2CTCTokenizer(path)
     for call in (tokenizer.decode, tokenizer.batch_decode):
-        with pytest.raises(OptionError, match=r"'group_token' is not an option. Did you mean 'group_tokens'\?"):
+        with pytest.raises(
+            OptionError, match=r"'group_token' is not an option of Wav2Vec2CTCTokenizer. Did you mean 'group_tokens'\?"
+        ):
             call([[5]], group_token=False)

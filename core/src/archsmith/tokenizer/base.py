@@ -259,15 +259,7 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
         elif name not in SPECIAL_TOKENS and name in self._named():
             set_special_token(self, name, value)
             return
-        elif "extra" in self.__dict__ and not hasattr(self, name):
-            known = (*setting_hints(type(self).Settings), *SPECIAL_TOKENS)
-            hint = did_you_mean(name, known, cutoff=0.85)
-            if hint or name in _UNREAD or name in self.extra:
-                raise OptionError(f"{type(self).__name__}.{name} would have no effect: it is not an option.{hint}")
-        try:
-            object.__setattr__(self, name, value)
-        except AttributeError as error:
-            raise OptionError(f"{type(self).__name__}.{name} cannot be set; give it when it is loaded.") from error
+        _assign(self, name, value)
 
     def __getattr__(self, name: str) -> Any:
         named = self._named()
@@ -364,3 +356,16 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
     def __repr__(self) -> str:
         special = ", ".join(f"{name}={token!r}" for name, token in self.special_tokens.named.items())
         return f"{type(self).__name__}({len(self)} tokens, model_max_length={self.model_max_length}, {special})"
+
+
+def _assign(tokenizer: PreTrainedTokenizerBase, name: str, value: Any) -> None:
+    """Set an attribute of a tokenizer. Raises `OptionError`: it would have no effect, or cannot be set."""
+    where = f"{type(tokenizer).__name__}.{name}"
+    if "extra" in tokenizer.__dict__ and not hasattr(tokenizer, name):
+        hint = did_you_mean(name, (*setting_hints(type(tokenizer).Settings), *SPECIAL_TOKENS), cutoff=0.85)
+        if hint or name in _UNREAD or name in tokenizer.extra:
+            raise OptionError(f"{where} would have no effect: it is not an option.{hint}")
+    try:
+        object.__setattr__(tokenizer, name, value)
+    except AttributeError as error:
+        raise OptionError(f"{where} cannot be set; give it when it is loaded.") from error
