@@ -334,7 +334,7 @@ def test_null_has_one_rule(tmp_path):
     loaded.save_pretrained(tmp_path)
     assert ToyImageProcessor.from_pretrained(tmp_path) == loaded
     assert json.loads(path.read_text())["size"] is None
-    with pytest.raises(CheckpointCorrupt, match="with do_resize of the call: .*do_resize needs size"):
+    with pytest.raises(CheckpointCorrupt, match=r"with do_resize of the call: .*do_resize needs size"):
         ToyImageProcessor.from_pretrained(tmp_path, do_resize=True)
     assert ToyImageProcessor.from_pretrained(tmp_path, do_resize=True, size=3).size == {"height": 3, "width": 3}
 
