@@ -408,7 +408,8 @@ def test_options_that_are_refused(options, message, plain):
             (RATE, True),
             {},
             (
-                "Wav2Vec2FeatureExtractor: too many positional arguments. Pass by name: raw_speech, sampling_rate, "
+                "Wav2Vec2FeatureExtractor: __call__ takes 2 positional arguments but 4 were given. Pass by name: "
+                "raw_speech, sampling_rate, "
                 "padding, max_length, truncation, pad_to_multiple_of, return_attention_mask, "
                 "return_tensors, resample, downmix."
             ),
@@ -419,7 +420,9 @@ def test_arguments_that_a_call_does_not_take(args, options, message, plain):
     with pytest.raises(OptionError) as error:
         plain(wave(), *args, **options)
     assert str(error.value) == message
-    with pytest.raises(OptionError, match=r"^Wav2Vec2FeatureExtractor: missing a required argument: 'raw_speech'\."):
+    with pytest.raises(
+        OptionError, match=r"^Wav2Vec2FeatureExtractor: __call__ missing 1 required positional argument: 'raw_speech'\."
+    ):
         plain()
     with pytest.raises(OptionError, match="'pading' is not an option of Wav2Vec2FeatureExtractor"):
         plain.pad([{"input_values": [0.1]}], pading=True)
@@ -463,7 +466,7 @@ def test_null_has_one_rule(tmp_path):
         assert Wav2Vec2FeatureExtractor.from_pretrained(tmp_path, **{name: getattr(extractor, name)})
 
 
-def test_numbers_that_can_not_take_all_memory(plain, monkeypatch):
+def test_numbers_that_can_not_take_all_memory(plain):
     for options in ({"padding": "max_length", "max_length": 2**31 - 1}, {"padding": True, "pad_to_multiple_of": 2**30}):
         with pytest.raises(
             OptionError, match=r"^clips would be padded to [\d,]+ places \(max_length, pad_to_multiple_of"
@@ -472,16 +475,30 @@ def test_numbers_that_can_not_take_all_memory(plain, monkeypatch):
         with pytest.raises(OptionError, match="above the limit of 268,435,456"):
             plain.pad([{"input_values": wave()}], **options)
     with pytest.raises(InputError) as error:
-        plain(np.zeros(20_000, np.float32), sampling_rate=1, resample=True)
+        plain(np.zeros(300_000, np.float32), sampling_rate=16, resample=True)
     assert str(error.value) == (
-        "the audio has 20,000 samples at 1 Hz, which would become more than 268,435,456 at 16000 Hz. Cut it into "
+        "the audio has 300,000 samples at 16 Hz, which would become more than 268,435,456 at 16000 Hz. Cut it into "
         "pieces, or give the right sampling rate."
     )
-    with pytest.raises(InputError, match="the audio has 20,000 samples at 1 Hz, which would become more than"):
-        plain(encoded(np.zeros(20_000), rate=1), resample=True)
+    with pytest.raises(InputError, match="the audio has 300,000 samples at 16 Hz, which would become more than"):
+        plain(encoded(np.zeros(300_000), rate=16), resample=True)
+    for rate in (1, 10**30):
+        with pytest.raises(InputError, match=f"sampling rate of {rate} Hz, too far from 16000 Hz to be resampled"):
+            plain(wave(), sampling_rate=rate, resample=True)
     fast = Wav2Vec2FeatureExtractor(sampling_rate=2**31 - 1)
-    with pytest.raises(InputError, match="at 2147483647 Hz"):
+    with pytest.raises(InputError, match="16000 Hz, too far from 2147483647 Hz"):
         fast(encoded(wave(0.5)), resample=True)
+
+
+def test_an_empty_batch_is_refused(plain):
+    for call in (
+        lambda: plain(np.zeros((0, 600)), sampling_rate=RATE),
+        lambda: plain(torch.zeros(0, 600), sampling_rate=RATE),
+        lambda: plain.pad({"input_values": torch.zeros(0, 600)}),
+        lambda: plain.pad({"input_values": []}),
+    ):
+        with pytest.raises(InputError, match="the batch is empty; expected at least one clip"):
+            call()
 
 
 def test_a_file_knows_its_rate(plain, tmp_path):

@@ -334,7 +334,7 @@ def test_null_has_one_rule(tmp_path):
     loaded.save_pretrained(tmp_path)
     assert ToyImageProcessor.from_pretrained(tmp_path) == loaded
     assert json.loads(path.read_text())["size"] is None
-    with pytest.raises(OptionError, match="do_resize needs size"):
+    with pytest.raises(CheckpointCorrupt, match=r"with do_resize of the call: .*do_resize needs size"):
         ToyImageProcessor.from_pretrained(tmp_path, do_resize=True)
     assert ToyImageProcessor.from_pretrained(tmp_path, do_resize=True, size=3).size == {"height": 3, "width": 3}
 
@@ -464,33 +464,37 @@ def test_an_override_mends_the_file(tmp_path, content, overrides):
 
 
 @pytest.mark.parametrize(
-    ("content", "overrides", "message"),
+    ("overrides", "message"),
     [
-        ({}, {"size": -1}, "ToyImageProcessor: size['height'] must be an integer from 1 to 2147483647, but is -1."),
-        (
-            {"resample": "BOXY"},
-            {"sise": 1},
-            "ToyImageProcessor: 'sise' is not a setting of ToyImageProcessor. Did ",
-        ),
-        ({"resample": "BOXY"}, {"do_pad": 3}, "ToyImageProcessor: do_pad must be true or false, but is 3."),
-        ({}, {"do_center_crop": True}, "ToyImageProcessor: do_center_crop needs crop_size."),
-        ({}, {"image_mean": None}, "ToyImageProcessor: do_normalize needs image_mean."),
-        ({"image_mean": [0.5]}, {"size": 3}, None),
+        ({"size": -1}, "size['height'] must be an integer from 1 to 2147483647, but is -1."),
+        ({"sise": 1}, "'sise' is not a setting of ToyImageProcessor. Did you mean 'size'?"),
+        ({"do_pad": 3}, "do_pad must be true or false, but is 3."),
     ],
 )
-def test_an_override_that_is_wrong_is_the_callers(tmp_path, content, overrides, message):
+def test_an_override_that_is_wrong_is_the_callers(tmp_path, overrides, message):
     path = tmp_path / "preprocessor_config.json"
-    path.write_text(json.dumps(content))
-    with pytest.raises(OptionError if message else CheckpointCorrupt) as error:
+    path.write_text("{}")
+    with pytest.raises(OptionError) as error:
         ToyImageProcessor.from_pretrained(tmp_path, **overrides)
-    assert str(error.value).startswith(message or f"{path}: ToyImageProcessor: image_mean is [0.5] and image_std is")
+    assert str(error.value) == f"ToyImageProcessor: {message}"
+    path.write_text('{"resample": "BOXY"}')
+    with pytest.raises((OptionError, CheckpointCorrupt)) as error:
+        ToyImageProcessor.from_pretrained(tmp_path, **overrides)
+    assert f"{message.rstrip('.')}, as the call has it" in str(error.value)
+    path.write_text("{}")
+    for changed, missing in (({"do_center_crop": True}, "crop_size"), ({"image_mean": None}, "image_mean")):
+        with pytest.raises(CheckpointCorrupt, match=rf"with {next(iter(changed))} of the call: .* needs {missing}\.$"):
+            ToyImageProcessor.from_pretrained(tmp_path, **changed)
 
 
 def test_arguments_that_a_call_does_not_take():
     with pytest.raises(OptionError) as error:
         ToyImageProcessor()(image(), "np")
     assert str(error.value) == (
-        "ToyImageProcessor: too many positional arguments. Pass by name: images, return_tensors, settings."
+        "ToyImageProcessor: __call__ takes 2 positional arguments but 3 were given. Pass by name: images, "
+        "return_tensors."
     )
-    with pytest.raises(OptionError, match=r"^ToyImageProcessor: missing a required argument: 'images'\."):
+    with pytest.raises(
+        OptionError, match=r"^ToyImageProcessor: __call__ missing 1 required positional argument: 'images'\."
+    ):
         ToyImageProcessor()()

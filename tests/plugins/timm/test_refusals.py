@@ -332,6 +332,7 @@ def test_saved_files_are_those_of_the_field(tmp_path):
         ({"interpolation": "random"}, "resample must be one of 0 NEAREST"),
         ({"input_size": 5.5}, "size must be a number, a pair (height, width) or a mapping"),
         ({"crop_pct": -1}, "crop_pct must be more than 0, but is -1.0"),
+        ({"crop_pct": 1e-320}, "crop_pct must be at least 0.001, but is 1e-320"),
         ({"crop_mode": "middle"}, "crop_mode must be one of 'center', 'squash', 'border' or null, but is 'middle'"),
         ({"mean": "x"}, "image_mean must be a number or a list of numbers or null, but is 'x'"),
     ],

@@ -15,7 +15,7 @@ from archsmith.files.commit import save_folder, write_file
 from archsmith.files.names import CONFIG_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE
 from archsmith.files.pretrained import FromPretrained
 from archsmith.files.strictjson import encode_json
-from archsmith.messages import listed, shorten, shown
+from archsmith.messages import shorten, shown
 
 __all__ = ["DeclaredSettings", "find_values", "kind_of"]
 
@@ -110,17 +110,12 @@ class DeclaredSettings(FromPretrained, CheckedFields, abc.ABC):  # noqa: PLW1641
             raise OptionError(f"{cls.__name__} must be built from a mapping, but got {shown(values)}.")
         content = cls._given(values)
         cls._check_kind(content, source or "the values")
-        cls._check_writer(content, source)
+        cls._check_writer(content, source or "the values")
         content.pop("archsmith", None)
         own, overrides = field_names(cls).own, cls._given(overrides)
         kept = {name: value for name, value in content.items() if own(name) not in set(map(own, overrides))}
         new = cls.__new__(cls)
-        try:
-            new._fill(kept, unknown_allowed=True, source=source or PREPROCESSOR_FILE, overrides=overrides)  # noqa: SLF001
-        except CheckpointCorrupt:
-            if overrides:  # whose fault is it?
-                cls._check_overrides(overrides, content)
-            raise
+        new._fill(kept, unknown_allowed=True, source=source or PREPROCESSOR_FILE, overrides=overrides)  # noqa: SLF001
         return new
 
     def to_dict(self) -> dict[str, Any]:
@@ -169,21 +164,6 @@ class DeclaredSettings(FromPretrained, CheckedFields, abc.ABC):  # noqa: PLW1641
         names = field_names(cls)
         flags = {name for name in values if names.hints.get(names.own(name)) is bool}
         return {name: False if value is None and name in flags else value for name, value in values.items()}
-
-    @classmethod
-    def _check_overrides(cls, overrides: Mapping[str, Any], content: Mapping[str, Any]) -> None:
-        """Refuse overrides that are wrong by themselves, or beside the content of a file that is right without them."""
-        names, faults = field_names(cls), list[str]()
-        known, unknown = names.split(overrides, faults)
-        faults += [f"{name!r} is not a {cls.noun} of {cls.__name__}.{names.hint(name)}" for name in unknown]
-        faults += [fault for name in known.keys() & names.fields for fault in names.convert(name, known[name])[1]]
-        if faults:
-            raise OptionError(listed(cls.__name__, faults))
-        try:
-            alone = cls(**{name: value for name, value in content.items() if names.knows(name)})
-        except OptionError:
-            return
-        alone.changed(**overrides)
 
     @classmethod
     def _check_kind(cls, content: Mapping[Any, Any], source: str) -> None:

@@ -17,6 +17,8 @@ __all__ = ["AudioReader", "read_rate"]
 
 #: A second axis that is this short, beside a longer first one, holds channels: no clip has so few samples.
 MOST_CHANNELS = 8
+#: Sampling rates that are further apart take the resampler all time.
+MOST_RATIO = 1000
 #: A peak of floating-point samples from here on is no audio that was scaled to -1..1.
 LOUD = 64.0
 
@@ -142,6 +144,8 @@ class AudioReader:
                 f"{name} has a sampling rate of {rate} Hz, but the model takes {self.target} Hz. Resample it, or pass "
                 "resample=True."
             )
+        if max(rate, self.target) > MOST_RATIO * min(rate, self.target):
+            raise InputError(f"{name} has a sampling rate of {rate} Hz, too far from {self.target} Hz to be resampled.")
         if len(samples) * self.target / rate > MAX_SAMPLES:
             raise InputError(
                 f"{name} has {len(samples):,} samples at {rate} Hz, which would become more than {MAX_SAMPLES:,} at "

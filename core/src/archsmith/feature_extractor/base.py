@@ -213,6 +213,8 @@ class SequenceFeatureExtractor(DeclaredSettings):
         """Truncate and pad sequences, and put them into a batch."""
         import numpy as np
 
+        if not sequences:
+            raise InputError("the batch is empty; expected at least one clip.")
         padding, length = shape
         sequences = [sequence[:length] for sequence in sequences]
         lengths = [len(sequence) for sequence in sequences]

@@ -166,6 +166,8 @@ class ImageProcessor(DeclaredSettings):
                 size = with_edges(size, longest, is_square=is_square is not False, is_later=is_later)
             except OptionError as error:
                 faults.append(error.message)
+            if values is replaced and (longest is not None or not is_later):
+                replaced["size"] = size  # so that it is known whose it is
         known.pop("max_size", None)
         return {"size": size}
 

@@ -30,6 +30,7 @@ __all__ = ["TimmWrapperImageProcessor"]
 CropMode = Literal["center", "squash", "border"]
 
 _RGB = 3
+_SMALLEST_CROP = 0.001
 #: What timm calls our settings.
 _TIMM_NAMES = {
     "interpolation": "resample",
@@ -101,6 +102,8 @@ class TimmWrapperImageProcessor(ImageProcessor):
             yield "do_resize needs crop_pct and crop_mode"
         elif self.crop_pct <= 0:
             yield f"crop_pct must be more than 0, but is {self.crop_pct}"
+        elif self.crop_pct < _SMALLEST_CROP:
+            yield f"crop_pct must be at least {_SMALLEST_CROP}, but is {self.crop_pct}"
 
     def resized(self, image: "Image | npt.NDArray[Any]") -> npt.NDArray[Any]:
         """Return one image in the ``size``, cropped or padded as ``crop_mode`` says."""
