@@ -68,7 +68,7 @@ def test_what_pip_could_not_install(archsmith, toy, site):
     assert result.code == 1
     assert result.out.splitlines()[-2:] == [
         "toy-toy==1.0",
-        "# 'toy-odd' 'of today' is installed, but that is not a name and version for pip",
+        "# 'toy-odd' '(unknown version)' is installed, but that is not a name and version for pip",
     ]
 
 

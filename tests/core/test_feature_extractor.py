@@ -408,7 +408,7 @@ def test_options_that_are_refused(options, message, plain):
             (RATE, True),
             {},
             (
-                "Wav2Vec2FeatureExtractor: __call__ takes 2 positional arguments but 4 were given. Pass by name: "
+                "Wav2Vec2FeatureExtractor: too many positional arguments. Pass by name: "
                 "raw_speech, sampling_rate, "
                 "padding, max_length, truncation, pad_to_multiple_of, return_attention_mask, "
                 "return_tensors, resample, downmix."
@@ -420,9 +420,7 @@ def test_arguments_that_a_call_does_not_take(args, options, message, plain):
     with pytest.raises(OptionError) as error:
         plain(wave(), *args, **options)
     assert str(error.value) == message
-    with pytest.raises(
-        OptionError, match=r"^Wav2Vec2FeatureExtractor: __call__ missing 1 required positional argument: 'raw_speech'\."
-    ):
+    with pytest.raises(OptionError, match=r"^Wav2Vec2FeatureExtractor: missing a required argument: 'raw_speech'\."):
         plain()
     with pytest.raises(OptionError, match="'pading' is not an option of Wav2Vec2FeatureExtractor"):
         plain.pad([{"input_values": [0.1]}], pading=True)

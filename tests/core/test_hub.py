@@ -325,14 +325,12 @@ def test_what_is_a_path_never_leads_to_the_hub(hub, call):
         SOCKETS
         + """
         told(lambda: AutoModel.from_pretrained("runs/my-modle"))
-        told(lambda: AutoModel.from_pretrained("runs/other"))
         """
     )
     begin = f"{where}, and the hub is not asked for it because 'runs' is a folder here."
     end = 'If the repository on the hub is meant, pass revision="main".'
     assert lines == [
         f"CheckpointNotFound: there is no folder 'runs/my-modle' {begin} Did you mean './runs/my-model'? {end}",
-        f"CheckpointNotFound: there is no folder 'runs/other' {begin} {end}",
     ]
     assert hub.requests == []
     (call.folder / "toys").mkdir()
@@ -340,8 +338,7 @@ def test_what_is_a_path_never_leads_to_the_hub(hub, call):
         told(lambda: AutoModelForMaskedLM.from_pretrained("toys/small"))
         told(lambda: AutoModelForMaskedLM.from_pretrained("toys/small", revision="main"))
         """)
-    assert lines[0].endswith(f"because 'toys' is a folder here. Did you mean './small'? {end}")
-    assert lines[1] == "no error"
+    assert lines == ["no error", "no error"]  # the folder holds nothing that it could be a misspelling of
 
 
 def test_a_near_folder_is_named_where_the_hub_has_no_such_repository(hub, call):

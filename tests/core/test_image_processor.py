@@ -491,10 +491,7 @@ def test_arguments_that_a_call_does_not_take():
     with pytest.raises(OptionError) as error:
         ToyImageProcessor()(image(), "np")
     assert str(error.value) == (
-        "ToyImageProcessor: __call__ takes 2 positional arguments but 3 were given. Pass by name: images, "
-        "return_tensors."
+        "ToyImageProcessor: too many positional arguments. Pass by name: images, return_tensors, settings."
     )
-    with pytest.raises(
-        OptionError, match=r"^ToyImageProcessor: __call__ missing 1 required positional argument: 'images'\."
-    ):
+    with pytest.raises(OptionError, match=r"^ToyImageProcessor: missing a required argument: 'images'\."):
         ToyImageProcessor()()

@@ -122,16 +122,13 @@ def test_arguments_that_a_processor_does_not_take(speech):
     with pytest.raises(OptionError) as error:
         Wav2Vec2Processor(speech.feature_extractor, speech.tokenizer)
     assert str(error.value) == (
-        "Wav2Vec2Processor: __init__ takes 1 positional argument but 3 were given. Pass by name: tokenizer, "
-        "image_processor, feature_extractor."
+        "Wav2Vec2Processor: too many positional arguments. Pass by name: tokenizer, image_processor, feature_extractor."
     )
     with pytest.raises(OptionError, match=r"^'tokeniser' is not an option of Processor\. Did you mean 'tokenizer'\?$"):
         Processor(tokeniser=speech.tokenizer)
     with pytest.raises(OptionError, match=r"^'image' is not an option of Processor\. Did you mean 'images'\?$"):
         Processor(tokenizer=speech.tokenizer)(image=None)
-    with pytest.raises(
-        OptionError, match=r"^Processor: __call__ takes 1 positional argument but 2 were given\. Pass by name"
-    ):
+    with pytest.raises(OptionError, match=r"^Processor: too many positional arguments\. Pass by name"):
         Processor(tokenizer=speech.tokenizer)("text")
     with pytest.raises(OptionError, match=r"^'smpling_rate' is not an option of Wav2Vec2Processor\. Did you mean 'sam"):
         speech(noise(), smpling_rate=16000)

@@ -691,11 +691,9 @@ class TestUnknownNames:
         fails(OptionError, message, getattr(tokenizer, method), *arguments, **{name: True})
 
     def test_other_arguments(self, tokenizer):
-        with pytest.raises(
-            OptionError, match="WordPieceTokenizerFast: call missing 1 required positional argument: 'text'"
-        ):
+        with pytest.raises(OptionError, match="WordPieceTokenizerFast: missing a required argument: 'text'"):
             tokenizer()
-        with pytest.raises(OptionError, match="call takes from 2 to 3 positional arguments but 4 were given"):
+        with pytest.raises(OptionError, match="WordPieceTokenizerFast: too many positional arguments"):
             tokenizer("a", "b", True)
         with pytest.raises(OptionError, match="padding is 'longst'"):
             tokenizer("a", padding="longst")

@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from archsmith.model.matching import COUNTER
 from archsmith.registry import registry
 from archsmith_devkit import ArchitectureConformance
 
@@ -84,7 +85,7 @@ class Sound:
         from fnmatch import fnmatchcase
 
         base = name.removeprefix(f"{self.cls.base_model_prefix}.")
-        return any(fnmatchcase(base, pattern) for pattern in self.cls.optional_keys)
+        return name.endswith(COUNTER) or any(fnmatchcase(base, pattern) for pattern in self.cls.optional_keys)
 
 
 def conformance(model_type: str) -> ArchitectureConformance:

@@ -84,5 +84,7 @@ def test_a_file_of_the_name_of_a_library(tmp_path, library, text):
     file = str(tmp_path / f"{library}.py")
     assert line.startswith(f"timm's models need the library {library}, ")
     assert (
-        "cannot be imported (ZeroDivisionError: division by zero)" in line if text else f"from {file!r}, which" in line
+        "cannot be imported (ZeroDivisionError: division by zero)" in line
+        if text
+        else f"was imported from {file!r}, which is not it" in line
     )

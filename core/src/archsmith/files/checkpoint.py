@@ -52,7 +52,6 @@ class Checkpoint:
         token: Access token for the hub.
         cache_dir: Where the hub's files are kept; None for the hub library's own choice.
         local_files_only: Ask the cache alone.
-        one_save: The names of files that were read and say of themselves that they all come from one save.
     """
 
     source: str
@@ -62,7 +61,6 @@ class Checkpoint:
     token: str | bool | None = None
     cache_dir: str | os.PathLike[str] | None = None
     local_files_only: bool = False
-    one_save: set[str] = field(default_factory=set)
     _warnings: list[str] = field(default_factory=list)
     _files: dict[str, Path | None] = field(default_factory=dict)
     _contents: dict[str, bytes] = field(default_factory=dict)
@@ -91,8 +89,8 @@ class Checkpoint:
             own_file: The name of a file that is all that is wanted, so that its path, under whatever name, will do too.
 
         Raises:
-            CheckpointNotFound: It is neither a folder nor a possible hub id, or it begins with a folder that is here,
-                and no option says that the hub is meant.
+            CheckpointNotFound: It is neither a folder nor a possible hub id, or it is a near miss of a folder within a
+                folder that is here, and no option says that the hub is meant.
             OptionError: ``id_or_path`` is not a path, or ``subfolder`` leads out of the folder.
         """
         folder = local_path("a checkpoint", id_or_path)
@@ -143,9 +141,9 @@ class Checkpoint:
     def read_consistent(self, read: Callable[[], _Result]) -> _Result:
         """Return what a function reads from several files, all of them from one state of the folder.
 
-        If files were saved anew while it read, what it read or raised does not count, and it reads again; apart from
-        files that say of themselves that they are of `one_save`. Of a file that could not be looked at nobody can tell
-        whether it changed, and one that is missing may be on its way, so an error about these has to come twice.
+        If files were saved anew while it read, what it read or raised does not count, and it reads again, whatever the
+        files say of themselves. Of a file that could not be looked at nobody can tell whether it changed, and one that
+        is missing may be on its way, so an error about these has to come twice.
 
         Args:
             read: It finds every file by this checkpoint.
@@ -160,11 +158,9 @@ class Checkpoint:
             self._contents.clear()
             self._seen.clear()
             self._warnings.clear()
-            self.one_save.clear()
             try:
                 result = read()
             except ArchsmithError as error:
-                self.one_save.clear()  # what they say of themselves counts only where all of it could be read
                 unsure = isinstance(error, CheckpointNotFound) or _REFUSED in self._seen.values()
                 if not self._changed() and (self.folder is None or not unsure or said == str(error)):
                     raise
@@ -222,10 +218,11 @@ class Checkpoint:
                 f"and '.', without '--', '..' or '.git', at most {_LONGEST_ID} characters.{near_folder(self.source)}"
             )
         is_meant = (self.revision, self.token, self.cache_dir, self.local_files_only) != (None, None, None, False)
-        if slash and Path(begin).is_dir() and not is_meant and not hub.is_offline(local_files_only=False):
+        hint = near_folder(self.source) if slash and not is_meant and not hub.is_offline(local_files_only=False) else ""
+        if f"'./{begin}/" in hint:
             raise CheckpointNotFound(
-                f"{where}, and the hub is not asked for it because {begin!r} is a folder here."
-                f'{near_folder(self.source)} If the repository on the hub is meant, pass revision="main".'
+                f"{where}, and the hub is not asked for it because {begin!r} is a folder here.{hint} If the repository "
+                'on the hub is meant, pass revision="main".'
             )
 
     def _find(self, name: str) -> Path | None:
@@ -265,7 +262,7 @@ class Checkpoint:
     def _changed(self) -> bool:
         """Return whether a name that was looked up leads to something else by now, or another save goes on."""
         again = Checkpoint(self.source, self.folder, self.subfolder, _names=self._names)
-        for name in self._seen.keys() - self.one_save if self.folder is not None else ():
+        for name in self._seen if self.folder is not None else ():
             with contextlib.suppress(CheckpointCorrupt):
                 again.find(name)
             if again._seen[name] != self._seen[name] or again._journal != self._journal:

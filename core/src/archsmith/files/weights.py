@@ -146,23 +146,21 @@ class Weights:
         return next((header.metadata for header in self.headers.values() if header.metadata), {})
 
     def check_same_save(self, checkpoint: Checkpoint, config: Mapping[str, Any]) -> None:
-        """Check that the weights come from the same save as the content of config.json, and note it if both say so.
+        """Check that the weights come from the same save as the content of config.json.
 
         Raises:
             CheckpointCorrupt: Both say which save they come from, and it is not one.
         """
         said = config.get("archsmith")
         expected = said.get("save_id") if isinstance(said, dict) else None
-        found = {path: header.save_id for path, header in self.headers.items()}
-        for path, save_id in found.items():
+        for path, header in self.headers.items():
+            save_id = header.save_id
             if None not in (expected, save_id) and save_id != expected:
                 raise CheckpointCorrupt(
                     f"{str(path)!r} and {str(checkpoint.find(CONFIG_FILE))!r} come from different saves: their save_id "
                     f"is {shown(save_id)} and {shown(expected)}. Restore the one that is out of date; if they do "
                     f"belong together, delete save_id from {CONFIG_FILE}."
                 )
-        if expected is not None and None not in found.values():
-            checkpoint.one_save |= {CONFIG_FILE, WEIGHTS_FILE, INDEX_FILE, *(path.name for path in found)}
 
     def load(self, names: Iterable[str], *, mmap: bool = True) -> dict[str, "torch.Tensor"]:
         """Return tensors by key, mapped from the files without a copy (or, with ``mmap=False``, read into memory).

@@ -35,7 +35,7 @@ def import_timm() -> Any:
                     library=name,
                 ) from error
             if not hasattr(sys.modules[name], "__version__"):
-                file = shown(getattr(sys.modules[name], "__file__", None))
+                file = repr(getattr(sys.modules[name], "__file__", None))
                 message = (
                     f"timm's models need the library {name}, but {name!r} was imported from {file}, which is not it."
                 )
