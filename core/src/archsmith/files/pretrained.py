@@ -120,7 +120,4 @@ class FromPretrained:
 
 
 def _is_text(content: Any) -> bool:
-    try:
-        return isinstance(content, bytes) and isinstance(content.decode(), str)
-    except UnicodeDecodeError:
-        return False
+    return isinstance(content, bytes) and content.decode(errors="ignore").encode() == content

@@ -10,9 +10,7 @@ if TYPE_CHECKING:
     from archsmith.model.marker import LoadReport
     from archsmith.model.meta import TooLarge
 
-__all__ = [
-    "LoadReport", "PreTrainedModel", "TooLarge", "foreign_modules", "values_come_from_files",
-]  # fmt: skip
+__all__ = ["LoadReport", "PreTrainedModel", "TooLarge", "foreign_modules", "values_come_from_files"]
 
 __getattr__ = lazy_attributes(
     __name__,
