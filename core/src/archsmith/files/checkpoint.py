@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from archsmith.errors import ArchsmithError, CheckpointCorrupt, CheckpointNotFound, OptionError
 from archsmith.files import hub
 from archsmith.files.journal import OWN_PREFIX, Journal, is_plain_name
-from archsmith.files.paths import identity, kind_of, local_path, mode_of, near_folder, open_file, working_directory
+from archsmith.files.paths import kind_of, local_path, mode_of, near_folder, open_file, state_of, working_directory
 from archsmith.files.strictjson import MAX_JSON_BYTES, MAX_JSON_VALUES, parse_json, read_bytes
 from archsmith.messages import announce, looks_like, shorten, shown
 
@@ -134,7 +134,8 @@ class Checkpoint:
         if name not in self._files:
             self._seen[name] = _REFUSED  # unless it is found
             found = self._find(name)
-            self._seen[name] = None if found is None or self.folder is None else _identity(found)
+            state = None if found is None else state_of(found)
+            self._seen[name] = (found, state) if state else found and _REFUSED
             self._files[name] = found
         return self._files[name]
 
@@ -304,11 +305,3 @@ def refuse_remote_code(trust_remote_code: object) -> None:
             "trust_remote_code is refused: archsmith never runs code that comes with a checkpoint. "
             "Install the plugin that provides the architecture instead."
         )
-
-
-def _identity(path: Path) -> object:
-    try:
-        status = path.stat()
-    except OSError:
-        return _REFUSED  # it is gone again
-    return path, identity(status)

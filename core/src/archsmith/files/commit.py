@@ -21,7 +21,7 @@ from typing import ParamSpec, TypeVar
 
 from archsmith.errors import CheckpointCorrupt, SaveFailed
 from archsmith.files.journal import JOURNAL_FILE, STAGING_PATTERN, Journal, Stamp, stamp_of
-from archsmith.files.paths import is_link, kind_of, local_path, status_of
+from archsmith.files.paths import is_link, kind_of, local_path, open_flags, status_of
 from archsmith.messages import reason
 
 __all__ = ["LOCK_FILE", "replacing", "save_folder", "step", "write_file", "write_files"]
@@ -233,24 +233,20 @@ def _locked(folder: Path) -> Iterator[None]:
 
 def _take(path: Path) -> int | None:
     """Return a handle of the lock's file with the lock on it, or None if another writer has it."""
-    flags = os.O_CREAT  # and, where the system has them: follow no link, wait for no pipe, leave it to no child
-    for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC"):
-        flags |= getattr(os, name, 0)
+    # Follow no link, wait for no pipe, leave it to no child.
+    flags = os.O_CREAT | open_flags("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC")
     try:
         handle = step(os.open, path, os.O_RDWR | flags, 0o666)
     except PermissionError:
         handle = step(os.open, path, os.O_RDONLY | flags, 0o666)  # another user's, left when it was killed
+    is_mine = False
     try:
-        mine, there = os.fstat(handle), path.stat() if _lock(handle) else None
-        if there is not None and (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino):
-            return handle
-    except FileNotFoundError:
-        pass  # the writer before deleted it when it was done
-    except BaseException:
-        os.close(handle)
-        raise
-    os.close(handle)
-    return None
+        with contextlib.suppress(FileNotFoundError):  # the writer before deleted it when it was done
+            is_mine = _lock(handle) and os.path.samestat(os.fstat(handle), path.stat())
+    finally:
+        if not is_mine:
+            os.close(handle)
+    return handle if is_mine else None
 
 
 if sys.platform == "win32":

@@ -35,8 +35,7 @@ def read_json(path: Path, *, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:
         CheckpointCorrupt: The file is too large, holds too many values, is too deeply nested, not UTF-8, not JSON, not
             an object, names a key twice, or holds a number that JSON does not have (NaN, Infinity).
     """
-    raw = read_bytes(path, max_bytes=max_bytes)
-    return parse_json(raw, str(path), max_values=MAX_JSON_VALUES)
+    return parse_json(read_bytes(path, max_bytes=max_bytes), str(path), max_values=MAX_JSON_VALUES)
 
 
 def read_bytes(path: Path, *, max_bytes: int = MAX_JSON_BYTES) -> bytes:

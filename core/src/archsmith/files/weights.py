@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from archsmith.errors import CheckpointCorrupt, CheckpointNotFound, InputError
 from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.names import CONFIG_FILE, INDEX_FILE, WEIGHTS_FILE, named
-from archsmith.files.paths import Identity, identity, open_file, status_of
+from archsmith.files.paths import Identity, identity, open_file, state_of
 from archsmith.files.strictjson import MAX_JSON_VALUES, parse_json, read_json
 from archsmith.messages import looks_like, reason, shown
 
@@ -198,8 +198,7 @@ class Weights:
 
     def _refuse_changed(self, path: Path) -> None:
         """Refuse a file that is not, or no longer, the one whose header was read."""
-        status = status_of(path)
-        if status is None or identity(status) != self.headers[path].file_identity:
+        if state_of(path) != self.headers[path].file_identity:
             raise _corrupt(path, "it was saved anew while it was read")
 
 
