@@ -103,8 +103,7 @@ def _cached(source: str, file: str, subfolder: str, cache: dict[str, Any]) -> ob
 
 def commit_of(path: Path, subfolder: str = "") -> str | None:
     """Return the commit that a file in the hub's cache belongs to: ``…/snapshots/<commit>/<subfolder>/<name>``."""
-    below = len(Path(subfolder).parts) + 1
-    above = path.parts[:-below]
+    above = path.parts[: -len(Path(subfolder).parts) - 1]
     return above[-1] if above[-2:-1] == ("snapshots",) else None
 
 

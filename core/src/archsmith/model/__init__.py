@@ -15,9 +15,7 @@ __all__ = ["LoadReport", "PreTrainedModel", "TooLarge", "foreign_modules", "valu
 __getattr__ = lazy_attributes(
     __name__,
     {
-        "base": ["PreTrainedModel"],
-        "building": ["foreign_modules", "values_come_from_files"],
-        "marker": ["LoadReport"],
-        "meta": ["TooLarge"],
+        "base": ["PreTrainedModel"], "building": ["foreign_modules", "values_come_from_files"],
+        "marker": ["LoadReport"], "meta": ["TooLarge"],
     },
-)
+)  # fmt: skip

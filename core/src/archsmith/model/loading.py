@@ -72,10 +72,8 @@ def _assign(model: AnyModel, state: dict[str, Tensor]) -> None:
         path, _, attribute = name.rpartition(".")
         module = modules[path]
         present = getattr(module, attribute)
-        if isinstance(present, nn.Parameter):
-            setattr(module, attribute, nn.Parameter(tensor, requires_grad=present.requires_grad))
-        else:
-            setattr(module, attribute, tensor)
+        new = nn.Parameter(tensor, present.requires_grad) if isinstance(present, nn.Parameter) else tensor
+        setattr(module, attribute, new)
 
 
 def _complete(model: AnyModel, loaded: Collection[str], dtype: torch.dtype, device: torch.device) -> None:

@@ -5,7 +5,6 @@ import os
 import re
 import secrets
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -64,7 +63,10 @@ def save_model(model: Any, save_directory: str | os.PathLike[str], max_shard_siz
     metadata = encode_metadata(provenance)
     with replacing(folder, [*shards, *contents], delete=model.superseded_files(WEIGHTS_PATTERN)) as staging:
         for name, tensors in shards.items():
-            _write_tensors(staging / name, tensors, metadata)
+            try:  # by a temporary file beside it: in the save's own folder
+                step(save_file, tensors, staging / name, metadata=metadata)
+            except (SafetensorError, RuntimeError, ValueError) as error:
+                raise SaveFailed(f"{str(folder)!r}: the weights cannot be written: {error}.") from error
         for name, content in contents.items():
             step((staging / name).write_bytes, content)
 
@@ -161,10 +163,3 @@ def _index(shards: dict[str, dict[str, Tensor]]) -> bytes:
     total = sum(tensor.nbytes for tensors in shards.values() for tensor in tensors.values())
     weight_map = {key: name for name, tensors in shards.items() for key in tensors}
     return encode_json({"metadata": {"total_size": total}, "weight_map": weight_map})
-
-
-def _write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    try:
-        step(save_file, tensors, path, metadata=metadata)  # by a temporary file beside it: in the save's own folder
-    except (SafetensorError, RuntimeError, ValueError) as error:
-        raise SaveFailed(f"{str(path.parent.parent)!r}: the weights cannot be written: {error}.") from error
