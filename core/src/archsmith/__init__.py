@@ -61,12 +61,7 @@ _find = lazy_attributes(
     __name__,
     {
         "auto": [
-            "AutoBackbone",
-            "AutoConfig",
-            "AutoFeatureExtractor",
-            "AutoImageProcessor",
-            "AutoModel",
-            "AutoProcessor",
+            "AutoBackbone", "AutoConfig", "AutoFeatureExtractor", "AutoImageProcessor", "AutoModel", "AutoProcessor",
             "AutoTokenizer",
         ],
         "backbone": ["Backbone"],
@@ -80,7 +75,7 @@ _find = lazy_attributes(
         "processor": ["Processor"],
         "tokenizer": ["PreTrainedTokenizer", "PreTrainedTokenizerFast"],
     },
-)
+)  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -1,5 +1,6 @@
 """Classes that pick the right architecture by themselves, from what the files of a checkpoint name. Free of torch."""
 
+import contextlib
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -135,8 +136,7 @@ class _AutoModel(_Auto["PreTrainedModel"]):
         """
         if not isinstance(config, PreTrainedConfig):
             raise ConfigError(f"{cls.__name__} needs a configuration, but got {shown(config)}.")
-        model_class: type[PreTrainedModel] = registry.load(config.model_type, f"models.{cls.task}")
-        return model_class
+        return registry.load(config.model_type, f"models.{cls.task}")
 
 
 class AutoModel(_AutoModel):
@@ -307,9 +307,7 @@ def _named_processor(named: str, source: str) -> "type[Processor]":
 
     if named == Processor.__name__:
         return Processor
-    model_type = provider_of("processor_class", named, ("processor",), source=source)
-    found: type[Processor] = registry.load(model_type, "processor")
-    return found
+    return registry.load(provider_of("processor_class", named, ("processor",), source=source), "processor")
 
 
 _auto_classes: dict[str, type[_AutoModel]] = {"base": AutoModel, "backbone": AutoBackbone}
@@ -321,19 +319,12 @@ def auto_model_class(name: str) -> type[_AutoModel]:
     Raises:
         AttributeError: Neither the core nor an installed plugin knows such a task.
     """
-    task = next((task for task in TASKS if auto_class_name(task) == name), None)
-    if task is None:
-        installed = {auto_class_name(task): task for each in registry.names() for task in _installed_tasks(each)}
-        if name not in installed:
-            known = sorted({*map(auto_class_name, TASKS), *installed})
-            raise AttributeError(f"module 'archsmith' has no attribute {name!r}.{did_you_mean(name, known)}")
-        task = installed[name]
+    tasks = {auto_class_name(task): task for task in TASKS}
+    for model_type in registry.names() if name not in tasks else ():
+        with contextlib.suppress(PluginError):
+            tasks |= {auto_class_name(task): task for task in registry.tasks(model_type)}
+    if name not in tasks:
+        raise AttributeError(f"module 'archsmith' has no attribute {name!r}.{did_you_mean(name, tasks)}")
+    task = tasks[name]
     made = type(name, (_AutoModel,), {"task": task, "__module__": "archsmith", "__doc__": f"Loads a model for {task}."})
     return _auto_classes.setdefault(task, made)
-
-
-def _installed_tasks(model_type: str) -> list[str]:
-    try:
-        return list(registry.tasks(model_type))
-    except (PluginError, UnknownTask):
-        return []

@@ -9,17 +9,9 @@ from archsmith.errors import ArchsmithWarning
 from archsmith.printable import clean
 
 __all__ = [
-    "announce",
-    "clean",
-    "count_as_inside",
-    "did_you_mean",
-    "listed",
-    "looks_like",
-    "reason",
-    "said_by",
-    "shorten",
+    "announce", "clean", "count_as_inside", "did_you_mean", "listed", "looks_like", "reason", "said_by", "shorten",
     "shown",
-]
+]  # fmt: skip
 
 # How the names of modules begin, each with a dot behind it, that stand between the user's line and an announcement:
 # ours, what calls ours, and the packages of the plugins that were loaded.

@@ -157,8 +157,7 @@ class Registry:
         """
         owners = {entry.key: entry for entry in self._catalog.usable() if entry.kind is Kind.ARCHITECTURE}
         for _, entry in sorted(owners.items()):
-            manifest = self._catalog.load(entry)
-            if isinstance(manifest, Manifest) and (answer := _identify(entry, manifest, config)):
+            if answer := _identify(entry, self._manifest(entry), config):
                 return answer
         return None
 
@@ -178,7 +177,7 @@ class Registry:
 
     def class_names(self) -> set[str]:
         """Return the names of all classes that usable plugins export; each manifest is loaded for that."""
-        return {name for entry in self._catalog.usable() for name in self._exports(entry)}
+        return {name for entry in self._catalog.usable() for name in self._manifest(entry).exports(entry)}
 
     def exports(self, entry: Entry) -> dict[str, str]:
         """Return class name → reference for what one plugin provides under one entry, older names included.
@@ -225,9 +224,7 @@ class Registry:
         claims = {task: [Export(owner, reference)] for task, reference in record.models.items()}
         for entry in self._catalog.usable():
             if entry.kind is Kind.EXTENSION and entry.model_type == model_type:
-                manifest = self._catalog.load(entry)
-                added = manifest.extension_models(model_type) if isinstance(manifest, Manifest) else {}
-                for task, reference in added.items():
+                for task, reference in self._manifest(entry).extension_models(model_type).items():
                     others = claims.setdefault(task, [])
                     if reference not in [other.reference for other in others]:
                         others.append(Export(entry, reference))
@@ -272,7 +269,7 @@ class Registry:
         for group in (near, [entry for entry in usable if entry not in near]):
             owners: dict[str, Export] = {}
             for entry in group:
-                if reference := self._exports(entry).get(name):
+                if reference := self._manifest(entry).exports(entry).get(name):
                     owners.setdefault(reference, Export(entry, reference))
             if len(owners) > 1:
                 claims = " and ".join(sorted(f"{owner.entry} ({owner.reference})" for owner in owners.values()))
@@ -298,9 +295,10 @@ class Registry:
             message += f" Not asked: {shorten(sorted({f'{entry} ({entry.state})' for entry in unusable}), 20)}."
         return AttributeError(message + did_you_mean(name, self.class_names()), name=name)
 
-    def _exports(self, entry: Entry) -> dict[str, str]:
+    def _manifest(self, entry: Entry) -> Manifest:
+        """Return what the plugin of an entry declares: nothing, if it does not load."""
         manifest = self._catalog.load(entry)
-        return manifest.exports(entry) if isinstance(manifest, Manifest) else {}
+        return manifest if isinstance(manifest, Manifest) else Manifest({}, ())
 
     def _resolve(self, export: Export) -> type[Any]:
         """Import the class that a reference names; one without a colon leads to another plugin."""

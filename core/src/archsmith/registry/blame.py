@@ -5,7 +5,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from importlib.machinery import PathFinder
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -35,10 +35,10 @@ def find_culprit(entry: Entry, error: BaseException) -> tuple[str, str] | None:
     with contextlib.suppress(Exception):  # a damaged environment, a strange error: what is known is the error itself
         for cause in islice(_causes(error), 10):
             suspects = list(_suspects(cause))
-            found = _damaged(cause) or next(filter(None, (_hidden(package, own) for package in suspects)), None)
-            found = found or next(filter(None, (_lacking(package, own, cause, entry) for package in suspects)), None)
-            if found:
-                return f"{found[0]} ({describe(cause)})", found[1]
+            hidden = (_hidden(package, own) for package in suspects)
+            lacking = (_lacking(package, own, cause, entry) for package in suspects)
+            for clause, remedy in filter(None, chain([_damaged(cause)], hidden, lacking)):
+                return f"{clause} ({describe(cause)})", remedy
     return None
 
 
@@ -96,10 +96,13 @@ def _hidden(package: str, own: str) -> tuple[str, str] | None:
 
 def _lacking(package: str, own: str, error: BaseException, entry: Entry) -> tuple[str, str] | None:
     """Tell of a library that is missing, that is not of the version that was asked for, or that does not import."""
+    from packaging.requirements import Requirement
+
     if package in (own, "archsmith", "__main__") or package in sys.stdlib_module_names:
         return None
     name = normal_name(_DISTRIBUTIONS.get(package, package))
-    asked = [each for each in _requirements(entry.distribution, "archsmith") if normal_name(each.name) == name]
+    lines = [line for owner in (entry.distribution, "archsmith") for line in importlib_metadata.requires(owner) or ()]
+    asked = [each for each in map(Requirement, lines) if normal_name(each.name) == name]
     if isinstance(error, ModuleNotFoundError) and error.name == package:  # what it did not ask for is its own fault
         return (f"the library {package!r} is not installed", f"Run: pip install {asked[0].name}") if asked else None
     for requirement in asked:
@@ -111,11 +114,3 @@ def _lacking(package: str, own: str, error: BaseException, entry: Entry) -> tupl
     if getattr(module, "__file__", None) or not importlib_metadata.version(name):
         return None
     return f"the library {package!r} does not import, or is not whole", f"Run: pip install --force-reinstall {name}"
-
-
-def _requirements(*distributions: str) -> Iterator[Any]:
-    from packaging.requirements import Requirement
-
-    for name in distributions:
-        for line in importlib_metadata.requires(name) or ():
-            yield Requirement(line)

@@ -7,13 +7,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from archsmith.errors import (
-    PluginBroken,
-    PluginConflict,
-    PluginDisabled,
-    PluginError,
-    PluginIncompatible,
-)
+from archsmith.errors import PluginBroken, PluginConflict, PluginDisabled, PluginError, PluginIncompatible
 from archsmith.messages import announce
 from archsmith.registry.installed import Entry, Index, Kind, State, mark, scan
 from archsmith.registry.manifest import Plugins, break_plugin, load_app, load_manifest

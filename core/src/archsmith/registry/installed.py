@@ -108,11 +108,8 @@ def scan(settings: Settings) -> Index:
     entries: list[Entry] = []
     notes: list[str] = []
     for plugin in find_declared(notes):
-        state, reason, remedy = _verdict(plugin)
-        entries += [
-            Entry(kind, name, value, plugin.name, plugin.version, state, reason, remedy)
-            for kind, name, value in plugin.points
-        ]
+        verdict = _verdict(plugin)
+        entries += [Entry(*point, plugin.name, plugin.version, *verdict) for point in plugin.points]
         if not plugin.asked and not plugin.fault and any(kind is not Kind.COMMAND for kind, _, _ in plugin.points):
             notes.append(f"{plugin} does not say which archsmith it needs (no Requires-Dist: archsmith).")
     settings, short = _with_full_names(settings, entries)
@@ -196,14 +193,12 @@ def _apply_switches(entry: Entry, settings: Settings) -> Entry:
 
     They go before any other state.
     """
-    only, disable = settings.only, settings.disable
+    only, disable, name = settings.only, settings.disable, entry.distribution
     if only.names and entry.kind is not Kind.COMMAND and entry.key not in map(normal_name, only.names):
-        remedy = f"Run: archsmith enable {entry.distribution}"
-        if not only.in_file:
-            remedy = f"Add {entry.distribution} to {only.source}"
+        remedy = f"Run: archsmith enable {name}" if only.in_file else f"Add {name} to {only.source}"
         return mark(entry, State.DISABLED, f"{entry} is not listed in {only.source}.", remedy)
     if entry.key in map(normal_name, disable.names):
-        name = disable.short.get(entry.distribution, entry.distribution)
+        name = disable.short.get(name, name)
         remedy = f"Run: archsmith enable {name}" if disable.in_file else f"Remove {name} from {disable.source}"
         return mark(entry, State.DISABLED, f"{entry} is switched off by {disable.source}.", remedy)
     return entry

@@ -84,9 +84,8 @@ class Manifest:
 
     def exports(self, entry: Entry) -> dict[str, str]:
         """Return class name → reference for what others may import from the plugin under one of its entries."""
-        if entry.kind is Kind.ARCHITECTURE:
-            return self.architectures[entry.name].exports()
-        records = [record for record in self.extensions if record.model_type == entry.model_type]
+        declared = self.architectures.values() if entry.kind is Kind.ARCHITECTURE else self.extensions
+        records = [record for record in declared if record.model_type == entry.model_type]
         return {name: reference for record in records for name, reference in record.exports().items()}
 
 
@@ -170,7 +169,6 @@ def _watched(entry: Entry, module: str, printed: io.StringIO | None = None) -> I
     try:
         with contextlib.nullcontext() if printed is None else _stdout.capture(printed):
             yield
-        _refuse_printing("" if printed is None else printed.getvalue())
     except KeyboardInterrupt:
         raise
     except ManifestError as error:
@@ -183,11 +181,6 @@ def _watched(entry: Entry, module: str, printed: io.StringIO | None = None) -> I
             raise  # it says by itself what is missing and what to do
         cause, remedy = culprit or (f"{module}: {describe(error)}", "")
         raise break_plugin(entry, cause, remedy) from error
-
-
-def _refuse_printing(text: str) -> None:
-    if text:
-        raise ManifestError(f"it must not print while it is loaded, but printed {text[:200]!r}")
 
 
 def _attribute(owner: Any, name: str) -> Any:
@@ -231,13 +224,12 @@ def _hold_against_entries(records: Iterable[Architecture | Extension], entries: 
         )
     for model_type in sorted(yielded.keys() - declared):
         raise ManifestError(f"{hook} yields {model_type!r}, which no entry point of this module names")
-    tasks = Counter((record.model_type, task) for record in records for task in record.models)
-    for model_type, count in yielded.items():
-        if kind is Kind.ARCHITECTURE and count > 1:
-            raise ManifestError(f"{hook} yields {model_type!r} {count} times")
-    for (model_type, task), count in tasks.items():
+    claims = Counter(f"the task {task!r} of {record.model_type!r}" for record in records for task in record.models)
+    if kind is Kind.ARCHITECTURE:  # one record has all of its tasks
+        claims = Counter(map(repr, yielded.elements()))
+    for claim, count in claims.items():
         if count > 1:
-            raise ManifestError(f"{hook} yields the task {task!r} of {model_type!r} {count} times")
+            raise ManifestError(f"{hook} yields {claim} {count} times")
 
 
 class _StandardOutput:
@@ -254,23 +246,17 @@ class _StandardOutput:
         self._stream: TextIO | None = sys.stdout  # None where there is no console
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+        return getattr(self._stream or io.StringIO(), name)
 
     def write(self, text: str) -> int:
-        stream = self._buffer.get() or self._stream
-        return stream.write(text) if stream else len(text)
+        return (self._buffer.get() or self._stream or io.StringIO()).write(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
-        for line in lines:
-            self.write(line)
-
-    def flush(self) -> None:
-        if self._stream:
-            self._stream.flush()
+        self.write("".join(lines))
 
     @contextlib.contextmanager
     def capture(self, buffer: io.StringIO) -> Iterator[None]:
-        """Keep what this thread prints, so that a plugin's greeting does not end up in somebody's JSON."""
+        """Refuse what this thread prints, so that a plugin's greeting does not end up in somebody's JSON."""
         with self._lock:
             if sys.stdout is not self:
                 self._stream, sys.stdout = sys.stdout, self
@@ -284,6 +270,8 @@ class _StandardOutput:
                 self._loading -= 1
                 if not self._loading and sys.stdout is self:
                     sys.stdout = self._stream
+        if text := buffer.getvalue():
+            raise ManifestError(f"it must not print while it is loaded, but printed {text[:200]!r}")
 
 
 _stdout = _StandardOutput()

@@ -13,15 +13,9 @@ from archsmith.registry.installed import Kind, State
 from archsmith.registry.known import install_hint
 
 __all__ = [
-    "Preset",
-    "all_presets",
-    "config_from",
-    "find_preset",
-    "model_type_of",
-    "provider_of",
-    "read_config",
+    "Preset", "all_presets", "config_from", "find_preset", "model_type_of", "provider_of", "read_config",
     "read_model_type",
-]
+]  # fmt: skip
 
 # ---- architectures ------------------------------------------------------------------------------------------------
 
