@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from archsmith.feature_extractor.base import SequenceFeatureExtractor  # noqa: F401  # named in a string
     from archsmith.image_processor.base import ImageProcessor  # noqa: F401
     from archsmith.model.base import PreTrainedModel
-    from archsmith.processor.base import Processor
     from archsmith.tokenizer.base import PreTrainedTokenizerBase
 
 __all__ = [
@@ -200,9 +199,7 @@ class AutoTokenizer(_Auto["PreTrainedTokenizerBase"]):
             UnknownTask: The architecture has no tokenizer of that kind.
             UnknownArchitecture, PluginError, CheckpointError, HubError: As `AutoConfig.from_pretrained`.
         """
-        read_flags(use_fast=use_fast)
-        found: PreTrainedTokenizerBase = read_tokenizer(checkpoint, _known(config), use_fast=use_fast, **options)
-        return found
+        return read_tokenizer(checkpoint, _known(config), use_fast=use_fast, **options)  # type: ignore[no-any-return]
 
 
 class _AutoSettings(_Auto[_Found]):
@@ -262,13 +259,17 @@ class AutoProcessor(_Auto[Any]):
             UnknownTask: There are several preprocessing objects, and nothing says which class wraps them.
             UnknownArchitecture, PluginError, CheckpointError, HubError: As `AutoConfig.from_pretrained`.
         """
-        from archsmith.processor.base import PARTS
+        from archsmith.processor.base import PARTS, Processor
 
         for file in (PROCESSOR_FILE, TOKENIZER_CONFIG_FILE, PREPROCESSOR_FILE):
             path = checkpoint.find(file)
             named = checkpoint.read_json(file).get("processor_class") if path else None
             if isinstance(named, str):
-                return _named_processor(named, str(path)).read(checkpoint, **parts)
+                found: type[Any] = Processor
+                if named != Processor.__name__:
+                    owner = provider_of("processor_class", named, ("processor",), source=str(path))
+                    found = registry.load(owner, "processor")
+                return found.read(checkpoint, **parts)
         model_type = _known(config) or architecture_of(checkpoint)
         if model_type is not None and registry.get(model_type).processor is not None:
             return registry.load(model_type, "processor").read(checkpoint, **parts)
@@ -300,14 +301,6 @@ def _refuse_names(owner: str, options: Mapping[str, Any]) -> None:
     for name in ("checkpoint", "values", "source"):
         if name in options:
             raise OptionError(f"{owner} has no option {name!r}.")
-
-
-def _named_processor(named: str, source: str) -> "type[Processor]":
-    from archsmith.processor.base import Processor
-
-    if named == Processor.__name__:
-        return Processor
-    return registry.load(provider_of("processor_class", named, ("processor",), source=source), "processor")
 
 
 _auto_classes: dict[str, type[_AutoModel]] = {"base": AutoModel, "backbone": AutoBackbone}

@@ -34,7 +34,7 @@ def find_culprit(entry: Entry, error: BaseException) -> tuple[str, str] | None:
     own = entry.module.partition(":")[0].partition(".")[0]
     with contextlib.suppress(Exception):  # a damaged environment, a strange error: what is known is the error itself
         for cause in islice(_causes(error), 10):
-            suspects = list(_suspects(cause))
+            suspects = _suspects(cause)
             hidden = (_hidden(package, own) for package in suspects)
             lacking = (_lacking(package, own, cause, entry) for package in suspects)
             for clause, remedy in filter(None, chain([_damaged(cause)], hidden, lacking)):
@@ -49,8 +49,8 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
-def _suspects(error: BaseException) -> Iterator[str]:
-    """Yield the packages that an error is about: the one that it names, and the one whose import it has ended."""
+def _suspects(error: BaseException) -> list[str]:
+    """Return the packages that an error is about: the one that it names, and the one whose import it has ended."""
     names: list[Any] = [error.name] if isinstance(error, ImportError) and not isinstance(error, ArchsmithError) else []
     if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType):
         names.append(error.obj.__name__)
@@ -59,9 +59,7 @@ def _suspects(error: BaseException) -> Iterator[str]:
         names += [file.relative_to(place).parts[0] for place in sys.path if place and file.is_relative_to(place)]
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if frame.f_code.co_name == "<module>"]
     names += [frame.f_globals.get("__name__") for frame in frames[-1:]]
-    for name in names:
-        if isinstance(name, str):
-            yield name.partition(".")[0]
+    return [name.partition(".")[0] for name in names if isinstance(name, str)]
 
 
 def _damaged(error: BaseException) -> tuple[str, str] | None:
@@ -84,9 +82,8 @@ def _places(package: str) -> list[Path]:
 def _hidden(package: str, own: str) -> tuple[str, str] | None:
     """Tell of a file, as one that is named like a library, which is imported instead of it."""
     first, second = [*_places(package), None, None][:2]
-    if not first or not second or (package == own and not first.is_file()):  # a developer's checkout
-        return None
-    if any(first.parent.glob(f"{package}-*.*-info")):  # installed there
+    is_checkout = package == own and first and not first.is_file()
+    if not first or not second or is_checkout or any(first.parent.glob(f"{package}-*.*-info")):  # installed there
         return None
     return (
         f"{package!r} is imported from {str(first)!r}, which hides {str(second)!r}",

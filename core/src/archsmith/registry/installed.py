@@ -4,10 +4,9 @@ Everything that can be known without importing a plugin is settled in one scan: 
 entry points, which of them the user switched off, which ask for another archsmith, and which claim the same name.
 """
 
-import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -138,12 +137,10 @@ def _with_full_names(settings: Settings, entries: list[Entry]) -> tuple[Settings
 
     def switch(of: Switch) -> Switch:
         names = {name: full(name, of.source) for name in of.names}
-        return dataclasses.replace(
-            of, names=tuple(names.values()), short={there: name for name, there in names.items()}
-        )
+        return replace(of, names=tuple(names.values()), short={there: name for name, there in names.items()})
 
-    pins = tuple(dataclasses.replace(pin, distribution=full(pin.distribution, pin.source)) for pin in settings.pins)
-    return dataclasses.replace(settings, only=switch(settings.only), disable=switch(settings.disable), pins=pins), said
+    pins = tuple(replace(pin, distribution=full(pin.distribution, pin.source)) for pin in settings.pins)
+    return replace(settings, only=switch(settings.only), disable=switch(settings.disable), pins=pins), said
 
 
 def _claimants(name: str, entries: list[Entry]) -> set[str]:
@@ -153,7 +150,7 @@ def _claimants(name: str, entries: list[Entry]) -> set[str]:
 
 def mark(entry: Entry, state: State, reason: str, remedy: str) -> Entry:
     """Return a copy of an entry with another state."""
-    return dataclasses.replace(entry, state=state, reason=reason, remedy=remedy)
+    return replace(entry, state=state, reason=reason, remedy=remedy)
 
 
 def repair(distribution: str) -> str:
@@ -237,9 +234,8 @@ def _apply_pin(entry: Entry, pins: Mapping[str, Pin], owners: set[tuple[Kind, st
 def _mark_conflict(entry: Entry, rivals: list[Entry]) -> Entry:
     if entry.state is not State.OK or len(rivals) == 1:
         return entry
-    what = "model_type" if entry.kind is Kind.ARCHITECTURE else entry.kind
     names = ", ".join(map(str, rivals))
-    reason = f"{what} {entry.name!r} is claimed by {len(rivals)} distributions: {names}."
+    reason = f"{entry.kind.noun} {entry.name!r} is claimed by {len(rivals)} distributions: {names}."
     remedy = f"Uninstall all but one, or pin one: {_how_to_pin(rivals[0])}"
     return mark(entry, State.CONFLICTING, reason, remedy)
 

@@ -112,12 +112,9 @@ def load_manifest(plugins: Plugins, entries: Sequence[Entry], printed: io.String
                 undo.callback(plugins.drop, module)
                 hooks = plugins.add(module)
                 declared = [entry for entry in entries if entry.module == name]
-                records = _records(hooks, "architectures", Architecture)
-                _hold_against_entries(records, declared, Kind.ARCHITECTURE)
+                records = _records(hooks, Kind.ARCHITECTURE, Architecture, declared)
                 architectures |= {record.model_type: record for record in records}
-                more = _records(hooks, "extensions", Extension)
-                _hold_against_entries(more, declared, Kind.EXTENSION)
-                extensions += more
+                extensions += _records(hooks, Kind.EXTENSION, Extension, declared)
                 identify += hooks.get("identify", ())
         undo.pop_all()
     return Manifest(architectures, tuple(extensions), identify)
@@ -199,29 +196,29 @@ def _call(hooks: Iterable[pluggy.HookImpl], **given: Any) -> Iterator[Any]:
     return (result for result in results if result is not None)
 
 
-def _records(hooks: _Hooks, name: str, kind: type[_Record]) -> list[_Record]:
-    """Return all records that the implementations of a hook yield."""
+def _records(hooks: _Hooks, kind: Kind, record_class: type[_Record], entries: Iterable[Entry]) -> list[_Record]:
+    """Return all records of one kind that a module yields, after they were held against its entry points."""
+    must = f"{kind}s() must yield {record_class.__name__} records"
     records: list[_Record] = []
-    for result in _call(hooks.get(name, ())):
+    for result in _call(hooks.get(f"{kind}s", ())):
         if isinstance(result, str) or not isinstance(result, Iterable):
-            raise ManifestError(f"{name}() must yield {kind.__name__} records, but returned {result!r}")
+            raise ManifestError(f"{must}, but returned {result!r}")
         for record in result:
-            if not isinstance(record, kind):
-                raise ManifestError(f"{name}() must yield {kind.__name__} records, but yielded {record!r}")
+            if not isinstance(record, record_class):
+                raise ManifestError(f"{must}, but yielded {record!r}")
             records.append(record)
+    _hold_against_entries(records, entries, kind)
     return records
 
 
-def _hold_against_entries(records: Iterable[Architecture | Extension], entries: list[Entry], kind: Kind) -> None:
+def _hold_against_entries(records: Iterable[Architecture | Extension], entries: Iterable[Entry], kind: Kind) -> None:
     """Check that each entry point finds its own record, and each record its entry point."""
-    hook = "architectures()" if kind is Kind.ARCHITECTURE else "extensions()"
+    hook = f"{kind}s()"
     declared = {entry.model_type for entry in entries if entry.kind is kind}
     yielded = Counter(record.model_type for record in records)
+    found = ", ".join(map(repr, sorted(yielded))) or "nothing (is it decorated with @hookimpl?)"
     for model_type in sorted(declared - yielded.keys()):
-        raise ManifestError(
-            f"the entry point names {model_type!r}, but {hook} yields "
-            f"{', '.join(map(repr, sorted(yielded))) or 'nothing (is it decorated with @hookimpl?)'}"
-        )
+        raise ManifestError(f"the entry point names {model_type!r}, but {hook} yields {found}")
     for model_type in sorted(yielded.keys() - declared):
         raise ManifestError(f"{hook} yields {model_type!r}, which no entry point of this module names")
     claims = Counter(f"the task {task!r} of {record.model_type!r}" for record in records for task in record.models)

@@ -58,9 +58,8 @@ def config_from(values: Mapping[str, Any], *, source: str, **overrides: Any) -> 
         ConfigError: A value is wrong.
     """
     model_type = model_type_of(values, source=source)
-    return registry.load(model_type, "config").from_dict(
-        {**values, "model_type": model_type}, source=source, **overrides
-    )
+    values = {**values, "model_type": model_type}
+    return registry.load(model_type, "config").from_dict(values, source=source, **overrides)
 
 
 def read_model_type(checkpoint: Checkpoint) -> str:
