@@ -298,9 +298,8 @@ def _refuse_names(owner: str, options: Mapping[str, Any]) -> None:
     if "model_type" in options:
         asked = f"model_type is what the file says, and cannot be replaced by {shown(options['model_type'])}"
         raise OptionError(f"{owner}: {asked}. To read the files as another architecture, use the classes of that one.")
-    for name in ("checkpoint", "values", "source"):
-        if name in options:
-            raise OptionError(f"{owner} has no option {name!r}.")
+    for name in sorted(options.keys() & {"checkpoint", "values", "source"}):
+        raise OptionError(f"{owner} has no option {name!r}.")
 
 
 _auto_classes: dict[str, type[_AutoModel]] = {"base": AutoModel, "backbone": AutoBackbone}

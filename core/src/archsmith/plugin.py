@@ -109,11 +109,7 @@ class Architecture:
 
     def references(self) -> dict[str, str]:
         """Return every reference by the role it plays, such as ``config``, ``models.base`` or ``tokenizer``."""
-        roles = {"config": self.config}
-        roles |= {f"models.{task}": reference for task, reference in self.models.items()}
-        roles |= {part: reference for part in COMPONENTS if (reference := getattr(self, part))}
-        roles |= {f"private_configs.{i}": reference for i, reference in enumerate(self.private_configs)}
-        return roles
+        return _public(self) | {f"private_configs.{i}": reference for i, reference in enumerate(self.private_configs)}
 
     def exports(self) -> dict[str, str]:
         """Return class name → reference for what others may import: older names included, private parts left out."""
@@ -233,7 +229,8 @@ def waiver_faults(waivers: object) -> Iterator[str]:
 
 def _public(record: Architecture) -> dict[str, str]:
     """Return the references that are not private, by role."""
-    return {role: ref for role, ref in record.references().items() if not role.startswith("private_configs.")}
+    roles = {"config": record.config} | {f"models.{task}": reference for task, reference in record.models.items()}
+    return roles | {part: reference for part in COMPONENTS if (reference := getattr(record, part))}
 
 
 def _classes(references: Iterable[str]) -> dict[str, str]:

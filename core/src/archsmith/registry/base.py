@@ -121,9 +121,8 @@ class Registry:
         entry, record = self._find(model_type)
         references = record.references()
         if role not in references:
-            what = role.replace("_", " ")
-            hint = did_you_mean(role, references)
-            raise UnknownTask(f"{model_type!r} ({entry}) has no {what}.{hint}", model_type=model_type, role=role)
+            message = f"{model_type!r} ({entry}) has no {role.replace('_', ' ')}.{did_you_mean(role, references)}"
+            raise UnknownTask(message, model_type=model_type, role=role)
         return self._resolve(Export(entry, references[role]))
 
     def command(self, verb: str) -> Any:

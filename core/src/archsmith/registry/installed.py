@@ -5,19 +5,15 @@ entry points, which of them the user switched off, which ask for another archsmi
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from archsmith._version import __version__
 from archsmith.messages import did_you_mean
 from archsmith.registry.metadata import Declared, Kind, find_declared, normal_name
 from archsmith.registry.preferences import KEYS, Pin, Settings, Switch
-
-if TYPE_CHECKING:
-    from packaging.specifiers import SpecifierSet
 
 __all__ = ["Entry", "Index", "Kind", "State", "scan"]
 
@@ -166,19 +162,19 @@ def _verdict(plugin: Declared) -> tuple[State, str, str]:
         if not specifier.contains(__version__, prereleases=True):  # a pre-release counts as what it is
             reason = f"{plugin} asks for archsmith{specifier}, but archsmith {__version__} is installed."
             return State.INCOMPATIBLE, reason, f"Run: pip install --upgrade archsmith {plugin.name}"
-    if earlier := _written_for(plugin.asked, __version__):
+    if earlier := _written_for(plugin):
         asks = f"{plugin} asks for archsmith>={earlier} and names no end, so it was written for an earlier contract"
         reason = f"{asks} than that of archsmith {__version__}, which is installed."
         return State.INCOMPATIBLE, reason, f"Run: pip install --upgrade {plugin.name}"
     return State.OK, "", ""
 
 
-def _written_for(asked: "Iterable[SpecifierSet]", installed: str) -> str:
+def _written_for(plugin: Declared) -> str:
     """Return the earlier version that an open range begins with: before 1.0 each minor version breaks the contract."""
     from packaging.version import Version
 
-    current = Version(installed)
-    specifiers = [specifier for each in asked for specifier in each if specifier.operator != "!="]
+    current = Version(__version__)
+    specifiers = [specifier for each in plugin.asked for specifier in each if specifier.operator != "!="]
     if current.major or not specifiers or not all(specifier.operator in (">", ">=") for specifier in specifiers):
         return ""
     begin = max(Version(specifier.version) for specifier in specifiers)

@@ -197,8 +197,9 @@ def _call(hooks: Iterable[pluggy.HookImpl], **given: Any) -> Iterator[Any]:
 
 
 def _records(hooks: _Hooks, kind: Kind, record_class: type[_Record], entries: Iterable[Entry]) -> list[_Record]:
-    """Return all records of one kind that a module yields, after they were held against its entry points."""
-    must = f"{kind}s() must yield {record_class.__name__} records"
+    """Return the records of one kind that a module yields: each entry point finds its own, each record its entry."""
+    hook = f"{kind}s()"
+    must = f"{hook} must yield {record_class.__name__} records"
     records: list[_Record] = []
     for result in _call(hooks.get(f"{kind}s", ())):
         if isinstance(result, str) or not isinstance(result, Iterable):
@@ -207,13 +208,6 @@ def _records(hooks: _Hooks, kind: Kind, record_class: type[_Record], entries: It
             if not isinstance(record, record_class):
                 raise ManifestError(f"{must}, but yielded {record!r}")
             records.append(record)
-    _hold_against_entries(records, entries, kind)
-    return records
-
-
-def _hold_against_entries(records: Iterable[Architecture | Extension], entries: Iterable[Entry], kind: Kind) -> None:
-    """Check that each entry point finds its own record, and each record its entry point."""
-    hook = f"{kind}s()"
     declared = {entry.model_type for entry in entries if entry.kind is kind}
     yielded = Counter(record.model_type for record in records)
     found = ", ".join(map(repr, sorted(yielded))) or "nothing (is it decorated with @hookimpl?)"
@@ -227,6 +221,7 @@ def _hold_against_entries(records: Iterable[Architecture | Extension], entries: 
     for claim, count in claims.items():
         if count > 1:
             raise ManifestError(f"{hook} yields {claim} {count} times")
+    return records
 
 
 class _StandardOutput:

@@ -107,8 +107,7 @@ class Settings:
 
 def settings_file(environ: Mapping[str, str] = os.environ) -> Path | None:
     """Return where the user's file is or would be; None if the user has no home, or named the null device."""
-    named = environ.get(CONFIG_VARIABLE)
-    if named:
+    if named := environ.get(CONFIG_VARIABLE):
         return None if named == os.devnull else Path(os.path.expanduser(named)).absolute()  # noqa: PTH111 - which leaves what it cannot expand
     return _platform_file(tuple(environ.get(name) for name in ("HOME", "XDG_CONFIG_HOME", "APPDATA", "USERPROFILE")))
 

@@ -102,8 +102,7 @@ def provider_of(key: str, named: str, roles: Sequence[str], *, source: str, firs
             architecture = registry.get(model_type)
         except PluginError:
             continue
-        references = [reference for role in roles if (reference := getattr(architecture, role))]
-        own = [reference.rpartition(":")[2] for reference in references]
+        own = [reference.rpartition(":")[2] for role in roles if (reference := getattr(architecture, role))]
         own += [old for old, new in architecture.aliases.items() if new in own]
         if bare in map(_bare, own):
             return model_type
