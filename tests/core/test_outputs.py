@@ -127,6 +127,7 @@ def test_tools_that_convert_or_gather_outputs(output):
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
 def test_through_vmap_trace_and_checkpointing():
     model = DistilBertForMaskedLM(DistilBertConfig(**CONFIG)).eval()
     traced = torch.jit.trace(model, (IDS,), strict=False)
