@@ -28,8 +28,5 @@ def auto_class_name(task: str) -> str:
         >>> auto_class_name("masked-lm"), auto_class_name("base"), auto_class_name("depth-estimation")
         ('AutoModelForMaskedLM', 'AutoModel', 'AutoModelForDepthEstimation')
     """
-    if task == "base":
-        return "AutoModel"
-    if task == "backbone":
-        return "AutoBackbone"
-    return "AutoModelFor" + _suffix(task)
+    without_head = {"base": "AutoModel", "backbone": "AutoBackbone"}
+    return without_head.get(task) or f"AutoModelFor{_suffix(task)}"

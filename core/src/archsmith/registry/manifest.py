@@ -84,8 +84,9 @@ class Manifest:
 
     def exports(self, entry: Entry) -> dict[str, str]:
         """Return class name → reference for what others may import from the plugin under one of its entries."""
-        declared = self.architectures.values() if entry.kind is Kind.ARCHITECTURE else self.extensions
-        records = [record for record in declared if record.model_type == entry.model_type]
+        if entry.kind is Kind.ARCHITECTURE and self.architectures:
+            return self.architectures[entry.name].exports()
+        records = [record for record in self.extensions if record.model_type == entry.model_type]
         return {name: reference for record in records for name, reference in record.exports().items()}
 
 

@@ -185,7 +185,8 @@ def _open_regular(path: str, flags: int) -> int:
 
 
 def _parse_points(text: str) -> Iterator[_Point]:
-    """Parse entry_points.txt; yield what is in our groups."""
+    """Parse entry_points.txt; yield what is in our groups, without exact repetitions."""
+    seen = set()
     kind = None
     for line in map(str.strip, text.splitlines() if "archsmith." in text else ()):
         if line.startswith("[") and line.endswith("]"):
@@ -196,7 +197,9 @@ def _parse_points(text: str) -> Iterator[_Point]:
             name, _, value = (part.strip() for part in line.partition("="))
             if reference := _REFERENCE.fullmatch(value):
                 value = reference[1] + re.sub(r"\s", "", reference[2] or "")
-            yield kind, name, value
+            if (kind, name, value) not in seen:
+                seen.add((kind, name, value))
+                yield kind, name, value
 
 
 def _read_declared(folder: str, found: list[Any]) -> Declared | None:
@@ -204,7 +207,7 @@ def _read_declared(folder: str, found: list[Any]) -> Declared | None:
     if len(found) > 1:
         found = [each for each in found if _attempt("", _read_header, each)[0]] or found
     text = _read(found[0], "entry_points.txt", "surrogateescape")
-    points = tuple(islice(dict.fromkeys(_parse_points(text)), _MOST_POINTS + 1))
+    points = tuple(islice(_parse_points(text), _MOST_POINTS + 1))
     if len(text) > _MOST and not points:
         raise ValueError(f"it has more than {_MOST} characters")
     if not points:
