@@ -698,10 +698,10 @@ def test_a_pipe_in_the_place_of_the_lock(tmp_path, monkeypatch):
     os.mkfifo(tmp_path / LOCK_FILE)
     sound = os.open
 
-    def refusing(path, flags, *mode):
+    def refusing(path, flags, *mode, **place):
         if Path(path).name == LOCK_FILE and flags & os.O_RDWR:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        return sound(path, flags, *mode)
+        return sound(path, flags, *mode, **place)
 
     monkeypatch.setattr(os, "open", refusing)
     write_file(tmp_path / "a.txt", b"new")
