@@ -1,7 +1,6 @@
 """Configurations: typed, checked, and written as the field's config.json. Free of torch."""
 
 import copy
-import dataclasses
 import inspect
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,10 +22,6 @@ from archsmith.files.strictjson import encode_json
 from archsmith.messages import shown
 
 __all__ = ["PreTrainedConfig"]
-
-
-def _two_labels() -> dict[int, str]:
-    return {0: "LABEL_0", 1: "LABEL_1"}
 
 
 class PreTrainedConfig(FromPretrained, CheckedFields):  # noqa: PLW1641  # no hash: a configuration can be changed
@@ -76,14 +71,10 @@ class PreTrainedConfig(FromPretrained, CheckedFields):  # noqa: PLW1641  # no ha
 
     architectures: list[str] | None = field(default=None, doc="Model classes that the weights were saved from.")
     dtype: DType | None = field(default=None, doc="Type of the saved weights.")
-    id2label: LabelNames = dataclasses.field(
-        default_factory=_two_labels, metadata={"doc": "Class index to class name."}
-    )
-    label2id: LabelIndices = dataclasses.field(
-        default_factory=lambda: {"LABEL_0": 0, "LABEL_1": 1}, metadata={"doc": "Class name to class index."}
-    )
+    id2label: LabelNames = field(default={0: "LABEL_0", 1: "LABEL_1"}, doc="Class index to class name.")
+    label2id: LabelIndices = field(default={"LABEL_0": 0, "LABEL_1": 1}, doc="Class name to class index.")
     problem_type: ProblemType | None = field(
-        default=None, doc="Loss of a classification head; none: decided by the labels."
+        default=None, doc="Loss of a classification head; none: decided by labels."
     )
     output_hidden_states: bool = field(default=False, doc="Return the hidden states of every layer.")
     output_attentions: bool = field(default=False, doc="Return the attention maps of every layer.")
@@ -202,10 +193,7 @@ class PreTrainedConfig(FromPretrained, CheckedFields):  # noqa: PLW1641  # no ha
     @classmethod
     def json_schema(cls) -> dict[str, Any]:
         """Return a JSON Schema of config.json for this architecture."""
-        names = field_names(cls)
-        defaults = {name: names.default(name) for name in names.fields}
-        docs = {name: names.doc(name) for name in names.fields}
-        return json_schema(cls.__name__, cls.model_type, hints=names.hints, defaults=defaults, docs=docs)
+        return json_schema(cls.__name__, cls.model_type, field_names(cls))
 
     # ---- checking -------------------------------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ __all__ = [
 Array = npt.NDArray[Any]
 
 NEAREST = 0
-GREY, RGB, RGBA = 1, 3, 4
+GREY, RGB, RGBA = CHANNELS = (1, 3, 4)
 #: Pillow's limit, where it is not installed.
 MAX_PIXELS = 89_478_485
 #: The longest side of an image in a file, and of one that is made, in pixels. Every row costs something, however short.
