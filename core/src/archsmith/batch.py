@@ -4,9 +4,9 @@ from collections import UserDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
-from archsmith.errors import InputError, MissingDependency, OptionError
+from archsmith.errors import InputError, OptionError
 from archsmith.messages import shown
-from archsmith.options import TensorType, check_tensor_type
+from archsmith.options import TensorType, check_tensor_type, import_library
 
 __all__ = ["BatchEncoding", "BatchFeature", "CharSpan", "TokenSpan"]
 
@@ -300,11 +300,7 @@ def to_tensor(name: str, value: Any, tensor_type: TensorType) -> Any:
 
 
 def _torch() -> Any:
-    try:
-        import torch
-    except ImportError as error:
-        raise MissingDependency('tensors need torch, which is not installed. Run: pip install "torch"') from error
-    return torch
+    return import_library("torch", "torch", need="tensors need", install="torch")
 
 
 def _to_array(name: str, value: Any, dtype: str | None = None) -> Any:

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from archsmith.errors import InputError, MissingDependency, OptionError
+from archsmith.errors import InputError, OptionError
 from archsmith.feature_extractor.audio_files import MAX_SAMPLES, decode_audio
 from archsmith.messages import announce, shown
+from archsmith.options import import_library
 
 if TYPE_CHECKING:
     import numpy as np
@@ -151,12 +152,7 @@ class AudioReader:
                 f"{name} has {len(samples):,} samples at {rate} Hz, which would become more than {MAX_SAMPLES:,} at "
                 f"{self.target} Hz. Cut it into pieces, or give the right sampling rate."
             )
-        try:
-            import soxr
-        except ImportError as error:
-            raise MissingDependency(
-                'resampling needs soxr, which is not installed. Run: pip install "archsmith[audio]"'
-            ) from error
+        soxr = import_library("soxr", "soxr", need="resampling needs", install="archsmith[audio]")
         try:
             resampled: NDArray[np.float32] = soxr.resample(samples, rate, self.target)
         except (RuntimeError, ValueError, MemoryError) as error:
