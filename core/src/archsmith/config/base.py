@@ -83,16 +83,13 @@ class PreTrainedConfig(FromPretrained, CheckedFields):  # noqa: PLW1641  # no ha
     pruned_heads: dict[Count, list[Count]] = field(default={}, doc="Layer to the attention heads that were removed.")
 
     def __init__(self, *args: Any, **values: Any) -> None:
-        if len(args) > len(self.positional):
+        owner, given = type(self).__name__, dict(zip(self.positional, args, strict=False))
+        if len(args) > len(given):
             allowed = f"only {', '.join(self.positional)} may be" if self.positional else "none may be"
-            raise OptionError(f"{type(self).__name__} takes keyword arguments; {allowed} positional, got {len(args)}.")
-        for name, value in zip(self.positional, args, strict=False):
-            if name in values:
-                raise OptionError(
-                    f"{type(self).__name__} got multiple values for {name}: one positional, one by keyword."
-                )
-            values[name] = value
-        self._fill(values, unknown_allowed=False)
+            raise OptionError(f"{owner} takes keyword arguments; {allowed} positional, got {len(args)}.")
+        for name in filter(values.__contains__, given):
+            raise OptionError(f"{owner} got multiple values for {name}: one positional, one by keyword.")
+        self._fill(values | given, unknown_allowed=False)
 
     # ---- reading --------------------------------------------------------------------------------------------
 

@@ -49,10 +49,8 @@ class FieldNames:
 
     def default(self, name: str) -> Any:
         """Return a field's default; `dataclasses.MISSING` if it has none."""
-        declared = self.fields[name]
-        if declared.default_factory is not dataclasses.MISSING:
-            return declared.default_factory()
-        return declared.default
+        make = self.fields[name].default_factory
+        return self.fields[name].default if make is dataclasses.MISSING else make()
 
     def doc(self, name: str) -> str:
         """Return what a field means, as far as its class says it."""

@@ -7,7 +7,7 @@ import torch.nn.functional as F  # noqa: N812  # the field's own abbreviation
 from torch import Tensor
 
 from archsmith.errors import InputError
-from archsmith.messages import shown
+from archsmith.layers.inputs import check_tensor
 
 __all__ = ["classification_loss", "span_loss", "token_loss"]
 
@@ -82,7 +82,7 @@ def classification_loss(
         InputError: The labels do not fit the logits.
     """
     outputs = logits.shape[-1]
-    _check_tensor(labels)
+    check_tensor("labels", labels, verb="are")
     if problem_type is None:
         if outputs == 1:
             problem_type = "regression"
@@ -107,13 +107,8 @@ def classification_loss(
 
 def _check_indices(name: str, indices: Tensor, shape: torch.Size, what: str) -> None:
     """Check that indices are integers, of the wanted shape or a column of it."""
-    _check_tensor(indices, name)
+    check_tensor(name, indices, verb="are")
     if indices.is_floating_point() or indices.is_complex() or indices.dtype == torch.bool:
         raise InputError(f"{name} must be integers, {what}, but are {indices.dtype}.")
     if indices.shape not in (shape, (*shape, 1)):
         raise InputError(f"{name} must have the shape {tuple(shape)}, {what}, but have {tuple(indices.shape)}.")
-
-
-def _check_tensor(labels: Tensor, name: str = "labels") -> None:
-    if not isinstance(labels, Tensor):
-        raise InputError(f"{name} must be a tensor, but are {shown(labels)}.")
