@@ -24,7 +24,7 @@ from archsmith.messages import shown
 __all__ = ["PreTrainedConfig"]
 
 
-class PreTrainedConfig(FromPretrained, CheckedFields):  # noqa: PLW1641  # no hash: a configuration can be changed
+class PreTrainedConfig(FromPretrained, CheckedFields):
     """What every configuration is: fields with types, defaults and rules, read from and written to config.json.
 
     A subclass declares its fields; it becomes a dataclass by itself. Arguments are keyword-only (apart from those that
@@ -87,8 +87,9 @@ class PreTrainedConfig(FromPretrained, CheckedFields):  # noqa: PLW1641  # no ha
         if len(args) > len(given):
             allowed = f"only {', '.join(self.positional)} may be" if self.positional else "none may be"
             raise OptionError(f"{owner} takes keyword arguments; {allowed} positional, got {len(args)}.")
-        for name in filter(values.__contains__, given):
-            raise OptionError(f"{owner} got multiple values for {name}: one positional, one by keyword.")
+        for name in given:
+            if name in values:
+                raise OptionError(f"{owner} got multiple values for {name}: one positional, one by keyword.")
         self._fill(values | given, unknown_allowed=False)
 
     # ---- reading --------------------------------------------------------------------------------------------
@@ -247,15 +248,6 @@ class PreTrainedConfig(FromPretrained, CheckedFields):  # noqa: PLW1641  # no ha
         else:
             self.__dict__.update(merge_labels(self.__dict__, {names.own(name): value}, names.hints, faults))
             self._raise(faults)
-
-    def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and self.to_dict() == other.to_dict()
-
-    def __repr__(self) -> str:
-        try:
-            return f"{type(self).__name__} {self.to_json_string().rstrip()}"
-        except (ConfigError, UnicodeEncodeError) as error:
-            return f"<{error}>"
 
 
 def _plain_file_dict(config: PreTrainedConfig) -> dict[str, Any]:

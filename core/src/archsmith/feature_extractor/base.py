@@ -132,7 +132,7 @@ class SequenceFeatureExtractor(DeclaredSettings):
             any_level=self.is_level_free(),
         )
         check_tensor_type(return_tensors)
-        shape = self._shape(padding, max_length, truncation, pad_to_multiple_of)
+        shape = self._plan(padding, max_length, truncation, pad_to_multiple_of)
         wants_mask = read_flag("return_attention_mask", return_attention_mask, self.return_attention_mask)
         sequences = [self.features_of(clip) for clip in reader.read(raw_speech)]
         return self._batch(sequences, {}, shape, wants_mask, return_tensors, finish=True)
@@ -166,7 +166,7 @@ class SequenceFeatureExtractor(DeclaredSettings):
             OptionError: An option is wrong.
         """
         check_tensor_type(return_tensors)
-        shape = self._shape(padding, max_length, truncation, pad_to_multiple_of)
+        shape = self._plan(padding, max_length, truncation, pad_to_multiple_of)
         wants_mask = read_flag("return_attention_mask", return_attention_mask, self.return_attention_mask)
         columns = _columns(processed_features, self.model_input_names[0])
         sequences = [self._sequence(row, values) for row, values in enumerate(columns.pop(self.model_input_names[0]))]
@@ -175,9 +175,7 @@ class SequenceFeatureExtractor(DeclaredSettings):
 
     # ---- the steps of a call --------------------------------------------------------------------------------
 
-    def _shape(
-        self, padding: Any, max_length: Any, truncation: Any, multiple: Any
-    ) -> tuple[Padding | None, int | None]:
+    def _plan(self, padding: Any, max_length: Any, truncation: Any, multiple: Any) -> tuple[Padding | None, int | None]:
         """Decide how sequences are padded, and to which length they are truncated. Raises `OptionError`."""
         read_flags(truncation=truncation)
         length = read_count("max_length", max_length, least=1)

@@ -83,11 +83,10 @@ def classification_loss(
     """
     outputs = logits.shape[-1]
     check_tensor("labels", labels, verb="are")
-    if problem_type is None:
-        if outputs == 1:
-            problem_type = "regression"
-        else:
-            problem_type = "multi_label_classification" if labels.is_floating_point() else "single_label_classification"
+    if problem_type is None and outputs == 1:
+        problem_type = "regression"
+    elif problem_type is None:
+        problem_type = "multi_label_classification" if labels.is_floating_point() else "single_label_classification"
     if problem_type == "single_label_classification":
         return token_loss(logits, labels)
     if labels.shape != logits.shape and not (outputs == 1 and labels.shape == logits.shape[:-1]):
