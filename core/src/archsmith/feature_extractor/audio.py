@@ -64,11 +64,10 @@ class AudioReader:
         """Return the audio, one or a batch, each with the name that messages give it."""
         if _is_file(audio):
             return [("the audio", audio)]
+        wrong = "the audio must be an array of samples, a file or a list of them, but is"
         if isinstance(audio, Mapping):
-            raise InputError(
-                "the audio must be an array of samples, a file or a list of them, but is a mapping. Pass its samples, "
-                "as audio['array'], and sampling_rate=audio['sampling_rate']."
-            )
+            advice = "Pass its samples, as audio['array'], and sampling_rate=audio['sampling_rate']"
+            raise InputError(f"{wrong} a mapping. {advice}.")
         if isinstance(audio, list | tuple):
             if not audio:
                 raise InputError("the audio is an empty list; expected samples, or at least one clip.")
@@ -76,10 +75,7 @@ class AudioReader:
                 return [(f"audio[{row}]", clip) for row, clip in enumerate(audio)]
             return [("the audio", audio)]
         if not hasattr(audio, "ndim"):
-            raise InputError(
-                "the audio must be an array of samples, a file or a list of them, but is "
-                f"{type(audio).__name__}: {shown(audio)}."
-            )
+            raise InputError(f"{wrong} {type(audio).__name__}: {shown(audio)}.")
         if audio.ndim == 2 and not self.downmix and not _has_channels_behind(audio.shape):  # noqa: PLR2004
             return [(f"audio[{row}]", clip) for row, clip in enumerate(audio)]
         return [("the audio", audio)]
