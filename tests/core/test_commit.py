@@ -751,7 +751,7 @@ def test_links_inside_a_folder_of_new_files_are_not_followed(tmp_path):
     assert (other / "config.json").read_text() == "mine"
 
 
-@pytest.mark.skipif(not commit._HAS_HANDLES, reason="the system opens no folders")
+@pytest.mark.skipif(not shutil.rmtree.avoids_symlink_attacks, reason="the system opens no folders")
 def test_a_link_that_takes_the_place_of_a_folder_of_new_files(tmp_path, monkeypatch):
     """Another user of a shared folder can put one there at any moment."""
     folder, other = tmp_path / "checkpoint", tmp_path / "documents"
@@ -761,7 +761,7 @@ def test_a_link_that_takes_the_place_of_a_folder_of_new_files(tmp_path, monkeypa
     (other / "config.json").write_text("mine")
 
     def swapping(action, /, *args, **kwargs):
-        if action.__name__ == "unlink" and (folder / STAGED).is_dir() and not (folder / STAGED).is_symlink():
+        if action.__name__ == "rmtree" and (folder / STAGED).is_dir() and not (folder / STAGED).is_symlink():
             (folder / STAGED).rename(tmp_path / "away")
             (folder / STAGED).symlink_to(other)
         return action(*args, **kwargs)

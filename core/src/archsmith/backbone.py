@@ -132,10 +132,8 @@ def load_backbone(config: BackboneHostConfig, *, own: Mapping[str, type[Backbone
     chosen = config.resolve_backbone(pretrained=pretrained)
     backbone_class = _class_for(chosen, own or {})
     if pretrained and chosen.model_type != TIMM and config.backbone is not None:
-        backbone = backbone_class.from_pretrained(config.backbone, config=chosen, dtype=torch.float32).train()
-    else:
-        backbone = backbone_class(chosen)
-    return backbone
+        return backbone_class.from_pretrained(config.backbone, config=chosen, dtype=torch.float32).train()
+    return backbone_class(chosen)
 
 
 def _class_for(config: Any, own: Mapping[str, type[Backbone]]) -> type[Backbone]:

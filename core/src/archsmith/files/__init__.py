@@ -34,11 +34,7 @@ __getattr__ = lazy_attributes(
         "checkpoint": ["Checkpoint"],
         "commit": ["replacing", "save_folder", "write_file", "write_files"],
         "names": [
-            "CONFIG_FILE",
-            "INDEX_FILE",
-            "PREPROCESSOR_FILE",
-            "PROCESSOR_FILE",
-            "TOKENIZER_CONFIG_FILE",
+            "CONFIG_FILE", "INDEX_FILE", "PREPROCESSOR_FILE", "PROCESSOR_FILE", "TOKENIZER_CONFIG_FILE",
             "TOKENIZER_FILE",
         ],
         "paths": ["local_path"],

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from archsmith.errors import ArchsmithError, CheckpointCorrupt, CheckpointNotFound, OptionError
 from archsmith.files import hub
 from archsmith.files.journal import OWN_PREFIX, Journal, is_plain_name
-from archsmith.files.paths import identity, kind_of, local_path, mode_of, near_folder, open_file, working_directory
+from archsmith.files.paths import kind_of, local_path, mode_of, near_folder, open_file, state_of, working_directory
 from archsmith.files.strictjson import MAX_JSON_BYTES, MAX_JSON_VALUES, parse_json, read_bytes
 from archsmith.messages import announce, looks_like, shorten, shown
 
@@ -23,13 +23,10 @@ __all__ = ["Checkpoint", "refuse_remote_code"]
 #: Options that say where on the hub, and where inside, a checkpoint lies.
 _HUB_OPTIONS = ("revision", "token", "cache_dir", "local_files_only", "subfolder")
 
-#: How often a folder is read that is saved anew each time meanwhile, and by how many seconds each pause is longer.
+#: How often a folder is read that is saved anew each time meanwhile.
 _ATTEMPTS = 50
-_PAUSE = 0.002
 #: What a name led to that could not be looked up, or whose file was gone before it could be looked at.
 _REFUSED = "refused"
-#: So many bytes of a file tell what it is, where it is not what is wanted.
-_START = 4096
 #: So many names of a folder are looked at for a message.
 _LOOKED_AT = 2_000
 _LONGEST_ID = 96
@@ -106,7 +103,7 @@ class Checkpoint:
             return cls(source, folder.parent, _names={own_file: folder.name})
         if mode is not None:
             with contextlib.suppress(OSError, CheckpointCorrupt), open_file(folder) as file:
-                hint = looks_like(file.read(_START))
+                hint = looks_like(file.read(4096))
             raise CheckpointNotFound(
                 f"{source!r} is {kind_of(mode)}; expected the folder that holds it, {str(folder.parent)!r}.{hint}"
             )
@@ -134,7 +131,8 @@ class Checkpoint:
         if name not in self._files:
             self._seen[name] = _REFUSED  # unless it is found
             found = self._find(name)
-            self._seen[name] = None if found is None or self.folder is None else _identity(found)
+            state = None if found is None else state_of(found)
+            self._seen[name] = (found, state) if state else found and _REFUSED
             self._files[name] = found
         return self._files[name]
 
@@ -165,7 +163,7 @@ class Checkpoint:
                 if not self._changed() and (self.folder is None or not unsure or said == str(error)):
                     raise
                 said = str(error)
-                time.sleep(_PAUSE * attempt)
+                time.sleep(0.002 * attempt)  # each pause is longer
             else:
                 if not self._changed():
                     for message in self._warnings:
@@ -304,11 +302,3 @@ def refuse_remote_code(trust_remote_code: object) -> None:
             "trust_remote_code is refused: archsmith never runs code that comes with a checkpoint. "
             "Install the plugin that provides the architecture instead."
         )
-
-
-def _identity(path: Path) -> object:
-    try:
-        status = path.stat()
-    except OSError:
-        return _REFUSED  # it is gone again
-    return path, identity(status)

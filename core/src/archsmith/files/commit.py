@@ -11,6 +11,7 @@ import errno
 import os
 import re
 import secrets
+import shutil
 import stat
 import sys
 import time
@@ -20,7 +21,7 @@ from typing import ParamSpec, TypeVar
 
 from archsmith.errors import CheckpointCorrupt, SaveFailed
 from archsmith.files.journal import JOURNAL_FILE, STAGING_PATTERN, Journal, Stamp, stamp_of
-from archsmith.files.paths import is_link, kind_of, local_path, status_of
+from archsmith.files.paths import is_link, kind_of, local_path, open_flags, status_of
 from archsmith.messages import reason
 
 __all__ = ["LOCK_FILE", "replacing", "save_folder", "step", "write_file", "write_files"]
@@ -32,7 +33,6 @@ LOCK_SECONDS = 30.0
 
 #: What saves write into a folder of new files, and what safetensors writes there for a while.
 _WRITTEN = re.compile(r"[\w.-]+\.(json|jinja|safetensors|model)|(vocab|merges)\.txt|\.tmp\w*", re.ASCII)
-_HAS_HANDLES = os.unlink in os.supports_dir_fd and os.listdir in os.supports_fd
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF, errno.EINVAL}
 _NO_FLUSH = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF, errno.EACCES, errno.EISDIR}
 
@@ -76,8 +76,6 @@ def replacing(folder: Path, names: Sequence[str], *, delete: re.Pattern[str] | N
         with _locked(folder):
             _recover(folder)
             doomed = _doomed(folder, names, delete)
-            for name in (*names, *doomed):
-                _refuse_folder(folder / name)
             staging = folder / f".archsmith-{secrets.token_hex(8)}"
             try:
                 step(staging.mkdir)
@@ -96,15 +94,14 @@ def replacing(folder: Path, names: Sequence[str], *, delete: re.Pattern[str] | N
         raise SaveFailed(f"{str(what)!r} cannot be written: {reason(error)}.") from error
 
 
-def _refuse_folder(path: Path) -> None:
-    if path.is_dir() and not is_link(path):
-        raise SaveFailed(f"{str(path)!r} cannot be written: a folder has that name. Move it away.")
-
-
 def _doomed(folder: Path, names: Sequence[str], pattern: re.Pattern[str] | None) -> list[str]:
-    if pattern is None:
-        return []
-    return sorted(path.name for path in folder.iterdir() if pattern.fullmatch(path.name) and path.name not in names)
+    """Return the names of files to delete. Raises `SaveFailed`: one of these, or of the new ones, is a folder's."""
+    present = {path.name for path in folder.iterdir()} if pattern else set()
+    doomed = sorted(name for name in present.difference(names) if pattern and pattern.fullmatch(name))
+    for path in (folder / name for name in (*names, *doomed)):
+        if path.is_dir() and not is_link(path):
+            raise SaveFailed(f"{str(path)!r} cannot be written: a folder has that name. Move it away.")
+    return doomed
 
 
 def _flush_files(staging: Path, names: Sequence[str]) -> None:
@@ -118,13 +115,8 @@ def _flush_files(staging: Path, names: Sequence[str]) -> None:
 
 def _commit(folder: Path, staging: Path, names: Sequence[str], doomed: Sequence[str]) -> None:
     """Make the new files count, and then put them in their places."""
-    journal = Journal(
-        folder,
-        staging.name,
-        new=_stamps(staging, names),
-        old=_stamps(folder, names),
-        deleted=_stamps(folder, doomed),
-    )
+    new, old, deleted = _stamps(staging, names), _stamps(folder, names), _stamps(folder, doomed)
+    journal = Journal(folder, staging.name, new=new, old=old, deleted=deleted)
     beside = staging / JOURNAL_FILE
     step(beside.write_bytes, journal.encode())
     _flush_files(staging, [JOURNAL_FILE])
@@ -189,19 +181,13 @@ def _sweep(folder: Path, *, own: str = "") -> None:
 def _delete_staging(path: Path, *, is_own: bool) -> None:
     """Delete a folder of new files; of one that another save left, only if it holds nothing but what saves write.
 
-    A checkpoint that was cloned or unpacked can hold a folder, or a link, of such a name. It is opened before anything
-    in it is deleted, so that a link that takes its place is not followed.
+    A checkpoint that was cloned or unpacked can hold a folder, or a link, of such a name. Of a link `shutil.rmtree`
+    deletes nothing, even if it takes the place of the folder at the last moment.
     """
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW) if _HAS_HANDLES else None
-    try:
-        names = [] if is_link(path) else os.listdir(path if handle is None else handle)  # noqa: PTH208
-        if is_own or all(map(_WRITTEN.fullmatch, names)):
-            for name in names:
-                step(os.unlink, path / name if handle is None else name, dir_fd=handle)
-            step(path.rmdir)
-    finally:
-        if handle is not None:
-            os.close(handle)
+    with os.scandir(path) as entries:
+        is_ours = all(_WRITTEN.fullmatch(each.name) and not each.is_dir(follow_symlinks=False) for each in entries)
+    if is_own or is_ours:
+        step(shutil.rmtree, path)
 
 
 def _flush_folder(folder: Path) -> None:
@@ -247,24 +233,20 @@ def _locked(folder: Path) -> Iterator[None]:
 
 def _take(path: Path) -> int | None:
     """Return a handle of the lock's file with the lock on it, or None if another writer has it."""
-    flags = os.O_CREAT  # and, where the system has them: follow no link, wait for no pipe, leave it to no child
-    for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC"):
-        flags |= getattr(os, name, 0)
+    # Follow no link, wait for no pipe, leave it to no child.
+    flags = os.O_CREAT | open_flags("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC")
     try:
         handle = step(os.open, path, os.O_RDWR | flags, 0o666)
     except PermissionError:
         handle = step(os.open, path, os.O_RDONLY | flags, 0o666)  # another user's, left when it was killed
+    is_mine = False
     try:
-        mine, there = os.fstat(handle), path.stat() if _lock(handle) else None
-        if there is not None and (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino):
-            return handle
-    except FileNotFoundError:
-        pass  # the writer before deleted it when it was done
-    except BaseException:
-        os.close(handle)
-        raise
-    os.close(handle)
-    return None
+        with contextlib.suppress(FileNotFoundError):  # the writer before deleted it when it was done
+            is_mine = _lock(handle) and os.path.samestat(os.fstat(handle), path.stat())
+    finally:
+        if not is_mine:
+            os.close(handle)
+    return handle if is_mine else None
 
 
 if sys.platform == "win32":

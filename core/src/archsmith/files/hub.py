@@ -41,12 +41,9 @@ def fetch(
     cache: dict[str, Any] = {"revision": revision, "cache_dir": None if cache_dir is None else os.fspath(cache_dir)}
     at = f" at revision {revision!r}" if revision else ""
     at_hub: dict[str, Any] = {"subfolder": subfolder or None, "token": token}
-    if not is_offline(local_files_only) and not isinstance(_cached(source, name, subfolder, cache), str):
-        error = _unreachable(source, name, revision=revision, **at_hub)
-        if error is not None:
-            _refuse_uncached(source, name, subfolder, cache, error, local_files_only=local_files_only)
-            return None
     try:
+        if not is_offline(local_files_only) and not isinstance(_cached(source, name, subfolder, cache), str):
+            _ask_once(source, name, revision=revision, **at_hub)
         with _quiet_retries():
             return Path(hf_hub_download(source, name, local_files_only=local_files_only, **at_hub, **cache))
     except hub_errors.LocalEntryNotFoundError as error:
@@ -68,18 +65,17 @@ def fetch(
         raise HubError(f"the hub could not give {name!r} of {source!r}{at}: {type(error).__name__}: {error}") from error
 
 
-def _unreachable(
-    source: str, name: str, *, subfolder: str | None, revision: str | None, token: str | bool | None
-) -> Exception | None:
-    """Try once, and return why the hub does not answer; the library would go on trying for half a minute."""
+def _ask_once(source: str, name: str, *, token: str | bool | None, **place: Any) -> None:
+    """Raise `LocalEntryNotFoundError` if the hub does not answer; the library would go on trying for half a minute."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
+    from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
-        get_hf_file_metadata(hf_hub_url(source, name, subfolder=subfolder, revision=revision), token=token)
-    except Exception as error:  # noqa: BLE001  # those of the HTTP client and of the system: all say that none answers
+        get_hf_file_metadata(hf_hub_url(source, name, **place), token=token)
+    except Exception as error:  # those of the HTTP client and of the system: all say that none answers
         status = getattr(getattr(error, "response", None), "status_code", 503)
-        return error if status >= 500 or status == 429 else None  # noqa: PLR2004  # else it is an answer
-    return None
+        if status >= 500 or status == 429:  # noqa: PLR2004  # else it is an answer
+            raise LocalEntryNotFoundError(str(error)) from error
 
 
 @contextlib.contextmanager
@@ -107,8 +103,7 @@ def _cached(source: str, file: str, subfolder: str, cache: dict[str, Any]) -> ob
 
 def commit_of(path: Path, subfolder: str = "") -> str | None:
     """Return the commit that a file in the hub's cache belongs to: ``…/snapshots/<commit>/<subfolder>/<name>``."""
-    below = len(Path(subfolder).parts) + 1
-    above = path.parts[:-below]
+    above = path.parts[: -len(Path(subfolder).parts) - 1]
     return above[-1] if above[-2:-1] == ("snapshots",) else None
 
 

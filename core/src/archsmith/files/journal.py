@@ -81,15 +81,8 @@ class Journal:
 
     def encode(self) -> bytes:
         """Return the content of the journal's file."""
-        return encode_json(
-            {
-                "format": _FORMAT,
-                "staging": self.staging,
-                "new": self.new,
-                "old": self.old,
-                "deleted": self.deleted,
-            }
-        )
+        values = {name: value for name, value in vars(self).items() if name != "folder"}
+        return encode_json({"format": _FORMAT, **values})
 
     def find(self, name: str) -> Path | None:
         """Return where a file lies now, if there is one of that name; None if it no longer counts.
@@ -160,9 +153,9 @@ def _stamps(path: Path, values: Any) -> dict[str, Stamp]:
     for name, value in values.items():
         if not is_plain_name(name) or name.startswith(OWN_PREFIX):
             raise _damaged(path, f"it names {shown(name)}; expected a plain file name without a folder")
-        if not isinstance(value, list) or len(value) != 2 or not all(type(number) is int for number in value):  # noqa: PLR2004
+        if not isinstance(value, list) or [type(number) for number in value] != [int, int]:
             raise _damaged(path, f"it says {shown(value)} of {shown(name)}; expected size and time")
-    return {name: (value[0], value[1]) for name, value in values.items()}
+    return {name: (size, time) for name, (size, time) in values.items()}
 
 
 def _damaged(path: Path, what: str) -> CheckpointCorrupt:

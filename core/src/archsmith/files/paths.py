@@ -11,8 +11,8 @@ from archsmith.errors import CheckpointCorrupt, OptionError
 from archsmith.messages import reason
 
 __all__ = [
-    "Identity", "identity", "kind_of", "local_path", "mode_of", "near_folder", "open_file", "status_of",
-    "working_directory",
+    "Identity", "identity", "kind_of", "local_path", "mode_of", "near_folder", "open_file", "open_flags",
+    "state_of", "status_of", "working_directory",
 ]  # fmt: skip
 
 #: Of a folder with a wrong name so many others are looked at.
@@ -24,6 +24,12 @@ Identity = tuple[int, int, int, int]
 def identity(status: os.stat_result) -> Identity:
     """Return what tells one state of a file from another."""
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def state_of(path: Path) -> Identity | None:
+    """Return the `identity` of the file that a path, links followed, leads to. Raises as `mode_of`."""
+    status = status_of(path)
+    return None if status is None else identity(status)
 
 
 def local_path(what: str, value: str | os.PathLike[str]) -> Path:
@@ -66,6 +72,11 @@ def is_link(path: Path) -> bool:
     return path.is_symlink() or bool(getattr(path, "is_junction", bool)())  # Python 3.12
 
 
+def open_flags(*names: str) -> int:
+    """Return those flags of `os.open` together that the system has."""
+    return sum(getattr(os, name, 0) for name in names)
+
+
 def open_file(path: Path) -> BinaryIO:
     """Open a regular file for reading; everything that is read from a checkpoint is opened here.
 
@@ -74,13 +85,11 @@ def open_file(path: Path) -> BinaryIO:
     Raises:
         CheckpointCorrupt: It is not a regular file, or the system refuses.
     """
-    flags = os.O_RDONLY  # and, where the system has them: wait for no pipe, leave it to no child, change no bytes
-    for name in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
-        flags |= getattr(os, name, 0)
+    flags = open_flags("O_NONBLOCK", "O_CLOEXEC", "O_BINARY")  # wait for no pipe, leave it to no child, change no bytes
     try:
         mode = path.stat().st_mode  # before: some devices act when they are opened
         if stat.S_ISREG(mode):
-            file = os.fdopen(os.open(path, flags), "rb")
+            file = os.fdopen(os.open(path, os.O_RDONLY | flags), "rb")
             if stat.S_ISREG(mode := os.fstat(file.fileno()).st_mode):
                 return file
             file.close()
@@ -109,13 +118,8 @@ def near_folder(source: str) -> str:
 
 def kind_of(mode: int) -> str:
     """Say what a path leads to, by the mode of it."""
-    if stat.S_ISDIR(mode):
-        return "a folder"
-    if stat.S_ISREG(mode):
-        return "a file"
-    if stat.S_ISLNK(mode):
-        return "a link"
-    return "a pipe" if stat.S_ISFIFO(mode) else "a device or a socket"
+    kinds = {stat.S_IFDIR: "a folder", stat.S_IFREG: "a file", stat.S_IFLNK: "a link", stat.S_IFIFO: "a pipe"}
+    return kinds.get(stat.S_IFMT(mode), "a device or a socket")
 
 
 def working_directory() -> str:

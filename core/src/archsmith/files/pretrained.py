@@ -44,8 +44,7 @@ class FromPretrained:
             CheckpointCorrupt: One is too large, or not UTF-8.
         """
         for name in self.side_file_names:
-            path = checkpoint.find(name)
-            if path is not None:
+            if (path := checkpoint.find(name)) is not None:
                 content = read_bytes(path, max_bytes=_SIDE_BYTES)
                 if not _is_text(content):
                     raise CheckpointCorrupt(f"{str(path)!r} is not UTF-8 text. Restore or delete it.")
@@ -120,7 +119,4 @@ class FromPretrained:
 
 
 def _is_text(content: Any) -> bool:
-    try:
-        return isinstance(content, bytes) and isinstance(content.decode(), str)
-    except UnicodeDecodeError:
-        return False
+    return isinstance(content, bytes) and content.decode(errors="ignore").encode() == content

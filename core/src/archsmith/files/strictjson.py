@@ -20,9 +20,8 @@ MAX_JSON_VALUES = 1_000_000
 MAX_JSON_DEPTH = 64
 
 _JSON_KINDS = {list: "a list", str: "a string", int: "a number", float: "a number", bool: "true or false"}
-_JSON_KINDS |= {type(None): "null"}
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # as JSON escapes it
-_SURROGATE_HALF = re.compile("[\ud800-\udfff]")
+_SURROGATE_HALF = re.compile('[^"]{,40}[\ud800-\udfff][^"]{,40}')  # and what is around it
 
 
 def read_json(path: Path, *, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:
@@ -36,8 +35,7 @@ def read_json(path: Path, *, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:
         CheckpointCorrupt: The file is too large, holds too many values, is too deeply nested, not UTF-8, not JSON, not
             an object, names a key twice, or holds a number that JSON does not have (NaN, Infinity).
     """
-    raw = read_bytes(path, max_bytes=max_bytes)
-    return parse_json(raw, str(path), max_values=MAX_JSON_VALUES)
+    return parse_json(read_bytes(path, max_bytes=max_bytes), str(path), max_values=MAX_JSON_VALUES)
 
 
 def read_bytes(path: Path, *, max_bytes: int = MAX_JSON_BYTES) -> bytes:
@@ -74,11 +72,11 @@ def parse_json(raw: bytes, where: str, *, max_values: int | None = None) -> dict
     except ValueError as error:
         raise CheckpointCorrupt(f"{where!r}: {error}.") from error
     if not isinstance(value, dict):
-        raise CheckpointCorrupt(f"{where!r} must hold a JSON object, but holds {_JSON_KINDS[type(value)]}.")
+        raise CheckpointCorrupt(f"{where!r} must hold a JSON object, but holds {_JSON_KINDS.get(type(value), 'null')}.")
     if _depth_exceeds(value, MAX_JSON_DEPTH):
         raise CheckpointCorrupt(f"{where!r} is nested deeper than {MAX_JSON_DEPTH} levels.")
-    if _SURROGATE.search(text) and (half := _half_character(value)):
-        raise CheckpointCorrupt(f"{where!r} holds {half!r}, which is half a character and no text.")
+    if _SURROGATE.search(text) and (half := _SURROGATE_HALF.search(json.dumps(value, ensure_ascii=False))):
+        raise CheckpointCorrupt(f"{where!r} holds {half[0]!r}, which is half a character and no text.")
     return value
 
 
@@ -105,14 +103,6 @@ def _finite(text: str) -> float:
     if number in (float("inf"), float("-inf")):
         raise ValueError(f"the number {text[:40]} is too large")
     return number
-
-
-def _half_character(value: Any) -> str | None:
-    """Return a key or a text that UTF-8 cannot hold, because it has one half of a surrogate pair."""
-    if isinstance(value, str):
-        return value[:40] if _SURROGATE_HALF.search(value) else None
-    children = [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []
-    return next((half for child in children if (half := _half_character(child)) is not None), None)
 
 
 def _depth_exceeds(value: Any, limit: int) -> bool:

@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any
 from archsmith.errors import CheckpointCorrupt, CheckpointNotFound, InputError
 from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.names import CONFIG_FILE, INDEX_FILE, WEIGHTS_FILE, named
-from archsmith.files.paths import Identity, identity, open_file, status_of
+from archsmith.files.paths import Identity, identity, open_file, state_of
 from archsmith.files.strictjson import MAX_JSON_VALUES, parse_json, read_json
 from archsmith.messages import looks_like, reason, shown
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Header", "TensorInfo", "Weights", "encode_metadata", "find_weights", "read_weights", "total_size"]
+__all__ = [
+    "Header", "TensorInfo", "Weights", "encode_metadata", "find_weights", "kind_of", "read_weights", "total_size",
+]  # fmt: skip
 
 #: Files that a save may replace by others.
 WEIGHTS_PATTERN = r"model(-\d{5}-of-\d{5})?\.safetensors|model\.safetensors\.index\.json"
@@ -88,10 +90,7 @@ class TensorInfo:
     @property
     def kind(self) -> str:
         """The class of the type: ``"float"``, ``"integer"``, ``"boolean"`` or ``"complex"``."""
-        first = self.dtype[0]
-        if self.dtype.startswith("BF") or first == "F":
-            return "float"
-        return {"B": "boolean", "C": "complex"}.get(first, "integer")
+        return kind_of(_TYPES[self.dtype][1])
 
 
 @dataclass(frozen=True)
@@ -180,10 +179,8 @@ class Weights:
             content = self._content(path)
             for info in infos:
                 dtype = getattr(torch, _TYPES[info.dtype][1])
-                if not info.nbytes:
-                    loaded[info.name] = torch.empty(info.shape, dtype=dtype)
-                    continue
-                flat = torch.frombuffer(content, dtype=dtype, offset=info.start, count=info.nbytes // dtype.itemsize)
+                place = {"offset": info.start, "count": info.nbytes // dtype.itemsize}
+                flat = torch.frombuffer(content, dtype=dtype, **place) if info.nbytes else torch.empty(0, dtype=dtype)
                 loaded[info.name] = flat.view(info.shape) if mmap else flat.view(info.shape).clone()
             self._refuse_changed(path)
         return loaded
@@ -201,8 +198,7 @@ class Weights:
 
     def _refuse_changed(self, path: Path) -> None:
         """Refuse a file that is not, or no longer, the one whose header was read."""
-        status = status_of(path)
-        if status is None or identity(status) != self.headers[path].file_identity:
+        if state_of(path) != self.headers[path].file_identity:
             raise _corrupt(path, "it was saved anew while it was read")
 
 
@@ -287,8 +283,7 @@ def _sharded(checkpoint: Checkpoint, index: Path) -> Weights:
         (one, first), (other, second) = list(said.items())[:2]
         raise CheckpointCorrupt(
             f"{str(first)!r} and {str(second)!r} come from different saves: their save_id is {shown(one)} and "
-            f"{shown(other)}. "
-            "Restore the shards of one save."
+            f"{shown(other)}. Restore the shards of one save."
         )
     return weights
 
@@ -364,6 +359,12 @@ def _corrupt(path: Path, what: str, start: bytes = b"") -> CheckpointCorrupt:
     hint = (looks_like(start) if start else "") or " It may be broken or half downloaded: fetch it again."
     what = what if len(what) <= _SHOWN_CHARACTERS else f"{what[:_SHOWN_CHARACTERS]}…"
     return CheckpointCorrupt(f"{str(path)!r}: {what}.{hint}", file=str(path))
+
+
+def kind_of(dtype: str) -> str:
+    """Return the class of a type, as `TensorInfo.kind`, by the name that torch has for it."""
+    kinds = {"float": "float", "complex": "complex", "bool": "boolean"}
+    return next((kind for word, kind in kinds.items() if word in dtype), "integer")
 
 
 def total_size(tensors: Iterable[TensorInfo]) -> int:

@@ -10,16 +10,12 @@ if TYPE_CHECKING:
     from archsmith.model.marker import LoadReport
     from archsmith.model.meta import TooLarge
 
-__all__ = [
-    "LoadReport", "PreTrainedModel", "TooLarge", "foreign_modules", "values_come_from_files",
-]  # fmt: skip
+__all__ = ["LoadReport", "PreTrainedModel", "TooLarge", "foreign_modules", "values_come_from_files"]
 
 __getattr__ = lazy_attributes(
     __name__,
     {
-        "base": ["PreTrainedModel"],
-        "building": ["foreign_modules", "values_come_from_files"],
-        "marker": ["LoadReport"],
-        "meta": ["TooLarge"],
+        "base": ["PreTrainedModel"], "building": ["foreign_modules", "values_come_from_files"],
+        "marker": ["LoadReport"], "meta": ["TooLarge"],
     },
-)
+)  # fmt: skip

@@ -12,7 +12,7 @@ from archsmith.errors import ConfigError, OptionError, WeightsMismatch
 from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.names import CONFIG_FILE, GENERATION_FILE
 from archsmith.files.pretrained import FromPretrained
-from archsmith.files.weights import WEIGHTS_PATTERN, Weights, find_weights
+from archsmith.files.weights import Weights, find_weights
 from archsmith.model.building import ModelType, build_for, refuse_abstract
 from archsmith.model.facts import ModelFacts
 from archsmith.model.loading import load_tensors, notices, quantised
@@ -142,14 +142,11 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
         load_tensors(
             model, weights, match, dtype=target_dtype, device=target_device, mmap=mmap, check_finite=check_finite
         )
-        for message in notices(type(model).__name__, weights, match, dtype=target_dtype):
+        for message in notices(model, weights, match, dtype=target_dtype):
             checkpoint.warn(message)
         model.read_side_files(checkpoint)
-        for message in quantised(model.config):
-            if target_dtype is None:
-                checkpoint.warn(message)
-            else:
-                del model.config.extra["quantization_config"]  # what is saved from here is not
+        if target_dtype is not None:
+            model.config.extra.pop("quantization_config", None)  # what is saved from here is not
         return model.eval()
 
     @classmethod
@@ -236,19 +233,9 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
             ConfigError: The configuration is invalid, or the model is not what it builds: no load would take it.
             InputError: A tensor has no values, or a type that the files cannot hold.
         """
-        from archsmith.model.saving import refuse_half_changed, save_model
+        from archsmith.model.saving import save_model
 
-        refuse_half_changed(self)
-        config = copy.deepcopy(self.config)
-        config.update(architectures=[type(self).__name__], dtype=str(self.dtype).removeprefix("torch."))
-        save_model(
-            self,
-            config.to_file_dict(),
-            save_directory,
-            max_shard_size,
-            side_files=self.side_contents(),
-            delete=self.superseded_files(WEIGHTS_PATTERN),
-        )
+        save_model(self, save_directory, max_shard_size)
 
 
 def _built(

@@ -1,33 +1,28 @@
 """Small arguments for one forward pass, by what a model's main input is called."""
 
-from collections.abc import Mapping
-from typing import Any, Final
-
 import torch
 from torch import Tensor
 
-__all__ = ["INPUTS", "dummy_inputs"]
+from archsmith.model.marker import AnyModel
 
-#: The main inputs that `dummy_inputs` knows.
-INPUTS: Final = ("input_ids", "pixel_values", "input_values")
+__all__ = ["dummy_inputs"]
 
 _TOKENS, _OWN_TOKENS = 7, 4
 _SAMPLES, _OWN_SAMPLES = 1600, 1000
 _IMAGE = (48, 64)
 
 
-def dummy_inputs(name: str, config: Any) -> Mapping[str, Tensor] | None:
+def dummy_inputs(model: AnyModel) -> dict[str, Tensor]:
     """Return arguments for a batch of two, the second shorter where lengths may differ; the same numbers each time.
 
-    Args:
-        name: ``"input_ids"``: two texts of 7 tokens and their mask; ``"pixel_values"``: two images of the
-            configuration's ``num_channels`` (3) and ``image_size`` (48 by 64 pixels if it has none);
-            ``"input_values"``: two clips of 1600 samples and their mask.
-        config: The model's configuration.
+    For ``"input_ids"`` these are two texts of 7 tokens and their mask; for ``"pixel_values"`` two images of the
+    configuration's ``num_channels`` (3) and ``image_size`` (48 by 64 pixels if it has none); for ``"input_values"`` two
+    clips of 1600 samples and their mask.
 
-    Returns:
-        None for any other name.
+    Raises:
+        NotImplementedError: The model's main input is another.
     """
+    name, config = model.main_input_name, model.config
     generator = torch.Generator().manual_seed(0)
     if name == "input_ids":
         input_ids = torch.randint(config.vocab_size, (2, _TOKENS), generator=generator)
@@ -40,7 +35,10 @@ def dummy_inputs(name: str, config: Any) -> Mapping[str, Tensor] | None:
     if name == "input_values":
         input_values = torch.randn(2, _SAMPLES, generator=generator)
         return {"input_values": input_values, "attention_mask": _mask(_SAMPLES, _OWN_SAMPLES)}
-    return None
+    raise NotImplementedError(
+        f"{type(model).__name__} takes {name!r}, so it must define dummy_inputs, as only input_ids, pixel_values, "
+        "input_values are known."
+    )
 
 
 def _mask(places: int, own: int) -> Tensor:

@@ -10,7 +10,7 @@ from archsmith.errors import InputError, OptionError
 from archsmith.messages import shown
 from archsmith.model.initial_values import initialise
 from archsmith.model.loading import same_values
-from archsmith.model.marker import AnyModel
+from archsmith.model.marker import AnyModel, put
 
 __all__ = ["input_path", "output_path", "replace_module", "resize_rows", "rows_for"]
 
@@ -71,12 +71,12 @@ def resize_rows(model: AnyModel, count: int, *, from_mean: bool) -> None:
     for name, source in model.tied_names().items():
         one, other = model.get_parameter(name), model.get_parameter(source)
         if not one.is_meta and same_values(one, other):  # torch has made two objects of one
-            _put(model, name, other)
+            put(model, name, other)
     first_names = {_memory_of(model.get_parameter(name)): name for name in reversed(_row_names(model))}
     new = {place: _resized(model, name, count, from_mean=from_mean) for place, name in first_names.items()}
     for name, parameter in list(model.named_parameters(remove_duplicate=False)):
         if (place := _memory_of(parameter)) in new:  # what was one stays one
-            _put(model, name, new[place])
+            put(model, name, new[place])
             module = model.get_submodule(name.rpartition(".")[0])
             for size in ("num_embeddings", "out_features"):
                 if hasattr(module, size):
@@ -99,11 +99,10 @@ def replace_module(model: AnyModel, path: str, module: Any, *, kind: type[nn.Mod
         )
     new = {_memory_of(parameter): module.get_parameter(name) for name, parameter in old.named_parameters()}
     shared = {name: new.get(_memory_of(each)) for name, each in model.named_parameters(remove_duplicate=False)}
-    owner, _, attribute = path.rpartition(".")
-    setattr(model.get_submodule(owner), attribute, module)
+    put(model, path, module)
     for name, parameter in shared.items():
         if parameter is not None:
-            _put(model, name, parameter)
+            put(model, name, parameter)
 
 
 def _memory_of(tensor: Tensor) -> tuple[Any, ...]:
@@ -162,13 +161,8 @@ def _initial(model: AnyModel, name: str, count: int) -> Tensor:
     """Return ``count`` rows as the model starts with them; it is left as it was."""
     old = model.get_parameter(name)
     try:
-        _put(model, name, nn.Parameter(torch.empty((count, *old.shape[1:]), device="meta")))
+        put(model, name, nn.Parameter(torch.empty((count, *old.shape[1:]), device="meta")))
         initialise(model, {name}, held=model.state_dict(), dtype=old.dtype, device=old.device)
         return model.get_parameter(name)
     finally:
-        _put(model, name, old)
-
-
-def _put(model: nn.Module, name: str, parameter: nn.Parameter) -> None:
-    owner, _, attribute = name.rpartition(".")
-    setattr(model.get_submodule(owner), attribute, parameter)
+        put(model, name, old)

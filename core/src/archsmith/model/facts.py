@@ -10,7 +10,7 @@ from torch import nn
 from archsmith.config.base import PreTrainedConfig
 from archsmith.errors import OptionError
 from archsmith.layers.stack import Stack
-from archsmith.model.dummy_inputs import INPUTS, dummy_inputs
+from archsmith.model.dummy_inputs import dummy_inputs
 from archsmith.model.embeddings import input_path, output_path, replace_module, resize_rows, rows_for
 from archsmith.model.freezing import set_trainable
 from archsmith.model.marker import AnyModel
@@ -48,13 +48,7 @@ class ModelFacts(AnyModel):
         Raises:
             NotImplementedError: The main input is another, and the class does not override this.
         """
-        inputs = dummy_inputs(self.main_input_name, self.config)
-        if inputs is None:
-            raise NotImplementedError(
-                f"{type(self).__name__} takes {self.main_input_name!r}, so it must define dummy_inputs, "
-                f"as only {', '.join(INPUTS)} are known."
-            )
-        return dict(inputs)
+        return dummy_inputs(self)
 
     def num_parameters(self, *, only_trainable: bool = False, exclude_embeddings: bool = False) -> int:
         """Return how many numbers the parameters hold; a tied one counts once.

@@ -72,10 +72,8 @@ def _assign(model: AnyModel, state: dict[str, Tensor]) -> None:
         path, _, attribute = name.rpartition(".")
         module = modules[path]
         present = getattr(module, attribute)
-        if isinstance(present, nn.Parameter):
-            setattr(module, attribute, nn.Parameter(tensor, requires_grad=present.requires_grad))
-        else:
-            setattr(module, attribute, tensor)
+        new = nn.Parameter(tensor, present.requires_grad) if isinstance(present, nn.Parameter) else tensor
+        setattr(module, attribute, new)
 
 
 def _complete(model: AnyModel, loaded: Collection[str], dtype: torch.dtype, device: torch.device) -> None:
@@ -86,15 +84,14 @@ def _complete(model: AnyModel, loaded: Collection[str], dtype: torch.dtype, devi
     """
     for path, module in model.named_modules():
         dot = f"{path}." if path else ""
-        parameters = dict(module.named_parameters(recurse=False))
-        buffers = dict(module.named_buffers(recurse=False))
-        if hasattr(module, "init_buffers") and any(buffer.is_meta for buffer in buffers.values()):
+        tensors = dict([*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)])
+        if hasattr(module, "init_buffers") and any(tensor.is_meta for tensor in tensors.values()):
             with torch.device(device):
                 module.init_buffers()
-            for name, buffer in buffers.items():
-                if not buffer.is_meta:
-                    setattr(module, name, buffer)  # it came from the files
-        for name, tensor in (parameters | buffers).items():
+            for name, tensor in tensors.items():
+                if not tensor.is_meta:
+                    setattr(module, name, tensor)  # it came from the files
+        for name, tensor in tensors.items():
             if dot + name in loaded:
                 continue
             if tensor.is_meta and getattr(module, name).is_meta:
@@ -104,19 +101,20 @@ def _complete(model: AnyModel, loaded: Collection[str], dtype: torch.dtype, devi
                 )
             if not tensor.is_meta and tensor.is_floating_point() and tensor.dtype != dtype:
                 converted = tensor.detach().to(dtype)
-                is_parameter = name in parameters
+                is_parameter = isinstance(tensor, nn.Parameter)
                 setattr(module, name, nn.Parameter(converted, tensor.requires_grad) if is_parameter else converted)
 
 
-def notices(model: str, weights: Weights, match: Match, *, dtype: torch.dtype | None) -> Iterator[str]:
+def notices(loaded: AnyModel, weights: Weights, match: Match, *, dtype: torch.dtype | None) -> Iterator[str]:
     """Yield what the user has to know: what started anew, what was left over, and what does not compute together.
 
     Args:
-        model: The name of its class.
+        loaded: The model.
         weights: What the files hold.
         match: What of it the model has taken.
         dtype: The type that all was converted to; None: each has that of the files.
     """
+    model = type(loaded).__name__
     new = [name for name in match.report.new if not name.endswith(COUNTER)]
     owners = {name.rpartition(".")[0] for name in new}
     counters = [name for name in match.report.new if name not in new and name.rpartition(".")[0] not in owners]
@@ -133,6 +131,7 @@ def notices(model: str, weights: Weights, match: Match, *, dtype: torch.dtype | 
         yield f"{model}: in {weights.source!r}, but not used by this model: {shorten(match.report.unused)}."
     if dtype is None:
         yield from _type_notices(model, weights, match)
+        yield from quantised(loaded.config)
 
 
 def _type_notices(model: str, weights: Weights, match: Match) -> Iterator[str]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from archsmith.config.base import PreTrainedConfig
 from archsmith.messages import shorten
 
-__all__ = ["AnyModel", "BuildRecord", "LoadReport"]
+__all__ = ["AnyModel", "BuildRecord", "LoadReport", "put"]
 
 _DRAWN = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Embedding)
 _NORMALISING = (nn.LayerNorm, nn.GroupNorm)
@@ -122,8 +122,13 @@ class AnyModel(nn.Module):
     def tie_weights(self) -> None:
         """Make every tied parameter one object with the parameter it is the same as."""
         for name, source in self.tied_names().items():
-            owner, _, attribute = name.rpartition(".")
-            setattr(self.get_submodule(owner), attribute, self.get_parameter(source))
+            put(self, name, self.get_parameter(source))
+
+
+def put(model: nn.Module, name: str, new: Tensor | nn.Module) -> None:
+    """Put a parameter, a buffer or a module in the place that a full name says."""
+    owner, _, attribute = name.rpartition(".")
+    setattr(model.get_submodule(owner), attribute, new)
 
 
 def _trained(module: nn.Module, name: str) -> Tensor | None:

@@ -4,11 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-import torch
 from torch import Tensor
 
 from archsmith.errors import WeightsMismatch
-from archsmith.files.weights import TensorInfo, Weights
+from archsmith.files.weights import TensorInfo, Weights, kind_of
 from archsmith.model.marker import AnyModel, LoadReport
 
 __all__ = ["COUNTER", "Match", "match_weights", "shapes_and_kinds"]
@@ -52,19 +51,18 @@ def match_weights(
     return _Matcher(model, weights, same_class, allow_new, allow_unused).run()
 
 
+@dataclass
 class _Matcher:
     """The state of one matching: what was found so far, and the faults."""
 
-    def __init__(
-        self,
-        model: AnyModel,
-        weights: Weights,
-        same_class: bool,
-        allow_new: tuple[str, ...],
-        allow_unused: tuple[str, ...],
-    ) -> None:
-        self.model, self.weights, self.same_class = model, weights, same_class
-        self.allow_new, self.allow_unused = allow_new, allow_unused
+    model: AnyModel
+    weights: Weights
+    same_class: bool
+    allow_new: tuple[str, ...]
+    allow_unused: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        model, weights = self.model, self.weights
         self.wanted = model.build_record.tensors or shapes_and_kinds(model.state_dict())
         self.tied = model.tied_names()
         self.ignored_keys, self.optional_keys = list(model.ignored_keys), list(model.optional_keys)
@@ -72,7 +70,7 @@ class _Matcher:
             if path and isinstance(module, AnyModel) and module.base_model is module:
                 self.ignored_keys += [f"{path}.{pattern}" for pattern in module.ignored_keys]
                 self.optional_keys += [f"{path}.{pattern}" for pattern in module.optional_keys]
-        self.has_head = model.base_model is not model
+        self.has_head = model.base_model is not model  # then there is a prefix
         self.prefix = f"{model.base_model_prefix}." if model.base_model_prefix else ""
         self.file_has_prefix = bool(self.prefix) and any(key.startswith(self.prefix) for key in weights.tensors)
         self.found: dict[str, TensorInfo] = {}
@@ -84,29 +82,22 @@ class _Matcher:
     def run(self) -> Match:
         for key, info in self.weights.tensors.items():
             self._place(key, info)
-        for name, (shape, kind) in self.wanted.items():
-            if name in self.found:
-                self._check(name, shape, kind)
-        absent = [name for name in self.wanted if name not in self.found]
-        for name in absent:
+        for name in [name for name in self.wanted if name in self.found]:
+            self._check(name, *self.wanted[name])
+        for name in [name for name in self.wanted if name not in self.found]:
             self._miss(name)
         if self.faults:
             self._fail()
-        report = LoadReport(
-            tuple(name for name in self.wanted if name in self.found),
-            tuple(self.new),
-            tuple(sorted(self.unused)),
-            tuple(sorted(self.ignored)),
-        )
-        return Match(self.found, report)
+        loaded = tuple(name for name in self.wanted if name in self.found)
+        rest = tuple(self.new), tuple(sorted(self.unused)), tuple(sorted(self.ignored))
+        return Match(self.found, LoadReport(loaded, *rest))
 
     def _place(self, key: str, info: TensorInfo) -> None:
         """Find the parameter that a key in the files belongs to, or decide what its being left over means."""
         names = (self._name(key), self._name(self.model.rename_key(key)))
         name = next((name for name in names if name in self.wanted), None)
-        base = self._in_base(key)
         if name is None:
-            self._leave_over(key, base)
+            self._leave_over(key, self._in_base(key, has_prefix=self.file_has_prefix))
         elif name in self.found:
             self.faults.append(f"{self.found[name].name!r} and {key!r} in the files are both the parameter {name!r}")
         else:
@@ -121,13 +112,10 @@ class _Matcher:
             return key.removeprefix(self.prefix) if key.startswith(self.prefix) else f"(head) {key}"
         return key if key in self.wanted else self.prefix + key
 
-    def _in_base(self, key: str) -> str | None:
-        """Return a key of the files as the base model has it, or None if it belongs to a head."""
-        if _any(self.model.head_keys, key):
-            return None
-        if not self.file_has_prefix:
-            return key
-        return key.removeprefix(self.prefix) if key.startswith(self.prefix) else None
+    def _in_base(self, name: str, *, has_prefix: bool) -> str | None:
+        """Return a key of the files or a parameter as the base model has it, or None if it belongs to a head."""
+        is_inside = (not has_prefix or name.startswith(self.prefix)) and not _any(self.model.head_keys, name)
+        return name[len(self.prefix) if has_prefix else 0 :] if is_inside else None
 
     def _leave_over(self, key: str, base: str | None) -> None:
         if _any(self.ignored_keys, base or key):
@@ -159,8 +147,7 @@ class _Matcher:
         twins = {self.tied.get(name)} | {twin for twin, source in self.tied.items() if source == name}
         if any(twin in self.found for twin in twins):
             return
-        base = name.removeprefix(self.prefix) if name.startswith(self.prefix) or not self.has_head else None
-        base = None if _any(self.model.head_keys, name) else base
+        base = self._in_base(name, has_prefix=self.has_head)
         owner = name.rpartition(".")[0]
         whole_head_is_new = (
             base is None and not self.same_class and not any(found.rpartition(".")[0] == owner for found in self.found)
@@ -172,9 +159,8 @@ class _Matcher:
             self.faults.append(f"missing key {name!r}: not in the files")
 
     def _fail(self) -> None:
-        shown = "".join(f"\n  - {fault}" for fault in self.faults[:_SHOWN_FAULTS])
-        if len(self.faults) > _SHOWN_FAULTS:
-            shown += f"\n  - … and {len(self.faults) - _SHOWN_FAULTS} more"
+        more = [f"… and {len(self.faults) - _SHOWN_FAULTS} more"] if len(self.faults) > _SHOWN_FAULTS else []
+        shown = "".join(f"\n  - {fault}" for fault in [*self.faults[:_SHOWN_FAULTS], *more])
         files = ", ".join(path.name for path in self.weights.files[:3]) + (", …" if len(self.weights.files) > 3 else "")  # noqa: PLR2004
         raise WeightsMismatch(
             f"{type(self.model).__name__} cannot be loaded from {self.weights.source!r} ({files}):{shown}\n"
@@ -191,7 +177,7 @@ def shapes_and_kinds(tensors: Mapping[str, object]) -> dict[str, tuple[tuple[int
     What a module keeps in its ``state_dict`` that is no tensor (``get_extra_state``) is in no file.
     """
     return {
-        name: (tuple(tensor.shape), _kind(tensor.dtype))
+        name: (tuple(tensor.shape), kind_of(str(tensor.dtype)))
         for name, tensor in tensors.items()
         if isinstance(tensor, Tensor)
     }
@@ -199,11 +185,3 @@ def shapes_and_kinds(tensors: Mapping[str, object]) -> dict[str, tuple[tuple[int
 
 def _any(patterns: Iterable[str], name: str) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
-
-
-def _kind(dtype: torch.dtype) -> str:
-    if dtype.is_floating_point:
-        return "float"
-    if dtype.is_complex:
-        return "complex"
-    return "boolean" if dtype == torch.bool else "integer"

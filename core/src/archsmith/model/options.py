@@ -59,8 +59,7 @@ def device_from(device: str | torch.device | int | None) -> torch.device:
 
 def attention_name(name: str | None) -> str:
     """Return the name of the attention implementation; None: ``"sdpa"``."""
-    if name is None:
-        return ATTENTION[0]
+    name = ATTENTION[0] if name is None else name
     if name not in ATTENTION:
         hint = did_you_mean(str(name), ATTENTION)
         raise OptionError(f"attn_implementation must be one of {', '.join(ATTENTION)}, but is {name!r}.{hint}")

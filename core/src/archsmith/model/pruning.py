@@ -27,14 +27,12 @@ def heads_to_cut(model: AnyModel, named: Any) -> dict[int, list[int]]:
     if isinstance(named, Mapping):
         named = {layer: _listed(heads) for layer, heads in named.items()}
     heads, faults = convert("heads_to_prune", named, dict[Count, list[Count]])
-    if not faults:
-        gone = dict(model.config.pruned_heads)
-        for layer, more in heads.items():
-            gone[layer] = sorted({*gone.get(layer, ()), *more})
-        faults = list(_faults(model, gone))
-        if not faults:
-            return gone
-    raise OptionError(f"heads of {type(model).__name__} cannot be pruned: {'; '.join(faults)}.")
+    gone = dict(model.config.pruned_heads)
+    for layer, more in () if faults else heads.items():
+        gone[layer] = sorted({*gone.get(layer, ()), *more})
+    if faults := faults or list(_faults(model, gone)):
+        raise OptionError(f"heads of {type(model).__name__} cannot be pruned: {'; '.join(faults)}.")
+    return gone
 
 
 def cut_heads(model: AnyModel, gone: _Heads, *, before: _Heads) -> None:
@@ -62,9 +60,7 @@ def cut_configured_heads(model: AnyModel) -> None:
         ConfigError: The configuration names heads that the model does not have.
     """
     gone = model.config.pruned_heads
-    if not gone:
-        return
-    if faults := list(_faults(model, gone)):
+    if gone and (faults := list(_faults(model, gone))):
         raise ConfigError(f"{type(model.config).__name__}: pruned_heads: {'; '.join(faults)}.", faults=tuple(faults))
     cut_heads(model, gone, before={})
 

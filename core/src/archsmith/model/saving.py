@@ -1,11 +1,10 @@
 """Write a model's files: the weights and config.json, in place of all that an earlier save wrote."""
 
+import copy
 import os
 import re
 import secrets
-from collections.abc import Mapping
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,39 +16,37 @@ from archsmith.errors import ConfigError, InputError, OptionError, SaveFailed
 from archsmith.files.commit import replacing, save_folder, step
 from archsmith.files.names import CONFIG_FILE, INDEX_FILE, WEIGHTS_FILE
 from archsmith.files.strictjson import encode_json
-from archsmith.files.weights import encode_metadata
+from archsmith.files.weights import WEIGHTS_PATTERN, encode_metadata
 from archsmith.messages import announce, shown
 from archsmith.model.finite import first_not_finite
 from archsmith.model.loading import same_values
 from archsmith.model.marker import AnyModel
 from archsmith.model.save_check import original_names, original_tensors, refuse_unloadable
 
-__all__ = ["refuse_half_changed", "save_model"]
+__all__ = ["save_model"]
 
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
+_SIZE = re.compile(r"(\d{1,20}(?:\.\d{1,20})?)\s*([A-Za-z]*)", re.ASCII)
 
-def save_model(
-    model: AnyModel,
-    config: dict[str, Any],
-    save_directory: str | os.PathLike[str],
-    max_shard_size: int | str,
-    *,
-    side_files: Mapping[str, bytes],
-    delete: re.Pattern[str],
-) -> None:
-    """Write a model, the content of its config.json, and the files that it carries along into a folder.
 
-    What matches ``delete`` and is not written anew is deleted.
+def save_model(model: Any, save_directory: str | os.PathLike[str], max_shard_size: int | str) -> None:
+    """Write a `PreTrainedModel`, its config.json, and the files that it carries along into a folder.
+
+    What an earlier save wrote there, and this one does not write anew, is deleted.
 
     Raises:
         SaveFailed: The system refused.
-        OptionError: ``max_shard_size`` is no size.
-        ConfigError: No load would take the files.
+        OptionError: ``max_shard_size`` is no size, or a file cannot be carried along.
+        ConfigError: The configuration is invalid, or no load would take the files.
         InputError: A tensor has no values, or a type that the files cannot hold.
     """
     from archsmith.registry.base import registry
 
+    refuse_half_changed(model)
+    changed = copy.deepcopy(model.config)
+    changed.update(architectures=[type(model).__name__], dtype=str(model.dtype).removeprefix("torch."))
+    config, contents = changed.to_file_dict(), model.side_contents()
     state = state_to_save(model)
     refuse_unloadable(model, state, config)
     if (wrong := first_not_finite(state)) is not None:
@@ -60,14 +57,16 @@ def save_model(
     shards = _shards(state, parse_size(max_shard_size))
     folder = save_folder(save_directory)
     provenance = registry.provenance(type(model)) | {"save_id": secrets.token_hex(16)}
-    contents = {**side_files}
     if len(shards) > 1:
         contents[INDEX_FILE] = _index(shards)
     contents[CONFIG_FILE] = encode_json({**config, "archsmith": provenance})
     metadata = encode_metadata(provenance)
-    with replacing(folder, [*shards, *contents], delete=delete) as staging:
+    with replacing(folder, [*shards, *contents], delete=model.superseded_files(WEIGHTS_PATTERN)) as staging:
         for name, tensors in shards.items():
-            _write_tensors(staging / name, tensors, metadata)
+            try:  # by a temporary file beside it: in the save's own folder
+                step(save_file, tensors, staging / name, metadata=metadata)
+            except (SafetensorError, RuntimeError, ValueError) as error:
+                raise SaveFailed(f"{str(folder)!r}: the weights cannot be written: {error}.") from error
         for name, content in contents.items():
             step((staging / name).write_bytes, content)
 
@@ -137,11 +136,7 @@ def parse_size(size: int | str) -> int:
     """
     if isinstance(size, int) and not isinstance(size, bool) and 0 < size < 2**63:
         return size
-    match = (
-        re.fullmatch(r"(\d{1,20}(?:\.\d{1,20})?)\s*([A-Za-z]*)", size.strip(), re.ASCII)
-        if isinstance(size, str)
-        else None
-    )
+    match = _SIZE.fullmatch(size.strip()) if isinstance(size, str) else None
     unit = _UNITS.get(match[2].upper()) if match else None
     found = int(Decimal(match[1]) * unit) if match and unit else 0
     if not 0 < found < 2**63:
@@ -168,10 +163,3 @@ def _index(shards: dict[str, dict[str, Tensor]]) -> bytes:
     total = sum(tensor.nbytes for tensors in shards.values() for tensor in tensors.values())
     weight_map = {key: name for name, tensors in shards.items() for key in tensors}
     return encode_json({"metadata": {"total_size": total}, "weight_map": weight_map})
-
-
-def _write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    try:
-        step(save_file, tensors, path, metadata=metadata)  # by a temporary file beside it: in the save's own folder
-    except (SafetensorError, RuntimeError, ValueError) as error:
-        raise SaveFailed(f"{str(path.parent.parent)!r}: the weights cannot be written: {error}.") from error
