@@ -1125,7 +1125,7 @@ class TestFromPretrained:
             ({"pad_token": 3}, "pad_token must be a string of at least one character, but is 3."),
             ({"pad_token": {"lstrip": True}}, "pad_token must be a string of at least one character, but is"),
             ({"added_tokens_decoder": {"x": "a"}}, "added_tokens_decoder must map ids to tokens, but is {'x': 'a'}."),
-            ({"added_tokens_decoder": ["a"]}, "added_tokens_decoder must be a list of tokens, but is ['a']."),
+            ({"added_tokens_decoder": ["a"]}, "added_tokens_decoder must map ids to tokens, but is ['a']."),
             ({"extra_special_tokens": "a"}, "extra_special_tokens must be a list of tokens, but is 'a'."),
             ({"do_lower_case": "yes"}, "do_lower_case must be true or false, but is 'yes'."),
         ],

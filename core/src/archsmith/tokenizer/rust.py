@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from archsmith.errors import ArchsmithError, CheckpointCorrupt, InputError, MissingDependency, OptionError
 from archsmith.files.strictjson import parse_json, read_bytes
+from archsmith.lengths import Truncation
 from archsmith.messages import shown
 from archsmith.tokenizer.added_tokens import AddedToken, read_token
 from archsmith.tokenizer.limits import check_limits
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from tokenizers import Tokenizer
 
-    from archsmith.lengths import Truncation
 
 __all__ = [
     "MAX_TOKENIZER_BYTES", "RustVocabulary", "check_templates", "check_vocabulary", "import_tokenizers",
@@ -158,7 +158,7 @@ def check_templates(post: Any, where: str) -> None:
 
 def variant(
     tokenizer: "Tokenizer",
-    truncation: "Truncation | None" = None,
+    truncation: Truncation | None = None,
     *,
     split_special: bool = False,
     model: Any = None,
@@ -263,14 +263,8 @@ def to_json(tokenizer: "Tokenizer", stored: Mapping[str, Any]) -> bytes:
     Raises:
         OptionError: A part of the tokenizer is written in Python.
     """
-    tokenizers = import_tokenizers()
-    carrier = tokenizers.Tokenizer(tokenizers.models.WordLevel({"": 0}, ""))
-    if stored.get("truncation"):
-        carrier.enable_truncation(**stored["truncation"])
-    if stored.get("padding"):
+    carrier = variant(tokenizer, Truncation(**stored["truncation"]) if stored["truncation"] else None)
+    if stored["padding"]:
         carrier.enable_padding(**stored["padding"])
-    written = json.loads(carrier.to_str())
     with translated(OptionError, "tokenizer.json cannot hold this tokenizer"):
-        text = tokenizer.to_str()
-    content = json.loads(text) | {name: written[name] for name in ("truncation", "padding")}
-    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+        return f"{carrier.to_str(pretty=True)}\n".encode()
