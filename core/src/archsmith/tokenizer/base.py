@@ -269,6 +269,10 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
         message = f"{type(self).__name__} has no attribute {name!r}.{did_you_mean(name, known)}"
         raise AttributeError(message, name=name, obj=self)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what copies and pickles hold: nothing that one of them could change for the other."""
+        return self.__dict__ | {"extra": dict(self.extra), "_side_files": dict(self.side_files)}
+
     def _named(self) -> Mapping[str, str]:
         """Return the special tokens that have a name; of an object that is not complete yet: none."""
         return getattr(self.__dict__.get("special_tokens"), "named", {})

@@ -83,6 +83,9 @@ class PreTrainedTokenizerFast(PreTrainedTokenizerBase):
     def backend_tokenizer(self, tokenizer: "Tokenizer") -> None:
         self.vocabulary = RustVocabulary(tokenizer)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return super().__getstate__() | {"vocabulary": RustVocabulary(rust.variant(self.backend_tokenizer))}
+
     # ---- what the base asks for -----------------------------------------------------------------------------
 
     def convert_tokens_to_string(self, tokens: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from archsmith.files.strictjson import parse_json, read_bytes
 from archsmith.lengths import Truncation
 from archsmith.messages import shown
 from archsmith.tokenizer.added_tokens import AddedToken, read_token
-from archsmith.tokenizer.limits import check_limits
+from archsmith.tokenizer.limits import check_limits, steps_of
 from archsmith.tokenizer.vocabulary import check_token_ids, new_ids
 
 if TYPE_CHECKING:
@@ -137,14 +137,9 @@ def check_vocabulary(content: Mapping[str, Any], where: str) -> None:
 
 def check_templates(post: Any, where: str) -> None:
     """Refuse a post_processor that names what it lacks; the library would panic over it. Raises `CheckpointCorrupt`."""
-    if not isinstance(post, Mapping):
-        return
-    inner = post.get("processors")
-    for part in inner if isinstance(inner, list) else ():
-        check_templates(part, where)
-    special = post.get("special_tokens")
-    for template, texts in (("single", "A"), ("pair", "AB")):
-        places = post.get(template)
+    parts = [(part, name, texts) for part in steps_of(post) for name, texts in (("single", "A"), ("pair", "AB"))]
+    for part, template, texts in parts:
+        places, special = part.get(template), part.get("special_tokens")
         for place in places if isinstance(places, list) else ():
             (kind, named), *_ = place.items() if isinstance(place, Mapping) and place else [("", None)]
             name = named.get("id") if isinstance(named, Mapping) else None
