@@ -1,6 +1,7 @@
 """What models return: by name, key and index; as a pytree; through export, compilation and pickling."""
 
 import copy
+import dataclasses
 import pickle
 
 import pytest
@@ -14,6 +15,7 @@ from archsmith import (
     DistilBertForQuestionAnswering,
     DistilBertModel,
 )
+from archsmith.errors import OptionError
 from archsmith.outputs import BaseModelOutput, MaskedLMOutput, ModelOutput
 
 CONFIG = {"vocab_size": 30, "dim": 8, "n_heads": 2, "n_layers": 1, "hidden_dim": 16, "max_position_embeddings": 12}
@@ -34,9 +36,9 @@ def test_by_name_key_index_and_slice(output):
     assert "loss" not in output
     assert "logits" in output
     assert 3 not in output
-    assert output.keys() == list(output) == ["logits", "hidden_states"]
-    assert output.values() == [output.logits, output.hidden_states]
-    assert output.items() == list(zip(output.keys(), output.values(), strict=True))
+    assert list(output.keys()) == list(output) == ["logits", "hidden_states"]
+    assert list(output.values()) == [output.logits, output.hidden_states]
+    assert list(output.items()) == list(zip(output.keys(), output.values(), strict=True))
     assert output.to_tuple() == tuple(output.values())
     assert dict(output) == dict(output.items()) == {**output}
     assert len(output) == 2
@@ -56,7 +58,99 @@ def test_what_is_not_there(output):
 def test_assignment(output):
     output.loss = torch.tensor(1.0)
     assert output[0] is output.loss
-    assert output.keys() == ["loss", "logits", "hidden_states"]
+    assert list(output) == ["loss", "logits", "hidden_states"]
+
+
+def test_assignment_by_name_and_by_key_is_one(output):
+    loss, logits = torch.tensor(1.0), torch.zeros(3)
+    output["logits"] = logits
+    output["loss"] = loss
+    assert list(output.items()) == [("loss", loss), ("logits", logits), ("hidden_states", output.hidden_states)]
+    assert (output.loss, output.logits) == (loss, logits)
+    output["loss"] = None
+    output.hidden_states = None
+    assert list(output) == ["logits"]
+    assert output.to_tuple() == (logits,)
+    output.remark = "of the user's own"
+    assert list(output) == ["logits"]
+    with pytest.raises(OptionError, match=r"^'logit' is not a field of MaskedLMOutput\. Did you mean 'logits'\?$"):
+        output["logit"] = logits
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda it: it.pop("logits"),
+        lambda it: it.popitem(),
+        lambda it: it.update(loss=1),
+        lambda it: it.setdefault("loss", 1),
+        lambda it: it.clear(),
+        lambda it: it.__delitem__("logits"),
+        lambda it: it.__ior__({"loss": 1}),
+    ],
+)
+def test_fields_stay(output, change):
+    with pytest.raises(OptionError, match="the fields of a MaskedLMOutput stay: assign them, None for what is not"):
+        change(output)
+    assert list(output) == ["logits", "hidden_states"]
+
+
+def test_it_is_rebuilt_from_a_mapping_or_an_iterator_and_from_nothing_else(output):
+    assert isinstance(output, dict)
+    pairs = {"hidden_states": output.hidden_states, "logits": output.logits}
+    for given in (
+        pairs,
+        iter(pairs.items()),
+        ((name, pairs[name]) for name in pairs),
+        output,
+        zip(pairs, pairs.values(), strict=True),
+    ):
+        again = type(output)(given)
+        assert again.to_tuple() == output.to_tuple()
+        assert again.loss is None
+        assert list(again) == ["logits", "hidden_states"]
+    for value in ((("logits", 1),), [("logits", 1)], torch.ones(1), {"own": 1}):
+        assert type(output)(value).loss is value
+    assert list(type(output)({})) == []
+    with pytest.raises(OptionError, match="'logitz' is not a field"):
+        type(output)(iter([("logitz", 1)]))
+    assert dataclasses.replace(output, loss=1).to_tuple() == (1, *output.to_tuple())
+
+
+def test_tools_that_convert_or_gather_outputs(output):
+    """As accelerate converts to float32, and as DataParallel puts together what its devices return."""
+    half = MaskedLMOutput(logits=torch.ones(1, 2).half())
+    converted = type(half)({name: tensor.float() for name, tensor in half.items()})
+    assert converted.logits.dtype == torch.float32
+    gathered = type(output)((name, torch.cat([each[name] for each in (half, half)])) for name in half)
+    assert gathered.logits.shape == (2, 2)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+def test_through_vmap_trace_and_checkpointing():
+    model = DistilBertForMaskedLM(DistilBertConfig(**CONFIG)).eval()
+    traced = torch.jit.trace(model, (IDS,), strict=False)
+    assert torch.equal(traced(IDS)["logits"], model(IDS).logits)
+    hidden = torch.randn(2, 3, 8)
+    mapped = torch.vmap(lambda row: MaskedLMOutput(logits=row * 2))(hidden)
+    assert type(mapped) is MaskedLMOutput
+    assert torch.equal(mapped.logits, hidden * 2)
+    start = hidden.clone().requires_grad_()
+    kept = torch.utils.checkpoint.checkpoint(lambda it: MaskedLMOutput(logits=it.exp()), start, use_reentrant=False)
+    kept.logits.sum().backward()
+    torch.testing.assert_close(start.grad, hidden.exp())
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_compile_with_gradients():
+    model = DistilBertForMaskedLM(DistilBertConfig(**CONFIG, dropout=0.0, attention_dropout=0.0))
+    compiled = torch.compile(model, backend="aot_eager", fullgraph=True)
+    compiled(IDS, labels=IDS).loss.backward()
+    found = model.vocab_transform.weight.grad.clone()
+    model.zero_grad()
+    model(IDS, labels=IDS)["loss"].backward()
+    torch.testing.assert_close(found, model.vocab_transform.weight.grad)
 
 
 def test_a_pytree(output):
@@ -95,10 +189,10 @@ def test_a_new_output():
 
 def test_tuples_and_what_is_asked_for():
     model = DistilBertModel(DistilBertConfig(**CONFIG)).eval()
-    assert model(IDS).keys() == ["last_hidden_state"]
+    assert list(model(IDS)) == ["last_hidden_state"]
     assert isinstance(model(IDS, return_dict=False), tuple)
     everything = model(IDS, output_attentions=True, output_hidden_states=True)
-    assert everything.keys() == ["last_hidden_state", "hidden_states", "attentions"]
+    assert list(everything) == ["last_hidden_state", "hidden_states", "attentions"]
     model.config.update(return_dict=False, output_hidden_states=True)
     assert len(model(IDS)) == 2
     assert isinstance(model(IDS, return_dict=True), BaseModelOutput)

@@ -1,11 +1,16 @@
-"""What models return: dataclasses with the field's names, also reachable by key and by index."""
+"""What models return: dataclasses with the field's names, which are mappings too, and reachable by index."""
 
 import dataclasses
-from collections.abc import Iterator
-from typing import Any, dataclass_transform
+import functools
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, NoReturn, dataclass_transform
 
 from torch import Tensor
 from torch.utils import _pytree as pytree
+
+from archsmith.errors import OptionError
+from archsmith.messages import did_you_mean, shown
 
 __all__ = [
     "BackboneOutput", "BaseModelOutput", "BaseModelOutputWithNoAttention", "BaseModelOutputWithPooling",
@@ -17,10 +22,14 @@ __all__ = [
 
 
 @dataclass_transform()
-class ModelOutput:
+class ModelOutput(OrderedDict[str, Any]):
     """The base of all outputs. A subclass declares its fields; it becomes a dataclass and a pytree node by itself.
 
-    By key and by index only the fields that are not None count, so ``output[0]`` is the loss when there is one.
+    It is a mapping, too, of the fields that are not None, in their order; a number is the place of one in it, so
+    ``output[0]`` is the loss when there is one. What is assigned by name or by key holds for both.
+
+    Args:
+        *args: The fields, as a subclass declares them; or one mapping, or one iterator over pairs, of name and value.
 
     Example:
         >>> import torch
@@ -28,64 +37,76 @@ class ModelOutput:
         >>> output = MaskedLMOutput(logits=torch.zeros(1, 2, 3))
         >>> output.logits is output["logits"] is output[0]
         True
-        >>> list(output.keys())
+        >>> list(output)
         ['logits']
+        >>> MaskedLMOutput({"logits": output.logits}).logits is output.logits
+        True
     """
+
+    _names: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         dataclasses.dataclass(eq=False)(cls)
-        names = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
-
-        def flatten(output: ModelOutput) -> tuple[list[Any], list[str]]:
-            present = [name for name in names if getattr(output, name) is not None]
-            return [getattr(output, name) for name in present], present
-
-        def unflatten(values: Any, present: list[str]) -> ModelOutput:
-            return cls(**dict(zip(present, values, strict=True)))
-
+        cls._names = tuple(field.name for field in dataclasses.fields(cls))  # type: ignore[arg-type]
         pytree.register_pytree_node(
             cls,
-            flatten,
-            unflatten,
+            lambda output: (list(output.values()), list(output)),
+            lambda values, names: cls(**dict(zip(names, values, strict=True))),
             serialized_type_name=f"{cls.__module__}.{cls.__qualname__}",
             flatten_with_keys_fn=lambda output: (
-                [(pytree.GetAttrKey(name), value) for value, name in zip(*flatten(output), strict=True)],
-                flatten(output)[1],
+                [(pytree.GetAttrKey(name), value) for name, value in output.items()],
+                list(output),
             ),
         )
 
-    def keys(self) -> list[str]:
-        """Return the names of the fields that are not None."""
-        return [field.name for field in dataclasses.fields(self) if getattr(self, field.name) is not None]  # type: ignore[arg-type]
-
-    def values(self) -> list[Any]:
-        """Return the fields that are not None."""
-        return [getattr(self, name) for name in self.keys()]
-
-    def items(self) -> list[tuple[str, Any]]:
-        """Return name and value of the fields that are not None."""
-        return [(name, getattr(self, name)) for name in self.keys()]
+    def __post_init__(self) -> None:
+        """Take one mapping or iterator for all fields: so rebuild it ``DataParallel`` and whoever maps its values."""
+        if list(self) != [*self._names[:1]]:
+            return
+        (first,) = self.values()
+        if isinstance(first, Iterator) or (isinstance(first, Mapping) and first.keys() <= set(self._names)):
+            setattr(self, self._names[0], None)
+            for name, value in dict(first).items():
+                self[name] = value
 
     def to_tuple(self) -> tuple[Any, ...]:
         """Return the fields that are not None, as a tuple."""
         return tuple(self.values())
 
-    def __getitem__(self, key: str | int | slice) -> Any:
-        if isinstance(key, str):
-            if key in self.keys():
-                return getattr(self, key)
-            raise KeyError(f"{type(self).__name__} holds no {key!r}, but {', '.join(self.keys()) or 'nothing'}")
-        return self.to_tuple()[key]
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if name in self._names:
+            if value is not None:
+                super().__setitem__(name, value)
+                for later in self._names[self._names.index(name) + 1 :]:
+                    if later in self:
+                        self.move_to_end(later)
+            elif name in self:
+                super().__delitem__(name)
 
-    def __contains__(self, name: object) -> bool:
-        return name in self.keys()
+    def __getitem__(self, key: Any) -> Any:
+        if not isinstance(key, str):
+            return self.to_tuple()[key]
+        if key in self:
+            return super().__getitem__(key)
+        raise KeyError(f"{type(self).__name__} holds no {key!r}, but {', '.join(self) or 'nothing'}")
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.keys())
+    def __setitem__(self, key: str, value: Any) -> None:
+        if key not in self._names:
+            hint = did_you_mean(str(key), self._names)
+            raise OptionError(f"{shown(key)} is not a field of {type(self).__name__}.{hint}")
+        setattr(self, key, value)
 
-    def __len__(self) -> int:
-        return len(self.keys())
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise OptionError(f"the fields of a {type(self).__name__} stay: assign them, None for what is not wanted.")
+
+    __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
+    __eq__, __ne__ = object.__eq__, object.__ne__  # tensors do not compare as a whole
+    __hash__ = object.__hash__  # type: ignore[assignment]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return functools.partial(type(self), **{name: getattr(self, name) for name in self._names}), ()
 
 
 class BaseModelOutput(ModelOutput):
