@@ -308,14 +308,9 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
             processor_class: The processor that the tokenizer is saved with, if it is.
         """
         more = {} if processor_class is None else {"processor_class": processor_class}
-        return (
-            self.vocabulary_contents()
-            | self.side_contents()
-            | {
-                SPECIAL_TOKENS_FILE: encode_json(self.special_tokens.to_dict()),
-                TOKENIZER_CONFIG_FILE: encode_json(tokenizer_config(self) | more),
-            }
-        )
+        contents = self.vocabulary_contents() | self.side_contents()
+        contents[SPECIAL_TOKENS_FILE] = encode_json(self.special_tokens.to_dict())
+        return contents | {TOKENIZER_CONFIG_FILE: encode_json(tokenizer_config(self) | more)}
 
     @checked_call
     def save_vocabulary(self, save_directory: str | os.PathLike[str]) -> tuple[str, ...]:

@@ -69,12 +69,7 @@ class TokenizerSettings(TypedDict, total=False):
 
 
 #: The settings that hold tokens, not plain values.
-TOKEN_SETTINGS = (
-    *SPECIAL_TOKENS,
-    *UNNAMED_TOKENS,
-    "model_specific_special_tokens",
-    "added_tokens_decoder",
-)
+TOKEN_SETTINGS = (*SPECIAL_TOKENS, *UNNAMED_TOKENS, "model_specific_special_tokens", "added_tokens_decoder")
 
 
 @functools.cache
@@ -225,9 +220,9 @@ def split_settings(kind: type, values: Mapping[str, Any], *, where: str) -> tupl
     """
     hints = all_hints(kind)
     known = {name: value for name, value in values.items() if name in hints}
-    others = {name: value for name, value in values.items() if name not in hints}
-    named = {name: value for name, value in others.items() if name.endswith("_token") and _content(value) is not None}
-    extra = {name: value for name, value in others.items() if name not in named}
+    extra = {name: value for name, value in values.items() if name not in hints}
+    tokens = [name for name, value in extra.items() if name.endswith("_token") and _content(value) is not None]
+    named = {name: extra.pop(name) for name in tokens}
     if named:
         known["model_specific_special_tokens"] = {**(known.get("model_specific_special_tokens") or {}), **named}
     try:

@@ -89,8 +89,7 @@ class Vocabulary:
     def id_of(self, token: str) -> int | None:
         """Return the id of a token, or None. Raises `UnicodeEncodeError`."""
         token.encode()
-        number = self.added_ids.get(token)
-        return self.ids.get(token) if number is None else number
+        return self.added_ids.get(token, self.ids.get(token))
 
     def token_at(self, number: int) -> str | None:
         """Return the token of an id, or None."""
