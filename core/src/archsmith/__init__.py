@@ -61,12 +61,7 @@ _find = lazy_attributes(
     __name__,
     {
         "auto": [
-            "AutoBackbone",
-            "AutoConfig",
-            "AutoFeatureExtractor",
-            "AutoImageProcessor",
-            "AutoModel",
-            "AutoProcessor",
+            "AutoBackbone", "AutoConfig", "AutoFeatureExtractor", "AutoImageProcessor", "AutoModel", "AutoProcessor",
             "AutoTokenizer",
         ],
         "backbone": ["Backbone"],
@@ -80,7 +75,7 @@ _find = lazy_attributes(
         "processor": ["Processor"],
         "tokenizer": ["PreTrainedTokenizer", "PreTrainedTokenizerFast"],
     },
-)
+)  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
@@ -130,8 +125,7 @@ def _absence(name: str, error: Exception, caller: "FrameType") -> Exception:
             f"module 'archsmith' has no attribute {name!r}", f"cannot import name {name!r} from 'archsmith'"
         )
         return ClassNotAvailable(said, name=name) if is_unknown else error
-    is_refusal = is_unknown or isinstance(error, ArchsmithError)
-    return ClassNotFound(said, name=name) if is_refusal else error
+    return ClassNotFound(said, name=name) if is_unknown or isinstance(error, ArchsmithError) else error
 
 
 def __dir__() -> list[str]:

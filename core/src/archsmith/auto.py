@@ -1,5 +1,6 @@
 """Classes that pick the right architecture by themselves, from what the files of a checkpoint name. Free of torch."""
 
+import contextlib
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from archsmith.feature_extractor.base import SequenceFeatureExtractor  # noqa: F401  # named in a string
     from archsmith.image_processor.base import ImageProcessor  # noqa: F401
     from archsmith.model.base import PreTrainedModel
-    from archsmith.processor.base import Processor
     from archsmith.tokenizer.base import PreTrainedTokenizerBase
 
 __all__ = [
@@ -135,8 +135,7 @@ class _AutoModel(_Auto["PreTrainedModel"]):
         """
         if not isinstance(config, PreTrainedConfig):
             raise ConfigError(f"{cls.__name__} needs a configuration, but got {shown(config)}.")
-        model_class: type[PreTrainedModel] = registry.load(config.model_type, f"models.{cls.task}")
-        return model_class
+        return registry.load(config.model_type, f"models.{cls.task}")
 
 
 class AutoModel(_AutoModel):
@@ -200,9 +199,7 @@ class AutoTokenizer(_Auto["PreTrainedTokenizerBase"]):
             UnknownTask: The architecture has no tokenizer of that kind.
             UnknownArchitecture, PluginError, CheckpointError, HubError: As `AutoConfig.from_pretrained`.
         """
-        read_flags(use_fast=use_fast)
-        found: PreTrainedTokenizerBase = read_tokenizer(checkpoint, _known(config), use_fast=use_fast, **options)
-        return found
+        return read_tokenizer(checkpoint, _known(config), use_fast=use_fast, **options)  # type: ignore[no-any-return]
 
 
 class _AutoSettings(_Auto[_Found]):
@@ -262,13 +259,17 @@ class AutoProcessor(_Auto[Any]):
             UnknownTask: There are several preprocessing objects, and nothing says which class wraps them.
             UnknownArchitecture, PluginError, CheckpointError, HubError: As `AutoConfig.from_pretrained`.
         """
-        from archsmith.processor.base import PARTS
+        from archsmith.processor.base import PARTS, Processor
 
         for file in (PROCESSOR_FILE, TOKENIZER_CONFIG_FILE, PREPROCESSOR_FILE):
             path = checkpoint.find(file)
             named = checkpoint.read_json(file).get("processor_class") if path else None
             if isinstance(named, str):
-                return _named_processor(named, str(path)).read(checkpoint, **parts)
+                found: type[Any] = Processor
+                if named != Processor.__name__:
+                    owner = provider_of("processor_class", named, ("processor",), source=str(path))
+                    found = registry.load(owner, "processor")
+                return found.read(checkpoint, **parts)
         model_type = _known(config) or architecture_of(checkpoint)
         if model_type is not None and registry.get(model_type).processor is not None:
             return registry.load(model_type, "processor").read(checkpoint, **parts)
@@ -297,19 +298,8 @@ def _refuse_names(owner: str, options: Mapping[str, Any]) -> None:
     if "model_type" in options:
         asked = f"model_type is what the file says, and cannot be replaced by {shown(options['model_type'])}"
         raise OptionError(f"{owner}: {asked}. To read the files as another architecture, use the classes of that one.")
-    for name in ("checkpoint", "values", "source"):
-        if name in options:
-            raise OptionError(f"{owner} has no option {name!r}.")
-
-
-def _named_processor(named: str, source: str) -> "type[Processor]":
-    from archsmith.processor.base import Processor
-
-    if named == Processor.__name__:
-        return Processor
-    model_type = provider_of("processor_class", named, ("processor",), source=source)
-    found: type[Processor] = registry.load(model_type, "processor")
-    return found
+    for name in sorted(options.keys() & {"checkpoint", "values", "source"}):
+        raise OptionError(f"{owner} has no option {name!r}.")
 
 
 _auto_classes: dict[str, type[_AutoModel]] = {"base": AutoModel, "backbone": AutoBackbone}
@@ -321,19 +311,12 @@ def auto_model_class(name: str) -> type[_AutoModel]:
     Raises:
         AttributeError: Neither the core nor an installed plugin knows such a task.
     """
-    task = next((task for task in TASKS if auto_class_name(task) == name), None)
-    if task is None:
-        installed = {auto_class_name(task): task for each in registry.names() for task in _installed_tasks(each)}
-        if name not in installed:
-            known = sorted({*map(auto_class_name, TASKS), *installed})
-            raise AttributeError(f"module 'archsmith' has no attribute {name!r}.{did_you_mean(name, known)}")
-        task = installed[name]
+    tasks = {auto_class_name(task): task for task in TASKS}
+    for model_type in registry.names() if name not in tasks else ():
+        with contextlib.suppress(PluginError):
+            tasks |= {auto_class_name(task): task for task in registry.tasks(model_type)}
+    if name not in tasks:
+        raise AttributeError(f"module 'archsmith' has no attribute {name!r}.{did_you_mean(name, tasks)}")
+    task = tasks[name]
     made = type(name, (_AutoModel,), {"task": task, "__module__": "archsmith", "__doc__": f"Loads a model for {task}."})
     return _auto_classes.setdefault(task, made)
-
-
-def _installed_tasks(model_type: str) -> list[str]:
-    try:
-        return list(registry.tasks(model_type))
-    except (PluginError, UnknownTask):
-        return []

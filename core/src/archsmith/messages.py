@@ -9,17 +9,9 @@ from archsmith.errors import ArchsmithWarning
 from archsmith.printable import clean
 
 __all__ = [
-    "announce",
-    "clean",
-    "count_as_inside",
-    "did_you_mean",
-    "listed",
-    "looks_like",
-    "reason",
-    "said_by",
-    "shorten",
+    "announce", "clean", "count_as_inside", "did_you_mean", "listed", "looks_like", "reason", "said_by", "shorten",
     "shown",
-]
+]  # fmt: skip
 
 # How the names of modules begin, each with a dot behind it, that stand between the user's line and an announcement:
 # ours, what calls ours, and the packages of the plugins that were loaded.
@@ -102,15 +94,13 @@ def said_by(error: BaseException, most: int = 500) -> str:
 
 
 #: What the files begin with that lie in the places of others, in lower case, and what is said of them.
+_PICKLES = (b"pk\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 _FOREIGN = {
-    b"version https://git-lfs": "It is a Git LFS pointer; fetch the real file with: git lfs pull",
-    b"<!doctype": "It is a web page; the download went wrong.",
-    b"<html": "It is a web page; the download went wrong.",
-    b"gguf": "It is a GGUF file, which archsmith does not read; use the safetensors files of the same model.",
-} | dict.fromkeys(
-    (b"pk\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"),
-    "It is a pickle or a zip archive, which archsmith does not read.",
-)
+    (b"version https://git-lfs",): "It is a Git LFS pointer; fetch the real file with: git lfs pull",
+    (b"<!doctype", b"<html"): "It is a web page; the download went wrong.",
+    (b"gguf",): "It is a GGUF file, which archsmith does not read; use the safetensors files of the same model.",
+    _PICKLES: "It is a pickle or a zip archive, which archsmith does not read.",
+}
 
 
 def looks_like(content: str | bytes) -> str:
@@ -125,7 +115,7 @@ def looks_like(content: str | bytes) -> str:
         return " The file is empty."
     if raw[8:9] == b"{" and 0 < int.from_bytes(raw[:8], "little") < 2**32:
         return " It is a safetensors file, which holds weights; name the folder that it is in."
-    return next((f" {said}" for begin, said in _FOREIGN.items() if start.startswith(begin)), "")
+    return next((f" {said}" for begins, said in _FOREIGN.items() if start.startswith(begins)), "")
 
 
 def shorten(names: Iterable[str], most: int = 8) -> str:

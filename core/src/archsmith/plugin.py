@@ -92,8 +92,7 @@ class Architecture:
     waivers: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        faults = list(_model_type_faults(self.model_type))
-        faults += _reference_faults("config", self.config)
+        faults = [*_model_type_faults(self.model_type), *_reference_faults("config", self.config)]
         faults += _models_faults(self.models)
         for component in COMPONENTS:
             if (reference := getattr(self, component)) is not None:
@@ -103,19 +102,14 @@ class Architecture:
         faults += _private_faults(self.private_configs)
         faults += _tiny_faults(self.tiny)
         faults += waiver_faults(self.waivers)
-        _raise_faults(f"Architecture({self.model_type!r})", faults)
+        _raise_faults(f"Architecture({self.model_type!r})", faults or _exports_faults(self))
         object.__setattr__(self, "private_configs", tuple(self.private_configs))
         for name in ("models", "presets", "aliases", "tiny", "waivers"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
-        _raise_faults(f"Architecture({self.model_type!r})", _exports_faults(self))
 
     def references(self) -> dict[str, str]:
         """Return every reference by the role it plays, such as ``config``, ``models.base`` or ``tokenizer``."""
-        roles = {"config": self.config}
-        roles |= {f"models.{task}": reference for task, reference in self.models.items()}
-        roles |= {part: reference for part in COMPONENTS if (reference := getattr(self, part))}
-        roles |= {f"private_configs.{i}": reference for i, reference in enumerate(self.private_configs)}
-        return roles
+        return _public(self) | {f"private_configs.{i}": reference for i, reference in enumerate(self.private_configs)}
 
     def exports(self) -> dict[str, str]:
         """Return class name → reference for what others may import: older names included, private parts left out."""
@@ -235,7 +229,8 @@ def waiver_faults(waivers: object) -> Iterator[str]:
 
 def _public(record: Architecture) -> dict[str, str]:
     """Return the references that are not private, by role."""
-    return {role: ref for role, ref in record.references().items() if not role.startswith("private_configs.")}
+    roles = {"config": record.config} | {f"models.{task}": reference for task, reference in record.models.items()}
+    return roles | {part: reference for part in COMPONENTS if (reference := getattr(record, part))}
 
 
 def _classes(references: Iterable[str]) -> dict[str, str]:

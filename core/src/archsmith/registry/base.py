@@ -12,14 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archsmith._version import __version__
-from archsmith.errors import (
-    ClassNotAvailable,
-    OptionError,
-    PluginConflict,
-    PluginError,
-    UnknownArchitecture,
-    UnknownTask,
-)
+from archsmith.errors import ClassNotAvailable, PluginConflict, PluginError, UnknownArchitecture, UnknownTask
 from archsmith.messages import announce, did_you_mean, shorten, shown
 from archsmith.plugin import Architecture
 from archsmith.registry.blame import describe
@@ -128,9 +121,8 @@ class Registry:
         entry, record = self._find(model_type)
         references = record.references()
         if role not in references:
-            what = role.replace("_", " ")
-            hint = did_you_mean(role, references)
-            raise UnknownTask(f"{model_type!r} ({entry}) has no {what}.{hint}", model_type=model_type, role=role)
+            message = f"{model_type!r} ({entry}) has no {role.replace('_', ' ')}.{did_you_mean(role, references)}"
+            raise UnknownTask(message, model_type=model_type, role=role)
         return self._resolve(Export(entry, references[role]))
 
     def command(self, verb: str) -> Any:
@@ -150,16 +142,26 @@ class Registry:
     def identify(self, config: Mapping[str, Any]) -> str | None:
         """Return the architecture of a config.json that names none which is installed; None if no plugin recognises it.
 
-        Every usable plugin is asked, in the order of their names.
+        Every usable plugin is asked, in the order of their names. A hook that fails or answers nonsense is announced,
+        and the others still get their turn.
 
         Args:
             config: The content of config.json.
         """
         owners = {entry.key: entry for entry in self._catalog.usable() if entry.kind is Kind.ARCHITECTURE}
         for _, entry in sorted(owners.items()):
-            manifest = self._catalog.load(entry)
-            if isinstance(manifest, Manifest) and (answer := _identify(entry, manifest, config)):
+            manifest = self._manifest(entry)
+            try:
+                answer = manifest.identify(config)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # noqa: BLE001  # a stranger's code
+                announce(f"{entry}: its identify() failed: {describe(error)}.")
+                continue
+            if isinstance(answer, str) and answer in manifest.architectures:
                 return answer
+            if answer is not None:
+                announce(f"{entry}: its identify() answered {shown(answer)}, which is not a model_type of this plugin.")
         return None
 
     # ---- classes --------------------------------------------------------------------------------------------
@@ -178,7 +180,7 @@ class Registry:
 
     def class_names(self) -> set[str]:
         """Return the names of all classes that usable plugins export; each manifest is loaded for that."""
-        return {name for entry in self._catalog.usable() for name in self._exports(entry)}
+        return {name for entry in self._catalog.usable() for name in self._manifest(entry).exports(entry)}
 
     def exports(self, entry: Entry) -> dict[str, str]:
         """Return class name → reference for what one plugin provides under one entry, older names included.
@@ -186,8 +188,7 @@ class Registry:
         Raises:
             PluginDisabled, PluginConflict, PluginIncompatible, PluginBroken: It cannot be used.
         """
-        manifest: Manifest = self._catalog.use(entry)
-        return manifest.exports(entry)
+        return self._catalog.use(entry).exports(entry)  # type: ignore[no-any-return]
 
     def provider(self, cls: type[Any]) -> Entry | None:
         """Return the entry of the plugin that a configuration, model or preprocessing class comes from."""
@@ -211,35 +212,37 @@ class Registry:
     def _find(
         self, model_type: str, source: str | None = None, written_by: str | None = None
     ) -> tuple[Entry, Architecture]:
-        if not isinstance(model_type, str):
-            raise OptionError(f"a model_type must be a string, but is {shown(model_type)}.")
         entry = self._catalog.find(Kind.ARCHITECTURE, model_type)
-        if entry is None:
-            raise _unknown_architecture(model_type, self.names(), source, written_by)
-        manifest: Manifest = self._catalog.use(entry, source=source)
-        return entry, manifest.architectures[model_type]
+        if entry is not None:
+            return entry, self._catalog.use(entry, source=source).architectures[model_type]
+        message = f"No installed plugin provides model_type {shown(model_type)}."
+        if source:
+            message = f"{source} needs model_type {shown(model_type)}, which no installed plugin provides."
+        if known := KNOWN_PLUGINS.get(model_type):
+            message += f" Run: pip install {known}"
+        else:
+            if written_by and _WRITER.fullmatch(written_by):
+                message += f" The checkpoint says it was written by {written_by}."
+            names = self.names()
+            message += f" Installed: {shorten(names, 20)}.{did_you_mean(model_type, [*names, *KNOWN_PLUGINS])}"
+        raise UnknownArchitecture(message, model_type=model_type, install=known)
 
     def _claimed_tasks(self, model_type: str) -> dict[str, list[Export]]:
         """Return who claims each task; the owner of the architecture comes first."""
         owner, record = self._find(model_type)
-        claims = {task: [Export(owner, reference)] for task, reference in record.models.items()}
+        claims = {task: {reference: Export(owner, reference)} for task, reference in record.models.items()}
         for entry in self._catalog.usable():
             if entry.kind is Kind.EXTENSION and entry.model_type == model_type:
-                manifest = self._catalog.load(entry)
-                added = manifest.extension_models(model_type) if isinstance(manifest, Manifest) else {}
-                for task, reference in added.items():
-                    others = claims.setdefault(task, [])
-                    if reference not in [other.reference for other in others]:
-                        others.append(Export(entry, reference))
-        return claims
+                for task, reference in self._manifest(entry).extension_models(model_type).items():
+                    claims.setdefault(task, {}).setdefault(reference, Export(entry, reference))
+        return {task: list(found.values()) for task, found in claims.items()}
 
     def _find_task(self, model_type: str, task: str) -> Export:
         claims = self._claimed_tasks(model_type)
         if task not in claims:
             owner, _ = self._find(model_type)
-            message = (
-                f"{model_type!r} ({owner}) has no model for the task {task!r}. It has: {shorten(sorted(claims), 20)}."
-            )
+            held = shorten(sorted(claims), 20)
+            message = f"{model_type!r} ({owner}) has no model for the task {task!r}. It has: {held}."
             for entry in self.entries(Kind.EXTENSION):
                 if entry.model_type == model_type and entry.state is not State.OK:
                     message += f" Not asked: {entry.reason}"
@@ -272,7 +275,7 @@ class Registry:
         for group in (near, [entry for entry in usable if entry not in near]):
             owners: dict[str, Export] = {}
             for entry in group:
-                if reference := self._exports(entry).get(name):
+                if reference := self._manifest(entry).exports(entry).get(name):
                     owners.setdefault(reference, Export(entry, reference))
             if len(owners) > 1:
                 claims = " and ".join(sorted(f"{owner.entry} ({owner.reference})" for owner in owners.values()))
@@ -284,8 +287,7 @@ class Registry:
 
     def _absence(self, name: str) -> ClassNotAvailable | AttributeError:
         """Say why no plugin exports a class: its plugin cannot be used, is not installed, or there is none."""
-        entries = [entry for entry in self.entries() if entry.kind is not Kind.COMMAND]
-        unusable = [entry for entry in entries if entry.state is not State.OK]
+        unusable = [each for each in self.entries() if each.kind is not Kind.COMMAND and each.state is not State.OK]
         for entry in sorted(unusable, key=lambda entry: -len(entry.model_type)):
             if names_class_of(name, entry.model_type):
                 return ClassNotAvailable(f"{name} cannot be imported: {entry.reason} {entry.remedy}", name=name)
@@ -298,9 +300,10 @@ class Registry:
             message += f" Not asked: {shorten(sorted({f'{entry} ({entry.state})' for entry in unusable}), 20)}."
         return AttributeError(message + did_you_mean(name, self.class_names()), name=name)
 
-    def _exports(self, entry: Entry) -> dict[str, str]:
+    def _manifest(self, entry: Entry) -> Manifest:
+        """Return what the plugin of an entry declares: nothing, if it does not load."""
         manifest = self._catalog.load(entry)
-        return manifest.exports(entry) if isinstance(manifest, Manifest) else {}
+        return manifest if isinstance(manifest, Manifest) else Manifest({}, ())
 
     def _resolve(self, export: Export) -> type[Any]:
         """Import the class that a reference names; one without a colon leads to another plugin."""
@@ -314,38 +317,6 @@ class Registry:
         except AttributeError as error:
             raise break_plugin(entry, f"it refers to {reference!r}, which no installed plugin exports") from error
         return load_class(foreign.entry, foreign.reference)
-
-
-def _identify(entry: Entry, manifest: Manifest, config: Mapping[str, Any]) -> str | None:
-    """Ask one plugin; a hook that fails or answers nonsense is announced, and the others still get their turn."""
-    try:
-        answer = manifest.identify(config)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001  # a stranger's code
-        announce(f"{entry}: its identify() failed: {describe(error)}.")
-        return None
-    if answer is None or (isinstance(answer, str) and answer in manifest.architectures):
-        return answer
-    announce(f"{entry}: its identify() answered {shown(answer)}, which is not a model_type of this plugin.")
-    return None
-
-
-def _unknown_architecture(
-    model_type: str, names: list[str], source: str | None, written_by: str | None
-) -> UnknownArchitecture:
-    known = KNOWN_PLUGINS.get(model_type)
-    if source:
-        message = f"{source} needs model_type {shown(model_type)}, which no installed plugin provides."
-    else:
-        message = f"No installed plugin provides model_type {shown(model_type)}."
-    if known:
-        message += f" Run: pip install {known}"
-    else:
-        if written_by and _WRITER.fullmatch(written_by):
-            message += f" The checkpoint says it was written by {written_by}."
-        message += f" Installed: {shorten(names, 20)}.{did_you_mean(model_type, [*names, *KNOWN_PLUGINS])}"
-    return UnknownArchitecture(message, model_type=model_type, install=known)
 
 
 #: The registry of this process.

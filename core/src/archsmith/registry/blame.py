@@ -5,7 +5,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from importlib.machinery import PathFinder
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -34,11 +34,11 @@ def find_culprit(entry: Entry, error: BaseException) -> tuple[str, str] | None:
     own = entry.module.partition(":")[0].partition(".")[0]
     with contextlib.suppress(Exception):  # a damaged environment, a strange error: what is known is the error itself
         for cause in islice(_causes(error), 10):
-            suspects = list(_suspects(cause))
-            found = _damaged(cause) or next(filter(None, (_hidden(package, own) for package in suspects)), None)
-            found = found or next(filter(None, (_lacking(package, own, cause, entry) for package in suspects)), None)
-            if found:
-                return f"{found[0]} ({describe(cause)})", found[1]
+            suspects = _suspects(cause)
+            hidden = (_hidden(package, own) for package in suspects)
+            lacking = (_lacking(package, own, cause, entry) for package in suspects)
+            for clause, remedy in filter(None, chain([_damaged(cause)], hidden, lacking)):
+                return f"{clause} ({describe(cause)})", remedy
     return None
 
 
@@ -49,8 +49,8 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
-def _suspects(error: BaseException) -> Iterator[str]:
-    """Yield the packages that an error is about: the one that it names, and the one whose import it has ended."""
+def _suspects(error: BaseException) -> list[str]:
+    """Return the packages that an error is about: the one that it names, and the one whose import it has ended."""
     names: list[Any] = [error.name] if isinstance(error, ImportError) and not isinstance(error, ArchsmithError) else []
     if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType):
         names.append(error.obj.__name__)
@@ -59,9 +59,7 @@ def _suspects(error: BaseException) -> Iterator[str]:
         names += [file.relative_to(place).parts[0] for place in sys.path if place and file.is_relative_to(place)]
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if frame.f_code.co_name == "<module>"]
     names += [frame.f_globals.get("__name__") for frame in frames[-1:]]
-    for name in names:
-        if isinstance(name, str):
-            yield name.partition(".")[0]
+    return [name.partition(".")[0] for name in names if isinstance(name, str)]
 
 
 def _damaged(error: BaseException) -> tuple[str, str] | None:
@@ -84,9 +82,8 @@ def _places(package: str) -> list[Path]:
 def _hidden(package: str, own: str) -> tuple[str, str] | None:
     """Tell of a file, as one that is named like a library, which is imported instead of it."""
     first, second = [*_places(package), None, None][:2]
-    if not first or not second or (package == own and not first.is_file()):  # a developer's checkout
-        return None
-    if any(first.parent.glob(f"{package}-*.*-info")):  # installed there
+    is_checkout = package == own and first and not first.is_file()
+    if not first or not second or is_checkout or any(first.parent.glob(f"{package}-*.*-info")):  # installed there
         return None
     return (
         f"{package!r} is imported from {str(first)!r}, which hides {str(second)!r}",
@@ -96,10 +93,13 @@ def _hidden(package: str, own: str) -> tuple[str, str] | None:
 
 def _lacking(package: str, own: str, error: BaseException, entry: Entry) -> tuple[str, str] | None:
     """Tell of a library that is missing, that is not of the version that was asked for, or that does not import."""
+    from packaging.requirements import Requirement
+
     if package in (own, "archsmith", "__main__") or package in sys.stdlib_module_names:
         return None
     name = normal_name(_DISTRIBUTIONS.get(package, package))
-    asked = [each for each in _requirements(entry.distribution, "archsmith") if normal_name(each.name) == name]
+    lines = [line for owner in (entry.distribution, "archsmith") for line in importlib_metadata.requires(owner) or ()]
+    asked = [each for each in map(Requirement, lines) if normal_name(each.name) == name]
     if isinstance(error, ModuleNotFoundError) and error.name == package:  # what it did not ask for is its own fault
         return (f"the library {package!r} is not installed", f"Run: pip install {asked[0].name}") if asked else None
     for requirement in asked:
@@ -111,11 +111,3 @@ def _lacking(package: str, own: str, error: BaseException, entry: Entry) -> tupl
     if getattr(module, "__file__", None) or not importlib_metadata.version(name):
         return None
     return f"the library {package!r} does not import, or is not whole", f"Run: pip install --force-reinstall {name}"
-
-
-def _requirements(*distributions: str) -> Iterator[Any]:
-    from packaging.requirements import Requirement
-
-    for name in distributions:
-        for line in importlib_metadata.requires(name) or ():
-            yield Requirement(line)

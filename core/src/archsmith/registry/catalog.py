@@ -7,14 +7,8 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from archsmith.errors import (
-    PluginBroken,
-    PluginConflict,
-    PluginDisabled,
-    PluginError,
-    PluginIncompatible,
-)
-from archsmith.messages import announce
+from archsmith.errors import OptionError, PluginBroken, PluginConflict, PluginDisabled, PluginError, PluginIncompatible
+from archsmith.messages import announce, shown
 from archsmith.registry.installed import Entry, Index, Kind, State, mark, scan
 from archsmith.registry.manifest import Plugins, break_plugin, load_app, load_manifest
 from archsmith.registry.preferences import Settings
@@ -89,7 +83,12 @@ class Catalog:
         """Return the entry that decides about a name; None if no distribution claims it.
 
         Unless that one is usable, the scan is made anew first: the remedy may have been applied by now.
+
+        Raises:
+            OptionError: The name is not a string.
         """
+        if not isinstance(name, str):
+            raise OptionError(f"a {kind.noun} must be a string, but is {shown(name)}.")
         entry = self._decisive(kind, name)
         if entry is None or _with_loaded_state(entry, self._known(entry, self.index)).state is not State.OK:
             self.look_again()
@@ -110,16 +109,14 @@ class Catalog:
         seen = _with_loaded_state(entry, result)
         if seen.state is State.OK:
             return result
-        what = "model_type" if entry.kind is Kind.ARCHITECTURE else entry.kind
-        asked = f"{source} needs {what} {entry.name!r}, but " if source else ""
-        claims = self.index.of(entry.kind, entry.name)
+        asked = f"{source} needs {entry.kind.noun} {entry.name!r}, but " if source else ""
         # A fresh exception each time: a shared one would collect every caller's traceback.
         raise _ERRORS[seen.state](
             f"{asked}{seen.reason} {seen.remedy}",
             name=entry.name,
             reason=seen.reason,
             remedy=seen.remedy,
-            distributions=tuple(map(str, claims)),
+            distributions=tuple(map(str, self.index.of(entry.kind, entry.name))),
         ) from getattr(result, "__cause__", None)
 
     def load(self, entry: Entry) -> Any:

@@ -4,21 +4,16 @@ Everything that can be known without importing a plugin is settled in one scan: 
 entry points, which of them the user switched off, which ask for another archsmith, and which claim the same name.
 """
 
-import dataclasses
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from archsmith._version import __version__
 from archsmith.messages import did_you_mean
 from archsmith.registry.metadata import Declared, Kind, find_declared, normal_name
 from archsmith.registry.preferences import KEYS, Pin, Settings, Switch
-
-if TYPE_CHECKING:
-    from packaging.specifiers import SpecifierSet
 
 __all__ = ["Entry", "Index", "Kind", "State", "scan"]
 
@@ -108,11 +103,8 @@ def scan(settings: Settings) -> Index:
     entries: list[Entry] = []
     notes: list[str] = []
     for plugin in find_declared(notes):
-        state, reason, remedy = _verdict(plugin)
-        entries += [
-            Entry(kind, name, value, plugin.name, plugin.version, state, reason, remedy)
-            for kind, name, value in plugin.points
-        ]
+        verdict = _verdict(plugin)
+        entries += [Entry(*point, plugin.name, plugin.version, *verdict) for point in plugin.points]
         if not plugin.asked and not plugin.fault and any(kind is not Kind.COMMAND for kind, _, _ in plugin.points):
             notes.append(f"{plugin} does not say which archsmith it needs (no Requires-Dist: archsmith).")
     settings, short = _with_full_names(settings, entries)
@@ -141,12 +133,10 @@ def _with_full_names(settings: Settings, entries: list[Entry]) -> tuple[Settings
 
     def switch(of: Switch) -> Switch:
         names = {name: full(name, of.source) for name in of.names}
-        return dataclasses.replace(
-            of, names=tuple(names.values()), short={there: name for name, there in names.items()}
-        )
+        return replace(of, names=tuple(names.values()), short={there: name for name, there in names.items()})
 
-    pins = tuple(dataclasses.replace(pin, distribution=full(pin.distribution, pin.source)) for pin in settings.pins)
-    return dataclasses.replace(settings, only=switch(settings.only), disable=switch(settings.disable), pins=pins), said
+    pins = tuple(replace(pin, distribution=full(pin.distribution, pin.source)) for pin in settings.pins)
+    return replace(settings, only=switch(settings.only), disable=switch(settings.disable), pins=pins), said
 
 
 def _claimants(name: str, entries: list[Entry]) -> set[str]:
@@ -156,7 +146,7 @@ def _claimants(name: str, entries: list[Entry]) -> set[str]:
 
 def mark(entry: Entry, state: State, reason: str, remedy: str) -> Entry:
     """Return a copy of an entry with another state."""
-    return dataclasses.replace(entry, state=state, reason=reason, remedy=remedy)
+    return replace(entry, state=state, reason=reason, remedy=remedy)
 
 
 def repair(distribution: str) -> str:
@@ -172,19 +162,19 @@ def _verdict(plugin: Declared) -> tuple[State, str, str]:
         if not specifier.contains(__version__, prereleases=True):  # a pre-release counts as what it is
             reason = f"{plugin} asks for archsmith{specifier}, but archsmith {__version__} is installed."
             return State.INCOMPATIBLE, reason, f"Run: pip install --upgrade archsmith {plugin.name}"
-    if earlier := _written_for(plugin.asked, __version__):
+    if earlier := _written_for(plugin):
         asks = f"{plugin} asks for archsmith>={earlier} and names no end, so it was written for an earlier contract"
         reason = f"{asks} than that of archsmith {__version__}, which is installed."
         return State.INCOMPATIBLE, reason, f"Run: pip install --upgrade {plugin.name}"
     return State.OK, "", ""
 
 
-def _written_for(asked: "Iterable[SpecifierSet]", installed: str) -> str:
+def _written_for(plugin: Declared) -> str:
     """Return the earlier version that an open range begins with: before 1.0 each minor version breaks the contract."""
     from packaging.version import Version
 
-    current = Version(installed)
-    specifiers = [specifier for each in asked for specifier in each if specifier.operator != "!="]
+    current = Version(__version__)
+    specifiers = [specifier for each in plugin.asked for specifier in each if specifier.operator != "!="]
     if current.major or not specifiers or not all(specifier.operator in (">", ">=") for specifier in specifiers):
         return ""
     begin = max(Version(specifier.version) for specifier in specifiers)
@@ -196,14 +186,12 @@ def _apply_switches(entry: Entry, settings: Settings) -> Entry:
 
     They go before any other state.
     """
-    only, disable = settings.only, settings.disable
+    only, disable, name = settings.only, settings.disable, entry.distribution
     if only.names and entry.kind is not Kind.COMMAND and entry.key not in map(normal_name, only.names):
-        remedy = f"Run: archsmith enable {entry.distribution}"
-        if not only.in_file:
-            remedy = f"Add {entry.distribution} to {only.source}"
+        remedy = f"Run: archsmith enable {name}" if only.in_file else f"Add {name} to {only.source}"
         return mark(entry, State.DISABLED, f"{entry} is not listed in {only.source}.", remedy)
     if entry.key in map(normal_name, disable.names):
-        name = disable.short.get(entry.distribution, entry.distribution)
+        name = disable.short.get(name, name)
         remedy = f"Run: archsmith enable {name}" if disable.in_file else f"Remove {name} from {disable.source}"
         return mark(entry, State.DISABLED, f"{entry} is switched off by {disable.source}.", remedy)
     return entry
@@ -242,9 +230,8 @@ def _apply_pin(entry: Entry, pins: Mapping[str, Pin], owners: set[tuple[Kind, st
 def _mark_conflict(entry: Entry, rivals: list[Entry]) -> Entry:
     if entry.state is not State.OK or len(rivals) == 1:
         return entry
-    what = "model_type" if entry.kind is Kind.ARCHITECTURE else entry.kind
     names = ", ".join(map(str, rivals))
-    reason = f"{what} {entry.name!r} is claimed by {len(rivals)} distributions: {names}."
+    reason = f"{entry.kind.noun} {entry.name!r} is claimed by {len(rivals)} distributions: {names}."
     remedy = f"Uninstall all but one, or pin one: {_how_to_pin(rivals[0])}"
     return mark(entry, State.CONFLICTING, reason, remedy)
 

@@ -30,8 +30,7 @@ def known_model_type(class_name: str) -> str | None:
         >>> known_model_type("ViTForImageClassification")
         'vit'
     """
-    named = [model_type for model_type in KNOWN_PLUGINS if names_class_of(class_name, model_type)]
-    return max(named, key=len, default=None)
+    return max((each for each in KNOWN_PLUGINS if names_class_of(class_name, each)), key=len, default=None)
 
 
 def install_hint(class_name: str) -> str:

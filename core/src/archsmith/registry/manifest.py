@@ -84,7 +84,7 @@ class Manifest:
 
     def exports(self, entry: Entry) -> dict[str, str]:
         """Return class name → reference for what others may import from the plugin under one of its entries."""
-        if entry.kind is Kind.ARCHITECTURE:
+        if entry.kind is Kind.ARCHITECTURE and self.architectures:
             return self.architectures[entry.name].exports()
         records = [record for record in self.extensions if record.model_type == entry.model_type]
         return {name: reference for record in records for name, reference in record.exports().items()}
@@ -113,12 +113,9 @@ def load_manifest(plugins: Plugins, entries: Sequence[Entry], printed: io.String
                 undo.callback(plugins.drop, module)
                 hooks = plugins.add(module)
                 declared = [entry for entry in entries if entry.module == name]
-                records = _records(hooks, "architectures", Architecture)
-                _hold_against_entries(records, declared, Kind.ARCHITECTURE)
+                records = _records(hooks, Kind.ARCHITECTURE, Architecture, declared)
                 architectures |= {record.model_type: record for record in records}
-                more = _records(hooks, "extensions", Extension)
-                _hold_against_entries(more, declared, Kind.EXTENSION)
-                extensions += more
+                extensions += _records(hooks, Kind.EXTENSION, Extension, declared)
                 identify += hooks.get("identify", ())
         undo.pop_all()
     return Manifest(architectures, tuple(extensions), identify)
@@ -170,7 +167,6 @@ def _watched(entry: Entry, module: str, printed: io.StringIO | None = None) -> I
     try:
         with contextlib.nullcontext() if printed is None else _stdout.capture(printed):
             yield
-        _refuse_printing("" if printed is None else printed.getvalue())
     except KeyboardInterrupt:
         raise
     except ManifestError as error:
@@ -183,11 +179,6 @@ def _watched(entry: Entry, module: str, printed: io.StringIO | None = None) -> I
             raise  # it says by itself what is missing and what to do
         cause, remedy = culprit or (f"{module}: {describe(error)}", "")
         raise break_plugin(entry, cause, remedy) from error
-
-
-def _refuse_printing(text: str) -> None:
-    if text:
-        raise ManifestError(f"it must not print while it is loaded, but printed {text[:200]!r}")
 
 
 def _attribute(owner: Any, name: str) -> Any:
@@ -206,38 +197,32 @@ def _call(hooks: Iterable[pluggy.HookImpl], **given: Any) -> Iterator[Any]:
     return (result for result in results if result is not None)
 
 
-def _records(hooks: _Hooks, name: str, kind: type[_Record]) -> list[_Record]:
-    """Return all records that the implementations of a hook yield."""
+def _records(hooks: _Hooks, kind: Kind, record_class: type[_Record], entries: Iterable[Entry]) -> list[_Record]:
+    """Return the records of one kind that a module yields: each entry point finds its own, each record its entry."""
+    hook = f"{kind}s()"
+    must = f"{hook} must yield {record_class.__name__} records"
     records: list[_Record] = []
-    for result in _call(hooks.get(name, ())):
+    for result in _call(hooks.get(f"{kind}s", ())):
         if isinstance(result, str) or not isinstance(result, Iterable):
-            raise ManifestError(f"{name}() must yield {kind.__name__} records, but returned {result!r}")
+            raise ManifestError(f"{must}, but returned {result!r}")
         for record in result:
-            if not isinstance(record, kind):
-                raise ManifestError(f"{name}() must yield {kind.__name__} records, but yielded {record!r}")
+            if not isinstance(record, record_class):
+                raise ManifestError(f"{must}, but yielded {record!r}")
             records.append(record)
-    return records
-
-
-def _hold_against_entries(records: Iterable[Architecture | Extension], entries: list[Entry], kind: Kind) -> None:
-    """Check that each entry point finds its own record, and each record its entry point."""
-    hook = "architectures()" if kind is Kind.ARCHITECTURE else "extensions()"
     declared = {entry.model_type for entry in entries if entry.kind is kind}
     yielded = Counter(record.model_type for record in records)
+    found = ", ".join(map(repr, sorted(yielded))) or "nothing (is it decorated with @hookimpl?)"
     for model_type in sorted(declared - yielded.keys()):
-        raise ManifestError(
-            f"the entry point names {model_type!r}, but {hook} yields "
-            f"{', '.join(map(repr, sorted(yielded))) or 'nothing (is it decorated with @hookimpl?)'}"
-        )
+        raise ManifestError(f"the entry point names {model_type!r}, but {hook} yields {found}")
     for model_type in sorted(yielded.keys() - declared):
         raise ManifestError(f"{hook} yields {model_type!r}, which no entry point of this module names")
-    tasks = Counter((record.model_type, task) for record in records for task in record.models)
-    for model_type, count in yielded.items():
-        if kind is Kind.ARCHITECTURE and count > 1:
-            raise ManifestError(f"{hook} yields {model_type!r} {count} times")
-    for (model_type, task), count in tasks.items():
+    claims = Counter(f"the task {task!r} of {record.model_type!r}" for record in records for task in record.models)
+    if kind is Kind.ARCHITECTURE:  # one record has all of its tasks
+        claims = Counter(map(repr, yielded.elements()))
+    for claim, count in claims.items():
         if count > 1:
-            raise ManifestError(f"{hook} yields the task {task!r} of {model_type!r} {count} times")
+            raise ManifestError(f"{hook} yields {claim} {count} times")
+    return records
 
 
 class _StandardOutput:
@@ -254,23 +239,17 @@ class _StandardOutput:
         self._stream: TextIO | None = sys.stdout  # None where there is no console
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+        return getattr(self._stream or io.StringIO(), name)
 
     def write(self, text: str) -> int:
-        stream = self._buffer.get() or self._stream
-        return stream.write(text) if stream else len(text)
+        return (self._buffer.get() or self._stream or io.StringIO()).write(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
-        for line in lines:
-            self.write(line)
-
-    def flush(self) -> None:
-        if self._stream:
-            self._stream.flush()
+        self.write("".join(lines))
 
     @contextlib.contextmanager
     def capture(self, buffer: io.StringIO) -> Iterator[None]:
-        """Keep what this thread prints, so that a plugin's greeting does not end up in somebody's JSON."""
+        """Refuse what this thread prints, so that a plugin's greeting does not end up in somebody's JSON."""
         with self._lock:
             if sys.stdout is not self:
                 self._stream, sys.stdout = sys.stdout, self
@@ -284,6 +263,8 @@ class _StandardOutput:
                 self._loading -= 1
                 if not self._loading and sys.stdout is self:
                     sys.stdout = self._stream
+        if text := buffer.getvalue():
+            raise ManifestError(f"it must not print while it is loaded, but printed {text[:200]!r}")
 
 
 _stdout = _StandardOutput()

@@ -36,7 +36,6 @@ _REFERENCE = re.compile(r"([\w.]+)\s*(:\s*[\w.]+)?\s*(\[.*\])?", re.ASCII)
 _MOST = 2**20
 _MOST_POINTS = 500
 _LONGEST = 100
-_UNKNOWN_VERSION = "(unknown version)"
 
 _Answer = TypeVar("_Answer")
 _Otherwise = TypeVar("_Otherwise")
@@ -49,22 +48,20 @@ class Kind(StrEnum):
     EXTENSION = "extension"
     COMMAND = "command"
 
+    @property
+    def noun(self) -> str:
+        """What the name of such an entry point is, in a message."""
+        return "model_type" if self is Kind.ARCHITECTURE else self
+
 
 #: Entry-point groups. A break of the plugin contract changes the number at the end (none: the first contract).
-_GROUPS = {
-    "archsmith.architectures": Kind.ARCHITECTURE,
-    "archsmith.extensions": Kind.EXTENSION,
-    "archsmith.commands": Kind.COMMAND,
-}
+_GROUPS = {f"archsmith.{kind}s": kind for kind in Kind}
 
 #: What the name of an entry point looks like, and how to call that.
 _NAMES = {
-    Kind.ARCHITECTURE: (MODEL_TYPE, "a model_type (lower-case letters, digits, '_' and '-')"),
-    Kind.EXTENSION: (
-        re.compile(rf"{MODEL_TYPE.pattern}\.[a-z0-9][a-z0-9_.-]*"),
-        "of the form <model_type>.<extension>",
-    ),
-    Kind.COMMAND: (re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*"), "a verb (lower-case letters, digits and '-')"),
+    Kind.ARCHITECTURE: (MODEL_TYPE.pattern, "a model_type (lower-case letters, digits, '_' and '-')"),
+    Kind.EXTENSION: (rf"{MODEL_TYPE.pattern}\.[a-z0-9][a-z0-9_.-]*", "of the form <model_type>.<extension>"),
+    Kind.COMMAND: (r"[a-z][a-z0-9]*(-[a-z0-9]+)*", "a verb (lower-case letters, digits and '-')"),
 }
 
 _Point = tuple[Kind, str, str]
@@ -223,7 +220,7 @@ def _read_declared(folder: str, found: list[Any]) -> Declared | None:
     name, version = next(iter(fields["name"]), ""), next(iter(fields["version"]), "")
     fault = f"its METADATA cannot be read: {fault}" if fault else _identity_fault(folder, name, version)
     if fault:
-        name, version = folder if _NAME.fullmatch(folder) else shown(folder), _UNKNOWN_VERSION
+        name, version = folder if _NAME.fullmatch(folder) else shown(folder), "(unknown version)"
     elif len(text) > _MOST or len(points) > _MOST_POINTS:
         fault = f"its entry_points.txt has more than {_MOST} characters, or declares more than {_MOST_POINTS}"
     fault = fault or _points_fault(points)
@@ -263,7 +260,7 @@ def _points_fault(points: Iterable[_Point]) -> str:
     """Return what makes the entry points of one distribution unusable; empty if nothing does."""
     for kind, name, value in points:
         pattern, expected = _NAMES[kind]
-        if not pattern.fullmatch(name) or len(name) > _LONGEST:
+        if not re.fullmatch(pattern, name) or len(name) > _LONGEST:
             return f"the entry point {shown(name)} is not {expected}"
         parts = value.split(":") if kind is Kind.COMMAND else [value]
         if not all(map(_DOTTED.fullmatch, parts)) or len(parts) != 1 + (kind is Kind.COMMAND):

@@ -107,8 +107,7 @@ class Settings:
 
 def settings_file(environ: Mapping[str, str] = os.environ) -> Path | None:
     """Return where the user's file is or would be; None if the user has no home, or named the null device."""
-    named = environ.get(CONFIG_VARIABLE)
-    if named:
+    if named := environ.get(CONFIG_VARIABLE):
         return None if named == os.devnull else Path(os.path.expanduser(named)).absolute()  # noqa: PTH111 - which leaves what it cannot expand
     return _platform_file(tuple(environ.get(name) for name in ("HOME", "XDG_CONFIG_HOME", "APPDATA", "USERPROFILE")))
 
@@ -167,15 +166,17 @@ def _file_values(path: Path | None, *, named: bool) -> tuple[dict[str, Any], tup
         return {}, ()
     try:
         status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # to read from a pipe or a device might never end
+            fault = "is not a regular file"
+        elif status.st_size > _MOST_BYTES:
+            fault = f"has {status.st_size} bytes, more than {_MOST_BYTES}"
+        else:
+            return _parse(path, (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
     except (FileNotFoundError, NotADirectoryError):
         return {}, (f"{CONFIG_VARIABLE} names {str(path)!r}, but there is no such file.",) if named else ()
     except OSError as error:
-        return {}, _unreadable(path, error)
-    if not stat.S_ISREG(status.st_mode):  # to read from a pipe or a device might never end
-        return {}, (f"{str(path)!r} is not a regular file. No setting in it counts.",)
-    if status.st_size > _MOST_BYTES:
-        return {}, (f"{str(path)!r} has {status.st_size} bytes, more than {_MOST_BYTES}. No setting in it counts.",)
-    return _parse(path, (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+        fault = f"cannot be read: {reason(error)}"
+    return {}, (f"{str(path)!r} {fault}. No setting in it counts.",)
 
 
 @lru_cache(maxsize=8)
@@ -185,18 +186,12 @@ def _parse(path: Path, stamp: tuple[int, ...]) -> tuple[dict[str, Any], tuple[st
 
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        return {}, _unreadable(path, error)
     except (ValueError, RecursionError) as error:
         return {}, (f"{str(path)!r} is not TOML: {reason(error)}. No setting in it counts.",)
     said: dict[str, Any] = {key: tuple(values[key]) for key in ("plugins", "disable") if _is_list(values.get(key))}
     if isinstance(pins := values.get("pin"), dict):
         said["pin"] = tuple((name, distribution) for name, distribution in pins.items() if _is_name(distribution))
     return said, tuple(f"{str(path)!r}: {fault} It does not count." for fault in find_faults(values))
-
-
-def _unreadable(path: Path, error: OSError) -> tuple[str]:
-    return (f"{str(path)!r} cannot be read: {reason(error)}. No setting in it counts.",)
 
 
 def _is_list(value: object) -> bool:

@@ -13,15 +13,9 @@ from archsmith.registry.installed import Kind, State
 from archsmith.registry.known import install_hint
 
 __all__ = [
-    "Preset",
-    "all_presets",
-    "config_from",
-    "find_preset",
-    "model_type_of",
-    "provider_of",
-    "read_config",
+    "Preset", "all_presets", "config_from", "find_preset", "model_type_of", "provider_of", "read_config",
     "read_model_type",
-]
+]  # fmt: skip
 
 # ---- architectures ------------------------------------------------------------------------------------------------
 
@@ -64,9 +58,8 @@ def config_from(values: Mapping[str, Any], *, source: str, **overrides: Any) -> 
         ConfigError: A value is wrong.
     """
     model_type = model_type_of(values, source=source)
-    return registry.load(model_type, "config").from_dict(
-        {**values, "model_type": model_type}, source=source, **overrides
-    )
+    values = {**values, "model_type": model_type}
+    return registry.load(model_type, "config").from_dict(values, source=source, **overrides)
 
 
 def read_model_type(checkpoint: Checkpoint) -> str:
@@ -109,8 +102,7 @@ def provider_of(key: str, named: str, roles: Sequence[str], *, source: str, firs
             architecture = registry.get(model_type)
         except PluginError:
             continue
-        references = [reference for role in roles if (reference := getattr(architecture, role))]
-        own = [reference.rpartition(":")[2] for reference in references]
+        own = [reference.rpartition(":")[2] for role in roles if (reference := getattr(architecture, role))]
         own += [old for old, new in architecture.aliases.items() if new in own]
         if bare in map(_bare, own):
             return model_type
