@@ -79,6 +79,15 @@ class TestMapping:
             for again in (copy.copy(batch), copy.deepcopy(batch), pickle.loads(pickle.dumps(batch))):
                 assert again.tokens() == ["new", "york"]
 
+    def test_the_entries_as_a_whole(self):
+        batch = BatchFeature({"a": 1})
+        batch.data = {"b": 2}
+        assert {**batch} == {"b": 2}
+        batch |= {"data": 3}
+        assert {**batch} == {"b": 2, "data": 3} == batch.data
+        with pytest.raises(OptionError, match=r"^data is all entries, a dictionary, but got 3"):
+            batch.data = 3
+
     def test_repr(self):
         assert repr(BatchEncoding({"a": [1]})) == "BatchEncoding({'a': [1]})"
 

@@ -38,6 +38,13 @@ def test_defaults_of_a_class_are_checked_and_copied():
     assert ToyImageProcessor().image_mean == [0.5, 0.5, 0.5]
 
 
+def test_settings_broken_in_place_can_be_printed():
+    processor = ToyImageProcessor()
+    processor.image_mean.append("x")
+    fault = "image_mean (at [3]) must be a number or a list of numbers or null, but is [0.5, 0.5, 0.5, 'x']"
+    assert repr(processor) == f"<ToyImageProcessor: {fault}.>"
+
+
 @pytest.mark.parametrize("value", [4, "BOX", "box", "PIL.Image.BOX", "PIL.Image.Resampling.BOX", Image.Resampling.BOX])
 def test_ways_to_name_a_filter(value):
     assert ToyImageProcessor(resample=value).resample == 4

@@ -1,11 +1,13 @@
 """Fast tokenizers: what they accept, refuse, keep and write."""
 
+import base64
 import copy
 import importlib.resources
 import json
 import pickle
 import sys
 import threading
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -1125,7 +1127,7 @@ class TestFromPretrained:
             ({"pad_token": 3}, "pad_token must be a string of at least one character, but is 3."),
             ({"pad_token": {"lstrip": True}}, "pad_token must be a string of at least one character, but is"),
             ({"added_tokens_decoder": {"x": "a"}}, "added_tokens_decoder must map ids to tokens, but is {'x': 'a'}."),
-            ({"added_tokens_decoder": ["a"]}, "added_tokens_decoder must be a list of tokens, but is ['a']."),
+            ({"added_tokens_decoder": ["a"]}, "added_tokens_decoder must map ids to tokens, but is ['a']."),
             ({"extra_special_tokens": "a"}, "extra_special_tokens must be a list of tokens, but is 'a'."),
             ({"do_lower_case": "yes"}, "do_lower_case must be true or false, but is 'yes'."),
         ],
@@ -1283,6 +1285,69 @@ class TestDamage:
             CheckpointCorrupt, match="the added token '<far>' has the id 40, but the vocabulary makes it 21"
         ):
             PreTrainedTokenizerFast.from_pretrained(saved)
+
+    @pytest.mark.parametrize("layout", ["gemma", "llama"])
+    @pytest.mark.parametrize("letters", [5, pytest.param(66, marks=pytest.mark.long)])
+    def test_the_vocabularies_of_large_models(self, tmp_path, letters, layout):
+        """With 66 letters 291,918 tokens and 579,348 merges, as pairs: more than any model that is published."""
+        alphabet = ["▁", *map(chr, range(0x4E00, 0x4E00 + letters - 1))]
+        if layout == "llama":
+            alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())[:letters]
+        pairs = [(first, second) for first in alphabet for second in alphabet]
+        triples = [(first + second, third) for first, second in pairs for third in alphabet]
+        merges = [*pairs, *triples, *((first, second + third) for first, (second, third) in product(alphabet, pairs))]
+        special = ["<pad>", "<unk>"] + [f"<special_{number}>" for number in range(254)]
+        tokens = [*special, *alphabet, *map("".join, pairs), *map("".join, triples)]
+        replace = {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}
+        back = {"type": "Replace", "pattern": {"String": "▁"}, "content": " "}
+        level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
+        words = {
+            "type": "Split",
+            "pattern": {"Regex": r"\p{N}{1,3}|\s+(?!\S)|\s+"},
+            "behavior": "Isolated",
+            "invert": False,
+        }
+        sequence = {"type": "Sequence"}
+        parts = {
+            "normalizer": replace,
+            "pre_tokenizer": None,
+            "decoder": sequence | {"decoders": [back, {"type": "ByteFallback"}, {"type": "Fuse"}]},
+            "post_processor": None,
+        }
+        if layout == "llama":
+            parts = {
+                "normalizer": None,
+                "pre_tokenizer": sequence | {"pretokenizers": [words, level]},
+                "decoder": level,
+                "post_processor": sequence | {"processors": [level]},
+            }
+        model = {"type": "BPE", "vocab": {token: place for place, token in enumerate(tokens)}, "merges": merges}
+        marks = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+        added = [marks | {"id": place, "content": token} for place, token in enumerate(special)]
+        content = {"version": "1.0", "added_tokens": added, "model": model} | parts
+        (tmp_path / "tokenizer.json").write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(tmp_path)
+        assert len(tokenizer) == 256 + letters + letters**2 + letters**3
+        text = "<special_3>" + "".join(alphabet[1:4])
+        if layout == "gemma":
+            assert tokenizer(text).input_ids == [5, tokens.index("".join(alphabet[1:4]))]
+        else:
+            assert tokenizer("<special_3>" + alphabet[1]).input_ids == [5, tokens.index(alphabet[1])]
+
+    @pytest.mark.parametrize("size", [100, pytest.param(30_000, marks=pytest.mark.long)])
+    def test_a_large_map_of_characters(self, tmp_path, size):
+        """As T5's: an index, which is a trie of four bytes a node, and behind it what characters become."""
+        texts = b"".join(f"{number:018d}\0".encode() for number in range(size))
+        index = bytes(4 * 256 * max(1, size // 256))
+        charsmap = base64.b64encode(len(index).to_bytes(4, "little") + index + texts).decode()
+        unigram = Tokenizer(models.Unigram([("<unk>", 0.0), ("▁", -1.0), ("a", -2.0)], unk_id=0))
+        content = json.loads(unigram.to_str())
+        space = {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": "▁"}
+        precompiled = {"type": "Precompiled", "precompiled_charsmap": charsmap}
+        content["normalizer"] = {"type": "Sequence", "normalizers": [precompiled, space]}
+        content["pre_tokenizer"] = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True}
+        (tmp_path / "tokenizer.json").write_text(json.dumps(content), encoding="utf-8")
+        assert PreTrainedTokenizerFast.from_pretrained(tmp_path)("a").input_ids == [1, 2]
 
     def test_too_large(self, saved, monkeypatch):
         monkeypatch.setattr("archsmith.tokenizer.rust.MAX_TOKENIZER_BYTES", 100)
@@ -1475,3 +1540,19 @@ def test_calls_can_be_handed_to_other_processes(name):
     copied = pickle.loads(pickle.dumps(getattr(tokenizer, name)))
     assert copied.__self__.get_vocab() == tokenizer.get_vocab()
     assert copied.__func__ is getattr(tokenizer, name).__func__
+
+
+@pytest.mark.parametrize("name", [1, None, "not a name"])
+def test_a_special_token_with_a_name_that_is_none(vocab, name):
+    with pytest.raises(OptionError, match="a special token cannot have the name"):
+        WordPieceTokenizerFast(vocab, extra_special_tokens={name: "a"})
+
+
+@pytest.mark.parametrize("kind", [WordPieceTokenizer, WordPieceTokenizerFast])
+def test_odd_lines_are_told_at_the_line_of_the_caller(tmp_path, kind):
+    path = tmp_path / "vocab.txt"
+    path.write_text("\n".join([*TOKENS, "", "a"]) + "\n", encoding="utf-8")
+    for read in (lambda: kind(path), lambda: kind.from_pretrained(tmp_path)):
+        with pytest.warns(ArchsmithWarning, match="has lines that are odd in a vocabulary") as caught:
+            read()
+        assert [(warning.filename, warning.lineno) for warning in caught] == [(__file__, read.__code__.co_firstlineno)]

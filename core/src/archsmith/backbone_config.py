@@ -20,6 +20,8 @@ __all__ = ["BackboneConfig", "BackboneHostConfig"]
 TIMM = "timm_backbone"
 #: Stages that a message lists.
 _NAMED = 32
+#: The fields that say more of a backbone that is chosen by its name → what they hold where none is.
+_BESIDE_NAME: Mapping[str, Any] = {"use_pretrained_backbone": False, "use_timm_backbone": False, "backbone_kwargs": {}}
 
 
 class BackboneConfig(PreTrainedConfig):
@@ -135,13 +137,7 @@ class BackboneHostConfig(PreTrainedConfig):
 
     invalidates = {
         "backbone": ("backbone_config", "backbone_source"),
-        "backbone_config": (
-            "backbone",
-            "use_pretrained_backbone",
-            "use_timm_backbone",
-            "backbone_kwargs",
-            "backbone_source",
-        ),
+        "backbone_config": ("backbone", *_BESIDE_NAME, "backbone_source"),
     }
 
     backbone_config: PreTrainedConfig | None = field(default=None, doc="Configuration of the backbone.")
@@ -154,18 +150,13 @@ class BackboneHostConfig(PreTrainedConfig):
     def rules(self) -> Iterator[str]:
         """Yield a sentence for each contradiction in the choice of a backbone."""
         yield from super().rules()
-        given = {
-            "use_pretrained_backbone": self.use_pretrained_backbone,
-            "use_timm_backbone": self.use_timm_backbone,
-            "backbone_kwargs": self.backbone_kwargs,
-        }
         if self.backbone == "":
             yield "backbone must be a name, but is ''"
         if self.backbone_config is not None and self.backbone is not None:
             yield f"backbone is {shown(self.backbone)}, but must be null: backbone_config chooses one; give one of them"
         elif self.backbone is None:
-            for name, value in given.items():
-                if value:
+            for name in _BESIDE_NAME:
+                if value := getattr(self, name):
                     why = "backbone_config says all" if self.backbone_config is not None else "there is no backbone"
                     yield f"{name} is {shown(value)}, but must go with a name in backbone, and {why}"
 
@@ -184,14 +175,7 @@ class BackboneHostConfig(PreTrainedConfig):
             source |= {"backbone": self.backbone, "use_timm_backbone": self.use_timm_backbone}
             source |= {"backbone_kwargs": self.backbone_kwargs} if self.backbone_kwargs else {}
         held = copy.deepcopy(self)
-        held.update(
-            backbone_config=inner,
-            backbone=None,
-            use_pretrained_backbone=False,
-            use_timm_backbone=False,
-            backbone_kwargs={},
-            backbone_source=source,
-        )
+        held.update(backbone_config=inner, backbone=None, backbone_source=source, **_BESIDE_NAME)
         return held
 
     def resolve_backbone(self, *, pretrained: bool | None = None) -> PreTrainedConfig:

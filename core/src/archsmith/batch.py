@@ -1,12 +1,12 @@
 """What preprocessing returns: one mapping with attributes, that turns into tensors and moves to a device."""
 
-import copy
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections import UserDict
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
-from archsmith.errors import InputError, MissingDependency, OptionError
+from archsmith.errors import InputError, OptionError
 from archsmith.messages import shown
-from archsmith.options import TensorType, check_tensor_type
+from archsmith.options import TensorType, check_tensor_type, import_library
 
 __all__ = ["BatchEncoding", "BatchFeature", "CharSpan", "TokenSpan"]
 
@@ -25,7 +25,7 @@ class TokenSpan(NamedTuple):
     end: int
 
 
-class BatchFeature(MutableMapping[str, Any]):
+class BatchFeature(UserDict[str, Any]):
     """A mapping of names to lists, arrays or tensors, whose entries are attributes too.
 
     Example:
@@ -39,23 +39,19 @@ class BatchFeature(MutableMapping[str, Any]):
         data: The entries.
         tensor_type: Convert them at once, see `convert_to_tensors`.
 
+    Attributes:
+        data: The entries, as the dictionary that holds them.
+
     Raises:
         InputError: An entry cannot become a tensor.
         OptionError: There is no such type of tensor, or ``data`` is no mapping.
     """
 
-    _data: dict[str, Any]
-
     def __init__(self, data: Mapping[str, Any] | None = None, *, tensor_type: TensorType | None = None) -> None:
         if data is not None and not isinstance(data, Mapping):
             raise OptionError(f"{type(self).__name__} is made from a mapping, but got {shown(data)}.")
-        object.__setattr__(self, "_data", dict(data or {}))
+        self.data = dict(data or {})
         self.convert_to_tensors(tensor_type)
-
-    @property
-    def data(self) -> dict[str, Any]:
-        """The entries, as the dictionary that holds them."""
-        return self._data
 
     def convert_to_tensors(self, tensor_type: TensorType | None = None, *, prepend_batch_axis: bool = False) -> Self:
         """Turn every entry into a tensor, in place; entries that are tensors of that kind stay as they are.
@@ -73,7 +69,7 @@ class BatchFeature(MutableMapping[str, Any]):
         check_tensor_type(tensor_type)
         if tensor_type is not None:
             wrap = (lambda value: [value]) if prepend_batch_axis else (lambda value: value)
-            self._data.update({name: to_tensor(name, wrap(value), tensor_type) for name, value in self._data.items()})
+            self.data.update({name: to_tensor(name, wrap(value), tensor_type) for name, value in self.data.items()})
         return self
 
     def to(self, device: Any = None, dtype: Any = None, *, non_blocking: bool = False) -> Self:
@@ -104,7 +100,7 @@ class BatchFeature(MutableMapping[str, Any]):
             return value
 
         try:
-            self._data.update({name: moved(value) for name, value in self._data.items()})
+            self.data.update({name: moved(value) for name, value in self.data.items()})
         except (RuntimeError, TypeError, AssertionError) as error:
             reason = str(error).strip().partition("\n")[0]
             raise OptionError(f"the batch cannot go to the device {shown(device)}: {reason}.") from error
@@ -112,53 +108,37 @@ class BatchFeature(MutableMapping[str, Any]):
 
     def __getitem__(self, name: Any) -> Any:
         if isinstance(name, slice):
-            return {key: value[name] for key, value in self._data.items()}
-        return self._data[name]
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        self._data[name] = value
-
-    def __delitem__(self, name: str) -> None:
-        del self._data[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._data)
-
-    def __len__(self) -> int:
-        return len(self._data)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._data
+            return {key: value[name] for key, value in self.data.items()}
+        return self.data[name]
 
     def __getattr__(self, name: str) -> Any:
-        data = self.__dict__.get("_data", {})
+        data = self.__dict__.get("data", {})
         if name in data:
             return data[name]
         held = f" It holds: {', '.join(data) or 'nothing'}." if not name.startswith("_") else ""
         raise AttributeError(f"{type(self).__name__} has no entry {name!r}.{held}", name=name, obj=self)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name.startswith("_") or hasattr(type(self), name):
+        if name == "data" and not isinstance(value, dict):
+            raise OptionError(
+                f"data is all entries, a dictionary, but got {shown(value)}. Set an entry: batch['data']."
+            )
+        if name == "data" or name.startswith("_") or hasattr(type(self), name):
             object.__setattr__(self, name, value)
         else:
-            self._data[name] = value
+            self.data[name] = value
 
-    def __or__(self, other: Mapping[str, Any]) -> Self:
+    def __or__(self, other: Mapping[str, Any]) -> Self:  # type: ignore[override]  # any mapping will do
         if not isinstance(other, Mapping):
             return NotImplemented
         new = self.__copy__()
         new.update(other)
         return new
 
-    def __copy__(self) -> Self:
-        new = type(self).__new__(type(self))
-        new.__dict__.update(self.__dict__ | {"_data": dict(self._data)})
-        return new
-
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._data!r})"
+        return f"{type(self).__name__}({self.data!r})"
 
-    copy = __copy__
+    copy = UserDict.__copy__
 
 
 class BatchEncoding(BatchFeature):
@@ -292,15 +272,7 @@ class BatchEncoding(BatchFeature):
         return super().__getitem__(name)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_data": self._data, "_encodings": self.encodings}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        new = type(self).__new__(type(self))
-        new.__setstate__(copy.deepcopy(self.__getstate__(), memo))
-        return new
+        return {"data": self.data, "_encodings": self.encodings}
 
 
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -328,11 +300,7 @@ def to_tensor(name: str, value: Any, tensor_type: TensorType) -> Any:
 
 
 def _torch() -> Any:
-    try:
-        import torch
-    except ImportError as error:
-        raise MissingDependency('tensors need torch, which is not installed. Run: pip install "torch"') from error
-    return torch
+    return import_library("torch", "torch", need="tensors need", install="torch")
 
 
 def _to_array(name: str, value: Any, dtype: str | None = None) -> Any:

@@ -1,5 +1,6 @@
 """How one call pads and truncates rows: tokens of texts, or samples of audio."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -217,14 +218,10 @@ def pad_matrix(rows: Sequence[Sequence[Any]], mask: "NDArray[np.bool_]", fill: A
     """
     import numpy as np
 
-    values = chain.from_iterable(rows)
-    if isinstance(fill, tuple):
-        matrix = np.empty((*mask.shape, len(fill)), np.int64)
-        matrix[:] = fill
-        matrix[mask] = np.fromiter(chain.from_iterable(values), np.int64).reshape(-1, len(fill))
-        return matrix
-    matrix = np.full(mask.shape, fill, np.int64)
-    matrix[mask] = np.fromiter(values, np.int64, int(mask.sum()))
+    pair, values = np.shape(fill), chain.from_iterable(rows)  # () or (2,)
+    matrix = np.full((*mask.shape, *pair), fill, np.int64)
+    numbers = np.fromiter(chain.from_iterable(values) if pair else values, np.int64, int(mask.sum()) * math.prod(pair))
+    matrix[mask] = numbers.reshape(-1, *pair)
     return matrix
 
 

@@ -1,16 +1,18 @@
-"""Options of a call: each checked, with a message that says what it may be."""
+"""Options of a call: each checked, with a message that says what it may be; and the libraries that some need."""
 
 import functools
+import importlib
 import inspect
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
-from archsmith.errors import OptionError
+from archsmith.errors import MissingDependency, OptionError
 from archsmith.messages import did_you_mean, shown
 
 __all__ = [
-    "HUGE", "TensorType", "check_tensor_type", "checked_call", "choice", "read_count", "read_flag", "read_flags",
+    "HUGE", "TensorType", "check_tensor_type", "checked_call", "choice", "import_library", "read_count", "read_flag",
+    "read_flags",
 ]  # fmt: skip
 
 #: No row can be as long as this: a model_max_length from here on means that the model has none.
@@ -61,6 +63,25 @@ def choice(name: str, value: Any, choices: tuple[str, ...], *, extra: str = "Tru
     hint = did_you_mean(value, choices) if isinstance(value, str) else ""
     listed = ", ".join([*([extra] if extra else []), *map(repr, choices)])
     raise OptionError(f"{name} is {shown(value)}; expected one of {listed}.{hint}")
+
+
+def import_library(module: str, library: str, *, need: str, install: str) -> Any:
+    """Import a module of an optional library.
+
+    Args:
+        module: The module.
+        library: What the library is called, for the message.
+        need: How the message begins, as ``"resampling needs"``.
+        install: What pip has to install.
+
+    Raises:
+        MissingDependency: It is not installed, or a C library of its own is missing.
+    """
+    try:
+        return importlib.import_module(module)
+    except (ImportError, OSError) as error:
+        said = f'{need} {library}, which is not installed. Run: pip install "{install}"'
+        raise MissingDependency(said, library=library.rpartition(" ")[2]) from error
 
 
 def checked_call(method: _Method) -> _Method:

@@ -26,8 +26,8 @@ class ModelOutput(OrderedDict[str, Any]):
     """The base of all outputs. A subclass declares its fields; it becomes a dataclass and a pytree node by itself.
 
     It is a mapping, too, of the fields that are not None, in their order; a number is the place of one in it, so
-    ``output[0]`` is the loss when there is one. What is assigned by name or by key holds for both. It is built from its
-    fields; or from one mapping, or one iterator over pairs, of name and value.
+    ``output[0]`` is the loss when there is one. What is assigned by name or by key holds for both. A subclass is called
+    with its fields, as it declares them; or with one mapping, or one iterator over pairs, of name and value.
 
     Example:
         >>> import torch

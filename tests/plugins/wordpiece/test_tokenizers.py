@@ -325,6 +325,22 @@ class TestFiles:
     def test_copies(self, pair, through):
         same((through(pair[0]), pair[0]), TEXTS, **EVERYTHING)
 
+    @pytest.mark.parametrize("kind", [WordPieceTokenizer, WordPieceTokenizerFast])
+    @pytest.mark.parametrize("through", [copy.copy, copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))])
+    def test_what_is_changed_of_a_copy_stays_there(self, kind, through):
+        tokenizer = kind.from_pretrained(MODEL)
+        tokenizer.side_files["chat_template.jinja"] = b"old"
+        copied = through(tokenizer)
+        assert copied.side_files == {"chat_template.jinja": b"old"}
+        copied.side_files["chat_template.jinja"] = b"new"
+        copied.extra["more"] = 1
+        copied.cls_token = "the"
+        copied.unk_token = "of"
+        assert tokenizer.side_files == {"chat_template.jinja": b"old"}
+        assert "more" not in tokenizer.extra
+        assert tokenizer("hello \u2603").input_ids == [101, 7592, 100, 102]
+        assert copied("hello \u2603").input_ids == [1996, 7592, 1997, 102]
+
     def test_without_the_library(self):
         code = (
             "import sys; sys.modules['tokenizers'] = None\n"

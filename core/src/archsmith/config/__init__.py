@@ -30,8 +30,8 @@ __getattr__ = lazy_attributes(
     {
         "base": ["PreTrainedConfig"],
         "fields": [
-            *("Activation", "Count", "DType", "Depth", "NonNegative", "Probability", "Size", "TokenId"),
-            *("expected", "field", "to_json"),
+            "Activation", "Count", "DType", "Depth", "NonNegative", "Probability", "Size", "TokenId", "expected",
+            "field", "to_json",
         ],
     },
-)
+)  # fmt: skip

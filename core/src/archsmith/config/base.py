@@ -1,7 +1,6 @@
 """Configurations: typed, checked, and written as the field's config.json. Free of torch."""
 
 import copy
-import dataclasses
 import inspect
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,11 +24,7 @@ from archsmith.messages import shown
 __all__ = ["PreTrainedConfig"]
 
 
-def _two_labels() -> dict[int, str]:
-    return {0: "LABEL_0", 1: "LABEL_1"}
-
-
-class PreTrainedConfig(FromPretrained, CheckedFields):  # noqa: PLW1641  # no hash: a configuration can be changed
+class PreTrainedConfig(FromPretrained, CheckedFields):
     """What every configuration is: fields with types, defaults and rules, read from and written to config.json.
 
     A subclass declares its fields; it becomes a dataclass by itself. Arguments are keyword-only (apart from those that
@@ -76,14 +71,10 @@ class PreTrainedConfig(FromPretrained, CheckedFields):  # noqa: PLW1641  # no ha
 
     architectures: list[str] | None = field(default=None, doc="Model classes that the weights were saved from.")
     dtype: DType | None = field(default=None, doc="Type of the saved weights.")
-    id2label: LabelNames = dataclasses.field(
-        default_factory=_two_labels, metadata={"doc": "Class index to class name."}
-    )
-    label2id: LabelIndices = dataclasses.field(
-        default_factory=lambda: {"LABEL_0": 0, "LABEL_1": 1}, metadata={"doc": "Class name to class index."}
-    )
+    id2label: LabelNames = field(default={0: "LABEL_0", 1: "LABEL_1"}, doc="Class index to class name.")
+    label2id: LabelIndices = field(default={"LABEL_0": 0, "LABEL_1": 1}, doc="Class name to class index.")
     problem_type: ProblemType | None = field(
-        default=None, doc="Loss of a classification head; none: decided by the labels."
+        default=None, doc="Loss of a classification head; none: decided by labels."
     )
     output_hidden_states: bool = field(default=False, doc="Return the hidden states of every layer.")
     output_attentions: bool = field(default=False, doc="Return the attention maps of every layer.")
@@ -92,16 +83,14 @@ class PreTrainedConfig(FromPretrained, CheckedFields):  # noqa: PLW1641  # no ha
     pruned_heads: dict[Count, list[Count]] = field(default={}, doc="Layer to the attention heads that were removed.")
 
     def __init__(self, *args: Any, **values: Any) -> None:
-        if len(args) > len(self.positional):
+        owner, given = type(self).__name__, dict(zip(self.positional, args, strict=False))
+        if len(args) > len(given):
             allowed = f"only {', '.join(self.positional)} may be" if self.positional else "none may be"
-            raise OptionError(f"{type(self).__name__} takes keyword arguments; {allowed} positional, got {len(args)}.")
-        for name, value in zip(self.positional, args, strict=False):
+            raise OptionError(f"{owner} takes keyword arguments; {allowed} positional, got {len(args)}.")
+        for name in given:
             if name in values:
-                raise OptionError(
-                    f"{type(self).__name__} got multiple values for {name}: one positional, one by keyword."
-                )
-            values[name] = value
-        self._fill(values, unknown_allowed=False)
+                raise OptionError(f"{owner} got multiple values for {name}: one positional, one by keyword.")
+        self._fill(values | given, unknown_allowed=False)
 
     # ---- reading --------------------------------------------------------------------------------------------
 
@@ -202,10 +191,7 @@ class PreTrainedConfig(FromPretrained, CheckedFields):  # noqa: PLW1641  # no ha
     @classmethod
     def json_schema(cls) -> dict[str, Any]:
         """Return a JSON Schema of config.json for this architecture."""
-        names = field_names(cls)
-        defaults = {name: names.default(name) for name in names.fields}
-        docs = {name: names.doc(name) for name in names.fields}
-        return json_schema(cls.__name__, cls.model_type, hints=names.hints, defaults=defaults, docs=docs)
+        return json_schema(cls.__name__, cls.model_type, field_names(cls))
 
     # ---- checking -------------------------------------------------------------------------------------------
 
@@ -262,15 +248,6 @@ class PreTrainedConfig(FromPretrained, CheckedFields):  # noqa: PLW1641  # no ha
         else:
             self.__dict__.update(merge_labels(self.__dict__, {names.own(name): value}, names.hints, faults))
             self._raise(faults)
-
-    def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and self.to_dict() == other.to_dict()
-
-    def __repr__(self) -> str:
-        try:
-            return f"{type(self).__name__} {self.to_json_string().rstrip()}"
-        except (ConfigError, UnicodeEncodeError) as error:
-            return f"<{error}>"
 
 
 def _plain_file_dict(config: PreTrainedConfig) -> dict[str, Any]:

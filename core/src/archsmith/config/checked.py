@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self, dataclass_transform
 from archsmith.config.fields import convert_json, field
 from archsmith.config.names import field_names
 from archsmith.errors import ArchsmithError, ConfigError, OptionError, UnknownField
+from archsmith.files.strictjson import encode_json
 from archsmith.messages import announce, listed, shown
 
 __all__ = ["CheckedFields"]
@@ -16,7 +17,7 @@ __all__ = ["CheckedFields"]
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(field, dataclasses.field))
 @dataclasses.dataclass(init=False, repr=False, eq=False)
-class CheckedFields:
+class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
     """Fields with types, defaults and rules, checked when they are set; what configurations and settings are made of.
 
     A subclass declares its fields; it becomes a dataclass by itself.
@@ -53,6 +54,16 @@ class CheckedFields:
     def extra(self) -> dict[str, Any]:
         """Keys of the file it came from that this class does not know: never read, but written back."""
         return self.__dict__.setdefault("_extra", {})  # type: ignore[no-any-return]
+
+    # ---- writing --------------------------------------------------------------------------------------------
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what its file holds, as JSON values."""
+        raise NotImplementedError
+
+    def to_json_string(self) -> str:
+        """Return sorted JSON: the content of the file. Raises as `to_dict`."""
+        return encode_json(self.to_dict()).decode()
 
     # ---- changing -------------------------------------------------------------------------------------------
 
@@ -201,6 +212,15 @@ class CheckedFields:
     def _differing(self) -> list[str]:
         names = field_names(type(self))
         return [name for name in names.fields if getattr(self, name) != names.default(name)]
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and self.to_dict() == other.to_dict()
+
+    def __repr__(self) -> str:
+        try:
+            return f"{type(self).__name__} {self.to_json_string().rstrip()}"
+        except (ConfigError, OptionError, UnicodeEncodeError) as error:
+            return f"<{error}>"
 
     def __getattr__(self, name: str) -> Any:
         names = field_names(type(self))

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, get_type_hints
 
 from archsmith.config.fields import convert
 from archsmith.config.nested import convert_nested, nested_kinds
@@ -49,10 +49,8 @@ class FieldNames:
 
     def default(self, name: str) -> Any:
         """Return a field's default; `dataclasses.MISSING` if it has none."""
-        declared = self.fields[name]
-        if declared.default_factory is not dataclasses.MISSING:
-            return declared.default_factory()
-        return declared.default
+        make = self.fields[name].default_factory
+        return self.fields[name].default if make is dataclasses.MISSING else make()
 
     def doc(self, name: str) -> str:
         """Return what a field means, as far as its class says it."""
@@ -104,15 +102,8 @@ class FieldNames:
                 yield name, hint
 
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
-# functools.cache hides the signature and asks for hashable arguments; a class is one, but mypy looks at its instances.
-_once: Callable[[_Function], _Function] = functools.cache  # type: ignore[assignment]
-
-
-@_once
-def field_names(cls: type[Any]) -> FieldNames:
-    """Return what a configuration class declares."""
-    return FieldNames(cls)
+#: Returns what a configuration class declares. A class is hashable, but mypy looks at its instances.
+field_names: Callable[[type[Any]], FieldNames] = functools.cache(FieldNames)  # type: ignore[assignment]
 
 
 def is_equal(one: Any, other: Any) -> bool:

@@ -32,7 +32,7 @@ _SIGNS = {
 _NESTED = {"image_processor": ("image_processor",), "feature_extractor": ("feature_extractor", "audio_processor")}
 
 
-class DeclaredSettings(FromPretrained, CheckedFields, abc.ABC):  # noqa: PLW1641  # no hash: settings can be changed
+class DeclaredSettings(FromPretrained, CheckedFields, abc.ABC):
     """A preprocessing object that is its settings: fields with types, defaults and rules, kept in a JSON file.
 
     A setting that is left out has its default; in a call, and for `changed`, what the object has. None (null in a file)
@@ -119,16 +119,16 @@ class DeclaredSettings(FromPretrained, CheckedFields, abc.ABC):  # noqa: PLW1641
         return new
 
     def to_dict(self) -> dict[str, Any]:
-        """Return every setting as JSON values, with the name of the class and the unknown keys of its file."""
+        """Return every setting as JSON values, with the name of the class and the unknown keys of its file.
+
+        Raises:
+            OptionError: A setting was broken in place.
+        """
         self._raise(self._field_faults())
         held = {name: getattr(self, name) for name in field_names(type(self)).fields}
         usual = field_names(type(self)).default
         values = {name: to_json(value) for name, value in held.items() if value is not None or usual(name) is not None}
         return copy.deepcopy(self.extra) | values | {f"{self.kind}_type": type(self).__name__}
-
-    def to_json_string(self) -> str:
-        """Return sorted JSON: the content of the file. Raises `OptionError`: a setting was broken in place."""
-        return encode_json(self.to_dict()).decode()
 
     def to_file_dict(self) -> dict[str, Any]:
         """Return the content of the file, with who wrote it. Raises as `to_json_string`."""
@@ -196,12 +196,6 @@ class DeclaredSettings(FromPretrained, CheckedFields, abc.ABC):  # noqa: PLW1641
         owner = registry.provider(cls)
         aliases = registry.get(owner.model_type).aliases if owner else {}
         return named in [each.__name__ for each in cls.__mro__] or aliases.get(str(named)) == cls.__name__
-
-    def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and self.to_dict() == other.to_dict()
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__} {self.to_json_string().rstrip()}"
 
 
 def find_values(checkpoint: Checkpoint, kind: str) -> list[tuple[dict[str, Any], str]]:

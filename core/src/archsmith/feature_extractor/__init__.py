@@ -7,14 +7,6 @@ from archsmith.lazy import lazy_attributes
 if TYPE_CHECKING:
     from archsmith.feature_extractor.base import SamplingRate, SequenceFeatureExtractor
 
-__all__ = [
-    "SamplingRate",
-    "SequenceFeatureExtractor",
-]
+__all__ = ["SamplingRate", "SequenceFeatureExtractor"]
 
-__getattr__ = lazy_attributes(
-    __name__,
-    {
-        "base": ["SamplingRate", "SequenceFeatureExtractor"],
-    },
-)
+__getattr__ = lazy_attributes(__name__, {"base": ["SamplingRate", "SequenceFeatureExtractor"]})

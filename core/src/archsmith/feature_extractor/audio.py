@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from archsmith.errors import InputError, MissingDependency, OptionError
+from archsmith.errors import InputError, OptionError
 from archsmith.feature_extractor.audio_files import MAX_SAMPLES, decode_audio
 from archsmith.messages import announce, shown
+from archsmith.options import import_library
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,11 +64,10 @@ class AudioReader:
         """Return the audio, one or a batch, each with the name that messages give it."""
         if _is_file(audio):
             return [("the audio", audio)]
+        wrong = "the audio must be an array of samples, a file or a list of them, but is"
         if isinstance(audio, Mapping):
-            raise InputError(
-                "the audio must be an array of samples, a file or a list of them, but is a mapping. Pass its samples, "
-                "as audio['array'], and sampling_rate=audio['sampling_rate']."
-            )
+            advice = "Pass its samples, as audio['array'], and sampling_rate=audio['sampling_rate']"
+            raise InputError(f"{wrong} a mapping. {advice}.")
         if isinstance(audio, list | tuple):
             if not audio:
                 raise InputError("the audio is an empty list; expected samples, or at least one clip.")
@@ -75,10 +75,7 @@ class AudioReader:
                 return [(f"audio[{row}]", clip) for row, clip in enumerate(audio)]
             return [("the audio", audio)]
         if not hasattr(audio, "ndim"):
-            raise InputError(
-                "the audio must be an array of samples, a file or a list of them, but is "
-                f"{type(audio).__name__}: {shown(audio)}."
-            )
+            raise InputError(f"{wrong} {type(audio).__name__}: {shown(audio)}.")
         if audio.ndim == 2 and not self.downmix and not _has_channels_behind(audio.shape):  # noqa: PLR2004
             return [(f"audio[{row}]", clip) for row, clip in enumerate(audio)]
         return [("the audio", audio)]
@@ -151,12 +148,7 @@ class AudioReader:
                 f"{name} has {len(samples):,} samples at {rate} Hz, which would become more than {MAX_SAMPLES:,} at "
                 f"{self.target} Hz. Cut it into pieces, or give the right sampling rate."
             )
-        try:
-            import soxr
-        except ImportError as error:
-            raise MissingDependency(
-                'resampling needs soxr, which is not installed. Run: pip install "archsmith[audio]"'
-            ) from error
+        soxr = import_library("soxr", "soxr", need="resampling needs", install="archsmith[audio]")
         try:
             resampled: NDArray[np.float32] = soxr.resample(samples, rate, self.target)
         except (RuntimeError, ValueError, MemoryError) as error:

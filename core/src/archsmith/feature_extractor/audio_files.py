@@ -6,9 +6,10 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archsmith.errors import CheckpointCorrupt, InputError, MissingDependency
+from archsmith.errors import CheckpointCorrupt, InputError
 from archsmith.files.paths import local_path, mode_of, working_directory
 from archsmith.messages import announce, reason
+from archsmith.options import import_library
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +38,7 @@ def decode_audio(source: str | os.PathLike[str] | bytes, name: str) -> "tuple[ND
         InputError: There is no such file, or it holds no audio that can be read.
         MissingDependency: ``soundfile`` is not installed.
     """
-    soundfile = _import_soundfile()
+    soundfile = import_library("soundfile", "soundfile", need="audio files need", install="archsmith[audio]")
     content = source if isinstance(source, bytes) else _checked_path(source, name)
     if isinstance(content, Path):
         name = f"{name} {str(content)!r}"
@@ -114,13 +115,3 @@ def _is_cut_off(content: bytes | Path, kind: str) -> bool:
 
 def _said(error: Exception) -> str:
     return str(getattr(error, "error_string", "")).strip().rstrip(".")[:200] or reason(error)[:200]
-
-
-def _import_soundfile() -> Any:
-    try:
-        import soundfile
-    except (ImportError, OSError) as error:  # OSError: its C library is missing
-        raise MissingDependency(
-            'audio files need soundfile, which is not installed. Run: pip install "archsmith[audio]"'
-        ) from error
-    return soundfile

@@ -13,7 +13,7 @@ from archsmith.feature_extractor.audio import AudioReader, read_rate
 from archsmith.feature_extractor.audio_files import MAX_SAMPLES
 from archsmith.lengths import Padding, Side, resolve_padding, row_mask
 from archsmith.messages import announce, shown
-from archsmith.options import HUGE, TensorType, check_tensor_type, checked_call, read_count, read_flags
+from archsmith.options import HUGE, TensorType, check_tensor_type, checked_call, read_count, read_flag, read_flags
 
 if TYPE_CHECKING:
     import numpy as np
@@ -132,8 +132,8 @@ class SequenceFeatureExtractor(DeclaredSettings):
             any_level=self.is_level_free(),
         )
         check_tensor_type(return_tensors)
-        shape = self._shape(padding, max_length, truncation, pad_to_multiple_of)
-        wants_mask = self._wants_mask(return_attention_mask)
+        shape = self._plan(padding, max_length, truncation, pad_to_multiple_of)
+        wants_mask = read_flag("return_attention_mask", return_attention_mask, self.return_attention_mask)
         sequences = [self.features_of(clip) for clip in reader.read(raw_speech)]
         return self._batch(sequences, {}, shape, wants_mask, return_tensors, finish=True)
 
@@ -166,22 +166,16 @@ class SequenceFeatureExtractor(DeclaredSettings):
             OptionError: An option is wrong.
         """
         check_tensor_type(return_tensors)
-        shape = self._shape(padding, max_length, truncation, pad_to_multiple_of)
+        shape = self._plan(padding, max_length, truncation, pad_to_multiple_of)
+        wants_mask = read_flag("return_attention_mask", return_attention_mask, self.return_attention_mask)
         columns = _columns(processed_features, self.model_input_names[0])
         sequences = [self._sequence(row, values) for row, values in enumerate(columns.pop(self.model_input_names[0]))]
         columns.pop("attention_mask", None)
-        return self._batch(sequences, columns, shape, self._wants_mask(return_attention_mask), return_tensors)
+        return self._batch(sequences, columns, shape, wants_mask, return_tensors)
 
     # ---- the steps of a call --------------------------------------------------------------------------------
 
-    def _wants_mask(self, asked: bool | None) -> bool:
-        if asked is not None:
-            read_flags(return_attention_mask=asked)
-        return self.return_attention_mask if asked is None else asked
-
-    def _shape(
-        self, padding: Any, max_length: Any, truncation: Any, multiple: Any
-    ) -> tuple[Padding | None, int | None]:
+    def _plan(self, padding: Any, max_length: Any, truncation: Any, multiple: Any) -> tuple[Padding | None, int | None]:
         """Decide how sequences are padded, and to which length they are truncated. Raises `OptionError`."""
         read_flags(truncation=truncation)
         length = read_count("max_length", max_length, least=1)

@@ -34,15 +34,8 @@ __getattr__ = lazy_attributes(
         "sizes": ["ImageArea", "ImageSize", "Size", "target_size"],
         "reading": ["open_image"],
         "steps": [
-            "center_crop",
-            "check_extent",
-            "height_and_width",
-            "normalize",
-            "pad",
-            "pixels_of",
-            "rescale",
-            "resize",
+            "center_crop", "check_extent", "height_and_width", "normalize", "pad", "pixels_of", "rescale", "resize",
             "to_rgb",
         ],
     },
-)
+)  # fmt: skip

@@ -143,16 +143,16 @@ class ImageProcessor(DeclaredSettings):
         counts = {len(numbers) for numbers in (self.image_mean, self.image_std) if isinstance(numbers, list)}
         if len(counts) > 1:
             yield f"image_mean is {self.image_mean} and image_std is {self.image_std}; they must have one length"
-        deviations = self.image_std if isinstance(self.image_std, list) else [self.image_std]
-        if any(number is not None and number <= 0 for number in deviations):
-            yield f"image_std is {self.image_std}, but pixels are divided by it: expected more than 0"
-        if self.do_rescale and self.rescale_factor is not None and self.rescale_factor <= 0:
-            yield f"rescale_factor is {self.rescale_factor}, but must be more than 0"
         for name in ("image_mean", "image_std", "rescale_factor"):
-            numbers = getattr(self, name)
-            sizes = [abs(number) for number in (numbers if isinstance(numbers, list) else [numbers]) if number]
+            held = getattr(self, name)
+            numbers = [number for number in (held if isinstance(held, list) else [held]) if number is not None]
+            if name == "image_std" and any(number <= 0 for number in numbers):
+                yield f"image_std is {held}, but pixels are divided by it: expected more than 0"
+            if name == "rescale_factor" and self.do_rescale and any(number <= 0 for number in numbers):
+                yield f"rescale_factor is {held}, but must be more than 0"
+            sizes = [abs(number) for number in numbers if number]
             if sizes and not _SMALLEST < min(sizes) <= max(sizes) < 1 / _SMALLEST:
-                yield f"{name} is {numbers}, but pixels are float32: expected 0, or {_SMALLEST} to 1e+15"
+                yield f"{name} is {held}, but pixels are float32: expected 0, or {_SMALLEST} to 1e+15"
 
     def merge_values(self, known: dict[str, Any], replaced: dict[str, Any], faults: list[str]) -> dict[str, Any]:
         """Return ``size`` for what is given of it, of ``max_size`` and of ``default_to_square``."""

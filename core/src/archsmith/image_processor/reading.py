@@ -12,17 +12,7 @@ import numpy as np
 
 from archsmith.errors import CheckpointCorrupt, InputError
 from archsmith.files.paths import mode_of, working_directory
-from archsmith.image_processor.steps import (
-    GREY,
-    RGB,
-    RGBA,
-    Array,
-    check_extent,
-    checked,
-    import_pillow,
-    narrowed,
-    to_rgb,
-)
+from archsmith.image_processor.steps import CHANNELS, Array, check_extent, checked, import_pillow, narrowed, to_rgb
 from archsmith.messages import announce, reason, shown
 
 if TYPE_CHECKING:
@@ -250,7 +240,7 @@ def _channels_last(pixels: Array, order: ChannelOrder | None) -> Array:
         )
     if not pixels.size:
         raise InputError(f"it has no pixels: its shape is {pixels.shape}")
-    is_first, is_last = (pixels.shape[axis] in (GREY, RGB, RGBA) for axis in (0, -1))
+    is_first, is_last = (pixels.shape[axis] in CHANNELS for axis in (0, -1))
     if order is None and is_first and is_last:
         raise InputError(
             f"its shape {pixels.shape} can be read in two ways. Pass input_data_format='channels_first' or "

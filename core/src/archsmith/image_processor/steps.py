@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from archsmith.errors import InputError, MissingDependency, OptionError
+from archsmith.errors import InputError, OptionError
 from archsmith.messages import shown
+from archsmith.options import import_library
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -27,7 +28,7 @@ __all__ = [
 Array = npt.NDArray[Any]
 
 NEAREST = 0
-GREY, RGB, RGBA = 1, 3, 4
+GREY, RGB, RGBA = CHANNELS = (1, 3, 4)
 #: Pillow's limit, where it is not installed.
 MAX_PIXELS = 89_478_485
 #: The longest side of an image in a file, and of one that is made, in pixels. Every row costs something, however short.
@@ -44,14 +45,7 @@ def import_pillow() -> "ModuleType":
     Raises:
         MissingDependency: It is not installed.
     """
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise MissingDependency(
-            'images need the library pillow, which is not installed. Run: pip install "archsmith[vision]"',
-            library="pillow",
-        ) from error
-    return Image
+    return import_library("PIL.Image", "the library pillow", need="images need", install="archsmith[vision]")  # type: ignore[no-any-return]
 
 
 def check_extent(what: str, height: int, width: int) -> None:

@@ -8,7 +8,7 @@ import torch.nn.functional as F  # noqa: N812  # the field's own abbreviation
 from torch import Tensor
 
 from archsmith.errors import InputError
-from archsmith.messages import shown
+from archsmith.layers.inputs import check_tensor
 
 __all__ = ["attend", "attention_mask_for", "split_heads"]
 
@@ -20,13 +20,7 @@ def split_heads(hidden: Tensor, head_size: int) -> Tensor:
 
 
 def attend(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    mask: Tensor | None = None,
-    *,
-    dropout: float = 0.0,
-    eager: bool = False,
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, *, dropout: float = 0.0, eager: bool = False
 ) -> tuple[Tensor, Tensor | None]:
     """Attend from queries to keys, and join the heads again.
 
@@ -81,8 +75,7 @@ def attention_mask_for(hidden: Tensor, attention_mask: Tensor | None, *, causal:
     batch, tokens = hidden.shape[:2]
     mask: Tensor | None = None
     if attention_mask is not None:
-        if not isinstance(attention_mask, Tensor):
-            raise InputError(f"attention_mask must be a tensor, but is {shown(attention_mask)}.")
+        check_tensor("attention_mask", attention_mask)
         if attention_mask.ndim == 4 and _fits(attention_mask.shape, (batch, None, tokens, tokens)):  # noqa: PLR2004
             return attention_mask.to(hidden.dtype) if attention_mask.is_floating_point() else attention_mask.bool()
         if attention_mask.shape != (batch, tokens):

@@ -1,14 +1,22 @@
 """Checks on what is passed to a model, made where torch itself would fail with an obscure message."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from archsmith.errors import InputError
 from archsmith.messages import shown
 
-__all__ = ["check_choices", "check_ids", "check_token_inputs", "flatten_choices"]
+__all__ = ["check_choices", "check_ids", "check_tensor", "check_token_inputs", "flatten_choices"]
 
 _INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+
+
+def check_tensor(name: str, value: Any, *, verb: str = "is", hint: str = "") -> None:
+    """Refuse what is not a tensor. Raises `InputError`, whose message ends with the hint."""
+    if not isinstance(value, Tensor):
+        raise InputError(f"{name} must be a tensor, but {verb} {shown(value)}.{hint}")
 
 
 def check_token_inputs(
@@ -72,8 +80,7 @@ def check_ids(name: str, ids: Tensor, limit: int, *, shape: tuple[int, int] | No
     Raises:
         InputError: They are not.
     """
-    if not isinstance(ids, Tensor):
-        raise InputError(f"{name} must be a tensor, but is {shown(ids)}.")
+    check_tensor(name, ids)
     if ids.dtype not in _INTEGERS:
         raise InputError(f"{name} must be integers, but are {ids.dtype}.")
     if shape is not None and tuple(ids.shape) not in (shape, (1, shape[1])):
@@ -122,8 +129,7 @@ def flatten_choices(name: str, value: Tensor | None, shape: tuple[int, int, int]
     """
     if value is None:
         return None
-    if not isinstance(value, Tensor):
-        raise InputError(f"{name} must be a tensor, but is {shown(value)}.")
+    check_tensor(name, value)
     batch, choices, tokens = shape
     if value.shape in ((batch * choices, tokens), (1, tokens)):
         return value

@@ -7,7 +7,7 @@ import torch.nn.functional as F  # noqa: N812  # the field's own abbreviation
 from torch import Tensor
 
 from archsmith.errors import InputError
-from archsmith.messages import shown
+from archsmith.layers.inputs import check_tensor
 
 __all__ = ["classification_loss", "span_loss", "token_loss"]
 
@@ -82,12 +82,11 @@ def classification_loss(
         InputError: The labels do not fit the logits.
     """
     outputs = logits.shape[-1]
-    _check_tensor(labels)
-    if problem_type is None:
-        if outputs == 1:
-            problem_type = "regression"
-        else:
-            problem_type = "multi_label_classification" if labels.is_floating_point() else "single_label_classification"
+    check_tensor("labels", labels, verb="are")
+    if problem_type is None and outputs == 1:
+        problem_type = "regression"
+    elif problem_type is None:
+        problem_type = "multi_label_classification" if labels.is_floating_point() else "single_label_classification"
     if problem_type == "single_label_classification":
         return token_loss(logits, labels)
     if labels.shape != logits.shape and not (outputs == 1 and labels.shape == logits.shape[:-1]):
@@ -107,13 +106,8 @@ def classification_loss(
 
 def _check_indices(name: str, indices: Tensor, shape: torch.Size, what: str) -> None:
     """Check that indices are integers, of the wanted shape or a column of it."""
-    _check_tensor(indices, name)
+    check_tensor(name, indices, verb="are")
     if indices.is_floating_point() or indices.is_complex() or indices.dtype == torch.bool:
         raise InputError(f"{name} must be integers, {what}, but are {indices.dtype}.")
     if indices.shape not in (shape, (*shape, 1)):
         raise InputError(f"{name} must have the shape {tuple(shape)}, {what}, but have {tuple(indices.shape)}.")
-
-
-def _check_tensor(labels: Tensor, name: str = "labels") -> None:
-    if not isinstance(labels, Tensor):
-        raise InputError(f"{name} must be a tensor, but are {shown(labels)}.")

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from archsmith.errors import InputError
-from archsmith.messages import shown
+from archsmith.layers.inputs import check_tensor
 
 __all__ = ["check_patch_mask", "check_pixels"]
 
@@ -22,11 +22,8 @@ def check_pixels(pixel_values: Tensor, *, channels: int, least: tuple[int, int] 
     Raises:
         InputError: They are not a tensor, have another shape, or are not floating-point numbers.
     """
-    if not isinstance(pixel_values, Tensor):
-        raise InputError(
-            f"pixel_values must be a tensor, but are {shown(pixel_values)}. "
-            "Ask the image processor: return_tensors='pt'."
-        )
+    advice = " Ask the image processor: return_tensors='pt'."
+    check_tensor("pixel_values", pixel_values, verb="are", hint=advice)
     shape = tuple(pixel_values.shape)
     if len(shape) != _AXES or not shape[0]:
         raise InputError(f"pixel_values must have the shape (batch, channels, height, width), but have {shape}.")
@@ -39,10 +36,7 @@ def check_pixels(pixel_values: Tensor, *, channels: int, least: tuple[int, int] 
             f"{least[0]} x {least[1]}."
         )
     if not pixel_values.is_floating_point():
-        raise InputError(
-            f"pixel_values must be floating-point numbers, but are {pixel_values.dtype}. "
-            "Ask the image processor: return_tensors='pt'."
-        )
+        raise InputError(f"pixel_values must be floating-point numbers, but are {pixel_values.dtype}.{advice}")
     return pixel_values
 
 
@@ -57,8 +51,7 @@ def check_patch_mask(bool_masked_pos: Tensor, *, batch: int, patches: int) -> Te
     Raises:
         InputError: They are not a tensor, have another shape, or are not boolean.
     """
-    if not isinstance(bool_masked_pos, Tensor):
-        raise InputError(f"bool_masked_pos must be a tensor, but is {shown(bool_masked_pos)}.")
+    check_tensor("bool_masked_pos", bool_masked_pos)
     if bool_masked_pos.shape != (batch, patches) or bool_masked_pos.is_floating_point():
         raise InputError(
             f"bool_masked_pos must be boolean, of the shape (batch, patches) = {(batch, patches)}, but is "

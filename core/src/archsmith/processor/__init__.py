@@ -7,13 +7,6 @@ from archsmith.lazy import lazy_attributes
 if TYPE_CHECKING:
     from archsmith.processor.base import Processor
 
-__all__ = [
-    "Processor",
-]
+__all__ = ["Processor"]
 
-__getattr__ = lazy_attributes(
-    __name__,
-    {
-        "base": ["Processor"],
-    },
-)
+__getattr__ = lazy_attributes(__name__, {"base": ["Processor"]})

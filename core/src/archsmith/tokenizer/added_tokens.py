@@ -1,5 +1,6 @@
 """Added tokens: what marks them, and how they are found in a text before it is split into words."""
 
+import functools
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -10,7 +11,7 @@ from archsmith.messages import shown
 from archsmith.options import read_flags
 from archsmith.tokenizer.characters import WHITE_SPACE, WORD
 
-__all__ = ["AddedToken", "TokenFinder", "as_special", "read_token", "read_tokens"]
+__all__ = ["AddedToken", "TokenFinder", "as_special", "read_token", "read_token_list", "read_tokens"]
 
 
 @dataclass(frozen=True)
@@ -55,14 +56,10 @@ def read_token(name: str, value: Any) -> AddedToken:
     Raises:
         OptionError: It is none of these, is empty, or cannot be encoded.
     """
-    marks: dict[str, Any] = {}
-    content = value
-    if isinstance(value, Mapping):
-        content = value.get("content")
-        marks = {mark: value[mark] for mark in _MARKS if value.get(mark) is not None}
-    elif not isinstance(value, str) and hasattr(value, "content"):
-        content = value.content
-        marks = {mark: getattr(value, mark) for mark in _MARKS if getattr(value, mark, None) is not None}
+    get = value.get if isinstance(value, Mapping) else functools.partial(getattr, value)
+    is_text = isinstance(value, str)
+    content = value if is_text else get("content", None)
+    marks = {} if is_text else {mark: get(mark, None) for mark in _MARKS if get(mark, None) is not None}
     if not isinstance(content, str) or not content or not all(isinstance(mark, bool) for mark in marks.values()):
         raise OptionError(f"{name} must be a string of at least one character, but is {shown(value)}.")
     try:
@@ -70,6 +67,13 @@ def read_token(name: str, value: Any) -> AddedToken:
     except UnicodeEncodeError as error:
         raise OptionError(f"{name} cannot be encoded as UTF-8: {shown(value)}.") from error
     return AddedToken(content, **marks)
+
+
+def read_token_list(name: str, values: Any) -> list[AddedToken]:
+    """Return tokens from a list of what `read_token` takes. Raises `OptionError`: it is none, or one is not a token."""
+    if not isinstance(values, list | tuple):
+        raise OptionError(f"{name} must be a list of tokens, but is {shown(values)}.")
+    return [read_token(f"{name}[{index}]", token) for index, token in enumerate(values)]
 
 
 def as_special(token: AddedToken) -> AddedToken:
@@ -93,7 +97,7 @@ def read_tokens(values: Any, *, are_special: bool) -> list[AddedToken]:
     """
     read_flags(special_tokens=are_special)
     given = values if isinstance(values, list | tuple) else [values]
-    tokens = [read_token(f"new_tokens[{index}]", token) for index, token in enumerate(given)]
+    tokens = read_token_list("new_tokens", given)
     return [
         as_special(token) if are_special else replace(token, special=token.special and not isinstance(value, str))
         for token, value in zip(tokens, given, strict=True)

@@ -17,7 +17,7 @@ from archsmith.tokenizer import calls
 from archsmith.tokenizer.added_tokens import AddedToken, read_tokens
 from archsmith.tokenizer.calls import EncodedRows
 from archsmith.tokenizer.files import find_vocabulary, read_tokenizer, tokenizer_config, write_contents
-from archsmith.tokenizer.settings import TokenizerSettings, read_setting, read_settings, setting_hints, special_names
+from archsmith.tokenizer.settings import TokenizerSettings, read_settings, setting_hints, special_names
 from archsmith.tokenizer.special_tokens import (
     SPECIAL_TOKENS,
     SpecialToken,
@@ -28,7 +28,7 @@ from archsmith.tokenizer.special_tokens import (
     set_special_token,
 )
 from archsmith.tokenizer.texts import Texts
-from archsmith.tokenizer.vocabulary import TokenVocabulary, check_ids, known_id, known_token, with_added
+from archsmith.tokenizer.vocabulary import TokenVocabulary, check_ids, known_id, with_added
 
 __all__ = ["PreTrainedTokenizerBase"]
 
@@ -168,7 +168,7 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
     @overload
     def convert_ids_to_tokens(self, ids: Iterable[int], *, skip_special_tokens: bool = False) -> list[str]: ...
     @checked_call
-    def convert_ids_to_tokens(self, ids: Any, *, skip_special_tokens: bool = False) -> str | list[str]:
+    def convert_ids_to_tokens(self, ids: Any, *, skip_special_tokens: bool = False) -> Any:
         """Return the token of an id, or the tokens of several: of a list, an array or a tensor of one axis.
 
         Args:
@@ -180,9 +180,9 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
         """
         numbers = check_ids(self.vocabulary, ids)
         if isinstance(numbers, int):
-            return known_token(self.vocabulary, numbers)
+            return self.vocabulary.token_at(numbers)
         skipped = set(self.all_special_ids) if skip_special_tokens else set()
-        return [known_token(self.vocabulary, number) for number in numbers if number not in skipped]
+        return [self.vocabulary.token_at(number) for number in numbers if number not in skipped]
 
     @abstractmethod
     def convert_tokens_to_string(self, tokens: Sequence[str]) -> str:
@@ -251,11 +251,9 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
         return len(self) - before
 
     def __setattr__(self, name: str, value: Any) -> None:
-        hint = setting_hints(type(self).Settings).get(name)
-        if hint is not None:
-            value, faults = read_setting(name, value, hint)
-            if faults:
-                raise OptionError(f"{type(self).__name__}: {faults[0]}.")
+        kind = type(self).Settings
+        if name in setting_hints(kind):
+            value = read_settings(kind, {name: value}, owner=type(self).__name__)[name]
         elif name not in SPECIAL_TOKENS and name in self._named():
             set_special_token(self, name, value)
             return
@@ -270,6 +268,10 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
         known = [] if name.startswith("_") else [*named, *setting_hints(type(self).Settings), *SPECIAL_TOKENS]
         message = f"{type(self).__name__} has no attribute {name!r}.{did_you_mean(name, known)}"
         raise AttributeError(message, name=name, obj=self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what copies and pickles hold: nothing that one of them could change for the other."""
+        return self.__dict__ | {"extra": dict(self.extra), "_side_files": dict(self.side_files)}
 
     def _named(self) -> Mapping[str, str]:
         """Return the special tokens that have a name; of an object that is not complete yet: none."""
@@ -306,14 +308,9 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
             processor_class: The processor that the tokenizer is saved with, if it is.
         """
         more = {} if processor_class is None else {"processor_class": processor_class}
-        return (
-            self.vocabulary_contents()
-            | self.side_contents()
-            | {
-                SPECIAL_TOKENS_FILE: encode_json(self.special_tokens.to_dict()),
-                TOKENIZER_CONFIG_FILE: encode_json(tokenizer_config(self) | more),
-            }
-        )
+        contents = self.vocabulary_contents() | self.side_contents()
+        contents[SPECIAL_TOKENS_FILE] = encode_json(self.special_tokens.to_dict())
+        return contents | {TOKENIZER_CONFIG_FILE: encode_json(tokenizer_config(self) | more)}
 
     @checked_call
     def save_vocabulary(self, save_directory: str | os.PathLike[str]) -> tuple[str, ...]:
@@ -349,9 +346,12 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
     ) -> EncodedRows:
         """Turn checked texts into rows of ids; with ``overflow`` also what was truncated."""
 
-    @abstractmethod
     def decode_rows(self, rows: Sequence[Sequence[int]], *, skip_special_tokens: bool) -> list[str]:
-        """Turn rows of checked ids into texts."""
+        """Turn rows of checked ids into texts. Here: their tokens, joined."""
+        added = self.vocabulary.added
+        skipped = {number for number, token in added.items() if token.special} if skip_special_tokens else ()
+        tokens = ([self.vocabulary.token_at(number) for number in row if number not in skipped] for row in rows)
+        return [self.convert_tokens_to_string([token for token in row if token is not None]) for row in tokens]
 
     def __repr__(self) -> str:
         special = ", ".join(f"{name}={token!r}" for name, token in self.special_tokens.named.items())

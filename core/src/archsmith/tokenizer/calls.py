@@ -10,7 +10,7 @@ from archsmith.batch import BatchEncoding
 from archsmith.errors import InputError, OptionError
 from archsmith.lengths import Padding, Side, Truncation, check_room, resolve_padding, resolve_truncation
 from archsmith.messages import announce, shown
-from archsmith.options import TensorType, check_tensor_type, checked_call, read_count, read_flags
+from archsmith.options import TensorType, check_tensor_type, checked_call, read_count, read_flag, read_flags
 from archsmith.tokenizer.collation import collate, read_columns
 from archsmith.tokenizer.special_tokens import SpecialTokens
 from archsmith.tokenizer.texts import Texts, clean_up, read_texts
@@ -140,31 +140,39 @@ def call(
     )
     texts = read_texts(text, text_pair, is_split_into_words=is_split_into_words)
     is_pair = texts.seconds is not None
-    truncated, padded = _resolve_lengths(
-        tokenizer,
-        padding=padding,
-        truncation=truncation,
+    max_length = read_count("max_length", max_length, least=1)
+    truncated = resolve_truncation(
+        truncation,
         max_length=max_length,
         stride=stride,
-        multiple=pad_to_multiple_of,
-        side=padding_side,
+        padding=padding,
+        direction=tokenizer.truncation_side,
+        model_max_length=tokenizer.model_max_length,
         is_pair=is_pair,
-        special=tokenizer.num_special_tokens_to_add(pair=is_pair) if add_special_tokens else 0,
     )
+    padded = _padding(tokenizer, padding, max_length, pad_to_multiple_of, padding_side, truncated)
+    if truncated is not None:
+        special = tokenizer.num_special_tokens_to_add(pair=is_pair) if add_special_tokens else 0
+        check_room(truncated, special=special, is_pair=is_pair)
+    elif max_length is not None and padded is not None and padded.length is None:
+        announce(
+            f"max_length={max_length} has no effect: padding={padding!r} pads to the longest row, and nothing is "
+            "truncated. Pass truncation=True, or padding='max_length'."
+        )
     rows = tokenizer.encode_texts(
         texts, truncated, add_special_tokens=add_special_tokens, overflow=return_overflowing_tokens
     )
     _announce_long_rows(rows.ids, tokenizer.model_max_length)
     main = tokenizer.model_input_names[0]
-    wanted = {
-        "token_type_ids": _is_wanted(tokenizer, "token_type_ids", return_token_type_ids),
-        "attention_mask": _is_wanted(tokenizer, "attention_mask", return_attention_mask),
-        "special_tokens_mask": return_special_tokens_mask,
-        "offset_mapping": return_offsets_mapping,
-    }
     columns: dict[str, Sequence[Any] | None] = {main: rows.ids}
-    for name in (name for name, is_wanted in wanted.items() if is_wanted):
-        columns[name] = None if name == "attention_mask" else rows.column(name)
+    if _is_wanted(tokenizer, "token_type_ids", return_token_type_ids):
+        columns["token_type_ids"] = rows.column("token_type_ids")
+    if _is_wanted(tokenizer, "attention_mask", return_attention_mask):
+        columns["attention_mask"] = None
+    if return_special_tokens_mask:
+        columns["special_tokens_mask"] = rows.column("special_tokens_mask")
+    if return_offsets_mapping:
+        columns["offset_mapping"] = rows.column("offset_mapping")
     data = _collate(tokenizer, columns, padded, return_tensors)
     if return_length:
         data["length"] = [len(row) for row in data[main]]
@@ -172,7 +180,9 @@ def call(
         data["overflow_to_sample_mapping"] = list(rows.samples)
     elif texts.is_single and return_tensors is None:
         data = {name: value if name == "length" else value[0] for name, value in data.items()}
-    return BatchEncoding(data, _encodings(tokenizer, rows, padded), tensor_type=return_tensors)
+    width = None if padded is None else padded.width(max(map(len, rows.ids)))
+    side = tokenizer.padding_side if padded is None else padded.side
+    return BatchEncoding(data, rows.encodings(width, side, _pad_token(tokenizer)), tensor_type=return_tensors)
 
 
 call.__name__ = "__call__"  # by which a bound one is pickled
@@ -231,14 +241,8 @@ def pad(
     check_tensor_type(return_tensors)
     main = tokenizer.model_input_names[0]
     columns, kind, is_single = read_columns(encoded_inputs, main)
-    padded = resolve_padding(
-        padding,
-        max_length=read_count("max_length", max_length, least=1),
-        multiple=pad_to_multiple_of,
-        side=tokenizer.padding_side if padding_side is None else padding_side,
-        model_max_length=tokenizer.model_max_length,
-    )
-    _check_pad_token(tokenizer, padded)
+    length = read_count("max_length", max_length, least=1)
+    padded = _padding(tokenizer, padding, length, pad_to_multiple_of, padding_side)
     if _is_wanted(tokenizer, "attention_mask", return_attention_mask):
         columns.setdefault("attention_mask", None)
     data = _collate(tokenizer, columns, padded, return_tensors or kind if not is_single else None)
@@ -268,9 +272,8 @@ def decode(
         InputError: An id is not a number or is not in the vocabulary.
     """
     rows, is_batch = id_rows(tokenizer.vocabulary, token_ids, tokenizer.model_input_names[0])
-    cleans = clean_up_tokenization_spaces
-    cleans = tokenizer.cleans_up if cleans is None else cleans
-    read_flags(skip_special_tokens=skip_special_tokens, clean_up_tokenization_spaces=cleans)
+    read_flags(skip_special_tokens=skip_special_tokens)
+    cleans = read_flag("clean_up_tokenization_spaces", clean_up_tokenization_spaces, tokenizer.cleans_up)
     texts = tokenizer.decode_rows(rows, skip_special_tokens=skip_special_tokens)
     texts = [clean_up(text) for text in texts] if cleans else texts
     return texts if is_batch else texts[0]
@@ -299,29 +302,15 @@ def batch_decode(
 # ---- the steps of a call ----------------------------------------------------------------------------------------
 
 
-def _resolve_lengths(
+def _padding(
     tokenizer: CallableTokenizer,
-    *,
     padding: Any,
-    truncation: Any,
-    max_length: Any,
-    stride: Any,
+    max_length: int | None,
     multiple: Any,
     side: Any,
-    is_pair: bool,
-    special: int,
-) -> tuple[Truncation | None, Padding | None]:
-    """Decide how the rows of a call are truncated and padded. Raises `OptionError`."""
-    max_length = read_count("max_length", max_length, least=1)
-    truncated = resolve_truncation(
-        truncation,
-        max_length=max_length,
-        stride=stride,
-        padding=padding,
-        direction=tokenizer.truncation_side,
-        model_max_length=tokenizer.model_max_length,
-        is_pair=is_pair,
-    )
+    truncated: Truncation | None = None,
+) -> Padding | None:
+    """Decide how the rows of a call are padded. Raises `OptionError`."""
     padded = resolve_padding(
         padding,
         max_length=max_length,
@@ -330,15 +319,12 @@ def _resolve_lengths(
         model_max_length=tokenizer.model_max_length,
         truncated_to=None if truncated is None else truncated.max_length,
     )
-    _check_pad_token(tokenizer, padded)
-    if truncated is not None:
-        check_room(truncated, special=special, is_pair=is_pair)
-    elif max_length is not None and padded is not None and padded.length is None:
-        announce(
-            f"max_length={max_length} has no effect: padding={padding!r} pads to the longest row, and nothing is "
-            "truncated. Pass truncation=True, or padding='max_length'."
+    if padded is not None and _pad_token(tokenizer) is None:
+        raise OptionError(
+            "padding needs a pad_token, and this tokenizer has none. Set one of its tokens: "
+            "tokenizer.pad_token = tokenizer.eos_token, or give one: from_pretrained(..., pad_token='[PAD]')."
         )
-    return truncated, padded
+    return padded
 
 
 def _announce_long_rows(rows: Sequence[Sequence[int]], most: int) -> None:
@@ -357,19 +343,8 @@ def _pad_token(tokenizer: CallableTokenizer) -> tuple[int, int, str] | None:
     return None if number is None or not token else (number, tokenizer.pad_token_type_id, token)
 
 
-def _check_pad_token(tokenizer: CallableTokenizer, padded: Padding | None) -> None:
-    if padded is not None and _pad_token(tokenizer) is None:
-        raise OptionError(
-            "padding needs a pad_token, and this tokenizer has none. Set one of its tokens: "
-            "tokenizer.pad_token = tokenizer.eos_token, or give one: from_pretrained(..., pad_token='[PAD]')."
-        )
-
-
 def _is_wanted(tokenizer: CallableTokenizer, name: str, asked: bool | None) -> bool:
-    if asked is None:
-        return name in tokenizer.model_input_names
-    read_flags(**{f"return_{name}": asked})
-    return asked
+    return read_flag(f"return_{name}", asked, name in tokenizer.model_input_names)
 
 
 def _collate(
@@ -382,10 +357,3 @@ def _collate(
     number, token_type, _ = _pad_token(tokenizer) or (0, tokenizer.pad_token_type_id, "")
     pad_values = {main: number, "token_type_ids": token_type}
     return collate(columns, main=main, padding=padded, pad_values=pad_values, tensor_type=kind)
-
-
-def _encodings(
-    tokenizer: CallableTokenizer, rows: EncodedRows, padded: Padding | None
-) -> Callable[[], Sequence[Any]] | None:
-    width = None if padded is None else padded.width(max(map(len, rows.ids)))
-    return rows.encodings(width, tokenizer.padding_side if padded is None else padded.side, _pad_token(tokenizer))

@@ -71,13 +71,11 @@ def collate(
 
 def _check_width(lengths: Sequence[int], width: int, *, is_padded: bool) -> None:
     """Refuse rows that cannot be one tensor of this width."""
-    if not is_padded:
-        if len(set(lengths)) > 1:
-            raise InputError(
-                f"the rows have different lengths, {min(lengths)} to {max(lengths)} tokens, so they are not a tensor. "
-                "Pass padding=True (and truncation=True), or leave out return_tensors."
-            )
-        return
+    if not is_padded and len(set(lengths)) > 1:
+        raise InputError(
+            f"the rows have different lengths, {min(lengths)} to {max(lengths)} tokens, so they are not a tensor. "
+            "Pass padding=True (and truncation=True), or leave out return_tensors."
+        )
     for row, length in enumerate(lengths):
         if length > width:
             raise InputError(

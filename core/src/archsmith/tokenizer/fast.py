@@ -1,7 +1,7 @@
 """Tokenizers on the Rust library ``tokenizers``, which is imported when the first one is made."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
@@ -83,6 +83,9 @@ class PreTrainedTokenizerFast(PreTrainedTokenizerBase):
     def backend_tokenizer(self, tokenizer: "Tokenizer") -> None:
         self.vocabulary = RustVocabulary(tokenizer)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return super().__getstate__() | {"vocabulary": RustVocabulary(rust.variant(self.backend_tokenizer))}
+
     # ---- what the base asks for -----------------------------------------------------------------------------
 
     def convert_tokens_to_string(self, tokens: Sequence[str]) -> str:
@@ -101,12 +104,15 @@ class PreTrainedTokenizerFast(PreTrainedTokenizerBase):
         self, texts: Texts, truncation: Truncation | None, *, add_special_tokens: bool, overflow: bool
     ) -> "FastRows":
         """Turn checked texts into rows of ids; with ``overflow`` also what was truncated."""
-        if truncation is not None and texts.seconds is not None and truncation.strategy != "longest_first":
-            self._check_untruncated(texts, truncation, add_special_tokens=add_special_tokens)
         tokenizer = self.backend_tokenizer
-        if truncation is not None or self.split_special_tokens:
-            tokenizer = rust.variant(tokenizer, truncation, split_special=self.split_special_tokens)
+        if self.split_special_tokens:
+            tokenizer = rust.variant(tokenizer, split_special=True)
         try:
+            if truncation is not None:
+                if texts.seconds is not None and truncation.strategy != "longest_first":
+                    special = tokenizer.num_special_tokens_to_add(is_pair=True) if add_special_tokens else 0
+                    _check_untruncated(tokenizer, texts, truncation, special)
+                tokenizer = rust.variant(tokenizer, truncation)
             encodings = tokenizer.encode_batch(
                 texts.rows(), is_pretokenized=texts.is_split, add_special_tokens=add_special_tokens
             )
@@ -118,40 +124,11 @@ class PreTrainedTokenizerFast(PreTrainedTokenizerBase):
                 raise
         return FastRows(encodings, overflow=overflow)
 
-    def _check_untruncated(self, texts: Texts, truncation: Truncation, *, add_special_tokens: bool) -> None:
-        """Refuse pairs where the text that is kept leaves too little room; the library would panic over them."""
-        special = self.num_special_tokens_to_add(pair=True) if add_special_tokens else 0
-        room = truncation.room(special)
-        keeps_first = truncation.strategy == "only_second"
-        kept, others = (texts.firsts, texts.seconds) if keeps_first else (texts.seconds, texts.firsts)
-        lengths = self._lengths(texts, kept)
-        tight = [row for row, length in enumerate(lengths) if room - length <= truncation.stride]
-        remaining = [0] * len(lengths)
-        for row, length in zip(tight, self._lengths(texts, [others[row] for row in tight]), strict=True):  # type: ignore[index]
-            remaining[row] = length
-        pairs = zip(lengths, remaining, strict=True) if keeps_first else zip(remaining, lengths, strict=True)
-        check_untruncated(truncation, special, list(pairs))
-
-    def _lengths(self, texts: Texts, rows: Any) -> list[int]:
-        if reason := unencodable(texts):
-            raise InputError(reason)
-        tokenizer = self.backend_tokenizer
-        if self.split_special_tokens:
-            tokenizer = rust.variant(tokenizer, split_special=True)
-        with rust.translated(InputError, "the text cannot be encoded"):
-            encodings = tokenizer.encode_batch_fast(
-                list(rows), is_pretokenized=texts.is_split, add_special_tokens=False
-            )
-        return [len(encoding) for encoding in encodings]
-
     def decode_rows(self, rows: Sequence[Sequence[int]], *, skip_special_tokens: bool) -> list[str]:
         """Turn rows of checked ids into texts."""
         renamed = self.vocabulary.renamed()
         if renamed and any(number in renamed for row in rows for number in row):
-            special = {number for number, token in self.vocabulary.added.items() if token.special}
-            skipped = special if skip_special_tokens else set()
-            tokens = ([self.vocabulary.token_at(number) for number in row if number not in skipped] for row in rows)
-            return [self.convert_tokens_to_string([token for token in row if token is not None]) for row in tokens]
+            return super().decode_rows(rows, skip_special_tokens=skip_special_tokens)
         with rust.translated(InputError, "the ids cannot be decoded"):
             return self.backend_tokenizer.decode_batch(rows, skip_special_tokens=skip_special_tokens)
 
@@ -164,6 +141,23 @@ class PreTrainedTokenizerFast(PreTrainedTokenizerBase):
     def vocabulary_contents(self) -> dict[str, bytes]:
         """Return the content of tokenizer.json. Raises `OptionError`: a part is written in Python."""
         return {TOKENIZER_FILE: rust.to_json(self.backend_tokenizer, self._stored)}
+
+
+def _check_untruncated(tokenizer: "Tokenizer", texts: Texts, truncation: Truncation, special: int) -> None:
+    """Refuse pairs where the text that is kept leaves too little room; the library would panic over them."""
+
+    def lengths(rows: Iterable[Any]) -> list[int]:
+        encode = tokenizer.encode_batch_fast
+        return list(map(len, encode(list(rows), is_pretokenized=texts.is_split, add_special_tokens=False)))
+
+    keeps_first = truncation.strategy == "only_second"
+    kept, others = (texts.firsts, texts.seconds) if keeps_first else (texts.seconds, texts.firsts)
+    stays = lengths(kept or ())
+    room = truncation.room(special) - truncation.stride
+    # How long the other one is only matters where room is tight.
+    rest = lengths(text if room <= length else text[:0] for text, length in zip(others or (), stays, strict=True))
+    pairs = zip(stays, rest, strict=True) if keeps_first else zip(rest, stays, strict=True)
+    check_untruncated(truncation, special, list(pairs))
 
 
 class FastRows:
@@ -189,11 +183,8 @@ class FastRows:
 
     def column(self, name: str) -> list[list[Any]]:
         """Return a column by the name that it has in the output."""
-        if name == "token_type_ids":
-            return [encoding.type_ids for encoding in self.sources]
-        if name == "special_tokens_mask":
-            return [encoding.special_tokens_mask for encoding in self.sources]
-        return [encoding.offsets for encoding in self.sources]
+        attribute = {"token_type_ids": "type_ids", "offset_mapping": "offsets"}.get(name, name)
+        return [getattr(encoding, attribute) for encoding in self.sources]
 
     def encodings(
         self, width: int | None, side: Side, padding: tuple[int, int, str] | None

@@ -98,11 +98,8 @@ def plain_settings(tokenizer: Any) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name in setting_hints(type(tokenizer).Settings):
         value = getattr(tokenizer, name)
-        if (
-            name == "model_max_length"
-            or name in tokenizer.given_settings
-            or value != getattr(type(tokenizer), name, None)
-        ):
+        is_own = name in tokenizer.given_settings or value != getattr(type(tokenizer), name, None)
+        if is_own or name == "model_max_length":
             values[name] = list(value) if isinstance(value, tuple) else value
     return values
 

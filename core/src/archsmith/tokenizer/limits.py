@@ -10,7 +10,7 @@ from typing import Any
 from archsmith.errors import CheckpointCorrupt
 from archsmith.messages import announce, shown
 
-__all__ = ["check_limits"]
+__all__ = ["check_limits", "steps_of"]
 
 #: How many times longer than it was the steps of one field may make a text; published files stay below 40.
 MAX_GROWTH = 100
@@ -42,7 +42,7 @@ def check_limits(content: Mapping[str, Any], where: str) -> None:
     affixes = ("continuing_subword_prefix", "end_of_word_suffix")
     found += [(f"the length of model.{name}", _length(model.get(name)), MAX_GROWTH) for name in affixes]
     for name in ("normalizer", "pre_tokenizer", "post_processor", "decoder"):
-        steps = _steps(content.get(name))
+        steps = steps_of(content.get(name))
         size = len(json.dumps(content.get(name))) - sum(_length(step.get("precompiled_charsmap")) for step in steps)
         found.append((f"the size of the {name}", size, MAX_FIELD))
         found.append((f"how many times longer the {name} makes a text", math.prod(map(_growth, steps)), MAX_GROWTH))
@@ -55,12 +55,12 @@ def check_limits(content: Mapping[str, Any], where: str) -> None:
         announce(f"{where!r}: model.dropout is {shown(model['dropout'])}, so a text gives other ids each time.")
 
 
-def _steps(part: Any) -> list[Mapping[str, Any]]:
+def steps_of(part: Any) -> list[Mapping[str, Any]]:
     """Return the steps of a field, those in sequences too."""
     if not isinstance(part, Mapping):
         return []
     inner = [step for name, row in part.items() if isinstance(row, list) and name.endswith("rs") for step in row]
-    return [part, *(step for one in inner for step in _steps(one))]
+    return [part, *(step for one in inner for step in steps_of(one))]
 
 
 def _growth(step: Mapping[str, Any]) -> int:

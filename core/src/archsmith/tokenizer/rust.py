@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from archsmith.errors import ArchsmithError, CheckpointCorrupt, InputError, MissingDependency, OptionError
 from archsmith.files.strictjson import parse_json, read_bytes
+from archsmith.lengths import Truncation
 from archsmith.messages import shown
 from archsmith.tokenizer.added_tokens import AddedToken, read_token
-from archsmith.tokenizer.limits import check_limits
+from archsmith.tokenizer.limits import check_limits, steps_of
 from archsmith.tokenizer.vocabulary import check_token_ids, new_ids
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from tokenizers import Tokenizer
 
-    from archsmith.lengths import Truncation
 
 __all__ = [
     "MAX_TOKENIZER_BYTES", "RustVocabulary", "check_templates", "check_vocabulary", "import_tokenizers",
@@ -137,14 +137,9 @@ def check_vocabulary(content: Mapping[str, Any], where: str) -> None:
 
 def check_templates(post: Any, where: str) -> None:
     """Refuse a post_processor that names what it lacks; the library would panic over it. Raises `CheckpointCorrupt`."""
-    if not isinstance(post, Mapping):
-        return
-    inner = post.get("processors")
-    for part in inner if isinstance(inner, list) else ():
-        check_templates(part, where)
-    special = post.get("special_tokens")
-    for template, texts in (("single", "A"), ("pair", "AB")):
-        places = post.get(template)
+    parts = [(part, name, texts) for part in steps_of(post) for name, texts in (("single", "A"), ("pair", "AB"))]
+    for part, template, texts in parts:
+        places, special = part.get(template), part.get("special_tokens")
         for place in places if isinstance(places, list) else ():
             (kind, named), *_ = place.items() if isinstance(place, Mapping) and place else [("", None)]
             name = named.get("id") if isinstance(named, Mapping) else None
@@ -158,7 +153,7 @@ def check_templates(post: Any, where: str) -> None:
 
 def variant(
     tokenizer: "Tokenizer",
-    truncation: "Truncation | None" = None,
+    truncation: Truncation | None = None,
     *,
     split_special: bool = False,
     model: Any = None,
@@ -263,14 +258,8 @@ def to_json(tokenizer: "Tokenizer", stored: Mapping[str, Any]) -> bytes:
     Raises:
         OptionError: A part of the tokenizer is written in Python.
     """
-    tokenizers = import_tokenizers()
-    carrier = tokenizers.Tokenizer(tokenizers.models.WordLevel({"": 0}, ""))
-    if stored.get("truncation"):
-        carrier.enable_truncation(**stored["truncation"])
-    if stored.get("padding"):
+    carrier = variant(tokenizer, Truncation(**stored["truncation"]) if stored["truncation"] else None)
+    if stored["padding"]:
         carrier.enable_padding(**stored["padding"])
-    written = json.loads(carrier.to_str())
     with translated(OptionError, "tokenizer.json cannot hold this tokenizer"):
-        text = tokenizer.to_str()
-    content = json.loads(text) | {name: written[name] for name in ("truncation", "padding")}
-    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+        return f"{carrier.to_str(pretty=True)}\n".encode()

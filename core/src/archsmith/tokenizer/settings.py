@@ -11,8 +11,8 @@ from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.names import ADDED_TOKENS_FILE, SPECIAL_TOKENS_FILE, TOKENIZER_CONFIG_FILE
 from archsmith.messages import did_you_mean, listed, shown
 from archsmith.options import HUGE
-from archsmith.tokenizer.added_tokens import AddedToken, read_token
-from archsmith.tokenizer.special_tokens import SPECIAL_TOKENS
+from archsmith.tokenizer.added_tokens import AddedToken, read_token, read_token_list
+from archsmith.tokenizer.special_tokens import SPECIAL_TOKENS, UNNAMED_TOKENS
 from archsmith.tokenizer.vocabulary import check_token_ids
 
 __all__ = ["Token", "TokenizerSettings", "load_tokenizer_config", "read_settings", "split_settings", "stored_settings"]
@@ -69,13 +69,7 @@ class TokenizerSettings(TypedDict, total=False):
 
 
 #: The settings that hold tokens, not plain values.
-TOKEN_SETTINGS = (
-    *SPECIAL_TOKENS,
-    "extra_special_tokens",
-    "additional_special_tokens",
-    "model_specific_special_tokens",
-    "added_tokens_decoder",
-)
+TOKEN_SETTINGS = (*SPECIAL_TOKENS, *UNNAMED_TOKENS, "model_specific_special_tokens", "added_tokens_decoder")
 
 
 @functools.cache
@@ -118,8 +112,7 @@ def read_settings(kind: type, values: Mapping[str, Any], *, owner: str) -> dict[
             if name not in hints:
                 faults.append(f"{name!r} is not an option{'.' + hint if (hint := did_you_mean(name, hints)) else ''}")
             elif name in plain:
-                clean[name], fault = read_setting(name, value, plain[name])
-                faults += fault
+                clean[name] = _read_plain(name, value, plain[name])
             else:
                 clean[name] = _read_tokens(name, value, special_names(kind))
         except OptionError as error:
@@ -129,18 +122,22 @@ def read_settings(kind: type, values: Mapping[str, Any], *, owner: str) -> dict[
     return clean
 
 
-def read_setting(name: str, value: Any, hint: Any) -> tuple[Any, list[str]]:
-    """Check one plain setting; return it with no fault, or None and a sentence. None turns an on-off setting off."""
+def _read_plain(name: str, value: Any, hint: Any) -> Any:
+    """Check one plain setting and return it. None turns an on-off setting off. Raises `OptionError`: it is wrong."""
     value = False if value is None and hint is bool else value
     if name == "model_max_length":
         value = HUGE if value is None else value
-        value = int(value) if isinstance(value, float) and value == value // 1 and value < float("inf") else value
-        if isinstance(value, int) and not isinstance(value, bool) and value < 1:
-            return None, [f"model_max_length must be at least 1, but is {value}"]
-        value = min(value, HUGE) if isinstance(value, int) and not isinstance(value, bool) else value
+        value = int(value) if isinstance(value, float) and value.is_integer() else value
+        if isinstance(value, int) and not isinstance(value, bool):
+            if value < 1:
+                raise OptionError(f"model_max_length must be at least 1, but is {value}.")
+            value = min(value, HUGE)
     if name == "model_input_names" and (isinstance(value, str) or not value):
-        return None, [f"model_input_names must be a list of at least one name, but is {shown(value)}"]
-    return convert(name, value, hint)
+        raise OptionError(f"model_input_names must be a list of at least one name, but is {shown(value)}.")
+    converted, faults = convert(name, value, hint)
+    for fault in faults:
+        raise OptionError(fault)
+    return converted
 
 
 def _read_tokens(name: str, value: Any, special: tuple[str, ...]) -> Any:
@@ -149,17 +146,17 @@ def _read_tokens(name: str, value: Any, special: tuple[str, ...]) -> Any:
     if name in special:
         return read_token(name, value)
     if isinstance(value, Mapping) and name == "added_tokens_decoder":
-        for key in value:
-            if isinstance(key, bool) or not re.fullmatch("0|-?[1-9][0-9]{0,9}", str(key)):
-                raise OptionError(f"{name} must map ids to tokens, but is {shown(value)}.")
+        if not all(re.fullmatch("0|-?[1-9][0-9]{0,9}", str(key)) for key in value):
+            raise OptionError(f"{name} must map ids to tokens, but is {shown(value)}.")
         if len({str(key) for key in value}) < len(value):
             raise OptionError(f"{name} has an id twice, as a number and as a string: {shown(value)}.")
         return {int(number): read_token(f"{name}[{number}]", token) for number, token in value.items()}
     if isinstance(value, Mapping) and name != "additional_special_tokens":
         return {key: read_token(f"{name}[{key!r}]", token) for key, token in value.items()}
-    if isinstance(value, list | tuple) and name in ("extra_special_tokens", "additional_special_tokens"):
-        return [read_token(f"{name}[{index}]", token) for index, token in enumerate(value)]
-    raise OptionError(f"{name} must be a list of tokens, but is {shown(value)}.")
+    if name in UNNAMED_TOKENS:
+        return read_token_list(name, value)
+    keys = "ids" if name == "added_tokens_decoder" else "names"
+    raise OptionError(f"{name} must map {keys} to tokens, but is {shown(value)}.")
 
 
 #: What is written into the configurations of models, image processors and feature extractors alone.
@@ -223,9 +220,9 @@ def split_settings(kind: type, values: Mapping[str, Any], *, where: str) -> tupl
     """
     hints = all_hints(kind)
     known = {name: value for name, value in values.items() if name in hints}
-    others = {name: value for name, value in values.items() if name not in hints}
-    named = {name: value for name, value in others.items() if name.endswith("_token") and _content(value) is not None}
-    extra = {name: value for name, value in others.items() if name not in named}
+    extra = {name: value for name, value in values.items() if name not in hints}
+    tokens = [name for name, value in extra.items() if name.endswith("_token") and _content(value) is not None]
+    named = {name: extra.pop(name) for name in tokens}
     if named:
         known["model_specific_special_tokens"] = {**(known.get("model_specific_special_tokens") or {}), **named}
     try:

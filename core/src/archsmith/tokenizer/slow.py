@@ -121,13 +121,6 @@ class PreTrainedTokenizer(PreTrainedTokenizerBase):
                 pieces.append((piece, number))
         return pieces
 
-    def decode_rows(self, rows: Sequence[Sequence[int]], *, skip_special_tokens: bool) -> list[str]:
-        """Turn rows of checked ids into texts."""
-        added = self.vocabulary.added
-        skipped = {number for number, token in added.items() if token.special} if skip_special_tokens else ()
-        tokens = ([self.vocabulary.token_at(number) for number in row if number not in skipped] for row in rows)
-        return [self.join_tokens([token for token in row if token is not None]) for row in tokens]
-
 
 def _fast_name(cls: type) -> str:
     """Return the name of the class on the library that stands beside one in Python."""

@@ -1,22 +1,23 @@
 """Special tokens: their names, and the attributes of a tokenizer that stand for them."""
 
-import operator
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar, overload
 
 from archsmith.errors import ArchsmithError, InputError, OptionError
 from archsmith.messages import did_you_mean, shown
-from archsmith.tokenizer.added_tokens import AddedToken, as_special, read_token
-from archsmith.tokenizer.vocabulary import TokenVocabulary, known_token
+from archsmith.tokenizer.added_tokens import AddedToken, as_special, read_token, read_token_list
+from archsmith.tokenizer.vocabulary import TokenVocabulary
 
 __all__ = [
-    "SPECIAL_TOKENS", "SpecialToken", "SpecialTokenId", "SpecialTokens", "add_special_tokens", "first_special_tokens",
-    "set_special_token",
+    "SPECIAL_TOKENS", "UNNAMED_TOKENS", "SpecialToken", "SpecialTokenId", "SpecialTokens", "add_special_tokens",
+    "first_special_tokens", "set_special_token",
 ]  # fmt: skip
 
 #: The special tokens that every tokenizer can have, in the order in which they are listed.
 SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+#: The settings that list special tokens without a name; the second is the old one.
+UNNAMED_TOKENS = ("extra_special_tokens", "additional_special_tokens")
 
 _Vocabulary = TypeVar("_Vocabulary", bound=TokenVocabulary)
 
@@ -33,20 +34,9 @@ class SpecialTokens:
     named: Mapping[str, str] = field(default_factory=dict)
     others: tuple[str, ...] = ()
 
-    @classmethod
-    def of(cls, named: Mapping[str, AddedToken], others: Iterable[AddedToken]) -> "SpecialTokens":
-        """Build them from tokens with their marks."""
-        contents = dict.fromkeys(token.content for token in others)
-        return cls({name: token.content for name, token in named.items()}, tuple(contents))
-
     def all(self) -> list[str]:
         """Return each token once, those with a name first."""
         return list(dict.fromkeys([*self.named.values(), *self.others]))
-
-    def with_named(self, name: str, token: str | None) -> "SpecialTokens":
-        """Return these with another token of that name, or with None without it."""
-        named = {known: it for known, it in self.named.items() if known != name or token is not None}
-        return replace(self, named=named if token is None else named | {name: token})
 
     def to_dict(self) -> dict[str, Any]:
         """Return them as special_tokens_map.json writes them."""
@@ -61,6 +51,7 @@ class _Tokenizer(Protocol):
     @property
     def vocabulary(self) -> TokenVocabulary: ...
     def add_tokens(self, new_tokens: Any, /) -> int: ...
+    def convert_ids_to_tokens(self, ids: Any, /) -> Any: ...
     def special_tokens_changed(self, names: Collection[str], /) -> None: ...
 
 
@@ -79,7 +70,8 @@ def set_special_token(tokenizer: _Tokenizer, name: str, value: Any) -> None:
             f"{name} must be a token of the vocabulary, but {content!r} is not in it.{hint} A new token can be given "
             f"when the tokenizer is loaded: from_pretrained(..., {name}={content!r})."
         )
-    tokenizer.special_tokens = before.with_named(name, content)
+    named = {**before.named, name: content}
+    tokenizer.special_tokens = replace(before, named={key: it for key, it in named.items() if it is not None})
     try:
         tokenizer.special_tokens_changed([name])
     except ArchsmithError:
@@ -116,12 +108,15 @@ def first_special_tokens(
         others = [*extra, *others]
     more = {name: token for name, token in more.items() if name not in names}  # those say it themselves
     for name in more:
-        if not name.isidentifier() or hasattr(cls, name):
+        if not isinstance(name, str) or not name.isidentifier() or hasattr(cls, name):
             raise OptionError(f"a special token cannot have the name {name!r}: it is taken or not an identifier.")
     named |= more
     marked = {token.content for token in vocabulary.added.values()}
     new = {token.content: as_special(token) for token in (*named.values(), *others) if token.content not in marked}
-    return vocabulary.with_tokens(list(new.values())) if new else vocabulary, SpecialTokens.of(named, others)
+    special = SpecialTokens(
+        {name: token.content for name, token in named.items()}, tuple(dict.fromkeys(map(str, others)))
+    )
+    return vocabulary.with_tokens(list(new.values())) if new else vocabulary, special
 
 
 def add_special_tokens(tokenizer: _Tokenizer, given: Any, *, keeps: bool) -> None:
@@ -140,10 +135,8 @@ def add_special_tokens(tokenizer: _Tokenizer, given: Any, *, keeps: bool) -> Non
     named: dict[str, AddedToken] = {}
     others: list[AddedToken] | None = None
     for name, value in given.items():
-        if name in ("extra_special_tokens", "additional_special_tokens"):
-            if not isinstance(value, list | tuple):
-                raise OptionError(f"{name} must be a list of tokens, but is {shown(value)}.")
-            others = [*(others or ()), *(read_token(f"{name}[{index}]", token) for index, token in enumerate(value))]
+        if name in UNNAMED_TOKENS:
+            others = [*(others or ()), *read_token_list(name, value)]
         elif name in (*SPECIAL_TOKENS, *tokenizer.special_tokens.named):
             named[name] = read_token(name, value)
         else:
@@ -156,8 +149,8 @@ def add_special_tokens(tokenizer: _Tokenizer, given: Any, *, keeps: bool) -> Non
         set_special_token(tokenizer, name, token)
     if others is not None:
         kept = tokenizer.special_tokens.others if keeps else ()
-        contents = dict.fromkeys([*kept, *(token.content for token in others)])
-        tokenizer.special_tokens = replace(tokenizer.special_tokens, others=tuple(contents))
+        contents = tuple(dict.fromkeys([*kept, *map(str, others)]))
+        tokenizer.special_tokens = replace(tokenizer.special_tokens, others=contents)
 
 
 class SpecialToken:
@@ -196,5 +189,5 @@ class SpecialTokenId:
     def __set__(self, tokenizer: _Tokenizer, value: Any) -> None:
         if value is not None and (isinstance(value, bool) or not hasattr(value, "__index__")):
             raise OptionError(f"{self.name}_id must be an integer, but is {shown(value)}.")
-        token = None if value is None else known_token(tokenizer.vocabulary, operator.index(value))
+        token = None if value is None else tokenizer.convert_ids_to_tokens(value)
         set_special_token(tokenizer, self.name, token)

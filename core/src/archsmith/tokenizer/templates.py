@@ -1,5 +1,6 @@
 """Rows of tokens in Python: truncated, and put together with the special tokens around texts."""
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -27,14 +28,11 @@ class Row(NamedTuple):
 
     def joined(self, other: "Row") -> "Row":
         """Return this row with another behind it."""
-        return Row(
-            self.ids + other.ids, self.types + other.types, self.special + other.special, self.tokens + other.tokens
-        )
+        return Row(*map(operator.add, self, other))
 
     def slice(self, start: int, stop: int) -> "Row":
         """Return the tokens from one place up to another."""
-        place = slice(start, stop)
-        return Row(self.ids[place], self.types[place], self.special[place], self.tokens[place])
+        return Row(*(column[start:stop] for column in self))  # type: ignore[arg-type] # lists of the same
 
     def truncated(self, length: int, stride: int, side: Side) -> list["Row"]:
         """Return the tokens that remain, and behind them what was truncated, in pieces that overlap."""
@@ -133,10 +131,8 @@ def _lengths(lengths: list[int], truncation: Truncation, room: int) -> list[int]
         return [room - second, second]
     if truncation.strategy == "only_second":
         return [first, room - first]
-    shorter, longer = room // 2, room - room // 2
-    if min(lengths) <= shorter:
-        return [first, room - first] if first <= second else [room - second, second]
-    return [shorter, longer] if first <= second else [longer, shorter]
+    shorter = min(first, second, room // 2)
+    return [shorter, room - shorter] if first <= second else [room - shorter, shorter]
 
 
 class SlowRows:
@@ -149,10 +145,9 @@ class SlowRows:
     """
 
     def __init__(self, rows: Sequence[Sequence[Row]], *, overflow: bool, fast: str) -> None:
-        self.samples: Sequence[int] = [
-            sample for sample, row in enumerate(rows) for _ in (row if overflow else row[:1])
-        ]
-        self.rows = [piece for row in rows for piece in (row if overflow else row[:1])]
+        kept = [(sample, piece) for sample, row in enumerate(rows) for piece in (row if overflow else row[:1])]
+        self.samples: Sequence[int] = [sample for sample, _ in kept]
+        self.rows = [piece for _, piece in kept]
         self.ids: Sequence[Sequence[int]] = [row.ids for row in self.rows]
         self._fast = fast
 

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from archsmith.errors import InputError, OptionError
+from archsmith.errors import InputError
 from archsmith.messages import shown
+from archsmith.options import read_flags
 
 __all__ = ["Texts", "check_strings", "clean_up", "read_texts", "unencodable"]
 
@@ -55,23 +56,17 @@ def read_texts(text: Any, text_pair: Any = None, *, is_split_into_words: bool = 
         InputError: It is none of these, the batch is empty, or the two batches differ in length.
         OptionError: ``is_split_into_words`` is neither True nor False.
     """
-    if not isinstance(is_split_into_words, bool):
-        raise OptionError(f"is_split_into_words must be True or False, but is {shown(is_split_into_words)}.")
-    if is_split_into_words:
-        single = isinstance(text, list | tuple) and not (text and isinstance(text[0], list | tuple))
-    else:
-        single = isinstance(text, str)
-        if text_pair is None and _is_pairs(text):
-            return Texts([row[0] for row in text], [row[1] for row in text], is_single=False, is_split=False)
+    read_flags(is_split_into_words=is_split_into_words)
+    if not is_split_into_words and text_pair is None and _is_pairs(text):
+        return Texts([row[0] for row in text], [row[1] for row in text], is_single=False, is_split=False)
+    single = _is_one(text, is_split=is_split_into_words)
     firsts = [text] if single else text
     _check("text", firsts, single=single, is_split=is_split_into_words)
     if text_pair is None:
         return Texts(firsts, None, is_single=single, is_split=is_split_into_words)
     if single != _is_one(text_pair, is_split=is_split_into_words):
-        raise InputError(
-            f"text is {'one text' if single else 'a batch'}, but text_pair is {shown(text_pair)}; "
-            f"expected {'one text' if single else 'a batch of as many texts'} too."
-        )
+        is_, expected = ("one text", "one text") if single else ("a batch", "a batch of as many texts")
+        raise InputError(f"text is {is_}, but text_pair is {shown(text_pair)}; expected {expected} too.")
     seconds = [text_pair] if single else text_pair
     _check("text_pair", seconds, single=single, is_split=is_split_into_words)
     if len(firsts) != len(seconds):
@@ -117,14 +112,9 @@ def _is_one(text: Any, *, is_split: bool) -> bool:
 
 def _is_pairs(text: Any) -> bool:
     """Tell whether a batch consists of pairs of strings: ``[["question", "answer"], ...]``."""
-    return (
-        isinstance(text, list | tuple)
-        and bool(text)
-        and all(
-            isinstance(row, list | tuple) and len(row) == 2 and isinstance(row[0], str) and isinstance(row[1], str)  # noqa: PLR2004
-            for row in text
-        )
-    )
+    if not isinstance(text, list | tuple) or not text:
+        return False
+    return all(isinstance(row, list | tuple) and [isinstance(it, str) for it in row] == [True, True] for row in text)
 
 
 def _check(name: str, rows: Any, *, single: bool, is_split: bool) -> None:

@@ -10,7 +10,7 @@ from archsmith.messages import shown
 from archsmith.tokenizer.added_tokens import AddedToken
 
 __all__ = [
-    "MAX_IDS", "TokenVocabulary", "Vocabulary", "check_ids", "check_token_ids", "id_rows", "known_id", "known_token",
+    "MAX_IDS", "TokenVocabulary", "Vocabulary", "check_ids", "check_token_ids", "id_rows", "known_id",
     "new_ids", "with_added",
 ]  # fmt: skip
 
@@ -89,8 +89,7 @@ class Vocabulary:
     def id_of(self, token: str) -> int | None:
         """Return the id of a token, or None. Raises `UnicodeEncodeError`."""
         token.encode()
-        number = self.added_ids.get(token)
-        return self.ids.get(token) if number is None else number
+        return self.added_ids.get(token, self.ids.get(token))
 
     def token_at(self, number: int) -> str | None:
         """Return the token of an id, or None."""
@@ -156,14 +155,6 @@ def known_id(vocabulary: TokenVocabulary, token: Any, unknown: int | None) -> in
     if number is None:
         raise InputError(f"the token {shown(token)} is not in the vocabulary, and there is no unk_token.")
     return number
-
-
-def known_token(vocabulary: TokenVocabulary, number: int) -> str:
-    """Return the token of an id. Raises `InputError`."""
-    token = vocabulary.token_at(number)
-    if token is None:
-        raise InputError(f"the id {number} is not in the vocabulary, which has {len(vocabulary)} tokens.")
-    return token
 
 
 def check_ids(vocabulary: TokenVocabulary, ids: Any) -> int | list[int]:
