@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from archsmith.errors import ArchsmithError, CheckpointCorrupt, CheckpointNotFound, SaveFailed
+from archsmith.errors import ArchsmithError, CheckpointCorrupt, CheckpointNotFound, OptionError, SaveFailed
 from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.commit import replacing, save_folder, write_file
 from archsmith.files.strictjson import encode_json, parse_json, read_json
@@ -126,3 +126,21 @@ def test_a_folder_is_made(tmp_path, monkeypatch):
     assert save_folder(tmp_path / "a" / "b").is_dir()
     monkeypatch.setenv("HOME", str(tmp_path))
     assert save_folder("~/c") == tmp_path / "c"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"revision": 5}, "revision must be a branch, a tag or a commit, or None, but is 5."),
+        ({"revision": ""}, "revision must be a branch, a tag or a commit, or None, but is ''."),
+        ({"cache_dir": 5}, "cache_dir must be the path of a folder, or None, but is 5."),
+        ({"local_files_only": "no"}, "local_files_only must be True or False, but is 'no'."),
+        ({"token": "hf_secret\n"}, "token must be a string without spaces and line breaks, True, False or None."),
+        ({"token": 5}, "token must be a string without spaces and line breaks, True, False or None."),
+    ],
+)
+@pytest.mark.parametrize("place", ["folder", "o/m"])
+def test_options_of_the_hub_are_checked_wherever_the_files_are(tmp_path, options, message, place):
+    with pytest.raises(OptionError) as error:
+        Checkpoint.open(tmp_path if place == "folder" else place, **options)
+    assert str(error.value) == message

@@ -593,3 +593,9 @@ def test_missing_libraries(plain, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "soxr", None)
     with pytest.raises(MissingDependency, match=r'soxr, which is not installed. Run: pip install "archsmith\[audio\]"'):
         plain(wave(), sampling_rate=8000, resample=True)
+
+
+@pytest.mark.parametrize("value", [1e39, -1e300])
+def test_padding_that_float32_cannot_hold(value):
+    with pytest.raises(OptionError, match=r"padding_value is .*, but must be a number that float32 can hold"):
+        Wav2Vec2FeatureExtractor(padding_value=value)

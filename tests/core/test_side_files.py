@@ -1,5 +1,6 @@
 """Files that are carried along: a model's generation_config.json, and the chat_template.jinja of what reads texts."""
 
+import json
 import os
 
 import pytest
@@ -19,7 +20,7 @@ from archsmith import (
     Wav2Vec2FeatureExtractor,
     Wav2Vec2Processor,
 )
-from archsmith.errors import CheckpointCorrupt, OptionError, SaveFailed
+from archsmith.errors import ArchsmithWarning, CheckpointCorrupt, OptionError, SaveFailed
 from archsmith.files import pretrained
 
 SMALL = {
@@ -63,7 +64,8 @@ def test_what_is_taken_out_is_deleted_and_what_is_changed_is_written(tmp_path):
     loaded.side_files[GENERATION] = b"{}"
     loaded.save_pretrained(tmp_path)
     assert (tmp_path / GENERATION).read_bytes() == b"{}"
-    BertModel(BertConfig(**SMALL)).save_pretrained(tmp_path)  # another model: the settings of this one are gone
+    with pytest.warns(ArchsmithWarning, match=f"{GENERATION}' is deleted: it belongs to what was saved there before"):
+        BertModel(BertConfig(**SMALL)).save_pretrained(tmp_path)  # another model
     assert not (tmp_path / GENERATION).exists()
 
 
@@ -80,7 +82,10 @@ def test_a_tokenizer_carries_its_chat_template(tmp_path, kind):
         assert (tmp_path / load.__self__.__name__ / CHAT).read_bytes() == TEMPLATE
         assert not (tmp_path / load.__self__.__name__ / GENERATION).exists()
     loaded.side_files.clear()
-    loaded.save_pretrained(tmp_path / "one")
+    with pytest.warns(
+        ArchsmithWarning, match=f"{CHAT}' is deleted: it belongs to what was saved there before. To keep it"
+    ):
+        loaded.save_pretrained(tmp_path / "one")
     assert not (tmp_path / "one" / CHAT).exists()
     assert (tmp_path / "one" / GENERATION).exists()  # which no tokenizer has ever written
 
@@ -187,3 +192,30 @@ def test_a_load_beside_a_save_takes_all_from_one_of_them(tmp_path, monkeypatch):
     assert loaded.side_files == {GENERATION: b"new"}
     weight = "embeddings.word_embeddings.weight"
     assert loaded.get_parameter(weight).equal(other.get_parameter(weight))
+
+
+@pytest.mark.parametrize("kind", [BertTokenizer, BertTokenizerFast])
+def test_a_chat_template_that_is_assigned_is_saved(tmp_path, kind):
+    one = tokenizer(tmp_path, kind)
+    assert one.chat_template is None
+    one.chat_template = "{{ messages }}"
+    one.save_pretrained(tmp_path / "one")
+    assert (tmp_path / "one" / CHAT).read_bytes() == b"{{ messages }}"
+    again = kind.from_pretrained(tmp_path / "one")
+    assert again.chat_template == "{{ messages }}"
+    again.chat_template = None
+    assert again.side_files == {}
+    with pytest.raises(OptionError, match="chat_template must be a text or None, but is 5"):
+        one.chat_template = 5
+
+
+def test_a_chat_template_of_older_files(tmp_path):
+    tokenizer(tmp_path).save_pretrained(tmp_path / "one")
+    file = tmp_path / "one" / "tokenizer_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"chat_template": "old"}))
+    loaded = BertTokenizer.from_pretrained(tmp_path / "one")
+    assert loaded.chat_template == "old"
+    loaded.chat_template = "new"
+    loaded.save_pretrained(tmp_path / "two")
+    assert "chat_template" not in json.loads((tmp_path / "two" / "tokenizer_config.json").read_text())
+    assert BertTokenizer.from_pretrained(tmp_path / "two").chat_template == "new"

@@ -107,7 +107,8 @@ def fail(error: BaseException, *, as_json: bool = False, debug: bool = False) ->
     if as_json:
         faults = getattr(error, "faults", ())
         details = {"type": name, "message": message} | ({"faults": list(faults)} if faults else {})
-        print(encode({"error": details}))
+        with contextlib.suppress(OSError):  # standard output itself may be what failed
+            print(encode({"error": details}), flush=True)
     elif not debug:
         _panel(name, message)
     return int(getattr(error, "exit_code", 1))

@@ -1,5 +1,6 @@
 """Options of a call: each checked, with a message that says what it may be; and the libraries that some need."""
 
+import contextlib
 import functools
 import importlib
 import inspect
@@ -34,8 +35,10 @@ def read_count(name: str, value: Any, *, least: int, optional: bool = True) -> i
     """Check a number of tokens. Raises `OptionError`."""
     if value is None and optional:
         return None
-    is_whole = hasattr(type(value), "__index__") and not isinstance(value, bool)
-    number = operator.index(value) if is_whole else least - 1
+    number = least - 1
+    if not isinstance(value, bool):
+        with contextlib.suppress(TypeError):  # it is no whole number
+            number = operator.index(value)
     if number < least or number >= HUGE:
         raise OptionError(f"{name} must be an integer from {least} to {HUGE - 1}, but is {shown(value)}.")
     return number

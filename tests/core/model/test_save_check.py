@@ -21,7 +21,7 @@ from archsmith import (
     ResNetConfig,
 )
 from archsmith.config import Size, field
-from archsmith.errors import ArchsmithWarning, ConfigError, InputError
+from archsmith.errors import ArchsmithWarning, ConfigError, InputError, OptionError
 
 SMALL = {
     "vocab_size": 30, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32
@@ -361,4 +361,10 @@ def test_a_type_that_files_cannot_hold(tmp_path):
         InputError, match=r"'classifier\.bias' is of type complex128, but safetensors files hold bool, "
     ):
         model.save_pretrained(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_argument_that_a_save_does_not_take(tmp_path):
+    with pytest.raises(OptionError, match="'safe_serialization' is not an option of BertForSequenceClassification"):
+        classifier().save_pretrained(tmp_path, safe_serialization=False)
     assert not list(tmp_path.iterdir())

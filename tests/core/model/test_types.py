@@ -144,3 +144,22 @@ def test_a_report_is_read_at_a_glance(tmp_path):
     report = DistilBertModel.from_pretrained(tmp_path).load_report
     assert str(report).startswith(f"LoadReport\n  loaded   {len(report.loaded):4}: ")
     assert max(map(len, str(report).splitlines())) < 500
+
+
+@pytest.mark.parametrize(("dtype", "number"), [("float16", 1e6), ("bfloat16", 1e300)])
+def test_numbers_that_a_type_cannot_hold_are_no_infinities(tmp_path, tensors, dtype, number):
+    large = tensors[NAME].double() if number > 1e38 else tensors[NAME].clone()
+    large[0, 0] = number
+    write(tmp_path, {**tensors, NAME: large})
+    said = (
+        rf"'{re.escape(NAME)}' of .* holds numbers that {dtype} cannot hold: they would become infinite\. Pass a dtype"
+    )
+    with pytest.raises(WeightsMismatch, match=said):
+        DistilBertModel.from_pretrained(tmp_path, dtype=dtype)
+    loaded = DistilBertModel.from_pretrained(tmp_path, dtype=dtype, check_finite=False)
+    assert loaded.get_parameter(NAME)[0, 0].isinf()
+
+
+def test_the_configuration_says_the_type_that_was_asked_for(tmp_path, tensors):
+    assert DistilBertModel.from_pretrained(tmp_path, dtype="bfloat16").config.dtype == "bfloat16"
+    assert DistilBertModel.from_pretrained(tmp_path).config.dtype == "float32"

@@ -1,6 +1,7 @@
 """What a MaskFormer and its image processor cannot take, and what Swin makes of images of another size."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -376,3 +377,21 @@ def test_segments_beside_a_fused_class_keep_numbers_of_their_own():
     assert [(each["id"], each["label_id"], each["was_fused"]) for each in found["segments_info"]] == [
         (1, 0, True), (2, 1, False), (1, 0, True), (3, 2, False),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+@pytest.mark.parametrize("name", ["class_queries_logits", "masks_queries_logits"])
+@pytest.mark.parametrize("kind", ["semantic", "instance", "panoptic"])
+def test_scores_that_are_no_numbers(number, name, kind):
+    logits = {"class_queries_logits": torch.zeros(1, 2, 4), "masks_queries_logits": torch.zeros(1, 2, 3, 3)}
+    logits[name][0, 0, 0] = number
+    with pytest.raises(InputError, match="outputs must hold finite numbers, but hold NaN or infinity"):
+        getattr(MaskFormerImageProcessor(), f"post_process_{kind}_segmentation")(SimpleNamespace(**logits))
+
+
+def test_scores_of_two_types():
+    classes, masks = torch.randn(1, 2, 4), torch.randn(1, 2, 3, 3)
+    outputs = SimpleNamespace(class_queries_logits=classes.half(), masks_queries_logits=masks.bfloat16())
+    found = MaskFormerImageProcessor().post_process_semantic_segmentation(outputs)[0]
+    same = SimpleNamespace(class_queries_logits=classes.half().float(), masks_queries_logits=masks.bfloat16().float())
+    assert torch.equal(found, MaskFormerImageProcessor().post_process_semantic_segmentation(same)[0])

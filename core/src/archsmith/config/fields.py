@@ -15,8 +15,8 @@ from archsmith.errors import OptionError
 from archsmith.messages import shown
 
 __all__ = [
-    "Activation", "Count", "DType", "Depth", "NonNegative", "Probability", "ProblemType", "ReadBy", "Size", "TokenId",
-    "convert", "convert_json", "expected", "field", "to_json",
+    "Activation", "Count", "DType", "Depth", "NonNegative", "Probability", "ProblemType", "ReadBy", "Size",
+    "TokenId", "convert", "convert_json", "expected", "field", "to_json",
 ]  # fmt: skip
 
 #: A dimension or a number of layers: at least one.

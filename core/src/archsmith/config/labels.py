@@ -89,6 +89,10 @@ def merge_labels(
         names = {index: f"LABEL_{index}" for index in range(count)}
     if names is None:
         names = {index: label for label, index in sorted(indices.items(), key=lambda item: item[1])}
+        if twice := [label for label, index in indices.items() if names[index] != label]:
+            index = indices[twice[0]]
+            faults.append(f"label2id gives the class {index} to {twice[0]!r} and to {names[index]!r}")
+            return {}
     if count is not None and count != len(names):
         which = "id2label" if "id2label" in checked else "label2id"
         faults.append(f"num_labels is {count}, but {which} has {len(names)} entries")

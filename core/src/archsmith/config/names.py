@@ -96,9 +96,9 @@ class FieldNames:
 
     def near_misses(self, unknown: Mapping[str, Any], known: Collection[str]) -> Iterator[tuple[str, str]]:
         """Yield each of the first unknown names that looks like a misspelt field, with a hint which."""
-        absent = [name for name in (*self.fields, *self.others) if self.own(name) not in known]
+        absent = [name for name in (*self.fields, *self.others, *self._class.merged) if self.own(name) not in known]
         for name in itertools.islice(unknown, _COMPARED):
-            if hint := did_you_mean(name, absent, cutoff=0.85):
+            if not name.startswith("_") and (hint := did_you_mean(name, absent, cutoff=0.85)):
                 yield name, hint
 
 

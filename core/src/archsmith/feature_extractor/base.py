@@ -27,6 +27,10 @@ __all__ = ["SamplingRate", "SequenceFeatureExtractor"]
 SamplingRate = Size
 
 
+#: Of a float32.
+_LARGEST = 3.4028234663852886e38
+
+
 class SequenceFeatureExtractor(DeclaredSettings):
     """What every feature extractor for audio is: settings, and a call that turns audio clips into one padded batch.
 
@@ -49,6 +53,12 @@ class SequenceFeatureExtractor(DeclaredSettings):
     padding_value: float = field(default=0.0, doc="The value that pads a batch.")
     padding_side: Literal["right", "left"] = field(default="right", doc="Where the padding goes.")
     return_attention_mask: bool = field(default=True, doc="Return 1 for audio and 0 for padding.")
+
+    def rules(self) -> Iterator[str]:
+        """Yield the broken rules between settings."""
+        yield from super().rules()
+        if abs(self.padding_value) > _LARGEST:
+            yield f"padding_value is {self.padding_value}, but must be a number that float32 can hold"
 
     @classmethod
     def for_model(cls, config: "PreTrainedConfig") -> Self:  # noqa: ARG003

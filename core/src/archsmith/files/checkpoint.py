@@ -17,6 +17,7 @@ from archsmith.files.journal import OWN_PREFIX, Journal, is_plain_name
 from archsmith.files.paths import kind_of, local_path, mode_of, near_folder, open_file, state_of, working_directory
 from archsmith.files.strictjson import MAX_JSON_BYTES, MAX_JSON_VALUES, parse_json, read_bytes
 from archsmith.messages import announce, looks_like, shorten, shown
+from archsmith.options import read_flags
 
 __all__ = ["Checkpoint", "refuse_remote_code"]
 
@@ -88,7 +89,7 @@ class Checkpoint:
         Raises:
             CheckpointNotFound: It is neither a folder nor a possible hub id, or it is a near miss of a folder within a
                 folder that is here, and no option says that the hub is meant.
-            OptionError: ``id_or_path`` is not a path, or ``subfolder`` leads out of the folder.
+            OptionError: ``id_or_path`` is not a path, ``subfolder`` leads out of the folder, or an option is wrong.
         """
         folder = local_path("a checkpoint", id_or_path)
         source, hint = os.fspath(id_or_path), ""
@@ -96,6 +97,7 @@ class Checkpoint:
             raise OptionError(f"subfolder must be a folder's name, but is {subfolder!r}.")
         if Path(subfolder).is_absolute() or ".." in Path(subfolder).parts:
             raise OptionError(f"subfolder must lie inside the checkpoint, but is {subfolder!r}.")
+        _check_hub_options(revision, token, cache_dir, local_files_only)
         mode = mode_of(folder)
         if mode is not None and stat.S_ISDIR(mode):
             return cls(source, folder, subfolder)
@@ -289,6 +291,19 @@ class Checkpoint:
         inside = [name for name in names if missing and (place / name / missing).is_file()]
         hint = f" It is in the subfolder {shorten(inside)}." if inside else ""
         return f" It holds: {', '.join(names[:8]) + (', …' if len(names) > 8 else '') or 'nothing'}.{hint}"  # noqa: PLR2004
+
+
+def _check_hub_options(revision: object, token: object, cache_dir: object, local_files_only: object) -> None:
+    read_flags(local_files_only=local_files_only)
+    for name, value, kinds, what in (
+        ("revision", revision, str, "a branch, a tag or a commit"),
+        ("cache_dir", cache_dir, (str, os.PathLike), "the path of a folder"),
+    ):
+        if value is not None and not (isinstance(value, kinds) and value):
+            raise OptionError(f"{name} must be {what}, or None, but is {shown(value)}.")
+    is_text = isinstance(token, str) and re.fullmatch("[!-~]+", token)
+    if token is not None and not isinstance(token, bool) and not is_text:  # which no message may show
+        raise OptionError("token must be a string without spaces and line breaks, True, False or None.")
 
 
 def refuse_remote_code(trust_remote_code: object) -> None:

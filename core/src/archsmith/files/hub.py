@@ -59,7 +59,7 @@ def fetch(
             f"hub that can be seen with this token.{near_folder(source)}"
         ) from error
     except hub_errors.RevisionNotFoundError as error:
-        raise CheckpointNotFound(f"{source!r} on the hub has no revision {revision!r}.") from error
+        raise CheckpointNotFound(f"{source!r} on the hub has no revision {revision or 'main'!r}.") from error
     except Exception as error:
         # The hub library lets its HTTP client's and the system's exceptions through; all mean the same to a caller.
         raise HubError(f"the hub could not give {name!r} of {source!r}{at}: {type(error).__name__}: {error}") from error

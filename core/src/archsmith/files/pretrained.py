@@ -6,8 +6,9 @@ from typing import Any, ClassVar, Self, final
 
 from archsmith.errors import CheckpointCorrupt, OptionError
 from archsmith.files.checkpoint import Checkpoint, refuse_remote_code
+from archsmith.files.paths import local_path
 from archsmith.files.strictjson import read_bytes
-from archsmith.messages import shown
+from archsmith.messages import announce, shown
 
 __all__ = ["FromPretrained"]
 
@@ -113,8 +114,19 @@ class FromPretrained:
         """Read it from an opened checkpoint."""
         raise NotImplementedError
 
-    def superseded_files(self, *patterns: str) -> re.Pattern[str]:
-        """Return what matches the names of `side_files` and some patterns: a save deletes what it does not replace."""
+    def superseded_files(self, save_directory: str | os.PathLike[str], *patterns: str) -> re.Pattern[str]:
+        """Return what matches the names of `side_files` and some patterns: a save deletes what it does not replace.
+
+        Of a file beside these that would go, which somebody else may have written, it is told.
+        """
+        folder = local_path("save_directory", save_directory)
+        for name in [
+            name for name in self.side_file_names if name not in self.side_files and os.path.lexists(folder / name)
+        ]:
+            announce(
+                f"{str(folder / name)!r} is deleted: it belongs to what was saved there before. To keep it with this "
+                f"{type(self).__name__} put its content into side_files[{name!r}]."
+            )
         return re.compile("|".join([*patterns, *map(re.escape, self.side_file_names)]))
 
 

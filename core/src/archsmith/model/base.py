@@ -28,7 +28,7 @@ from archsmith.model.options import (
     refuse_unknown_options,
     refuse_unknown_overrides,
 )
-from archsmith.options import read_flags
+from archsmith.options import checked_call, read_flags
 
 __all__ = ["PreTrainedModel"]
 
@@ -146,6 +146,7 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
             checkpoint.warn(message)
         model.read_side_files(checkpoint)
         if target_dtype is not None:
+            model.config.update(dtype=str(target_dtype).removeprefix("torch."))
             model.config.extra.pop("quantization_config", None)  # what is saved from here is not
         return model.eval()
 
@@ -221,6 +222,7 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
 
     # ---- saving ---------------------------------------------------------------------------------------------
 
+    @checked_call
     def save_pretrained(self, save_directory: str | os.PathLike[str], *, max_shard_size: int | str = "5GB") -> None:
         """Write config.json and the weights into a folder; one file, or shards and an index where it takes more.
 

@@ -47,6 +47,12 @@ def load_tensors(
         names[key]: tensor.to(device=device, dtype=dtype if tensor.is_floating_point() else None)
         for key, tensor in tensors.items()
     }
+    if check_finite and dtype is not None and (wrong := first_not_finite(state)) is not None:
+        raise WeightsMismatch(
+            f"{wrong!r} of {weights.source!r} holds numbers that {str(dtype).removeprefix('torch.')} cannot hold: they "
+            "would become infinite. Pass a dtype of wider range, as 'bfloat16' or 'float32', or check_finite=False.",
+            faults=(f"{wrong!r} is not finite in {dtype}",),
+        )
     _share_tied(model, state, weights)
     floats = (tensor.dtype for tensor in state.values() if tensor.is_floating_point() and tensor.element_size() > 1)
     dtype = dtype or next(floats, torch.float32)
@@ -156,8 +162,11 @@ def _type_notices(model: str, weights: Weights, match: Match) -> Iterator[str]:
 
 def quantised(config: PreTrainedConfig) -> Iterator[str]:
     """Say that a configuration calls the weights quantised, if it does."""
-    if said := config.extra.get("quantization_config"):
-        method = said.get("quant_method") if isinstance(said, dict) else said
+    for part in [config, *vars(config).values()]:
+        said = part.extra.get("quantization_config") if isinstance(part, PreTrainedConfig) else None
+        if not said:
+            continue
+        method = said.get("quant_method", said) if isinstance(said, dict) else said
         yield (
             f"{CONFIG_FILE} says that the weights are quantised ({shown(method)}), which archsmith does not undo: it "
             "takes the numbers as they stand in the files. Use a checkpoint that is not quantised, or pass "

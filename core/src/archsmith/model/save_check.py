@@ -44,7 +44,8 @@ def refuse_unloadable(model: AnyModel, state: Mapping[str, Tensor], config: dict
         built = build_for(weights, cls, cls.config_class.from_dict(config), record.options)
         match_weights(built, weights, same_class=True)
     except WeightsMismatch as error:
-        raise _refusal(cls, error.faults) from None
+        faults = (fault.replace(": not in the files", ": the model has no such parameter") for fault in error.faults)
+        raise _refusal(cls, tuple(faults)) from None
     except TooLarge:
         raise _refusal(cls, (f"it describes far more than the {len(state)} tensors that there are",)) from None
     except ArchsmithError as error:

@@ -54,6 +54,7 @@ def save_model(model: Any, save_directory: str | os.PathLike[str], max_shard_siz
             f"{type(model).__name__}: {wrong!r} holds NaN or infinity. It is saved as it is; to load it pass "
             "check_finite=False."
         )
+    delete = model.superseded_files(save_directory, WEIGHTS_PATTERN)
     shards = _shards(state, parse_size(max_shard_size))
     folder = save_folder(save_directory)
     provenance = registry.provenance(type(model)) | {"save_id": secrets.token_hex(16)}
@@ -61,7 +62,7 @@ def save_model(model: Any, save_directory: str | os.PathLike[str], max_shard_siz
         contents[INDEX_FILE] = _index(shards)
     contents[CONFIG_FILE] = encode_json({**config, "archsmith": provenance})
     metadata = encode_metadata(provenance)
-    with replacing(folder, [*shards, *contents], delete=model.superseded_files(WEIGHTS_PATTERN)) as staging:
+    with replacing(folder, [*shards, *contents], delete=delete) as staging:
         for name, tensors in shards.items():
             try:  # by a temporary file beside it: in the save's own folder
                 step(save_file, tensors, staging / name, metadata=metadata)

@@ -232,7 +232,7 @@ class Processor(FromPretrained):
         written = {"archsmith": registry.provenance(type(self))}
         contents[PROCESSOR_FILE] = encode_json(self.to_dict() | settings | written)
         folder = save_folder(save_directory)
-        write_files(folder, contents, delete=self.superseded_files(re.escape(PREPROCESSOR_FILE)))
+        write_files(folder, contents, delete=self.superseded_files(folder, re.escape(PREPROCESSOR_FILE)))
         return tuple(str(folder / file) for file in contents)
 
     def to_dict(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from archsmith.files.strictjson import encode_json
 from archsmith.lengths import Side, Truncation
 from archsmith.messages import did_you_mean, shown
 from archsmith.options import HUGE, checked_call
-from archsmith.tokenizer import calls
+from archsmith.tokenizer import calls, files
 from archsmith.tokenizer.added_tokens import AddedToken, read_tokens
 from archsmith.tokenizer.calls import EncodedRows
 from archsmith.tokenizer.files import find_vocabulary, read_tokenizer, tokenizer_config, write_contents
@@ -44,8 +44,7 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
     Attributes:
         Settings: The options it takes, in its constructor and in tokenizer_config.json.
         default_tokens: The special tokens that it has if it is not told otherwise and its vocabulary has them.
-        vocab_files: The ways to keep its vocabulary, of which the first that a checkpoint has counts: argument of the
-            constructor → file.
+        vocab_files: The ways to keep its vocabulary, the best first: argument of the constructor → file.
         tokenizer_class: What tokenizer_config.json calls it, by which its fast and its slow class are found; it holds
             for the class that declares it. Where there is none: the name of the class, without ``Fast``.
         is_fast: Whether it works on the library ``tokenizers``.
@@ -201,6 +200,7 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
         return list(self.special_tokens.others)
 
     additional_special_tokens = extra_special_tokens
+    chat_template = property(files.chat_template, files.set_chat_template)
 
     @property
     def all_special_tokens(self) -> list[str]:
@@ -299,7 +299,7 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
     @checked_call
     def save_pretrained(self, save_directory: str | os.PathLike[str]) -> tuple[str, ...]:
         """Write the vocabulary and the settings into a folder, and return the paths. Raises `SaveFailed`."""
-        return write_contents(save_directory, self.file_contents(), delete=self.superseded_files())
+        return write_contents(save_directory, self.file_contents(), delete=self.superseded_files(save_directory))
 
     def file_contents(self, *, processor_class: str | None = None) -> dict[str, bytes]:
         """Return name → content of the files that `save_pretrained` writes.

@@ -8,11 +8,15 @@ from typing import Any
 from archsmith.errors import CheckpointCorrupt, CheckpointNotFound, OptionError
 from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.commit import save_folder, write_files
-from archsmith.files.names import TOKENIZER_FILE
+from archsmith.files.names import CHAT_TEMPLATE_FILE, TOKENIZER_FILE
+from archsmith.messages import shown
 from archsmith.options import HUGE
 from archsmith.tokenizer.settings import load_tokenizer_config, read_settings, setting_hints, split_settings
 
-__all__ = ["find_vocabulary", "plain_settings", "read_tokenizer", "tokenizer_config", "write_contents"]
+__all__ = [
+    "chat_template", "find_vocabulary", "plain_settings", "read_tokenizer", "set_chat_template", "tokenizer_config",
+    "write_contents",
+]  # fmt: skip
 
 #: How the field writes that a model takes a row of any length.
 ANY_LENGTH = int(1e30)
@@ -111,3 +115,20 @@ def write_contents(
     folder = save_folder(directory)
     write_files(folder, contents, delete=delete)
     return tuple(str(folder / name) for name in contents)
+
+
+def chat_template(tokenizer: Any) -> str | None:
+    """How the turns of a conversation become a text, in Jinja: chat_template.jinja, which is carried along."""
+    content = tokenizer.side_files.get(CHAT_TEMPLATE_FILE)
+    found: str | None = tokenizer.extra.get("chat_template") if content is None else content.decode()
+    return found
+
+
+def set_chat_template(tokenizer: Any, template: str | None) -> None:
+    """Replace it, or with None take it out. Raises `OptionError`: it is not a text."""
+    if template is not None and not isinstance(template, str):
+        raise OptionError(f"chat_template must be a text or None, but is {shown(template)}.")
+    tokenizer.extra.pop("chat_template", None)
+    tokenizer.side_files.pop(CHAT_TEMPLATE_FILE, None)
+    if template is not None:
+        tokenizer.side_files[CHAT_TEMPLATE_FILE] = template.encode()

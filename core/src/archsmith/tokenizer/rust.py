@@ -46,9 +46,16 @@ def import_tokenizers() -> "ModuleType":
             'fast tokenizers need the library tokenizers, which is not installed. Run: pip install "archsmith[text]"',
             library="tokenizers",
         ) from error
-    if tokenizers.__version__ in LOSSY:
+    version = getattr(tokenizers, "__version__", None)
+    if version is None:
         raise MissingDependency(
-            f"tokenizers {tokenizers.__version__} is installed, which drops rows of what was truncated without a word. "
+            f"'tokenizers' was imported from {getattr(tokenizers, '__file__', None)!r}, which is not the library. "
+            "Rename that file, or run: pip install tokenizers",
+            library="tokenizers",
+        )
+    if version in LOSSY:
+        raise MissingDependency(
+            f"tokenizers {version} is installed, which drops rows of what was truncated without a word. "
             'Run: pip install "tokenizers>=0.21,!=0.23.1,!=0.23.2"',
             library="tokenizers",
         )

@@ -9,7 +9,7 @@ from archsmith.config.fields import convert
 from archsmith.errors import CheckpointCorrupt, OptionError
 from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.names import ADDED_TOKENS_FILE, SPECIAL_TOKENS_FILE, TOKENIZER_CONFIG_FILE
-from archsmith.messages import did_you_mean, listed, shown
+from archsmith.messages import announce, did_you_mean, listed, shown
 from archsmith.options import HUGE
 from archsmith.tokenizer.added_tokens import AddedToken, read_token, read_token_list
 from archsmith.tokenizer.special_tokens import SPECIAL_TOKENS, UNNAMED_TOKENS
@@ -221,6 +221,10 @@ def split_settings(kind: type, values: Mapping[str, Any], *, where: str) -> tupl
     hints = all_hints(kind)
     known = {name: value for name, value in values.items() if name in hints}
     extra = {name: value for name, value in values.items() if name not in hints}
+    for name in extra:
+        plain = [each for each in setting_hints(kind) if each not in values]
+        if not name.endswith(("_id", "_token")) and (hint := did_you_mean(name, plain, cutoff=0.85)):
+            announce(f"{where}: {name!r} is not an option and has no effect.{hint}")
     tokens = [name for name, value in extra.items() if name.endswith("_token") and _content(value) is not None]
     named = {name: extra.pop(name) for name in tokens}
     if named:

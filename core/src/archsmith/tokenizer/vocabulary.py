@@ -187,6 +187,8 @@ def id_rows(vocabulary: TokenVocabulary, ids: Any, main: str) -> tuple[list[list
     Raises:
         InputError: An id is not a number or outside the vocabulary.
     """
+    if isinstance(ids, Mapping) and main not in ids:
+        raise InputError(f"the mapping must hold {main!r}, but holds {shown(list(ids))}.")
     ids = ids[main] if isinstance(ids, Mapping) else ids
     is_batch = len(getattr(ids, "shape", ())) > 1
     ids = ids.tolist() if hasattr(ids, "tolist") else ids

@@ -177,7 +177,10 @@ def _checked(outputs: Any, target_sizes: TargetSizes) -> tuple[Tensor, Tensor, l
             "outputs must hold class_queries_logits (batch, queries, classes + 1) and masks_queries_logits (batch, "
             f"queries, height, width), but they have {tuple(class_logits.shape)} and {tuple(mask_logits.shape)}."
         )
+    if not (class_logits.isfinite().all() and mask_logits.isfinite().all()):
+        raise InputError("outputs must hold finite numbers, but hold NaN or infinity.")
     batch = len(mask_logits)
+    class_logits, mask_logits = class_logits.float(), mask_logits.float()
     if target_sizes is None:
         return class_logits, mask_logits, [(mask_logits.shape[2], mask_logits.shape[3])] * batch
     if not isinstance(target_sizes, Sequence) and not getattr(target_sizes, "shape", ()):
