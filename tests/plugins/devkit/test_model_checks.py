@@ -48,7 +48,7 @@ class Changed(DistilBertModel):
 
     def forward(self, input_ids=None, attention_mask=None, **options):
         output = super().forward(input_ids, attention_mask, **options)
-        object.__setattr__(output, "last_hidden_state", self.change(output.last_hidden_state))
+        output.last_hidden_state = self.change(output.last_hidden_state)
         return output
 
 
