@@ -184,3 +184,18 @@ def test_what_plugins_print_and_raise_disturbs_nothing(archsmith, toy, site):
     assert result.data["plugins"] == [
         {"distribution": "toy-toy", "version": "1.0", "state": result.data["plugins"][0]["state"]}
     ]
+
+
+@pytest.mark.long
+def test_a_library_whose_import_ends_half_way_has_one_cause(process, site):
+    """torch reads the metadata of all distributions as it is imported, and cannot be imported twice."""
+    folder = site.root / "acme_odd-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-odd\nVersion: 1.0\n")
+    (folder / "entry_points.txt").write_text("[console_scripts]\na line without a value\n")
+    done = process("doctor")
+    assert done.returncode == 1, done.stderr
+    blamed = [line for line in done.stdout.splitlines() if "cannot be loaded" in line]
+    assert len(blamed) > 1
+    assert all(f"the metadata in {str(folder)!r} is damaged, and a library reads it" in line for line in blamed)
+    assert "reinstall" not in done.stdout

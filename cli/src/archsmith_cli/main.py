@@ -64,6 +64,8 @@ def main() -> NoReturn:
     except OSError as error:
         code = exits.CLOSED_PIPE if isinstance(error, BrokenPipeError) else exits.fail(error)
         exits.silence()
+    if "torch" not in sys.modules and "torch._C" in sys.modules:
+        os._exit(code)  # its import ended half-way, and it would crash as the interpreter takes it down
     sys.exit(code)
 
 

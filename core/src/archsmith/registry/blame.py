@@ -23,6 +23,10 @@ __all__ = ["describe", "find_culprit"]
 _DISTRIBUTIONS = {"PIL": "pillow"}
 
 
+#: Libraries whose import ended half-way, which no second import can repair: why the first one did.
+_half_imported: dict[str, tuple[str, str]] = {}
+
+
 def describe(error: BaseException) -> str:
     """Return the type and the message of a stranger's exception, whatever its ``__str__`` does."""
     message = said_by(error)
@@ -35,10 +39,15 @@ def find_culprit(entry: Entry, error: BaseException) -> tuple[str, str] | None:
     with contextlib.suppress(Exception):  # a damaged environment, a strange error: what is known is the error itself
         for cause in islice(_causes(error), 10):
             suspects = _suspects(cause)
+            half = [name for name in suspects if name not in sys.modules and f"{name}._C" in sys.modules]
+            for found in filter(None, map(_half_imported.get, half)):
+                return found
             hidden = (_hidden(package, own) for package in suspects)
             lacking = (_lacking(package, own, cause, entry) for package in suspects)
             for clause, remedy in filter(None, chain([_damaged(cause)], hidden, lacking)):
-                return f"{clause} ({describe(cause)})", remedy
+                found = f"{clause} ({describe(cause)})", remedy
+                _half_imported.update(dict.fromkeys(half, found))
+                return found
     return None
 
 
