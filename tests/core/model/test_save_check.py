@@ -230,7 +230,7 @@ def test_what_may_change(tmp_path):
     model = BertForMaskedLM(BertConfig(**SMALL))
     model.resize_token_embeddings(40)
     model.prune_heads({0: [1]})
-    model.config.update(hidden_dropout_prob=0.3, id2label={0: "a", 1: "b", 2: "c"})
+    model.config.update(problem_type="regression", id2label={0: "a", 1: "b", 2: "c"})
     model.bfloat16().freeze("bert.embeddings.*")
     model.save_pretrained(tmp_path)
     after = BertForMaskedLM.from_pretrained(tmp_path)
@@ -368,3 +368,19 @@ def test_an_argument_that_a_save_does_not_take(tmp_path):
     with pytest.raises(OptionError, match="'safe_serialization' is not an option of BertForSequenceClassification"):
         classifier().save_pretrained(tmp_path, safe_serialization=False)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_computes_otherwise_than_the_configuration_says_is_announced(tmp_path):
+    model = classifier()
+    model.config.update(layer_norm_eps=0.5, hidden_dropout_prob=0.3)
+    with pytest.warns(ArchsmithWarning) as said:
+        model.save_pretrained(tmp_path)
+    assert str(said[0].message) == (
+        "BertForSequenceClassification is saved, but what is loaded will not be the same: "
+        "'bert.embeddings.LayerNorm' is LayerNorm((16,), eps=1e-12, elementwise_affine=True, bias=True), but would be "
+        "LayerNorm((16,), eps=0.5, elementwise_affine=True, bias=True); 'bert.embeddings.dropout' is Dropout(p=0.1, "
+        "inplace=False), but would be Dropout(p=0.3, inplace=False); 'bert.encoder.layer.0.attention.output.LayerNorm' "
+        "is LayerNorm((16,), eps=1e-12, elementwise_affine=True, bias=True), but would be LayerNorm((16,), eps=0.5, "
+        "elementwise_affine=True, bias=True); and 8 more. The configuration has changed since the model was built from "
+        "it, or a part was replaced."
+    )

@@ -145,6 +145,10 @@ def test_a_module_that_was_imported_anew_takes_the_place_of_the_old_one(site):
         (architectures(OTHER), "the entry point names 'toy', but architectures() yields 'other'."),
         (architectures(TOY, OTHER), "architectures() yields 'other', which no entry point of this module names."),
         (architectures(TOY, TOY), "architectures() yields 'toy' 2 times."),
+        (
+            f"{IMPORTS}\n@hookimpl\ndef architectures():\n    while True:\n        yield {TOY}\n",
+            "architectures() yields more than 1000 records.",
+        ),
         (architectures(TOY, "'toy'"), "architectures() must yield Architecture records, but yielded 'toy'."),
         (
             f"{IMPORTS}\n@hookimpl\ndef architectures():\n    return {TOY}",

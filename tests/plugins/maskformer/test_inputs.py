@@ -389,6 +389,12 @@ def test_scores_that_are_no_numbers(number, name, kind):
         getattr(MaskFormerImageProcessor(), f"post_process_{kind}_segmentation")(SimpleNamespace(**logits))
 
 
+def test_thresholds_of_numpy_are_numbers():
+    outputs = SimpleNamespace(class_queries_logits=torch.zeros(1, 2, 4), masks_queries_logits=torch.zeros(1, 2, 3, 3))
+    for number in (np.float32(0.5), np.int64(1)):
+        assert MaskFormerImageProcessor().post_process_panoptic_segmentation(outputs, threshold=number)
+
+
 def test_scores_of_two_types():
     classes, masks = torch.randn(1, 2, 4), torch.randn(1, 2, 3, 3)
     outputs = SimpleNamespace(class_queries_logits=classes.half(), masks_queries_logits=masks.bfloat16())

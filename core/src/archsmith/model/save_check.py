@@ -1,6 +1,6 @@
 """Whether what a save is about to write would load again: held against what the configuration builds."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from archsmith.model.meta import TooLarge
 
 __all__ = ["original_names", "original_tensors", "refuse_unloadable"]
 
+#: So many differences are named.
+_TOLD = 3
 #: Under these names wrappers of torch hold the one module that they wrap.
 _WRAPPED = {"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 
@@ -55,6 +57,25 @@ def refuse_unloadable(model: AnyModel, state: Mapping[str, Tensor], config: dict
             f"{cls.__name__} is saved, but nobody knows whether it loads: {cls.__name__}(config) fails with "
             f"{type(error).__name__}: {reason(error)}. Save a model that its configuration alone can build."
         )
+        return
+    if told := list(_differences(model, built)):
+        more = f"; and {len(told) - _TOLD} more" if len(told) > _TOLD else ""
+        announce(
+            f"{cls.__name__} is saved, but what is loaded will not be the same: {'; '.join(told[:_TOLD])}{more}. The "
+            "configuration has changed since the model was built from it, or a part was replaced."
+        )
+
+
+def _differences(model: nn.Module, built: nn.Module) -> Iterator[str]:
+    """Say which innermost modules are not as the configuration builds them, as far as they tell of themselves."""
+    fresh = dict(built.named_modules())
+    for path, module in model.named_modules():
+        other = fresh.get(path)
+        if other is None or next(module.children(), None) or next(other.children(), None):
+            continue
+        is_so, would_be = (f"{type(each).__name__}({each.extra_repr()})" for each in (module, other))
+        if is_so != would_be:
+            yield f"{path!r} is {is_so}, but would be {would_be}"
 
 
 def _refusal(cls: type[AnyModel], faults: tuple[str, ...]) -> ConfigError:

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
+from itertools import islice
 from types import ModuleType
 from typing import Any, TextIO, TypeVar
 
@@ -28,6 +29,8 @@ __all__ = ["Manifest", "Plugins", "break_plugin", "load_app", "load_class", "loa
 
 _Record = TypeVar("_Record", Architecture, Extension)
 _Hooks = Mapping[str, Sequence[pluggy.HookImpl]]
+#: What yields more records has no end.
+_MOST_RECORDS = 1_000
 
 
 class Plugins(pluggy.PluginManager):
@@ -205,10 +208,12 @@ def _records(hooks: _Hooks, kind: Kind, record_class: type[_Record], entries: It
     for result in _call(hooks.get(f"{kind}s", ())):
         if isinstance(result, str) or not isinstance(result, Iterable):
             raise ManifestError(f"{must}, but returned {result!r}")
-        for record in result:
+        for record in islice(result, _MOST_RECORDS + 1 - len(records)):
             if not isinstance(record, record_class):
                 raise ManifestError(f"{must}, but yielded {record!r}")
             records.append(record)
+    if len(records) > _MOST_RECORDS:
+        raise ManifestError(f"{hook} yields more than {_MOST_RECORDS} records")
     declared = {entry.model_type for entry in entries if entry.kind is kind}
     yielded = Counter(record.model_type for record in records)
     found = ", ".join(map(repr, sorted(yielded))) or "nothing (is it decorated with @hookimpl?)"

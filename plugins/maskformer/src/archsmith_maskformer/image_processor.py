@@ -289,7 +289,7 @@ class MaskFormerImageProcessor(ImageProcessor):
 
 def _check_thresholds(**thresholds: Any) -> None:
     for name, value in thresholds.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 <= value <= 1:
             raise OptionError(f"{name} must be a number from 0 to 1, but is {value!r}.")
 
 
