@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
-from itertools import islice
 from types import ModuleType
 from typing import Any, TextIO, TypeVar
 
@@ -200,20 +199,23 @@ def _call(hooks: Iterable[pluggy.HookImpl], **given: Any) -> Iterator[Any]:
     return (result for result in results if result is not None)
 
 
-def _records(hooks: _Hooks, kind: Kind, record_class: type[_Record], entries: Iterable[Entry]) -> list[_Record]:
-    """Return the records of one kind that a module yields: each entry point finds its own, each record its entry."""
-    hook = f"{kind}s()"
-    must = f"{hook} must yield {record_class.__name__} records"
-    records: list[_Record] = []
-    for result in _call(hooks.get(f"{kind}s", ())):
+def _yielded(hooks: _Hooks, hook: str, record_class: type[_Record]) -> Iterator[_Record]:
+    """Yield what the implementations of a hook do, if these are records, and not without end."""
+    must = f"{hook}() must yield {record_class.__name__} records"
+    for result in _call(hooks.get(hook, ())):
         if isinstance(result, str) or not isinstance(result, Iterable):
             raise ManifestError(f"{must}, but returned {result!r}")
-        for record in islice(result, _MOST_RECORDS + 1 - len(records)):
+        for count, record in enumerate(result):
             if not isinstance(record, record_class):
                 raise ManifestError(f"{must}, but yielded {record!r}")
-            records.append(record)
-    if len(records) > _MOST_RECORDS:
-        raise ManifestError(f"{hook} yields more than {_MOST_RECORDS} records")
+            if count == _MOST_RECORDS:
+                raise ManifestError(f"{hook}() yields more than {_MOST_RECORDS} records")
+            yield record
+
+
+def _records(hooks: _Hooks, kind: Kind, record_class: type[_Record], entries: Iterable[Entry]) -> list[_Record]:
+    """Return the records of one kind that a module yields: each entry point finds its own, each record its entry."""
+    hook, records = f"{kind}s()", list(_yielded(hooks, f"{kind}s", record_class))
     declared = {entry.model_type for entry in entries if entry.kind is kind}
     yielded = Counter(record.model_type for record in records)
     found = ", ".join(map(repr, sorted(yielded))) or "nothing (is it decorated with @hookimpl?)"
