@@ -1556,3 +1556,21 @@ def test_odd_lines_are_told_at_the_line_of_the_caller(tmp_path, kind):
         with pytest.warns(ArchsmithWarning, match="has lines that are odd in a vocabulary") as caught:
             read()
         assert [(warning.filename, warning.lineno) for warning in caught] == [(__file__, read.__code__.co_firstlineno)]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda model: model.update(unk_token=["x"] * 10_000),
+        lambda model: model["vocab"].update({"y" * 100_000: 0}),
+        lambda model: model["vocab"].update({"y" * 100_000: -1}),
+    ],
+)
+def test_what_a_damaged_file_holds_is_shown_cut(saved, damage):
+    file = saved / "tokenizer.json"
+    content = json.loads(file.read_text())
+    damage(content["model"])
+    file.write_text(json.dumps(content))
+    with pytest.raises(CheckpointCorrupt) as error:
+        WordPieceTokenizerFast.from_pretrained(saved)
+    assert len(str(error.value)) < 600

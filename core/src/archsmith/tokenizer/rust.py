@@ -139,7 +139,9 @@ def check_vocabulary(content: Mapping[str, Any], where: str) -> None:
     unknown = model.get("unk_token")
     needs = model.get("type") in ("WordPiece", "WordLevel") or (model.get("type") == "BPE" and unknown is not None)
     if needs and not (isinstance(unknown, str) and unknown in vocabulary):
-        raise CheckpointCorrupt(f"{where!r}: the vocabulary lacks its own unknown token {unknown!r} (model.unk_token).")
+        raise CheckpointCorrupt(
+            f"{where!r}: the vocabulary lacks its own unknown token {shown(unknown)} (model.unk_token)."
+        )
 
 
 def check_templates(post: Any, where: str) -> None:

@@ -118,10 +118,10 @@ def check_token_ids(vocabulary: Mapping[Any, Any], where: str, kind: type[Archsm
     seen: dict[int, Any] = {}
     for token, number in vocabulary.items():
         if type(number) is not int or not 0 <= number < MAX_IDS:
-            found = f"the token {token!r} has the id {shown(number)}"
+            found = f"the token {shown(token)} has the id {shown(number)}"
             raise kind(f"{where}: {found}; expected an integer from 0 to {MAX_IDS - 1}.")
         if seen.setdefault(number, token) is not token:
-            raise kind(f"{where}: the tokens {seen[number]!r} and {token!r} share the id {number}.")
+            raise kind(f"{where}: the tokens {shown(seen[number])} and {shown(token)} share the id {number}.")
 
 
 def with_added(vocabulary: _Vocabulary, added: Mapping[int, AddedToken]) -> _Vocabulary:
@@ -133,7 +133,7 @@ def with_added(vocabulary: _Vocabulary, added: Mapping[int, AddedToken]) -> _Voc
         found = vocabulary.id_of(token.content)
         if found != number:
             raise OptionError(
-                f"added_tokens_decoder says that {token.content!r} has the id {number}, but in the vocabulary it "
+                f"added_tokens_decoder says that {shown(token.content)} has the id {number}, but in the vocabulary it "
                 f"is {found}. The files of this tokenizer contradict each other."
             )
     return vocabulary
