@@ -1006,3 +1006,17 @@ def test_torch_is_not_imported():
         "import sys, archsmith; archsmith.DistilBertConfig(dim=24).to_json_string(); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_two_names_of_one_class_are_refused_when_they_are_assigned_too():
+    config = DistilBertConfig(num_labels=2)
+    with pytest.raises(ConfigError, match="label2id gives the class 0 to 'a' and to 'b'"):
+        config.label2id = {"a": 0, "b": 0}
+    assert config.num_labels == 2
+
+
+def test_a_near_miss_of_the_number_of_classes_is_announced():
+    with pytest.warns(
+        ArchsmithWarning, match=r"'num_label' is not a field .* has no effect\. Did you mean 'num_labels'"
+    ):
+        DistilBertConfig.from_dict({"model_type": "distilbert", "num_label": 3})

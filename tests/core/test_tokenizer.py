@@ -1574,3 +1574,25 @@ def test_what_a_damaged_file_holds_is_shown_cut(saved, damage):
     with pytest.raises(CheckpointCorrupt) as error:
         WordPieceTokenizerFast.from_pretrained(saved)
     assert len(str(error.value)) < 600
+
+
+@pytest.mark.parametrize("value", [np.array([]), np.array("x"), np.array([1, 2])])
+def test_arrays_are_no_numbers(tokenizer, value):
+    with pytest.raises(OptionError, match="stride must be an integer from 0"):
+        tokenizer("a", stride=value)
+
+
+def test_a_mapping_without_ids(tokenizer):
+    with pytest.raises(InputError, match=r"the mapping must hold 'input_ids', but holds \['a'\]"):
+        tokenizer.decode({"a": 1})
+
+
+def test_a_misspelt_setting_of_a_file_is_announced(saved):
+    file = saved / "tokenizer_config.json"
+    content = json.loads(file.read_text())
+    content.pop("do_lower_case", None)
+    file.write_text(json.dumps(content | {"do_lower_caes": False}))
+    with pytest.warns(
+        ArchsmithWarning, match=r"'do_lower_caes' is not an option and has no effect\. Did you mean 'do_low"
+    ):
+        WordPieceTokenizerFast.from_pretrained(saved)

@@ -1,6 +1,7 @@
 """A save is held against what its configuration builds: what no load would take is refused while it still exists."""
 
 import copy
+import json
 import pickle
 
 import pytest
@@ -277,6 +278,14 @@ def test_a_host_is_built_from_the_backbone_that_is_written_with_it(tmp_path, mon
     model.save_pretrained(tmp_path)
     after = MaskFormerForInstanceSegmentation.from_pretrained(tmp_path)
     assert all(torch.equal(after.state_dict()[name], tensor) for name, tensor in model.state_dict().items())
+    file = tmp_path / "config.json"
+    content = json.loads(file.read_text())
+    content["backbone_config"]["quantization_config"] = {"quant_method": "awq"}
+    file.write_text(json.dumps(content))
+    with pytest.warns(
+        ArchsmithWarning, match=r"says that the weights are quantised \('awq'\), which archsmith does not"
+    ):
+        MaskFormerForInstanceSegmentation.from_pretrained(tmp_path)
 
 
 class ToyConfig(PreTrainedConfig):
