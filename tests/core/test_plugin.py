@@ -92,7 +92,7 @@ def test_private_configs_may_be_a_list():
         (
             "models",
             {"masked_lm": "toy.model:ToyForMaskedLM"},
-            "a task key must be kebab-case, as 'masked-lm', but is 'masked_lm'",
+            "the task key 'masked_lm' is a known one that is spelt otherwise: write 'masked-lm'",
         ),
         (
             "models",
@@ -151,7 +151,10 @@ def test_extension():
     extension = Extension(model_type="bert", models={"toy-task": "toy.model:BertForToyTask"})
     assert extension.references() == {"models.toy-task": "toy.model:BertForToyTask"}
     assert extension.exports() == {"BertForToyTask": "toy.model:BertForToyTask"}
-    assert faults_of(Extension, model_type="bert", models={}) == "Extension('bert'): models must name at least one task"
+    assert faults_of(Extension, model_type="bert", models={}) == (
+        "Extension('bert'): there must be at least a task in models, or one of tokenizer, tokenizer_fast, "
+        "image_processor, feature_extractor, processor"
+    )
 
 
 def test_a_manifest_error_is_in_the_tree():
