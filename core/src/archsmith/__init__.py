@@ -123,6 +123,8 @@ def _absence(name: str, error: Exception, caller: "FrameType") -> Exception:
     from archsmith.messages import did_you_mean
 
     said, is_unknown = str(error), isinstance(error, AttributeError)
+    if is_unknown and name.startswith("Auto") and not name.startswith("AutoModelFor"):
+        said = said.partition(" Did you mean")[0]  # these are ours, whatever a plugin's class is near them
     if is_unknown and "Did you mean" not in said:
         said += did_you_mean(name, __all__, cutoff=0.8)
     if caller.f_code.co_code[caller.f_lasti] == opmap["IMPORT_FROM"]:
