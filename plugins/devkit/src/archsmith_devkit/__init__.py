@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         ImageProcessorConformance,
         ProcessorConformance,
     )
+    from archsmith_devkit.recording import Preprocessed, record
     from archsmith_devkit.report import Check, Outcome, Report, State
     from archsmith_devkit.tokenizers import TokenizerConformance, sample_tokenizer
 
@@ -41,6 +42,7 @@ __all__ = [
     "FeatureExtractorConformance",
     "ImageProcessorConformance",
     "Outcome",
+    "Preprocessed",
     "ProcessorConformance",
     "Report",
     "State",
@@ -49,6 +51,7 @@ __all__ = [
     "check_plugin",
     "checks_of",
     "plugins",
+    "record",
     "sample_tokenizer",
 ]
 
@@ -58,6 +61,7 @@ __getattr__ = lazy_attributes(
         "architecture": ["ArchitectureConformance", "CommandConformance", "ExtensionConformance"],
         "conformance": ["assert_conforms", "check_plugin", "checks_of", "plugins"],
         "preprocessing": ["FeatureExtractorConformance", "ImageProcessorConformance", "ProcessorConformance"],
+        "recording": ["Preprocessed", "record"],
         "report": ["Check", "Outcome", "Report", "State"],
         "tokenizers": ["TokenizerConformance", "sample_tokenizer"],
     },
