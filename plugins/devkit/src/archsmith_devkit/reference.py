@@ -94,6 +94,8 @@ class Recording:
         for group in ("outputs", *description.preprocessing):
             if not found.expected(group):
                 raise CheckpointCorrupt(f"{str(folder / OUTPUTS_FILE)!r} holds no tensors of {group}. Record it again.")
+        for tree in (description.inputs, *description.preprocessing.values()):
+            found._decoded(tree)  # which refuses a name that nothing has
         return found
 
     @property

@@ -3,6 +3,7 @@
 import importlib
 import importlib.resources
 import importlib.util
+import inspect
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,6 +76,7 @@ class ReferenceChecks(Harness):
         """
         for recording in self.recordings():
             model = self._loaded(recording)
+            _assert_taken(recording, model)
             with torch.no_grad():
                 made = _tensors(_tried(recording.folder, model, **recording.inputs))
             wanted = {_first(name) for name in recording.expected("outputs")}
@@ -95,6 +97,14 @@ class ReferenceChecks(Harness):
         assert task in tasks, f"{str(folder)!r} is of the task {task!r}; {self.model_type!r} has {shorten(tasks)}"
         model: PreTrainedModel = _tried(folder, load_silently, getattr(archsmith, auto_class_name(task)), folder)
         return model
+
+
+def _assert_taken(recording: Recording, model: PreTrainedModel) -> None:
+    taken = inspect.signature(model.forward).parameters
+    wrong = [name for name in recording.inputs if name not in taken]
+    if wrong and all(each.kind is not each.VAR_KEYWORD for each in taken.values()):
+        what = f"the recording {str(recording.folder)!r} has the input {shorten(wrong)}"
+        raise AssertionError(f"{what}, which {type(model).__name__} does not take; it takes {shorten(taken)}")
 
 
 def told_numbers(outcomes: "Iterable[Outcome]") -> list[dict[str, Any]]:
