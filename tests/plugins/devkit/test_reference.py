@@ -468,3 +468,80 @@ def test_the_report_says_what_numbers_are_held_against(archsmith, bag, original)
     assert (result.code, result.data["numbers"][0]["held"]) == (1, False)
     assert result.data["numbers"][0]["text"] == "numbers: do not agree with the reference (which cannot be read)"
     assert "numbers" not in archsmith("check", NAME, "--only", "usable").out
+
+
+EXTENSION = """
+    from archsmith.plugin import Extension, hookimpl
+
+
+    @hookimpl
+    def extensions():
+        yield Extension(model_type="bag", models={"token-classification": "acme_tags.inner.model:BagForTokens"})
+"""
+TAGS = """
+    from archsmith.model import PreTrainedModel
+    from archsmith.outputs import TokenClassifierOutput
+    from extended_bag.config import BagConfig
+    from extended_bag.model import BagModel
+    from torch import nn
+
+
+    class BagForTokens(PreTrainedModel):
+        config_class = BagConfig
+        base_model_prefix = "bag"
+
+        def __init__(self, config):
+            super().__init__(config)
+            self.bag = BagModel(config)
+            self.classifier = nn.Linear(config.hidden_size, config.num_labels)
+
+        def forward(self, input_ids, attention_mask=None, *, return_dict=None):
+            hidden = self.bag(input_ids, attention_mask, return_dict=True).last_hidden_state
+            return self.as_requested(TokenClassifierOutput(logits=self.classifier(hidden)), return_dict)
+"""
+
+
+class OriginalTags(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.bag = Original()
+        self.classifier = nn.Linear(8, 2)
+        self.eval()
+
+    def forward(self, input_ids, attention_mask):
+        return {"logits": self.classifier(self.bag(input_ids, attention_mask)["last_hidden_state"])}
+
+
+def test_an_extension_ships_its_own(bag, site, tmp_path, archsmith):
+    """It lies in the package of the extension, here above the one that holds the manifest."""
+    bag("extended_bag")
+    site.declare("acme-tags", extensions={"bag.tags": "acme_tags.inner.plugin"})
+    site.write("acme_tags/inner/plugin.py", dedent(EXTENSION))
+    site.write("acme_tags/inner/model.py", dedent(TAGS))
+    registry.__init__()
+    folder, model = site.root / "acme_tags" / "reference" / "bag", OriginalTags()
+    checkpoint = saved(model, tmp_path / "tags")
+    record(model, INPUTS, folder, source="acme 1.2", task="token-classification", checkpoint=checkpoint)
+    asked = ("check", "acme-tags", "--only", "reference_numbers", "--only", "reference_files")
+    line = "acme-tags 1.0, extension bag.tags: numbers: held against a reference (acme 1.2)"
+    assert line in archsmith(*asked).out
+    rewrite(folder / "model.safetensors", "classifier.bias", torch.ones(2))
+    result = archsmith(*asked)
+    assert result.code == 1
+    assert "has logits[" in " ".join(result.out.split())
+
+
+def test_a_manifest_outside_of_a_package_ships_none(site, archsmith):
+    """Its neighbours are all that is installed: a folder named reference there is somebody else's."""
+    site.declare("lone", architectures={"lone": "lone_plugin"})
+    site.write("lone_plugin.py", "")
+    (site.root / "reference" / "lone").mkdir(parents=True)
+    manifest = "from archsmith.plugin import Architecture, hookimpl\n\n\n@hookimpl\ndef architectures():\n"
+    site.write(
+        "lone_plugin.py", manifest + "    yield Architecture(model_type='lone', config='lone_config:LoneConfig')\n"
+    )
+    config = "from archsmith.config import PreTrainedConfig\n\n\nclass LoneConfig(PreTrainedConfig):\n"
+    site.write("lone_config.py", config + "    model_type = 'lone'\n")
+    registry.__init__()
+    result = archsmith("check", "lone", "--only", "reference_numbers")
+    assert (result.code, "numbers: not held against any reference" in result.out) == (0, True)
