@@ -7,7 +7,7 @@ what this writes. Each is recorded from the original, with a tiny configuration 
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from archsmith_devkit import Preprocessed, record
+from archsmith_devkit import record
 
 from .cases import token_labels
 from .oracle import transformers
@@ -46,6 +46,8 @@ WAV2VEC2 = {"vocab_size": 11, "hidden_size": 12, "num_hidden_layers": 2, "num_at
             "conv_bias": True, "do_stable_layer_norm": True, "layer_norm_eps": 1e-4}  # fmt: skip
 LETTERS = {"<pad>": 0, "<s>": 1, "</s>": 2, "<unk>": 3, "|": 4, "E": 5, "A": 6, "T": 7, "H": 8, "CH": 9, "É": 10}
 
+#: Part → what it was called with, and what it made.
+Seen = dict[str, tuple[dict[str, Any], dict[str, Any]]]
 Recorder = Callable[[Path, Path], Path]
 
 
@@ -58,7 +60,7 @@ def record_bert(folder: Path, scratch: Path) -> Path:
     values = TEXT_MODEL | {"hidden_size": 12, "num_hidden_layers": 2, "num_attention_heads": 3, "type_vocab_size": 3,
                            "intermediate_size": 17, "layer_norm_eps": 1e-6, "hidden_act": "gelu_new"}  # fmt: skip
     model = oracle_model("BertForPreTraining", values, scratch)
-    seen = [Preprocessed("tokenizer", arguments, encoded)]
+    seen = {"tokenizer": (arguments, encoded)}
     return recorded(model, encoded | labels, folder, scratch, "pre-training", seen)
 
 
@@ -71,7 +73,7 @@ def record_distilbert(folder: Path, scratch: Path) -> Path:
                            "sinusoidal_pos_embds": True}  # fmt: skip
     model = oracle_model("DistilBertForMaskedLM", values, scratch)
     inputs = {name: encoded[name] for name in ("input_ids", "attention_mask")}
-    seen = [Preprocessed("tokenizer", arguments, encoded)]
+    seen = {"tokenizer": (arguments, encoded)}
     return recorded(model, inputs | {"labels": masked(inputs["input_ids"])}, folder, scratch, "masked-lm", seen)
 
 
@@ -81,8 +83,8 @@ def record_vit(folder: Path, scratch: Path) -> Path:
                 "image_std": [0.2, 0.3, 0.25]}  # fmt: skip
     seen = seen_images(transformers.ViTImageProcessorPil(**settings), scratch)
     model = oracle_model("ViTForImageClassification", VIT, scratch)
-    inputs = {**seen.tensors, "labels": torch.tensor([3, 0])}
-    return recorded(model, inputs, folder, scratch, "image-classification", [seen])
+    inputs = {**seen[1], "labels": torch.tensor([3, 0])}
+    return recorded(model, inputs, folder, scratch, "image-classification", {"image_processor": seen})
 
 
 def record_resnet(folder: Path, scratch: Path) -> Path:
@@ -90,8 +92,8 @@ def record_resnet(folder: Path, scratch: Path) -> Path:
     settings = {"size": {"shortest_edge": 24}, "crop_pct": 0.7, "image_mean": [0.4, 0.5, 0.6]}
     seen = seen_images(transformers.ConvNextImageProcessorPil(**settings), scratch)
     model = oracle_model("ResNetForImageClassification", RESNET, scratch)
-    inputs = {**seen.tensors, "labels": torch.tensor([3, 0])}
-    return recorded(model, inputs, folder, scratch, "image-classification", [seen])
+    inputs = {**seen[1], "labels": torch.tensor([3, 0])}
+    return recorded(model, inputs, folder, scratch, "image-classification", {"image_processor": seen})
 
 
 def record_maskformer(folder: Path, scratch: Path) -> Path:
@@ -105,7 +107,9 @@ def record_maskformer(folder: Path, scratch: Path) -> Path:
               "dice_weight": 1.5}  # fmt: skip
     model = oracle_model("MaskFormerForInstanceSegmentation", values, scratch)
     kept_small = {"hidden_states": False, "gradients": False}
-    return recorded(model, dict(seen.tensors), folder, scratch, "instance-segmentation", [seen], **kept_small)
+    return recorded(
+        model, dict(seen[1]), folder, scratch, "instance-segmentation", {"image_processor": seen}, **kept_small
+    )
 
 
 def record_maskformer_swin(folder: Path, scratch: Path) -> Path:
@@ -130,10 +134,7 @@ def record_wav2vec2(folder: Path, scratch: Path) -> Path:
     texts = {"text": ["THE CHAT É", "AT"], "padding": True}
     spelt = dict(tokenizer(**texts, return_tensors="pt"))
     labels = spelt["input_ids"].masked_fill(spelt["attention_mask"] == 0, -100)
-    seen = [
-        Preprocessed("feature_extractor", {"raw_speech": clips, **options}, heard),
-        Preprocessed("tokenizer", texts, spelt),
-    ]
+    seen = {"feature_extractor": ({"raw_speech": clips, **options}, heard), "tokenizer": (texts, spelt)}
     model = oracle_model("Wav2Vec2ForCTC", WAV2VEC2, scratch)
     return recorded(model, heard | {"labels": labels}, folder, scratch, "ctc", seen)
 
@@ -151,7 +152,7 @@ def record_timm_wrapper(folder: Path, scratch: Path) -> Path:
     transform = timm.data.create_transform(**timm.data.resolve_data_config(model=model))
     images = pictures((48, 40))
     pixels = torch.stack([transform(Image.fromarray(image)) for image in images])
-    seen = [Preprocessed("image_processor", {"images": images}, {"pixel_values": pixels})]
+    seen = {"image_processor": ({"images": images}, {"pixel_values": pixels})}
 
     def original(pixel_values: torch.Tensor, labels: torch.Tensor) -> dict[str, torch.Tensor]:
         logits = model(pixel_values)
@@ -196,7 +197,7 @@ def place_of(plugin: str, model_type: str) -> Path:
 
 
 def recorded(model: nn.Module, inputs: dict[str, Any], folder: Path, scratch: Path, task: str,
-             seen: Sequence[Preprocessed] = (), *, gradients: bool = True,
+             seen: Seen | None = None, *, gradients: bool = True,
              hidden_states: bool = True) -> Path:  # fmt: skip
     """Record a model of the reference library, which has saved itself in a folder."""
     asked = inputs | ({"output_hidden_states": True} if hidden_states else {})
@@ -226,11 +227,11 @@ def masked(input_ids: torch.Tensor) -> torch.Tensor:
     return token_labels(len(WORDS), batch=batch, tokens=tokens)
 
 
-def seen_images(processor: Any, scratch: Path, shape: tuple[int, int] = (37, 52), **more: Any) -> Preprocessed:
+def seen_images(processor: Any, scratch: Path, shape: tuple[int, int] = (37, 52), **more: Any) -> tuple[dict, dict]:
     """Return what an image processor of the reference library makes of two images, saved."""
     processor.save_pretrained(scratch)
     arguments = {"images": pictures(shape), **more}
-    return Preprocessed("image_processor", arguments, dict(processor(**arguments, return_tensors="pt")))
+    return arguments, dict(processor(**arguments, return_tensors="pt"))
 
 
 def pictures(shape: tuple[int, int]) -> list[np.ndarray]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         ImageProcessorConformance,
         ProcessorConformance,
     )
-    from archsmith_devkit.recording import Preprocessed, record
+    from archsmith_devkit.recording import record
     from archsmith_devkit.report import Check, Outcome, Report, State
     from archsmith_devkit.tokenizers import TokenizerConformance, sample_tokenizer
 
@@ -42,7 +42,6 @@ __all__ = [
     "FeatureExtractorConformance",
     "ImageProcessorConformance",
     "Outcome",
-    "Preprocessed",
     "ProcessorConformance",
     "Report",
     "State",
@@ -61,7 +60,7 @@ __getattr__ = lazy_attributes(
         "architecture": ["ArchitectureConformance", "CommandConformance", "ExtensionConformance"],
         "conformance": ["assert_conforms", "check_plugin", "checks_of", "plugins"],
         "preprocessing": ["FeatureExtractorConformance", "ImageProcessorConformance", "ProcessorConformance"],
-        "recording": ["Preprocessed", "record"],
+        "recording": ["record"],
         "report": ["Check", "Outcome", "Report", "State"],
         "tokenizers": ["TokenizerConformance", "sample_tokenizer"],
     },

@@ -1,61 +1,29 @@
 """Record what another library computes, for a plugin to ship and the kit to replay."""
 
-import contextlib
 import re
-import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from archsmith.errors import ArchsmithError, InputError, OptionError, SaveFailed
-from archsmith.feature_extractor import SequenceFeatureExtractor
-from archsmith.files import CONFIG_FILE, encode_json
-from archsmith.image_processor import ImageProcessor
+from archsmith.errors import InputError, OptionError
+from archsmith.files import CONFIG_FILE, encode_json, save_folder, write_files
 from archsmith.messages import reason, shorten, shown
 from archsmith.model import PreTrainedModel
-from archsmith.processor import Processor
 from archsmith.registry import registry
-from archsmith_devkit.reference import (
-    DESCRIPTION_FILE,
-    INPUTS_FILE,
-    MAX_TOLERANCE,
-    OUTPUTS_FILE,
-    PARTS,
-    TENSOR,
-    deviation,
-    flatten,
-    size_fault,
-)
+from archsmith_devkit import reference as layout
 
-__all__ = ["Preprocessed", "record"]
+__all__ = ["gradient_norms", "record"]
 
 #: What may lie in a checkpoint: no pickle, no program.
 _ENDINGS = (".json", ".txt", ".safetensors", ".jinja", ".model")
-_TASK = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-
-
-@dataclass(frozen=True)
-class Preprocessed:
-    """What a part of the preprocessing was given, and what it made of it.
-
-    Attributes:
-        part: ``"tokenizer"``, ``"image_processor"``, ``"feature_extractor"`` or ``"processor"``, where the checkpoint
-            holds its files; or the part itself, an object of archsmith, which is then saved with the model.
-        arguments: What it is called with, by the names that archsmith's part has for it: texts and options; images
-            and audio as tensors or arrays.
-        tensors: What it returned, by name.
-    """
-
-    part: Any
-    arguments: Mapping[str, Any]
-    tensors: Mapping[str, Any]
+_OWN = (layout.DESCRIPTION_FILE, layout.INPUTS_FILE, layout.OUTPUTS_FILE)
 
 
 def record(
@@ -66,7 +34,7 @@ def record(
     source: str,
     checkpoint: str | Path | None = None,
     task: str | None = None,
-    preprocessing: Iterable[Preprocessed] = (),
+    preprocessing: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] | None = None,
     tolerance: float = 1e-5,
     gradients: bool = False,
 ) -> Path:
@@ -84,7 +52,9 @@ def record(
         checkpoint: The folder with config.json, weights and files of the preprocessing that the other library wrote.
             None: the model, which must be one of archsmith, is saved.
         task: The task whose model this is, such as ``"masked-lm"``. None: that of a model of archsmith.
-        preprocessing: What parts of the preprocessing made of raw inputs, if that is recorded too.
+        preprocessing: ``"tokenizer"``, ``"image_processor"``, ``"feature_extractor"`` or ``"processor"`` → what it is
+            called with, by the names that archsmith's has for it (texts and options; images and audio as tensors or
+            arrays), and what it returned.
         tolerance: How far a number b may be from the recorded a: ``|a - b| / (1 + |a|)``, from 0 to 0.01.
         gradients: Record the norm of the loss's gradient for each parameter too; the model must be a module of torch.
 
@@ -96,69 +66,62 @@ def record(
         InputError: Inputs or outputs that cannot be held: NaN, no tensors, other names, more than 1 MiB.
         SaveFailed: The files could not be written. What was there before stands.
     """
-    target = Path(folder).resolve()
-    _check_target(target)
-    _check_options(model, source, task, checkpoint, tolerance)
-    given: dict[str, Tensor] = {}
-    made: dict[str, Tensor] = {}
-    parts = list(preprocessing)
-    description: dict[str, Any] = {"format": 1, "source": source, "task": task or _task_of(model)}
-    description |= {"tolerance": tolerance, "preprocessing": {}}
-    for each in parts:
-        role = _role(each.part)
-        if role in description["preprocessing"]:
-            raise OptionError(f"preprocessing names {role} twice; a recording holds one call of each part.")
-        _check_names(each.arguments, f"arguments of {role}")
-        description["preprocessing"][role] = _encoded(each.arguments, role, given)
-        made |= _checked(each.tensors, role)
-    _check_names(inputs, "inputs")
-    description["inputs"] = _encoded(inputs, "inputs", given)
-    _share(description["inputs"], given, made)
-    made |= _computed(model, inputs, tolerance, gradients=gradients)
-    with _replacing(target) as new:
-        if checkpoint is None:
-            for each in (model, *(each.part for each in parts)):
-                _save(each, new)
-        else:
-            _copy(Path(checkpoint), new)
-        (new / INPUTS_FILE).write_bytes(save(given))
-        (new / OUTPUTS_FILE).write_bytes(save(made))
-        (new / DESCRIPTION_FILE).write_bytes(encode_json(description))
-        if fault := size_fault(new):
-            raise InputError(f"what would be recorded in {str(target)!r} {fault}")
-    return target
-
-
-def _check_target(target: Path) -> None:
-    """Refuse to replace anything but a recording."""
-    if (target.parent / DESCRIPTION_FILE).exists():
-        raise OptionError(f"folder is {str(target)!r}, which lies inside another recording. Choose one beside it.")
-    if not target.exists():
-        return
-    names = [path.name for path in target.iterdir() if path.is_file()] if target.is_dir() else [target.name]
-    if (names or not target.is_dir()) and DESCRIPTION_FILE not in names:
-        found = f"which is not a recording: it has no {DESCRIPTION_FILE}, but {shorten(sorted(names), 3)}"
-        raise OptionError(f"folder is {str(target)!r}, {found}. Choose a new folder.")
-    if inside := sorted(path.name for path in target.iterdir() if path.is_dir()):
-        raise OptionError(f"folder is {str(target)!r}, which has the folders {shorten(inside, 3)}. Choose another.")
-
-
-def _check_options(model: Any, source: Any, task: Any, checkpoint: Any, tolerance: Any) -> None:
-    if not callable(model):
-        raise OptionError(f"model must be a model or a function that calls one, but is {shown(model)}.")
     if isinstance(model, nn.Module) and model.training:
         raise OptionError("model is in training mode, in which outputs are random. Call model.eval() first.")
-    if not isinstance(source, str) or not source.strip() or not source.isprintable():
-        raise OptionError(f"source must say where the numbers come from, as 'acme 1.2', but is {shown(source)}.")
-    if task is not None and not (isinstance(task, str) and _TASK.fullmatch(task)):
-        raise OptionError(f"task must be a task's key, as 'masked-lm', but is {shown(task)}.")
-    is_number = isinstance(tolerance, int | float) and not isinstance(tolerance, bool)
-    if not is_number or not 0 <= tolerance <= MAX_TOLERANCE:
-        raise OptionError(f"tolerance must be from 0 to {MAX_TOLERANCE}, but is {shown(tolerance)}.")
-    if checkpoint is None and not isinstance(model, PreTrainedModel):
-        raise OptionError("checkpoint must be the folder that the other library wrote: the model is not archsmith's.")
-    if checkpoint is not None and not Path(checkpoint, CONFIG_FILE).is_file():
+    files = _files_of(model, checkpoint)
+    given: dict[str, Tensor] = {}
+    made: dict[str, Tensor] = {}
+    called = dict(preprocessing or {})
+    for part, (_, tensors) in called.items():
+        made |= _checked(tensors, part)
+    description = {
+        "source": source,
+        "task": _task_of(model) if task is None else task,
+        "tolerance": tolerance,
+        "preprocessing": {part: _encoded(arguments, part, given, {}) for part, (arguments, _) in called.items()},
+        "inputs": _encoded(inputs, "inputs", given, made),
+    }
+    _check(description)
+    made |= _computed(model, inputs, tolerance)
+    if gradients:
+        made |= {f"gradients.{name}": norm for name, norm in gradient_norms(model, inputs).items()}
+    written = (encode_json({"format": 1, **description}), save(given), save(made))
+    return _write(Path(folder), files | dict(zip(_OWN, written, strict=True)))
+
+
+def gradient_norms(model: Any, inputs: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Return the norm of the loss's gradient for each parameter that has one, in float64; the model stays as it is.
+
+    Raises:
+        OptionError: The model is not a module of torch.
+        InputError: The outputs have no loss that depends on a parameter.
+    """
+    if not isinstance(model, nn.Module):
+        raise OptionError("gradients need a module of torch, whose parameters have names; the model is a function.")
+    loss = model(**inputs).get("loss")
+    if not isinstance(loss, Tensor) or not loss.requires_grad:
+        raise InputError(f"gradients need outputs with a loss, but {type(model).__name__} gives none. Pass labels.")
+    named = {name: each for name, each in model.named_parameters() if each.requires_grad}
+    found: tuple[Tensor | None, ...] = torch.autograd.grad(loss, list(named.values()), allow_unused=True)
+    return {name: each.double().norm() for name, each in zip(named, found, strict=True) if each is not None}
+
+
+def _files_of(model: Any, checkpoint: str | Path | None) -> dict[str, bytes]:
+    """Return the files of a checkpoint; what is neither text, JSON nor safetensors is refused."""
+    if checkpoint is None:
+        if not isinstance(model, PreTrainedModel):
+            raise OptionError("checkpoint must be the folder that the other library wrote: model is not archsmith's.")
+        with tempfile.TemporaryDirectory() as saved:
+            model.save_pretrained(saved)
+            return _files_of(model, saved)
+    if not Path(checkpoint, CONFIG_FILE).is_file():
         raise OptionError(f"checkpoint is {shown(str(checkpoint))}, which has no {CONFIG_FILE}.")
+    paths = [path for path in sorted(Path(checkpoint).iterdir()) if not path.name.startswith(".")]
+    if wrong := [str(path) for path in paths if path.suffix not in _ENDINGS or path.name in _OWN]:
+        raise OptionError(f"checkpoint holds {wrong[0]!r}; a recording takes {shorten(_ENDINGS)}. Move it away.")
+    if large := layout.size_fault({path.name: path.stat().st_size for path in paths}):
+        raise InputError(f"the checkpoint {large}")
+    return {path.name: path.read_bytes() for path in paths}
 
 
 def _task_of(model: Any) -> str:
@@ -171,55 +134,44 @@ def _task_of(model: Any) -> str:
     raise OptionError(f"task must be given: {type(model).__name__} is none of the models of {model_type!r}.")
 
 
-def _role(part: Any) -> str:
-    """Return what a part is, in one word."""
-    classes = {"image_processor": ImageProcessor, "feature_extractor": SequenceFeatureExtractor, "processor": Processor}
-    roles = [role for role, cls in classes.items() if isinstance(part, cls)]
-    role = part if isinstance(part, str) else next(iter(roles), "tokenizer" if hasattr(part, "get_vocab") else None)
-    if role not in PARTS:
-        raise OptionError(f"part must be {shorten(PARTS)}, or an object that is one, but is {shown(part)}.")
-    return str(role)
+def _check(description: Mapping[str, Any]) -> None:
+    try:
+        msgspec.convert(description, layout.Description)
+    except msgspec.ValidationError as error:
+        name = str(error).rpartition("$.")[2].rstrip("`")
+        value = shown(description.get(name, description))
+        raise OptionError(f"{name} is {value}, which a recording cannot hold: {reason(error)}.") from error
 
 
-def _encoded(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
-    """Return a value as JSON; its tensors are put apart, under names that say where they belong."""
-    if isinstance(value, Tensor | np.ndarray):
-        tensors[name] = _copied(value, name)
-        return {TENSOR: name}
-    if isinstance(value, Mapping):
+def _encoded(value: Any, name: str, given: dict[str, Tensor], made: Mapping[str, Tensor]) -> Any:
+    """Return a value as JSON; its tensors are put apart by their places, unless the preprocessing made the same."""
+    if "." not in name and "[" not in name:
         _check_names(value, name)
-        return {key: _encoded(each, f"{name}.{key}", tensors) for key, each in value.items()}
+    if isinstance(value, Tensor | np.ndarray):
+        tensor = _copied(value, name)
+        same = [key for key, each in made.items() if each.dtype == tensor.dtype and torch.equal(each, tensor)]
+        given |= {} if same else {name: tensor}
+        return {layout.TENSOR: same[0] if same else name}
+    if hasattr(value, "items"):
+        _check_names(value, name)
+        return {key: _encoded(each, f"{name}.{key}", given, made) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_encoded(each, f"{name}[{i}]", tensors) for i, each in enumerate(value)]
+        return [_encoded(each, f"{name}[{i}]", given, made) for i, each in enumerate(value)]
     if value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and np.isfinite(value)):
         return value
     raise InputError(f"{name} is {shown(value)}; a recording holds tensors, arrays, finite numbers and words.")
-
-
-def _share(tree: Any, given: dict[str, Tensor], made: Mapping[str, Tensor]) -> None:
-    """Let inputs that the preprocessing made be held once: name the tensor that it made."""
-    for value in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
-        if not isinstance(value, dict) or TENSOR not in value:
-            _share(value, given, made)
-            continue
-        own = given[value[TENSOR]]
-        same = [name for name, each in made.items() if each.dtype == own.dtype and torch.equal(each, own)]
-        if same:
-            del given[value[TENSOR]]
-            value[TENSOR] = same[0]
 
 
 def _checked(values: Any, group: str) -> dict[str, Tensor]:
     """Return the tensors of a group by their places, copied; refuse what is none, has no name, or holds NaN."""
     _check_names(values, group)
     found: dict[str, Tensor] = {}
-    for name, value in flatten(values, group):
+    for name, value in layout.flatten(values, group):
         if not isinstance(value, Tensor | np.ndarray):
             raise InputError(f"{name} is {shown(value)}, not a tensor. Leave it out in a function around the model.")
-        tensor = _copied(value, name)
         if name in found:
             raise InputError(f"{group} have two tensors of one name, {name}. Leave one out, or rename it.")
-        found[name] = tensor
+        found[name] = _copied(value, name)
     if not found:
         raise InputError(f"{group} hold no tensors. There must be something to compare.")
     return found
@@ -245,74 +197,27 @@ def _check_names(values: Any, owner: str) -> None:
             raise InputError(f"{owner} has the name {shown(name)}; expected a word of letters, digits and underscores.")
 
 
-def _computed(model: Any, inputs: Mapping[str, Any], tolerance: float, *, gradients: bool) -> dict[str, Tensor]:
-    """Return the outputs, and the norms of gradients; refuse a model that computes another thing each time."""
+def _computed(model: Callable[..., Any], inputs: Mapping[str, Any], tolerance: float) -> dict[str, Tensor]:
+    """Return the outputs; refuse a model that computes another thing each time."""
     with torch.no_grad():
         made, again = (_checked(model(**inputs), "outputs") for _ in range(2))
     for name, value in made.items():
-        if name not in again or again[name].shape != value.shape or _apart(again[name], value) > tolerance:
+        if name not in again or again[name].shape != value.shape or layout.deviation(again[name], value)[0] > tolerance:
             raise InputError(f"{name} differs from call to call. Switch off what is random, as with model.eval().")
-    return made | (_gradient_norms(model, inputs) if gradients else {})
+    return made
 
 
-def _apart(one: Tensor, other: Tensor) -> float:
-    return deviation(one, other)[0] if one.numel() else 0.0
-
-
-def _gradient_norms(model: Any, inputs: Mapping[str, Any]) -> dict[str, Tensor]:
-    if not isinstance(model, nn.Module):
-        raise OptionError("gradients need a module of torch, whose parameters have names; the model is a function.")
-    return {f"gradients.{name}": norm for name, norm in gradient_norms(model, inputs).items()}
-
-
-def gradient_norms(model: nn.Module, inputs: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Return the norm of the loss's gradient for each parameter that has one; float64, and the model as it was.
-
-    Raises:
-        InputError: The outputs have no loss that depends on a parameter.
-    """
-    loss = model(**inputs).get("loss")
-    if not isinstance(loss, Tensor) or not loss.requires_grad:
-        raise InputError(f"gradients need outputs with a loss, but {type(model).__name__} gives none. Pass labels.")
-    named = {name: each for name, each in model.named_parameters() if each.requires_grad}
-    found: Iterable[Tensor | None] = torch.autograd.grad(loss, list(named.values()), allow_unused=True)
-    return {name: each.double().norm() for name, each in zip(named, found, strict=True) if each is not None}
-
-
-@contextlib.contextmanager
-def _replacing(target: Path) -> Iterator[Path]:
-    """Give an empty folder that takes the place of another at the end, unless something is raised."""
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".recording-", dir=target.parent) as temporary:
-            new, old = Path(temporary, "new"), Path(temporary, "old")
-            new.mkdir()
-            yield new
-            if target.exists():
-                target.rename(old)
-            try:
-                new.rename(target)
-            except BaseException:
-                if old.exists():
-                    old.rename(target)
-                raise
-    except ArchsmithError:
-        raise
-    except OSError as error:
-        raise SaveFailed(f"{str(target)!r} cannot be written: {reason(error)}. What was there stands.") from error
-
-
-def _save(part: Any, folder: Path) -> None:
-    if isinstance(part, str):
-        raise OptionError(f"part is {part!r}, a word, but there is no checkpoint that holds it. Pass the part itself.")
-    part.save_pretrained(folder)
-
-
-def _copy(checkpoint: Path, folder: Path) -> None:
-    """Copy the files of a checkpoint; what is neither text, JSON nor safetensors is refused."""
-    for path in sorted(checkpoint.iterdir()):
-        if path.name.startswith("."):
-            continue
-        if path.suffix not in _ENDINGS or path.name in (DESCRIPTION_FILE, INPUTS_FILE, OUTPUTS_FILE):
-            raise OptionError(f"checkpoint holds {str(path)!r}; a recording takes {shorten(_ENDINGS)}. Move it away.")
-        shutil.copyfile(path, folder / path.name)
+def _write(folder: Path, contents: Mapping[str, bytes]) -> Path:
+    """Write all files at one moment, in place of those of an older recording and of nothing else."""
+    if fault := layout.size_fault({name: len(content) for name, content in contents.items()}):
+        raise InputError(f"what would be recorded in {str(folder)!r} {fault}")
+    present = [path.name for path in folder.iterdir() if path.name[0] != "."] if folder.is_dir() else []
+    if present and layout.DESCRIPTION_FILE not in present:
+        raise OptionError(
+            f"folder is {str(folder)!r}, which is not a recording: it has no {layout.DESCRIPTION_FILE}, but "
+            f"{shorten(sorted(present), 3)}. Choose a new folder."
+        )
+    if (folder.parent / layout.DESCRIPTION_FILE).exists():
+        raise OptionError(f"folder is {str(folder)!r}, which lies inside another recording. Choose one beside it.")
+    write_files(save_folder(folder), contents, delete=re.compile(r"[^.].*"))
+    return folder

@@ -13,10 +13,7 @@ from archsmith.errors import CheckpointCorrupt
 from archsmith.files import read_json
 from archsmith.messages import reason, shorten, shown
 
-__all__ = [
-    "DESCRIPTION_FILE", "INPUTS_FILE", "LIMIT", "MAX_TOLERANCE", "OUTPUTS_FILE", "PARTS", "TENSOR",
-    "Description", "Recording", "deviation", "flatten", "size_fault",
-]  # fmt: skip
+__all__ = ["Description", "Recording", "deviation", "flatten", "size_fault"]
 
 DESCRIPTION_FILE = "reference.json"
 INPUTS_FILE = "inputs.safetensors"
@@ -26,13 +23,7 @@ OUTPUTS_FILE = "outputs.safetensors"
 LIMIT = 1 << 20
 #: A tolerance above it would let through what is wrong.
 MAX_TOLERANCE = 0.01
-#: Part that prepares inputs → the Auto class that loads it.
-PARTS: Mapping[str, str] = {
-    "tokenizer": "AutoTokenizer",
-    "image_processor": "AutoImageProcessor",
-    "feature_extractor": "AutoFeatureExtractor",
-    "processor": "AutoProcessor",
-}
+Part = Literal["tokenizer", "image_processor", "feature_extractor", "processor"]
 #: The key of a JSON object that stands for a tensor; what is recorded has identifiers as names, so never this one.
 TENSOR = "$tensor"
 
@@ -51,11 +42,11 @@ class Description(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """
 
     format: Literal[1] = 1
-    source: Annotated[str, msgspec.Meta(min_length=1)]
+    source: Annotated[str, msgspec.Meta(pattern=r"^\S.*$")]
     task: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     tolerance: Annotated[float, msgspec.Meta(ge=0, le=MAX_TOLERANCE)]
     inputs: dict[str, Any]
-    preprocessing: dict[str, dict[str, Any]] = {}
+    preprocessing: dict[Part, dict[str, Any]]
 
 
 class Recording:
@@ -81,15 +72,14 @@ class Recording:
         Raises:
             CheckpointCorrupt: Files are missing, damaged or too large, or contradict each other.
         """
-        if fault := size_fault(folder):
+        sizes = {path.name: path.stat().st_size for path in folder.glob("*") if path.is_file()}
+        if fault := size_fault(sizes) if folder.is_dir() else "is not a folder; expected a recording. Delete it.":
             raise CheckpointCorrupt(f"{str(folder)!r} {fault}")
         path = folder / DESCRIPTION_FILE
         try:
             description = msgspec.convert(read_json(path), Description)
         except msgspec.ValidationError as error:
             raise CheckpointCorrupt(f"{str(path)!r} is not a description of a recording: {reason(error)}.") from error
-        if strange := description.preprocessing.keys() - PARTS:
-            raise CheckpointCorrupt(f"{str(path)!r}: preprocessing has {shorten(strange)}; expected {shorten(PARTS)}.")
         found = cls(folder, description, _tensors(folder / INPUTS_FILE), _tensors(folder / OUTPUTS_FILE))
         for group in ("outputs", *description.preprocessing):
             if not found.expected(group):
@@ -103,7 +93,7 @@ class Recording:
         """The model's arguments, made anew: a model that changes them changes nothing here."""
         return {name: self._decoded(value) for name, value in self.description.inputs.items()}
 
-    def arguments(self, part: str) -> dict[str, Any]:
+    def arguments(self, part: Part) -> dict[str, Any]:
         """Return what a part of the preprocessing was called with."""
         return {name: self._decoded(value) for name, value in self.description.preprocessing[part].items()}
 
@@ -128,16 +118,14 @@ class Recording:
             one, other = (f"{name} of {each.dtype}, {tuple(each.shape)}" for each in (wanted, found[name]))
             if one != other:
                 raise AssertionError(what.format(f"{one}, but {group} have {other}"))
-        far = {name: deviation(found[name], wanted) for name, wanted in expected.items() if wanted.numel()}
-        worst = max(far, key=lambda name: far[name][0], default="")
-        if far and far[worst][0] > self.description.tolerance:
-            apart, place = far[worst]
+        far = {name: deviation(found[name], wanted) for name, wanted in expected.items()}
+        worst, limit = max(far, key=lambda name: far[name][0]), self.description.tolerance
+        apart, place = far[worst]
+        if apart > limit:
             recorded, now = (each[place].item() for each in (expected[worst], found[worst]))
-            at = f"{worst}{list(place)}" if place else worst
-            limit = f"it deviates by {apart:.3g}, and may by {self.description.tolerance:g}"
-            several = sum(each[0] > self.description.tolerance for each in far.values())
-            count = f". {several} of {len(far)} {group} deviate; this one most" if several > 1 else ""
-            raise AssertionError(what.format(f"{at} = {recorded:.9g}, but {group} have {now:.9g}: {limit}{count}"))
+            values = f"{worst}{list(place) or ''} = {recorded:.9g}, but {group} have {now:.9g}"
+            count = f"; {sum(each > limit for each, _ in far.values())} of {len(far)} {group} deviate"
+            raise AssertionError(what.format(f"{values}: it deviates by {apart:.3g}, and may by {limit:g}{count}"))
 
     def _decoded(self, value: Any) -> Any:
         if isinstance(value, list):
@@ -166,6 +154,8 @@ def flatten(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 
 def deviation(found: Tensor, expected: Tensor) -> tuple[float, tuple[int, ...]]:
     """Return the largest ``|a - b| / (1 + |a|)``, and its place; infinite where one is NaN, or integers differ."""
+    if not expected.numel():
+        return 0.0, ()
     a, b = expected.detach(), found.detach()
     apart = torch.where(a == b, 0.0, torch.inf).double()
     if a.is_floating_point():
@@ -175,16 +165,13 @@ def deviation(found: Tensor, expected: Tensor) -> tuple[float, tuple[int, ...]]:
     return float(apart.max()), tuple(int(index) for index in place)
 
 
-def size_fault(folder: Path) -> str:
-    """Return what is wrong with the size of a recording, the largest files first; empty if nothing is."""
-    sizes = {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
+def size_fault(sizes: Mapping[str, int]) -> str:
+    """Return what is wrong with the sizes of files, the largest first; empty if nothing is."""
     if (total := sum(sizes.values())) <= LIMIT:
         return ""
     large = [f"{name} {sizes[name]:,}" for name in sorted(sizes, key=lambda name: -sizes[name])]
-    return (
-        f"takes {total:,} bytes ({shorten(large, 3)}), but a recording at most {LIMIT:,}: record a smaller "
-        "configuration, vocabulary and input."
-    )
+    what = f"takes {total:,} bytes ({shorten(large, 3)}), but a recording at most {LIMIT:,}"
+    return f"{what}: record a smaller configuration, vocabulary and input."
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:

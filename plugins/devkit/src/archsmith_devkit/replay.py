@@ -3,8 +3,7 @@
 import importlib
 import importlib.resources
 import importlib.util
-import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ from archsmith.registry import Entry, Kind, registry
 from archsmith.tasks import auto_class_name
 from archsmith_devkit.harness import Harness, load_silently
 from archsmith_devkit.recording import gradient_norms
-from archsmith_devkit.reference import DESCRIPTION_FILE, PARTS, Recording, flatten
+from archsmith_devkit.reference import Recording, flatten
 
 if TYPE_CHECKING:
     from archsmith_devkit.report import Outcome
@@ -47,7 +46,7 @@ class ReferenceChecks(Harness):
         kinds = (Kind.ARCHITECTURE, Kind.EXTENSION)
         own = {each.model_type for kind in kinds for each in registry.entries(kind) if each.key == entry.key}
         for root in _roots(entry):
-            strange = sorted(path.name for path in _visible(root) if path.name not in own)
+            strange = [path.name for path in _visible(root, "*") if path.name not in own or not path.is_dir()]
             has = f"which is no folder of an architecture of the plugin; it has {shorten(sorted(own))}"
             assert not strange, f"{str(root)!r} holds {shorten(strange)}, {has}"
         for recording in self.recordings():
@@ -63,7 +62,7 @@ class ReferenceChecks(Harness):
         """
         for recording in self.recordings():
             for part in recording.description.preprocessing:
-                auto = getattr(archsmith, PARTS[part])
+                auto = getattr(archsmith, f"Auto{part.title().replace('_', '')}")
                 loaded = _tried(recording.folder, load_silently, auto, recording.folder)
                 made = _tried(recording.folder, loaded, **recording.arguments(part), return_tensors="pt")
                 recording.assert_same(type(loaded).__name__, part, _tensors(made))
@@ -76,7 +75,6 @@ class ReferenceChecks(Harness):
         """
         for recording in self.recordings():
             model = self._loaded(recording)
-            _assert_taken(recording, model)
             with torch.no_grad():
                 made = _tensors(_tried(recording.folder, model, **recording.inputs))
             wanted = {_first(name) for name in recording.expected("outputs")}
@@ -97,14 +95,6 @@ class ReferenceChecks(Harness):
         assert task in tasks, f"{str(folder)!r} is of the task {task!r}; {self.model_type!r} has {shorten(tasks)}"
         model: PreTrainedModel = _tried(folder, load_silently, getattr(archsmith, auto_class_name(task)), folder)
         return model
-
-
-def _assert_taken(recording: Recording, model: PreTrainedModel) -> None:
-    taken = inspect.signature(model.forward).parameters
-    wrong = [name for name in recording.inputs if name not in taken]
-    if wrong and all(each.kind is not each.VAR_KEYWORD for each in taken.values()):
-        what = f"the recording {str(recording.folder)!r} has the input {shorten(wrong)}"
-        raise AssertionError(f"{what}, which {type(model).__name__} does not take; it takes {shorten(taken)}")
 
 
 def told_numbers(outcomes: "Iterable[Outcome]") -> list[dict[str, Any]]:
@@ -144,26 +134,18 @@ def _roots(entry: Entry) -> list[Path]:
     return []
 
 
-def _folders(entry: Entry, model_type: str) -> Iterator[Path]:
-    """Yield the folders of the recordings of an architecture, and what lies there and is none."""
-    for root in _roots(entry):
-        if (root / model_type).exists():
-            yield from _inside(root / model_type)
+def _folders(entry: Entry, model_type: str) -> list[Path]:
+    """Return the folders that hold files in the recordings of an architecture."""
+    files = [path for root in _roots(entry) for path in _visible(root, f"{model_type}/**/*") if path.is_file()]
+    return sorted({path.parent for path in files})
 
 
-def _inside(folder: Path) -> Iterator[Path]:
-    is_recording = (folder / DESCRIPTION_FILE).is_file()
-    inner = [path for path in _visible(folder) if path.is_dir()] if folder.is_dir() else []
-    if is_recording or len(inner) < len(_visible(folder)) or not inner:
-        yield folder  # which is read, and refused if it is none
-    for path in inner:
-        yield from _inside(path)
-
-
-def _visible(folder: Path) -> list[Path]:
+def _visible(root: Path, pattern: str) -> list[Path]:
     """Return what lies in a folder, but for what systems and interpreters leave there."""
-    paths = sorted(folder.iterdir()) if folder.is_dir() else []
-    return [path for path in paths if not path.name.startswith((".", "__"))]
+    found = sorted(root.glob(pattern))
+    return [
+        path for path in found if not any(part[0] == "." or part[:2] == "__" for part in path.relative_to(root).parts)
+    ]
 
 
 def _tensors(output: Any) -> dict[str, Tensor]:
