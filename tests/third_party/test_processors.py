@@ -93,7 +93,7 @@ def test_listing_runs_nothing(run):
     assert [row["name"] for row in listed["processors"] if row["state"] == "ok"] == NAMES
     assert [row["model_type"] for row in listed["architectures"]] == ["good"]
     assert "processor words" in run.archsmith("plugins").stdout
-    assert "acme-words==1.0\n" in run.archsmith("plugins", "--requirements").stdout
+    assert "acme-words==1.0  # " in run.archsmith("plugins", "--requirements").stdout
     assert run.imported() == set()
 
 
