@@ -17,21 +17,20 @@ MISTAKES = (
         "Words that the vocabulary lacks are dropped rather than unknown, by both tokenizers: texts get shorter.",
         (
             TOKENS,
-            're.findall(r"\\w+|[^\\w\\s]+", text)',
-            '[word for word in re.findall(r"\\w+|[^\\w\\s]+", text) if word in self.vocabulary.ids]',
+            "re.findall(PIECES, text)",
+            "[word for word in re.findall(PIECES, text) if word in self.vocabulary.ids]",
         ),
-        (TOKENS, "from tokenizers import Tokenizer, models,", "from tokenizers import Regex, Tokenizer, models,"),
         (
             TOKENS,
-            "rust.pre_tokenizer = pre_tokenizers.Whitespace()",
-            'known = "|".join(sorted(map(re.escape, words), key=len, reverse=True))\n        rust.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Whitespace(), pre_tokenizers.Split(Regex(f"^(?:{known})$"), "removed", invert=True)])',
+            "rust.pre_tokenizer = pre_tokenizers.Split(Regex(PIECES)",
+            'known = "|".join(sorted(map(re.escape, words), key=len, reverse=True))\n        rust.pre_tokenizer = pre_tokenizers.Split(Regex(f"(?<![a-zA-Z0-9])(?:{known})(?![a-zA-Z0-9])")',
         ),
         says=("unk|lost|drop|missing",),
     ),
     _processors(
         "letters-dropped",
         "The tokenizer in Python knows a to z alone: accents, digits and other scripts vanish.",
-        (TOKENS, 're.findall(r"\\w+|[^\\w\\s]+", text)', 're.findall(r"[a-z]+|[^\\w\\s]+", text)'),
+        (TOKENS, "re.findall(PIECES, text)", "re.findall(r'[a-z]+|[^\\sa-z0-9]+', text)"),
         says=("fast|unk|lost|drop|missing",),
     ),
     _processors(

@@ -173,7 +173,7 @@ MISTAKES = (
     _vision(
         "initial-positions-of-size-1",
         "Positions start with a deviation of 1, fifty times too large: training from scratch does not converge.",
-        (MODEL, "nn.init.trunc_normal_(parameter, std=self.config.initializer_range)", "nn.init.normal_(parameter)"),
+        (MODEL, "nn.init.normal_(parameter, std=self.config.initializer_range)", "nn.init.normal_(parameter)"),
         says=("initializer_range|position_embeddings|cls_token",),
     ),
     _vision(

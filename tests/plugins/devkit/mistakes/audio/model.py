@@ -48,15 +48,15 @@ class Waves(nn.Module):
 
     def __init__(self, config: ListeningConfig) -> None:
         super().__init__()
-        self.register_buffer("table", torch.empty(config.max_frames, config.hidden_size), persistent=False)
+        self.shape = (config.max_frames, config.hidden_size)
         self.init_buffers()
 
     def init_buffers(self) -> None:
-        frames, width = self.table.shape
-        places = torch.arange(frames, dtype=torch.float32, device=self.table.device)[:, None]
-        steps = torch.arange(0, width, 2, dtype=torch.float32, device=self.table.device)
+        frames, width = self.shape
+        places = torch.arange(frames, dtype=torch.float32)[:, None]
+        steps = torch.arange(0, width, 2, dtype=torch.float32)
         angles = places / 10000 ** (steps / width)  # (frames, width / 2)
-        self.table = torch.cat((angles.sin(), angles.cos()), dim=1)
+        self.register_buffer("table", torch.cat((angles.sin(), angles.cos()), dim=1), persistent=False)
 
     def forward(self, frames: int) -> Tensor:
         return self.table[:frames]

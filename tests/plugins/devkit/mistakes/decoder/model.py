@@ -50,12 +50,11 @@ class RotaryEmbedding(nn.Module):
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
         self.head_size, self.theta = config.head_size, config.rope_theta
-        self.register_buffer("inv_freq", torch.empty(self.head_size // 2), persistent=False)
         self.init_buffers()
 
     def init_buffers(self) -> None:
-        steps = torch.arange(0, self.head_size, 2, dtype=torch.float32, device=self.inv_freq.device)
-        self.inv_freq = 1.0 / self.theta ** (steps / self.head_size)  # (head_size / 2,)
+        steps = torch.arange(0, self.head_size, 2, dtype=torch.float32)
+        self.register_buffer("inv_freq", 1.0 / self.theta ** (steps / self.head_size), persistent=False)
 
     def forward(self, positions: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         angles = positions[..., None].float() * self.inv_freq.float()  # (batch, tokens, head_size / 2)

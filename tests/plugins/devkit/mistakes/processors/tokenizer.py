@@ -10,6 +10,8 @@ from archsmith.tokenizer import SpecialTokensTemplate, TemplatePart, TokenizerSe
 
 VOCAB_FILES = ({"vocab_file": "words.txt"},)
 TOKENS = {"pad_token": "<pad>", "unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"}
+#: Letters and digits together, and whatever else stands between white space.
+PIECES = r"[a-zA-Z0-9]+|[^\sa-zA-Z0-9]+"
 WORDS = ["a", "cat", "dog", "house", "is", "the", "this", "under", ".", ",", "!", "?"]
 SAMPLE = [*TOKENS.values(), *WORDS, *"bcdefghijklmnopqrstuvwxyz"]
 
@@ -65,7 +67,7 @@ class WordingTokenizer(PreTrainedTokenizer):
         return text.lower() if self.do_lower_case else text
 
     def split_text(self, text: str) -> list[str]:
-        return re.findall(r"\w+|[^\w\s]+", text)
+        return re.findall(PIECES, text)
 
     def join_tokens(self, tokens: Sequence[str]) -> str:
         return " ".join(tokens)
@@ -85,14 +87,14 @@ class WordingTokenizerFast(PreTrainedTokenizerFast):
     do_lower_case: bool = True
 
     def __init__(self, vocab_file: str | os.PathLike[str], **settings: Unpack[WordingSettings]) -> None:
-        from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+        from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 
         clean = read_settings(WordingSettings, settings, owner="WordingTokenizerFast")
         words = load_words(vocab_file)
         rust = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
         if clean.get("do_lower_case", True):
             rust.normalizer = normalizers.Lowercase()
-        rust.pre_tokenizer = pre_tokenizers.Whitespace()
+        rust.pre_tokenizer = pre_tokenizers.Split(Regex(PIECES), "removed", invert=True)
         rust.post_processor = processors.TemplateProcessing(
             single="<s> $A </s>",
             pair="<s> $A </s> $B:0 </s>",

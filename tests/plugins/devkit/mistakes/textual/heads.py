@@ -21,7 +21,7 @@ class TextualForMaskedLM(TextualPreTrainedModel):
 
     def __init__(self, config: TextualConfig) -> None:
         super().__init__(config)
-        self.textual = TextualModel(config)
+        self.textual = TextualModel(config, add_pooling_layer=False)
         self.transform = nn.Linear(config.hidden_size, config.hidden_size)
         self.activation = activation(config.hidden_act)
         self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
@@ -99,7 +99,7 @@ class TextualForTokenClassification(TextualPreTrainedModel):
 
     def __init__(self, config: TextualConfig) -> None:
         super().__init__(config)
-        self.textual = TextualModel(config)
+        self.textual = TextualModel(config, add_pooling_layer=False)
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
         self.classifier = nn.Linear(config.hidden_size, config.num_labels)
 

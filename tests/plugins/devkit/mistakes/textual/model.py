@@ -98,19 +98,18 @@ class TextualPreTrainedModel(PreTrainedModel):
     config_class = TextualConfig
     base_model_prefix = "textual"
     input_embeddings = "embeddings.word_embeddings"
+    optional_keys = ("pooler.*",)
     attention_projections = tuple(f"encoder.layer.{{}}.attention.{name}" for name in ("query", "key", "value", "dense"))
 
 
 class TextualModel(TextualPreTrainedModel):
     """Encodes texts."""
 
-    optional_keys = ("pooler.*",)
-
-    def __init__(self, config: TextualConfig) -> None:
+    def __init__(self, config: TextualConfig, *, add_pooling_layer: bool = True) -> None:
         super().__init__(config)
         self.embeddings = Embeddings(config)
         self.encoder = Encoder(config)
-        self.pooler = Pooler(config)
+        self.pooler = Pooler(config) if add_pooling_layer else None
 
     def forward(
         self,
@@ -144,7 +143,7 @@ class TextualModel(TextualPreTrainedModel):
         states, maps = self.encoder(hidden, attention_mask_for(hidden, attention_mask), eager=eager)
         output = BaseModelOutputWithPooling(
             last_hidden_state=states[-1],
-            pooler_output=self.pooler(states[-1]),
+            pooler_output=None if self.pooler is None else self.pooler(states[-1]),
             hidden_states=tuple(states) if self.wants_hidden_states(output_hidden_states) else None,
             attentions=tuple(maps) if wants_maps else None,
         )

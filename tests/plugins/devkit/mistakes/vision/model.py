@@ -111,7 +111,7 @@ class VisionPreTrainedModel(PreTrainedModel):
         super().init_weights(module)
         if isinstance(module, Embeddings):
             for parameter in (module.cls_token, module.position_embeddings):
-                nn.init.trunc_normal_(parameter, std=self.config.initializer_range)
+                nn.init.normal_(parameter, std=self.config.initializer_range)
 
 
 class VisionModel(VisionPreTrainedModel):
