@@ -37,7 +37,7 @@ SEEN_FILE = Path(__file__).with_name("seen.json")
 
 def failures_of_bases() -> dict[str, dict[str, str]]:
     """Return for each sound plugin the checks that fail, with what they say."""
-    found = run_jobs([{"base": base, "files": sources_of(base)} for base in PACKAGES])
+    found = run_jobs([{"base": base, "files": sources_of(base), "whole": True} for base in PACKAGES])
     return {base: _failures(results, ()) for base, results in zip(PACKAGES, found, strict=True)}
 
 

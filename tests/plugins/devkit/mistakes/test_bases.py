@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from archsmith import AutoModel
-from archsmith.plugin import Architecture
 
 from .runner import PACKAGES, install, sources_of
 
@@ -19,7 +18,7 @@ def package(site, request):
 
 
 def built(package, name, module="model", **values):
-    records: list[Architecture] = list(package("plugin").architectures())
+    records = list(package("plugin").architectures())
     cls = getattr(package(module), name)
     torch.manual_seed(0)
     (tiny,) = [record.tiny for record in records if record.model_type == cls.config_class.model_type]
