@@ -95,7 +95,7 @@ REASONS: dict[str, tuple[str, ...]] = {
     ),
     "No check compares what the caller passed with what it was before.": ("text-inputs-changed",),
     "No check looks for imports of parts of archsmith that are not public.": ("text-private-import",),
-    "No check compares what names say with what there is: task keys that are nearly known, keys of buffers, of parts and of a backbone's parameters.": (
+    "No check compares names with what there is: near misses of task keys, keys of buffers, parts and backbones.": (
         "decoder-task-key-misspelt",
         "decoder-buffer-in-the-files",
         "vision-backbone-with-other-names",
@@ -112,7 +112,7 @@ REASONS: dict[str, tuple[str, ...]] = {
         "composite-scale-not-raised",
         "composite-vectors-not-normalised",
     ),
-    "No check builds a model over memory that is not empty, and measures the initial values against initializer_range.": (
+    "No check builds a model over used memory, and measures the initial values against initializer_range.": (
         "vision-parameters-without-values",
         "vision-initial-positions-of-size-1",
         "composite-scale-without-a-value",
@@ -161,7 +161,7 @@ REASONS: dict[str, tuple[str, ...]] = {
         "processors-part-not-declared",
         "processors-images-lost-beside-texts",
     ),
-    "No check calls preprocessing twice, with other inputs between, or compares a batch of images with each alone.": (
+    "No check calls preprocessing twice, with others between, or compares a batch of images with each alone.": (
         "processors-mean-of-the-batch",
         "processors-random-mirror",
         "processors-loudness-of-the-session",
