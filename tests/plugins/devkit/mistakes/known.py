@@ -181,9 +181,9 @@ UNSEEN: dict[str, str] = {name: reason for reason, names in REASONS.items() for 
 
 #: Mistake that a check sees, but no message names → what the messages say instead.
 UNNAMED: dict[str, str] = {
-    "text-dropout-in-evaluation": "off by some number in many checks, of which none says that two equal calls differ",
-    "text-attention-dropout-in-evaluation": "off by some number in many checks, of which none says that two equal calls differ",
-    "audio-dropout-in-evaluation": "off by some number in many checks, of which none says that two equal calls differ",
+    "text-dropout-in-evaluation": "numbers are off in many checks, of which none says that two equal calls differ",
+    "text-attention-dropout-in-evaluation": "numbers are off in many checks; none says that two equal calls differ",
+    "audio-dropout-in-evaluation": "numbers are off in many checks, of which none says that two equal calls differ",
     "decoder-tied-by-default": "the message speaks of a new head, not of tie_word_embeddings",
     "vision-rescaled-twice": "the message compares black with white, and does not speak of rescaling",
     "vision-channels-of-another-model": "the message gives two shapes, and does not name stage_channels",

@@ -37,7 +37,7 @@ MISTAKES = (
     ),
     _text(
         "mask-in-float32",
-        "The mask is made in float32: a model in half precision fails with a message about types.",
+        "The mask is made in float32: half precision fails where attention maps are asked for.",
         (
             MODEL,
             OWN_MASK,
