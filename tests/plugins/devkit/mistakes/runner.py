@@ -53,7 +53,7 @@ SLOW = (
 #: Checks of seconds, which hold one way of running a model against another: those alone that are sound run them.
 SLOWEST = ("exports", "compiles", "other_processes")
 #: Seconds for one plugin.
-_LIMIT = 120
+_LIMIT = 600
 
 
 def run_jobs(jobs: Sequence[dict], *, processes: int = 2) -> list[list[dict]]:
