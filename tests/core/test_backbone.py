@@ -229,9 +229,9 @@ def test_names_and_numbers_of_stages_are_in_step(given, features, indices):
             "out_features is ['stage1'] and out_indices is [2], but they must name the same stages.",
         ),
         ({"out_features": "stage1"}, "out_features must be a list of strings or null, but is 'stage1'."),
-        ({"out_indices": [1.5]}, "out_indices (at [0]) must be a list of integers or null, but is [1.5]."),
+        ({"out_indices": [1.5]}, "out_indices[0] must be an integer, but is 1.5."),
         ({"out_indices": 3}, "out_indices must be a list of integers or null, but is 3."),
-        ({"out_indices": [True]}, "out_indices (at [0]) must be a list of integers or null, but is [True]."),
+        ({"out_indices": [True]}, "out_indices[0] must be an integer, but is True."),
     ],
 )
 def test_a_wrong_choice_of_stages_is_refused(given, message):
@@ -361,7 +361,8 @@ def test_a_mapping_becomes_a_configuration(plugins):
 
 
 def test_what_is_inside_is_written_with_its_own_provenance(plugins, tmp_path):
-    Outer(own={"size": 4}, any_kind={"model_type": "steps", "strange": 7}).save_pretrained(tmp_path)
+    values = {"own": {"size": 4}, "any_kind": {"model_type": "steps", "strange": 7}}
+    Outer.from_dict(values).save_pretrained(tmp_path)
     written = json.loads((tmp_path / "config.json").read_text())
     assert written["any_kind"]["archsmith"]["plugin"] == "toy-steps"
     assert written["any_kind"]["strange"] == 7
