@@ -13,6 +13,7 @@ from archsmith.backbone_config import TIMM, BackboneConfig, BackboneHostConfig
 from archsmith.errors import ConfigError, PluginBroken
 from archsmith.model.base import PreTrainedModel
 from archsmith.model.building import values_come_from_files
+from archsmith.model.whole import adopt, changed_configs
 from archsmith.registry.base import registry
 
 __all__ = ["Backbone", "load_backbone"]
@@ -75,7 +76,7 @@ class Backbone(PreTrainedModel):
 
     @out_features.setter
     def out_features(self, names: Sequence[str]) -> None:
-        self._adopt(self._changed_config(out_features=list(names)))
+        self._choose(out_features=list(names))
 
     @property
     def out_indices(self) -> list[int]:
@@ -85,7 +86,11 @@ class Backbone(PreTrainedModel):
 
     @out_indices.setter
     def out_indices(self, indices: Sequence[int]) -> None:
-        self._adopt(self._changed_config(out_indices=list(indices)))
+        self._choose(out_indices=list(indices))
+
+    def _choose(self, **stages: Any) -> None:
+        whole = self.whole
+        adopt(whole, changed_configs(whole, [(self.config, stages)]))
 
     @property
     def channels(self) -> list[int]:

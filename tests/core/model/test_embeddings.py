@@ -180,8 +180,9 @@ def test_another_model_of_the_same_configuration_is_left_alone(tmp_path):
     assert BertModel.from_pretrained(tmp_path).config.vocab_size == 40
 
 
-def test_a_part_that_was_changed_alone_is_not_saved(tmp_path):
+def test_a_part_that_was_put_in_later_and_changed_alone_is_not_saved(tmp_path):
     model = build(BertForSequenceClassification)
+    model.bert = build(BertModel)
     model.bert.resize_token_embeddings(50)
     with pytest.raises(ConfigError) as caught:
         model.save_pretrained(tmp_path)

@@ -18,8 +18,8 @@ from archsmith_cli.paths import expand
 from archsmith_cli.render import Cell, Page, Report, size
 from archsmith_cli.verb import one_of
 
-_SETTING = "Set a field of the configuration, or a setting of the part. A field inside a part is PART.FIELD. The value is read as \
-JSON, else as a string. May be repeated."
+_SETTING = "Set a field of the configuration, or a setting of the part; PART.FIELD is a field inside a part. The value \
+is read as JSON, else as a string. May be repeated."
 #: Kinds that are models → the task that they stand for; None: the one that --task names.
 _MODELS = {"model": None, "backbone": "backbone"}
 _KINDS = (*_MODELS, *preprocessing.KINDS)
@@ -141,7 +141,7 @@ def _parse_settings(settings: Sequence[str]) -> dict[str, Any]:
         if not equals or not name:
             raise typer.BadParameter(f"{setting!r} must be of the form field=value", param_hint="--set")
         *parts, last = map(str.strip, name.split("."))
-        held = values
+        held: Any = values
         for part in parts:
             held = held.setdefault(part, {}) if isinstance(held, dict) else held
         if not isinstance(held, dict) or last in held:

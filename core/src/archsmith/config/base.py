@@ -108,8 +108,8 @@ class PreTrainedConfig(FromPretrained, CheckedFields):
         values = checkpoint.read_json(CONFIG_FILE)
         source = str(checkpoint.path(CONFIG_FILE))
         cls.check_is_configuration(values, source)
-        values, source = cls.own_values(values, source)
-        return cls.from_dict(values, source=source, **overrides)
+        own, source = cls.own_values(values, source)
+        return cls.from_dict(own, source=source, **overrides)
 
     @classmethod
     def own_values(cls, values: Mapping[str, Any], source: str) -> tuple[Mapping[str, Any], str]:
@@ -127,7 +127,7 @@ class PreTrainedConfig(FromPretrained, CheckedFields):
         if "model_type" not in part and cls not in nested_in(whole, key):
             raise ConfigError(
                 f"{where}: it names no model_type, and in a configuration of model_type {shown(whole)} it need not be "
-                f"that of a {cls.__name__}. If it is, add \"model_type\": \"{cls.model_type}\" to it."
+                f'that of a {cls.__name__}. If it is, add "model_type": "{cls.model_type}" to it.'
             )
         common = {name: values[name] for name in ("quantization_config",) if name in values}
         return common | dict(part), where

@@ -153,7 +153,8 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
         names = field_names(type(self))
         known, unknown = names.split(values, faults)
         replaced, wrong = names.split(overrides or {}, passed)
-        parts = {name: known.get(name, names.default(name)) for name in names.nested & replaced.keys()}
+        held = {name: value for name, value in known.items() if value is not None}  # null stands for the default
+        parts = {name: held.get(name, names.default(name)) for name in names.nested & replaced.keys()}
         known = {name: value for name, value in known.items() if replaced.get(name) is None}
         old = self.put_in_order(known, replaced) if unknown_allowed else {}
         if unknown_allowed:
@@ -207,7 +208,9 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
         if found:
             where = f"{source}: {type(self).__name__}" if source else type(self).__name__
             is_unknown = any(f"' is not a {self.noun} of " in fault for fault in found)
-            raise (UnknownField if is_unknown else self.error_for(source))(listed(where, found), faults=found, source=source)
+            raise (UnknownField if is_unknown else self.error_for(source))(
+                listed(where, found), faults=found, source=source
+            )
 
     def _no_field(self) -> str:
         return f"is not a {self.noun} of {type(self).__name__}"

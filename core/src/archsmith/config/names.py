@@ -51,9 +51,7 @@ class FieldNames:
         if value is None and self._class.null_is_off and self.hints[name] is bool:
             return False, []
         if name in self.nested:
-            return convert_nested(
-                name, value, self.hints[name], owner=self._class.__name__, given=given, over=over
-            )
+            return convert_nested(name, value, self.hints[name], owner=self._class.__name__, given=given, over=over)
         return convert(name, value, self.hints[name])
 
     def default(self, name: str) -> Any:

@@ -63,6 +63,7 @@ class ModelType(type):
             held = _finish(model, _building.unfinished)
         finally:
             _building.unfinished = None
+        model.link_parts()
         model.build_record = BuildRecord(options, model.config.to_dict(), shapes_and_kinds(held))
         return model
 

@@ -1,6 +1,7 @@
 """What marks a module as a model: what its class declares, and what the parts of this package need of it."""
 
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from types import MethodType
 from typing import Any, ClassVar
@@ -69,6 +70,29 @@ class AnyModel(nn.Module):
     attn_implementation: str
     load_report: LoadReport | None = None
     build_record: BuildRecord = BuildRecord()
+    built_into: "Callable[[], AnyModel | None] | None" = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what a copy or a pickle is not built into."""
+        return {name: value for name, value in self.__dict__.items() if name != "built_into"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take what a copy or a pickle holds, and let the models inside know this one again."""
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        self.link_parts()
+
+    @property
+    def whole(self) -> "AnyModel":
+        """The outermost model around this one; itself if there is none, or if it was taken out of it."""
+        whole = self.built_into() if self.built_into is not None else None
+        return self if whole is None or self not in set(whole.modules()) else whole
+
+    def link_parts(self) -> None:
+        """Let the models inside know this one, so that its configuration follows when theirs change."""
+        inside = set(self.modules())
+        for part in inside - {self}:
+            if isinstance(part, AnyModel) and (part.whole is part or part.whole in inside):
+                part.built_into = weakref.ref(self)
 
     @property
     def base_model(self) -> nn.Module:
