@@ -6,9 +6,9 @@ from fnmatch import fnmatchcase
 
 from torch import Tensor
 
-from archsmith.errors import WeightsMismatch
+from archsmith.errors import PluginBroken, WeightsMismatch
 from archsmith.files.weights import TensorInfo, Weights, kind_of
-from archsmith.messages import shorten
+from archsmith.messages import shorten, shown
 from archsmith.model.marker import AnyModel, LoadReport
 from archsmith.model.parts import places_of
 
@@ -71,11 +71,12 @@ class _Matcher:
         model, weights = self.model, self.weights
         self.wanted = model.build_record.tensors or shapes_and_kinds(model.state_dict())
         self.tied = model.tied_names()
-        self.ignored_keys, self.optional_keys = list(model.ignored_keys), list(model.optional_keys)
+        self.ignored_keys, self.optional_keys = _patterns(model, "ignored_keys"), _patterns(model, "optional_keys")
+        self.head_keys = _patterns(model, "head_keys")
         for path, module in model.base_model.named_modules():
             if path and isinstance(module, AnyModel) and module.base_model is module:
-                self.ignored_keys += [f"{path}.{pattern}" for pattern in module.ignored_keys]
-                self.optional_keys += [f"{path}.{pattern}" for pattern in module.optional_keys]
+                self.ignored_keys += [f"{path}.{pattern}" for pattern in _patterns(module, "ignored_keys")]
+                self.optional_keys += [f"{path}.{pattern}" for pattern in _patterns(module, "optional_keys")]
         self.has_head = model.base_model is not model  # then there is a prefix
         self.prefix = f"{model.base_model_prefix}." if model.base_model_prefix else ""
         self.found: dict[str, TensorInfo] = {}
@@ -158,7 +159,7 @@ class _Matcher:
 
     def _in_base(self, name: str, *, has_prefix: bool) -> str | None:
         """Return a key of the files or a parameter as the base model has it, or None if it belongs to a head."""
-        is_inside = (not has_prefix or name.startswith(self.prefix)) and not _any(self.model.head_keys, name)
+        is_inside = (not has_prefix or name.startswith(self.prefix)) and not _any(self.head_keys, name)
         return name[len(self.prefix) if has_prefix else 0 :] if is_inside else None
 
     def _leave_over(self, key: str, base: str | None) -> None:
@@ -166,7 +167,7 @@ class _Matcher:
             self.ignored.append(key)
         elif (
             _any(self.allow_unused, key)
-            or (base is None and not (self.same_class and (self.has_head or self.model.head_keys)))
+            or (base is None and not (self.same_class and (self.has_head or self.head_keys)))
             or _any(self.optional_keys, key if base is None else base)
         ):
             self.unused.append(key)
@@ -205,11 +206,16 @@ class _Matcher:
     def _fail(self) -> None:
         more = [f"… and {len(self.faults) - _SHOWN_FAULTS} more"] if len(self.faults) > _SHOWN_FAULTS else []
         shown = "".join(f"\n  - {fault}" for fault in [*self.faults[:_SHOWN_FAULTS], *more])
+        keys = [*self.weights.tensors, *self.wanted]
+        keys += [key.removeprefix(self.prefix) for key in keys]
+        idle = [pattern for pattern in self.optional_keys if not any(fnmatchcase(key, pattern) for key in keys)]
+        told = f"\nNo key matches {shorten(idle)} of optional_keys: is it misspelt?" if idle else ""
         files = ", ".join(path.name for path in self.weights.files[:3]) + (", …" if len(self.weights.files) > 3 else "")  # noqa: PLR2004
         raise WeightsMismatch(
             f"{type(self.model).__name__} cannot be loaded from {self.weights.source!r} ({files}):{shown}\n"
             "Check that config.json and the weights belong together. To let parameters start from random values pass "
-            "allow_new=[patterns]; to leave tensors of the files out pass allow_unused=[patterns].",
+            "allow_new=[patterns]; to leave tensors of the files out pass allow_unused=[patterns]."
+            f"{told}",
             faults=tuple(self.faults),
             source=self.weights.source,
         )
@@ -225,6 +231,24 @@ def shapes_and_kinds(tensors: Mapping[str, object]) -> dict[str, tuple[tuple[int
         for name, tensor in tensors.items()
         if isinstance(tensor, Tensor)
     }
+
+
+def _patterns(model: AnyModel, name: str) -> list[str]:
+    """Return what a model declares: patterns of keys, as its base model names them.
+
+    Raises:
+        PluginBroken: It is a string, each letter of which would be a pattern, or can match no key.
+    """
+    patterns, prefix = getattr(model, name), model.base_model_prefix
+    if not isinstance(patterns, list | tuple) or not all(isinstance(pattern, str) for pattern in patterns):
+        wanted = "a tuple of patterns, as ('pooler.*',)"
+    else:
+        vain = [] if name == "head_keys" or hasattr(model.base_model, prefix) else [f"{prefix}."]
+        misspelt = [pattern for pattern in patterns if prefix and pattern.startswith(tuple(vain))]
+        if not misspelt:
+            return list(patterns)
+        wanted = f"as the base model names its keys, {misspelt[0].removeprefix(f'{prefix}.')!r}"
+    raise PluginBroken(f"{type(model).__name__}.{name} must be {wanted}, but is {shown(patterns)}.")
 
 
 def _any(patterns: Iterable[str], name: str) -> bool:
