@@ -256,6 +256,15 @@ def test_the_vocabulary_of_a_tower_is_in_step(tmp_path, who, copied):
     assert torch.equal(again.text_model.embeddings.weight[:10], kept)
 
 
+def test_a_model_of_another_type_of_numbers_is_in_step_too(tmp_path):
+    Both(BothConfig()).save_pretrained(tmp_path)
+    model = Both.from_pretrained(tmp_path, dtype="bfloat16")
+    assert model.config.dtype == "bfloat16"
+    assert model.text_model.config is model.config.text_config
+    model.text_model.resize_token_embeddings(12)
+    assert sizes(model) == (12, 7)
+
+
 @pytest.mark.parametrize("who", WHO)
 def test_towers_with_one_embedding_change_together(tmp_path, who):
     same_size = {"vision_config": {"captions": {"vocab_size": 10}}, "tie_word_embeddings": True}
@@ -428,7 +437,7 @@ def test_a_whole_without_heads_of_its_own_says_so():
 
     with pytest.raises(OptionError, match="Both names no attention_projections"):
         Both(BothConfig()).prune_heads({0: [1]})
-    with pytest.raises(OptionError, match="BothConfig has not both num_hidden_layers and num_attention_heads: prune"):
+    with pytest.raises(OptionError, match="BothConfig counts no layers or no heads: prune those of the models inside"):
         Named(BothConfig()).prune_heads({0: [1]})
 
 

@@ -122,12 +122,10 @@ class PreTrainedConfig(FromPretrained, CheckedFields):
         if not key or key not in values or whole == cls.model_type:
             return values, source
         part, where = values[key], f"{source}, {key}"
-        if not isinstance(part, Mapping):
-            raise ConfigError(f"{where}: it must be the values of a {cls.__name__}, but is {shown(part)}.")
-        if "model_type" not in part and cls not in nested_in(whole, key):
+        if not isinstance(part, Mapping) or ("model_type" not in part and cls not in nested_in(whole, key)):
             raise ConfigError(
-                f"{where}: it names no model_type, and in a configuration of model_type {shown(whole)} it need not be "
-                f'that of a {cls.__name__}. If it is, add "model_type": "{cls.model_type}" to it.'
+                f"{where}: it must be the values of a {cls.__name__}, with model_type {cls.model_type!r} among them, "
+                f"but is {shown(part)}, in a configuration of model_type {shown(whole)}."
             )
         common = {name: values[name] for name in ("quantization_config",) if name in values}
         return common | dict(part), where

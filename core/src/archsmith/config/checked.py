@@ -79,7 +79,8 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
         """
         new = copy.copy(self)
         new.__dict__["_extra"] = dict(self.extra)
-        current = {name: getattr(self, name) for name in self._differing()}  # the others follow from these again
+        told = {*self._differing(), *field_names(type(self)).nested}  # the others follow from these again
+        current = {name: getattr(self, name) for name in told}
         new._fill(current, unknown_allowed=False, overrides=values)  # noqa: SLF001  # its own kind
         return new
 

@@ -72,7 +72,9 @@ def resize_rows(part: AnyModel, count: int, *, from_mean: bool) -> None:
     model, padding = part.whole, embeddings.padding_idx
     names = _row_names(model, part)
     counting = {id(config): config for name in names for config in _counting(model, name, embeddings.num_embeddings)}
-    changes = [(config, {"vocab_size": count}) for config in counting.values() or [_only(model, embeddings)]]
+    changes = [
+        (config, {"vocab_size": count}) for config in counting.values() or [_only(model, embeddings.num_embeddings)]
+    ]
     changed = changed_configs(model, changes)
     if padding is not None and padding >= count:
         raise OptionError(
@@ -136,20 +138,14 @@ def _row_names(whole: AnyModel, part: AnyModel) -> list[str]:
     paths = [f"{dot}{path}" for path in (input_path(part), output_path(part)) if path is not None]
     names = [f"{path}.{name}" for path in paths for name, _ in whole.get_submodule(path).named_parameters()]
     tied = whole.tied_names()
-    for pair in [*tied.items(), *(pair for pair in whole.tied_names(all_declared=True).items() if pair[0] not in tied)]:
-        if any(name in names for name in pair) and (pair[0] in tied or _may_be_one(whole, *pair)):
-            for name in pair:
-                path = name.rpartition(".")[0]
-                owner = whole.get_submodule(path)
-                others = [f"{path}.{each}" for each, _ in owner.named_parameters()] if type(owner) is nn.Linear else []
+    for pair in [*tied.items(), *whole.tied_names(all_declared=True).items()]:
+        for name in pair if any(name in names for name in pair) else ():
+            path = name.rpartition(".")[0]
+            owner = whole.get_submodule(path)
+            others = [f"{path}.{each}" for each, _ in owner.named_parameters()] if type(owner) is nn.Linear else []
+            if pair[0] in tied or not isinstance(owner, nn.Embedding):  # else it is another vocabulary
                 names += [each for each in (name, *others) if each not in names]
     return names
-
-
-def _may_be_one(whole: AnyModel, name: str, source: str) -> bool:
-    """Return whether one configuration counts the rows of two parameters that are kept apart."""
-    one, other = (_counting(whole, each, len(whole.get_parameter(each))) for each in (name, source))
-    return not one or not other or one[0] is other[0]
 
 
 def _counting(whole: AnyModel, name: str, rows: int) -> list[PreTrainedConfig]:
@@ -164,17 +160,16 @@ def _counting(whole: AnyModel, name: str, rows: int) -> list[PreTrainedConfig]:
     return found
 
 
-def _only(model: AnyModel, embeddings: nn.Embedding) -> PreTrainedConfig:
-    """Return the only configuration inside that of a model whose ``vocab_size`` is that of its embeddings."""
-    rows = embeddings.num_embeddings
+def _only(model: AnyModel, rows: int) -> PreTrainedConfig:
+    """Return the only configuration inside that of a model whose ``vocab_size`` is the number of its rows."""
     found = [config for config in configs_inside(model.config) if getattr(config, "vocab_size", None) == rows]
-    if len(found) != 1:
-        raise OptionError(
-            f"{type(model).__name__} has {rows} token embeddings, but {len(found) or 'no'} configurations inside its "
-            "own have this vocab_size, so the right one cannot follow. The module that holds the embeddings must hold "
-            "its configuration in the attribute config."
-        )
-    return found[0]  # type: ignore[no-any-return]
+    if len(found) == 1:
+        return found[0]  # type: ignore[no-any-return]
+    raise OptionError(
+        f"{type(model).__name__} has {rows} token embeddings, but {len(found) or 'no'} configurations inside its own "
+        "have this vocab_size, so the right one cannot follow. The module that holds the embeddings must hold its "
+        "configuration in the attribute config."
+    )
 
 
 def _resized(model: AnyModel, name: str, count: int, *, from_mean: bool) -> nn.Parameter:

@@ -239,15 +239,14 @@ def _patterns(model: AnyModel, name: str) -> list[str]:
     Raises:
         PluginBroken: It is a string, each letter of which would be a pattern, or can match no key.
     """
-    patterns, prefix = getattr(model, name), model.base_model_prefix
-    if not isinstance(patterns, list | tuple) or not all(isinstance(pattern, str) for pattern in patterns):
-        wanted = "a tuple of patterns, as ('pooler.*',)"
-    else:
-        vain = [] if name == "head_keys" or hasattr(model.base_model, prefix) else [f"{prefix}."]
-        misspelt = [pattern for pattern in patterns if prefix and pattern.startswith(tuple(vain))]
-        if not misspelt:
+    patterns, prefix = getattr(model, name), f"{model.base_model_prefix}."
+    wanted = "a tuple of patterns, as ('pooler.*',)"
+    if isinstance(patterns, list | tuple) and all(isinstance(pattern, str) for pattern in patterns):
+        has_none = name != "head_keys" and prefix != "." and not hasattr(model.base_model, prefix[:-1])
+        vain = [pattern for pattern in patterns if has_none and pattern.startswith(prefix)]
+        if not vain:
             return list(patterns)
-        wanted = f"as the base model names its keys, {misspelt[0].removeprefix(f'{prefix}.')!r}"
+        wanted = f"as the base model names its keys, {vain[0].removeprefix(prefix)!r}"
     raise PluginBroken(f"{type(model).__name__}.{name} must be {wanted}, but is {shown(patterns)}.")
 
 

@@ -1,13 +1,13 @@
 """Where the files of a whole hold one of its parts, as those of a CLIP its text model."""
 
 import contextlib
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from archsmith.config.names import field_names
 from archsmith.errors import ArchsmithError
-from archsmith.registry.base import registry
 
 __all__ = ["places_of", "ties_of"]
 
@@ -19,16 +19,15 @@ def places_of(names: Collection[str], held: Iterable[str]) -> list[str]:
         names: The parameters.
         held: What the files hold.
     """
-    found = Counter(key[:place] for key in held for place in _starts(key) if key[place:] in names)
+    starts = ((key, [0, *(dot.end() for dot in re.finditer(r"\.", key))]) for key in held)
+    found = Counter(key[:start] for key, places in starts for start in places if key[start:] in names)
     return sorted(place for place, count in found.items() if 2 * count >= len(names))
-
-
-def _starts(key: str) -> list[int]:
-    return [0, *(place + 1 for place, letter in enumerate(key) if letter == ".")]
 
 
 def ties_of(values: Mapping[str, Any]) -> dict[str, str]:
     """Return the tied parameters of the model that a whole's config.json says it was saved from; none if unknown."""
+    from archsmith.registry.base import registry
+
     saved_from, model_type = values.get("architectures"), str(values.get("model_type"))
     for task in registry.tasks(model_type) if model_type in registry.names() else ():
         with contextlib.suppress(ArchsmithError):  # one that cannot be used tells nothing; a missing key is told then

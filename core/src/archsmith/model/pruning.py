@@ -79,10 +79,7 @@ def _faults(model: AnyModel, gone: _Heads) -> Iterator[str]:
         return
     layers, count = (getattr(model.config, name, None) for name in ("num_hidden_layers", "num_attention_heads"))
     if layers is None or count is None:
-        yield (
-            f"{type(model.config).__name__} has not both num_hidden_layers and num_attention_heads: prune the heads of "
-            "the models inside, whose configurations have them"
-        )
+        yield f"{type(model.config).__name__} counts no layers or no heads: prune those of the models inside"
         return
     for layer, heads in gone.items():
         if layer >= layers:

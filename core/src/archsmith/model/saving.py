@@ -17,7 +17,7 @@ from archsmith.files.commit import replacing, save_folder, step
 from archsmith.files.names import CONFIG_FILE, INDEX_FILE, WEIGHTS_FILE
 from archsmith.files.strictjson import encode_json
 from archsmith.files.weights import WEIGHTS_PATTERN, encode_metadata
-from archsmith.messages import announce, shown
+from archsmith.messages import announce
 from archsmith.model.finite import first_not_finite
 from archsmith.model.loading import same_values
 from archsmith.model.marker import AnyModel
@@ -43,7 +43,6 @@ def save_model(model: Any, save_directory: str | os.PathLike[str], max_shard_siz
     """
     from archsmith.registry.base import registry
 
-    refuse_half_changed(model)
     changed = copy.deepcopy(model.config)
     changed.update(architectures=[type(model).__name__], dtype=str(model.dtype).removeprefix("torch."))
     config, contents = changed.to_file_dict(), model.side_contents()
@@ -105,24 +104,6 @@ def state_to_save(model: AnyModel) -> dict[str, Tensor]:
         state[name] = tensor.contiguous().clone() if storage in seen else tensor.contiguous()
         seen.add(storage)
     return state
-
-
-def refuse_half_changed(model: AnyModel) -> None:
-    """Refuse a model whose inner model was resized or pruned alone: its configuration would not fit the weights.
-
-    Raises:
-        ConfigError: It was.
-    """
-    for path, part in model.named_modules():
-        if not isinstance(part, AnyModel) or type(part.config) is not type(model.config):
-            continue
-        for name in ("vocab_size", "pruned_heads"):
-            whole, inner = (getattr(config, name, None) for config in (model.config, part.config))
-            if whole != inner:
-                raise ConfigError(
-                    f"{type(model).__name__} cannot be saved: its {name} is {shown(whole)}, but that of {path!r} "
-                    f"inside is {shown(inner)}. Call resize_token_embeddings and prune_heads on the whole model."
-                )
 
 
 def parse_size(size: int | str) -> int:
