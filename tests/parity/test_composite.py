@@ -2,12 +2,13 @@
 
 import pytest
 import torch
-from tests.parity.oracle import transformers
 from torch import nn
 
 from archsmith import PreTrainedConfig, PreTrainedModel
 from archsmith.config import Size, field
 from archsmith.errors import ArchsmithWarning, ConfigError
+
+from .oracle import transformers
 
 TEXT = {"vocab_size": 40, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
 VISION = {"image_size": 8, "patch_size": 4, **{name: TEXT[name] for name in list(TEXT)[1:]}}

@@ -13,6 +13,7 @@ from archsmith.backbone_config import TIMM, BackboneConfig, BackboneHostConfig
 from archsmith.errors import ConfigError, OptionError, PluginBroken
 from archsmith.model.base import PreTrainedModel
 from archsmith.model.building import values_come_from_files
+from archsmith.model.marker import whole_of
 from archsmith.model.whole import adopt, changed_configs
 from archsmith.registry.base import registry
 
@@ -90,7 +91,7 @@ class Backbone(PreTrainedModel):
         self._choose(out_indices=list(indices))
 
     def _choose(self, **stages: Any) -> None:
-        whole = self.whole
+        whole = whole_of(self)
         copies = changed_configs(whole, [(self.config, stages)])
         chosen = copies[id(self.config)].out_features
         channels = [self.stage_channels[self.stage_names.index(name)] for name in chosen]

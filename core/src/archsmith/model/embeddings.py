@@ -13,7 +13,7 @@ from archsmith.errors import InputError, OptionError
 from archsmith.messages import shown
 from archsmith.model.initial_values import initialise
 from archsmith.model.loading import same_values
-from archsmith.model.marker import AnyModel, put
+from archsmith.model.marker import AnyModel, put, whole_of
 from archsmith.model.whole import adopt, changed_configs, path_inside
 
 __all__ = ["input_path", "output_path", "replace_module", "resize_rows", "rows_for"]
@@ -69,7 +69,7 @@ def resize_rows(part: AnyModel, count: int, *, from_mean: bool) -> None:
         ConfigError: One of them does not allow that size.
     """
     embeddings: Any = part.get_submodule(input_path(part))
-    model, padding = part.whole, embeddings.padding_idx
+    model, padding = whole_of(part), embeddings.padding_idx
     names = _row_names(model, part)
     counting = {id(config): config for name in names for config in _counting(model, name, embeddings.num_embeddings)}
     changes = [

@@ -11,7 +11,7 @@ from archsmith.layers.stack import Stack
 from archsmith.model.dummy_inputs import dummy_inputs
 from archsmith.model.embeddings import input_path, output_path, replace_module, resize_rows, rows_for
 from archsmith.model.freezing import set_trainable
-from archsmith.model.marker import AnyModel
+from archsmith.model.marker import AnyModel, whole_of
 from archsmith.model.options import attention_name
 from archsmith.model.pruning import cut_heads, heads_to_cut
 from archsmith.model.whole import adopt, changed_configs
@@ -203,7 +203,7 @@ class ModelFacts(AnyModel):
                 apart. Then nothing was changed.
         """
         gone = heads_to_cut(self, heads_to_prune)
-        whole, before = self.whole, self.config.pruned_heads
+        whole, before = whole_of(self), self.config.pruned_heads
         changed = changed_configs(whole, [(self.config, {"pruned_heads": gone})])
         cut_heads(self, gone, before=before)
         adopt(whole, changed)

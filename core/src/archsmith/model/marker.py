@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from archsmith.config.base import PreTrainedConfig
 from archsmith.messages import shorten
 
-__all__ = ["AnyModel", "BuildRecord", "LoadReport", "put"]
+__all__ = ["AnyModel", "BuildRecord", "LoadReport", "link_parts", "put", "whole_of"]
 
 _DRAWN = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Embedding)
 _NORMALISING = (nn.LayerNorm, nn.GroupNorm)
@@ -79,20 +79,7 @@ class AnyModel(nn.Module):
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take what a copy or a pickle holds, and let the models inside know this one again."""
         super().__setstate__(state)  # type: ignore[no-untyped-call]
-        self.link_parts()
-
-    @property
-    def whole(self) -> "AnyModel":
-        """The outermost model around this one; itself if there is none, or if it was taken out of it."""
-        whole = self.built_into() if self.built_into is not None else None
-        return self if whole is None or self not in set(whole.modules()) else whole
-
-    def link_parts(self) -> None:
-        """Let the models inside know this one, so that its configuration follows when theirs change."""
-        inside = set(self.modules())
-        for part in inside - {self}:
-            if isinstance(part, AnyModel) and (part.whole is part or part.whole in inside):
-                part.built_into = weakref.ref(self)
+        link_parts(self)
 
     @property
     def base_model(self) -> nn.Module:
@@ -147,6 +134,20 @@ class AnyModel(nn.Module):
         """Make every tied parameter one object with the parameter it is the same as."""
         for name, source in self.tied_names().items():
             put(self, name, self.get_parameter(source))
+
+
+def whole_of(model: AnyModel) -> AnyModel:
+    """Return the outermost model around one; the model itself if there is none, or if it was taken out of it."""
+    whole = model.built_into() if model.built_into is not None else None
+    return model if whole is None or model not in set(whole.modules()) else whole
+
+
+def link_parts(model: AnyModel) -> None:
+    """Let the models inside one know it, so that its configuration follows when theirs change."""
+    inside = set(model.modules())
+    for part in inside - {model}:
+        if isinstance(part, AnyModel) and (whole_of(part) is part or whole_of(part) in inside):
+            part.built_into = weakref.ref(model)
 
 
 def put(model: nn.Module, name: str, new: Tensor | nn.Module) -> None:
