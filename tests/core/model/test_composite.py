@@ -132,6 +132,16 @@ class PlainText(PreTrainedModel):
         self.text_model = PlainTower(config)
 
 
+class Given(PreTrainedModel):
+    """Takes a model that was built apart."""
+
+    config_class = BothConfig
+
+    def __init__(self, config, text_model=None):
+        super().__init__(config)
+        self.text_model = text_model or Words(config.text_config)
+
+
 def fill(model):
     with torch.no_grad():
         for number, parameter in enumerate(model.parameters()):
@@ -194,6 +204,13 @@ def test_a_part_is_found_under_another_name(tmp_path):
     save_file({name: value for name, value in tensors.items() if "captions" not in name}, file)
     with pytest.warns(ArchsmithWarning, match="not used by this model"):
         assert same(Words.from_pretrained(tmp_path), whole.text_model)
+    more = {**load_file(file), "model.tower.more": torch.zeros(1)}
+    save_file(more, file)
+    with pytest.raises(WeightsMismatch, match=r"unexpected key 'model\.tower\.more': not a parameter"):
+        Words.from_pretrained(tmp_path)
+    with pytest.warns(ArchsmithWarning, match="not used by this model"):
+        report = Words.from_pretrained(tmp_path, allow_unused=["*.more"]).load_report
+    assert report.unused == tuple(sorted(name for name in more if "tower" not in name or "more" in name))
 
 
 def test_a_part_in_two_places_is_refused(tmp_path):
@@ -410,8 +427,12 @@ def test_what_is_not_in_step_is_not_saved(tmp_path):
     model = Both(BothConfig())
     model.text_model = Words(WordsConfig())
     model.text_model.resize_token_embeddings(12)  # put in later: the whole is not known to it
-    with pytest.raises(ConfigError, match=r"'text_model\.embeddings\.weight' must be \[10, 4\]"):
+    with pytest.raises(ConfigError, match=r"'text_model' inside its configuration says vocab_size 10 and"):
         model.save_pretrained(tmp_path)
+    assert not list(tmp_path.iterdir())
+    given = Given(BothConfig(), text_model=Words(WordsConfig(vocab_size=20)))
+    with pytest.raises(ConfigError, match=r"of 'text_model' inside .* but that model's own says vocab_size 20 and"):
+        given.save_pretrained(tmp_path)
     assert not list(tmp_path.iterdir())
 
 

@@ -142,7 +142,7 @@ class _Matcher:
         name = next((name for name in names if name in self.wanted), None)
         if name is None:
             is_others = self.tops is not None and key.partition(".")[0] not in self.tops
-            self._leave_over(key, None if is_others else self._in_base(key, has_prefix=self.file_has_prefix))
+            self._leave_over(info.name, None if is_others else self._in_base(key, has_prefix=self.file_has_prefix))
         elif name in self.found:
             self.faults.append(f"{self.found[name].name!r} and {key!r} in the files are both the parameter {name!r}")
         else:

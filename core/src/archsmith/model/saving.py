@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
+from archsmith.config.nested import configs_inside
 from archsmith.errors import ConfigError, InputError, OptionError, SaveFailed
 from archsmith.files.commit import replacing, save_folder, step
 from archsmith.files.names import CONFIG_FILE, INDEX_FILE, WEIGHTS_FILE
@@ -43,6 +44,7 @@ def save_model(model: Any, save_directory: str | os.PathLike[str], max_shard_siz
     """
     from archsmith.registry.base import registry
 
+    refuse_out_of_step(model)
     changed = copy.deepcopy(model.config)
     changed.update(architectures=[type(model).__name__], dtype=str(model.dtype).removeprefix("torch."))
     config, contents = changed.to_file_dict(), model.side_contents()
@@ -104,6 +106,26 @@ def state_to_save(model: AnyModel) -> dict[str, Tensor]:
         state[name] = tensor.contiguous().clone() if storage in seen else tensor.contiguous()
         seen.add(storage)
     return state
+
+
+def refuse_out_of_step(model: AnyModel) -> None:
+    """Refuse a model whose configuration says something else of a model inside than that one's own.
+
+    Raises:
+        ConfigError: It does: the weights of the model inside would not fit what is written.
+    """
+    inside = list(configs_inside(model.config))
+    for path, part in model.named_modules():
+        said = [_sizes(config) for config in inside if isinstance(part, AnyModel) and type(config) is type(part.config)]
+        if said and (own := _sizes(part.config)) not in said:
+            raise ConfigError(
+                f"{type(model).__name__} cannot be saved: of {path!r} inside its configuration says {said[0]}, but "
+                f"that model's own says {own}. Put the model's own into the configuration."
+            )
+
+
+def _sizes(config: Any) -> str:
+    return f"vocab_size {getattr(config, 'vocab_size', None)} and pruned_heads {config.pruned_heads}"
 
 
 def parse_size(size: int | str) -> int:
