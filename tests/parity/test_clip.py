@@ -1,5 +1,6 @@
 """A stranger's CLIP computes what the reference computes, from the same files, and prepares the same inputs."""
 
+import copy
 import json
 
 import numpy as np
@@ -59,8 +60,9 @@ def build(name, values, attention="sdpa"):
 def texts(values, batch=3):
     """Return ids whose ends lie at different places, and the mask up to each end."""
     mask = ragged(batch)
-    found = ids(values["vocab_size"] - 1, batch).clamp(min=3)
-    return {"input_ids": found.scatter(1, mask.sum(1, keepdim=True) - 1, values["vocab_size"] - 1), "attention_mask": mask}
+    end = values["vocab_size"] - 1
+    found = ids(end, batch).clamp(min=3).scatter(1, mask.sum(1, keepdim=True) - 1, end)
+    return {"input_ids": found, "attention_mask": mask}
 
 
 def pixels(values, batch=2, **size):
@@ -128,7 +130,11 @@ def test_texts_beside_images(values, attention):
 @pytest.mark.parametrize("values", WHOLES)
 def test_the_loss_and_its_gradients(values):
     pair = build("CLIPModel", values)
-    inputs = {**texts(values["text_config"], 3), "pixel_values": pixels(values["vision_config"], 3), "return_loss": True}
+    inputs = {
+        **texts(values["text_config"], 3),
+        "pixel_values": pixels(values["vision_config"], 3),
+        "return_loss": True,
+    }
     with torch.no_grad():
         assert_close(pair.ours(**inputs).loss, pair.theirs(**inputs).loss, "loss")
     assert_gradients(pair, inputs)
@@ -208,8 +214,11 @@ def test_files_of_older_versions(tmp_path):
     assert loaded.load_report.ignored == ("text_model.embeddings.position_ids",)
     with torch.no_grad():
         assert_close(loaded(**texts(TEXT))[0], pair.theirs(**texts(TEXT))[0], "older file")
-    values = {"text_config": {**TEXT, "hidden_size": 8}, "text_config_dict": {"hidden_size": 16, "num_hidden_layers": 1}}
-    theirs = transformers.CLIPConfig.from_dict(values)
+    values = {
+        "text_config": {**TEXT, "hidden_size": 8},
+        "text_config_dict": {"hidden_size": 16, "num_hidden_layers": 1},
+    }
+    theirs = transformers.CLIPConfig.from_dict(copy.deepcopy(values))  # which changes them
     with pytest.warns(archsmith.ArchsmithWarning, match="differ in hidden_size, num_hidden_layers; text_config_dict"):
         ours = archsmith.CLIPConfig.from_dict(values)
     for name in ("hidden_size", "num_hidden_layers", "vocab_size", "eos_token_id"):

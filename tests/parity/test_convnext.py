@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from tests.third_party.strangers import installed
 
 import archsmith
-from tests.third_party.strangers import installed
 
 from . import support
 from .oracle import transformers

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from archsmith_devkit import assert_conforms
 
 import archsmith
 from archsmith.errors import ConfigError, InputError, OptionError, WeightsMismatch
 from archsmith.registry import registry
+from archsmith_devkit import assert_conforms
 
 from .strangers import installed
 

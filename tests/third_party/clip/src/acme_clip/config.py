@@ -27,7 +27,8 @@ class CLIPTowerConfig(PreTrainedConfig):
         """Yield the broken rules between fields."""
         yield from super().rules()
         if self.hidden_size % self.num_attention_heads:
-            yield f"hidden_size is {self.hidden_size}, but must divide by num_attention_heads {self.num_attention_heads}"
+            heads = self.num_attention_heads
+            yield f"hidden_size is {self.hidden_size}, but must be divisible by num_attention_heads {heads}"
 
 
 class CLIPTextConfig(CLIPTowerConfig):
@@ -83,7 +84,7 @@ class CLIPConfig(PreTrainedConfig):
         return {name: kind() for name, kind in kinds.items() if getattr(self, name) is None}
 
     def merge_values(self, known: dict[str, Any], replaced: dict[str, Any], faults: list[str]) -> dict[str, Any]:
-        """Read ``text_config_dict`` of older files, which stands in the place of ``text_config``; likewise of images."""
+        """Read ``text_config_dict`` of older files, which stands in the place of ``text_config``; of images too."""
         merged = super().merge_values(known, replaced, faults)
         for name in ("text_config", "vision_config"):
             for values in (known, replaced):

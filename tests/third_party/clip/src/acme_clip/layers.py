@@ -4,12 +4,12 @@ Source: Radford et al., "Learning Transferable Visual Models From Natural Langua
 section 2.4; the initial values are those of Radford et al., "Language Models are Unsupervised Multitask Learners".
 """
 
-from archsmith.layers.activations import activation
-from archsmith.layers.attention import attend, split_heads
-from archsmith.layers.stack import Stack
 from torch import Tensor, nn
 
 from acme_clip.config import CLIPTowerConfig
+from archsmith.layers.activations import activation
+from archsmith.layers.attention import attend, split_heads
+from archsmith.layers.stack import Stack
 
 __all__ = ["Encoder"]
 

@@ -7,15 +7,15 @@ section 2.3 and figure 3.
 from typing import Any
 
 import torch
-from archsmith.errors import InputError
-from archsmith.layers.losses import classification_loss, token_loss
-from archsmith.model import PreTrainedModel
-from archsmith.outputs import BaseModelOutputWithPooling, ImageClassifierOutput, ModelOutput
 from torch import Tensor, nn
 
 from acme_clip.config import CLIPConfig
 from acme_clip.text import CLIPTextModel
 from acme_clip.vision import CLIPVisionModel
+from archsmith.errors import InputError
+from archsmith.layers.losses import classification_loss, token_loss
+from archsmith.model import PreTrainedModel
+from archsmith.outputs import BaseModelOutputWithPooling, ImageClassifierOutput, ModelOutput
 
 __all__ = ["CLIPForImageClassification", "CLIPModel", "CLIPOutput"]
 

@@ -3,15 +3,15 @@
 from typing import Any
 
 import torch
+from torch import Tensor, nn
+
+from acme_clip.config import CLIPTextConfig
+from acme_clip.layers import Encoder
 from archsmith.layers.attention import attention_mask_for
 from archsmith.layers.inputs import check_ids, check_token_inputs
 from archsmith.messages import announce
 from archsmith.model import PreTrainedModel
 from archsmith.outputs import BaseModelOutputWithPooling, ModelOutput
-from torch import Tensor, nn
-
-from acme_clip.config import CLIPTextConfig
-from acme_clip.layers import Encoder
 
 __all__ = ["CLIPTextModel", "CLIPTextModelOutput", "CLIPTextModelWithProjection"]
 

@@ -22,9 +22,7 @@ from archsmith.tokenizer import (
 
 __all__ = ["CLIPTokenizerFast"]
 
-_WORDS = (
-    r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"  # as published
-)
+_WORDS = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"  # as published
 
 
 class CLIPTokenizerFast(PreTrainedTokenizerFast):

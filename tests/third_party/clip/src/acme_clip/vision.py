@@ -3,15 +3,15 @@
 from typing import Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812  # the field's own abbreviation
-from archsmith.errors import InputError
-from archsmith.layers.pixels import check_pixels
-from archsmith.model import PreTrainedModel
-from archsmith.outputs import BaseModelOutputWithPooling, ModelOutput
+import torch.nn.functional as F  # the field's own abbreviation
 from torch import Tensor, nn
 
 from acme_clip.config import CLIPVisionConfig
 from acme_clip.layers import Encoder
+from archsmith.errors import InputError
+from archsmith.layers.pixels import check_pixels
+from archsmith.model import PreTrainedModel
+from archsmith.outputs import BaseModelOutputWithPooling, ModelOutput
 
 __all__ = ["CLIPVisionModel", "CLIPVisionModelOutput", "CLIPVisionModelWithProjection"]
 

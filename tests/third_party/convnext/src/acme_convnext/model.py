@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch import Tensor, nn
+
+from acme_convnext.config import ConvNextConfig
 from archsmith.backbone import Backbone
 from archsmith.layers.activations import activation
 from archsmith.layers.losses import classification_loss
@@ -18,9 +21,6 @@ from archsmith.outputs import (
     BaseModelOutputWithPoolingAndNoAttention,
     ImageClassifierOutputWithNoAttention,
 )
-from torch import Tensor, nn
-
-from acme_convnext.config import ConvNextConfig
 
 __all__ = ["ConvNextBackbone", "ConvNextForImageClassification", "ConvNextModel", "ConvNextPreTrainedModel"]
 
