@@ -12,6 +12,7 @@ from archsmith_devkit.files import FileChecks
 from archsmith_devkit.harness import refusal
 from archsmith_devkit.manifest import DeclarationChecks
 from archsmith_devkit.numerics import NumericsChecks
+from archsmith_devkit.replay import ReferenceChecks
 from archsmith_devkit.surgery import SurgeryChecks
 from archsmith_devkit.training import TrainingChecks
 
@@ -19,7 +20,14 @@ __all__ = ["ArchitectureConformance", "CommandConformance", "EntryChecks", "Exte
 
 
 class ArchitectureConformance(
-    DeclarationChecks, ConfigurationChecks, FileChecks, TrainingChecks, SurgeryChecks, NumericsChecks, BackboneChecks
+    DeclarationChecks,
+    ConfigurationChecks,
+    FileChecks,
+    TrainingChecks,
+    SurgeryChecks,
+    NumericsChecks,
+    BackboneChecks,
+    ReferenceChecks,
 ):
     """The checks for one architecture. Subclass it, and name the architecture.
 
@@ -29,7 +37,7 @@ class ArchitectureConformance(
     """
 
 
-class ExtensionConformance(FileChecks, TrainingChecks, SurgeryChecks, NumericsChecks):
+class ExtensionConformance(FileChecks, TrainingChecks, SurgeryChecks, NumericsChecks, ReferenceChecks):
     """The checks for the models that an extension adds to somebody else's architecture.
 
     Attributes:
