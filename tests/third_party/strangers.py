@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import archsmith
+from archsmith.registry import registry
 
 HERE = Path(__file__).parent
 
@@ -32,6 +33,7 @@ def installed(folder: Path, *names: str) -> Iterator[None]:
         write_metadata(HERE / name, folder)
         sys.path.append(str(HERE / name / "src"))
     sys.path.append(str(folder))
+    registry.refresh()
     try:
         yield
     finally:
@@ -42,3 +44,4 @@ def installed(folder: Path, *names: str) -> Iterator[None]:
         for name in set(vars(archsmith)) - names_before:
             if getattr(vars(archsmith)[name], "__module__", "").startswith("acme_"):
                 delattr(archsmith, name)
+        registry.refresh()
