@@ -68,7 +68,6 @@ class PreTrainedConfig(FromPretrained, CheckedFields):
     base_config_key: ClassVar[str] = ""
     own_file = CONFIG_FILE
     merged = ("num_labels",)
-    null_is_off = True
     advice = {"model_type": "It is fixed by the class; AutoConfig picks the class by it."}
     descriptive: ClassVar[tuple[str, ...]] = ("architectures", "dtype")
 

@@ -30,7 +30,6 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
         advice: Name that other libraries take here → what to do instead.
         invalidates: Field → fields that no longer hold when it is given anew, because they follow from it.
         computed: Properties that a file holds too: left out when it is read, because they follow from the fields.
-        null_is_off: Whether None is False for a field that is on or off.
     """
 
     noun: ClassVar[str] = "field"
@@ -40,7 +39,6 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
     advice: ClassVar[Mapping[str, str]] = {}
     invalidates: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     computed: ClassVar[tuple[str, ...]] = ()
-    null_is_off: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -13,7 +13,7 @@ from archsmith.feature_extractor.audio import AudioReader, read_rate
 from archsmith.feature_extractor.audio_files import MAX_SAMPLES
 from archsmith.lengths import Padding, resolve_padding
 from archsmith.messages import announce, shown
-from archsmith.options import HUGE, TensorType, check_tensor_type, checked_call, read_count, read_flag, read_flags
+from archsmith.options import HUGE, TensorType, check_tensor_type, checked_call, read_count, read_flag
 
 if TYPE_CHECKING:
     import numpy as np
@@ -156,7 +156,6 @@ class SequenceFeatureExtractor(DeclaredSettings):
             OptionError: An option is wrong, or contradicts another.
             MissingDependency: A library that reads or resamples audio is not installed.
         """
-        read_flags(resample=resample, downmix=downmix)
         reader = AudioReader(
             target=self.sampling_rate,
             given=read_rate(sampling_rate),
@@ -222,7 +221,6 @@ class SequenceFeatureExtractor(DeclaredSettings):
 
     def _plan(self, padding: Any, max_length: Any, truncation: Any, multiple: Any) -> tuple[Padding | None, int | None]:
         """Decide how sequences are padded, and to which length they are truncated. Raises `OptionError`."""
-        read_flags(truncation=truncation)
         length = read_count("max_length", max_length, least=1)
         if length is None and (truncation or (isinstance(padding, str) and padding == "max_length")):
             length = self.usual_length()

@@ -163,7 +163,7 @@ class ImageProcessor(DeclaredSettings):
             is_later = "size" not in values
             size, longest = values.pop("size", size), values.pop("max_size", None)
             try:
-                size = with_edges(size, longest, is_square=is_square is not False, is_later=is_later)
+                size = with_edges(size, longest, is_square=is_square is True, is_later=is_later)
             except OptionError as error:
                 faults.append(error.message)
             if values is replaced and (longest is not None or not is_later):

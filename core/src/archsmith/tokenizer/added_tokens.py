@@ -8,7 +8,6 @@ from typing import Any
 
 from archsmith.errors import OptionError
 from archsmith.messages import shown
-from archsmith.options import read_flags
 from archsmith.tokenizer.characters import WHITE_SPACE, WORD
 
 __all__ = ["AddedToken", "TokenFinder", "as_special", "read_token", "read_token_list", "read_tokens"]
@@ -93,9 +92,8 @@ def read_tokens(values: Any, *, are_special: bool) -> list[AddedToken]:
         are_special: Whether all are special.
 
     Raises:
-        OptionError: One is not a token, or ``are_special`` is neither True nor False.
+        OptionError: One is not a token.
     """
-    read_flags(special_tokens=are_special)
     given = values if isinstance(values, list | tuple) else [values]
     tokens = read_token_list("new_tokens", given)
     return [
@@ -143,9 +141,9 @@ class TokenFinder:
             if token.single_word and (_is_word(text[start - 1 : start]) or _is_word(text[stop : stop + 1])):
                 continue
             if token.lstrip:
-                start = max(_space_before(text, start), behind)
+                start = max(start - _spaces(text, range(start - 1, -1, -1)), behind)
             if token.rstrip:
-                stop = _space_behind(text, stop)
+                stop += _spaces(text, range(stop, len(text)))
             if behind < start:
                 yield text[behind:start], None
             yield text[start:stop], number
@@ -158,13 +156,6 @@ def _is_word(character: str) -> bool:
     return bool(character) and character in WORD
 
 
-def _space_before(text: str, place: int) -> int:
-    while place > 0 and text[place - 1] in WHITE_SPACE:
-        place -= 1
-    return place
-
-
-def _space_behind(text: str, place: int) -> int:
-    while place < len(text) and text[place] in WHITE_SPACE:
-        place += 1
-    return place
+def _spaces(text: str, places: range) -> int:
+    """Return how many characters are white space from the first of these places on."""
+    return next((count for count, place in enumerate(places) if text[place] not in WHITE_SPACE), len(places))

@@ -1,14 +1,14 @@
 """Tokenizers on the Rust library ``tokenizers``, which is imported when the first one is made."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from archsmith.errors import CheckpointNotFound, InputError, OptionError
 from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.names import TOKENIZER_FILE
-from archsmith.lengths import Side, Truncation, check_untruncated
+from archsmith.lengths import Truncation, check_untruncated
 from archsmith.messages import shown
 from archsmith.options import checked_call
 from archsmith.tokenizer import rust
@@ -103,7 +103,7 @@ class PreTrainedTokenizerFast(PreTrainedTokenizerBase):
 
     def encode_texts(
         self, texts: Texts, truncation: Truncation | None, *, add_special_tokens: bool, overflow: bool
-    ) -> "FastRows":
+    ) -> EncodedRows:
         """Turn checked texts into rows of ids; with ``overflow`` also what was truncated."""
         tokenizer = self.backend_tokenizer
         if self.split_special_tokens:
@@ -123,7 +123,7 @@ class PreTrainedTokenizerFast(PreTrainedTokenizerBase):
             field = rust.at_fault(self.backend_tokenizer, texts.strings())
             with rust.translated(InputError, f"the text is sound, but the {field} of tokenizer.json cannot take it"):
                 raise
-        return FastRows(encodings, overflow=overflow)
+        return EncodedRows([[each, *each.overflowing] if overflow else [each] for each in encodings])
 
     def decode_rows(self, rows: Sequence[Sequence[int]], *, skip_special_tokens: bool) -> list[str]:
         """Turn rows of checked ids into texts."""
@@ -159,38 +159,6 @@ def _check_untruncated(tokenizer: "Tokenizer", texts: Texts, truncation: Truncat
     rest = lengths(text if room <= length else text[:0] for text, length in zip(others or (), stays, strict=True))
     pairs = zip(stays, rest, strict=True) if keeps_first else zip(rest, stays, strict=True)
     check_untruncated(truncation, special, list(pairs))
-
-
-class FastRows(EncodedRows):
-    """The rows of a call, as encodings of the library.
-
-    Args:
-        encodings: One for each text.
-        overflow: Whether what was truncated becomes rows too.
-    """
-
-    def __init__(self, encodings: Sequence[Any], *, overflow: bool) -> None:
-        super().__init__([[each, *each.overflowing] if overflow else [each] for each in encodings])
-
-    def column(self, name: str) -> list[list[Any]]:
-        """Return a column by the name that it has in the output."""
-        attribute = {"token_type_ids": "type_ids", "offset_mapping": "offsets"}.get(name, name)
-        return [getattr(encoding, attribute) for encoding in self.pieces]
-
-    def encodings(
-        self, width: int | None, side: Side, padding: tuple[int, int, str] | None
-    ) -> Callable[[], Sequence[Any]]:
-        """Return what pads the encodings when they are first asked for."""
-        pieces = self.pieces
-
-        def padded() -> Sequence[Any]:
-            if width is not None and padding is not None:
-                number, token_type, token = padding
-                for encoding in pieces:
-                    encoding.pad(width, direction=side, pad_id=number, pad_type_id=token_type, pad_token=token)
-            return pieces
-
-        return padded
 
 
 def named_file(name: str, path: Any) -> Path:

@@ -72,10 +72,8 @@ class TokenizerSettings(TypedDict, total=False):
 TOKEN_SETTINGS = (*SPECIAL_TOKENS, *UNNAMED_TOKENS, "model_specific_special_tokens", "added_tokens_decoder")
 
 
-@functools.cache
-def all_hints(kind: type) -> dict[str, Any]:
-    """Return name → type of all settings of a tokenizer."""
-    return get_type_hints(kind)
+#: Returns name → type of all settings of a tokenizer.
+all_hints = functools.cache(get_type_hints)
 
 
 @functools.cache

@@ -3,28 +3,26 @@
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from archsmith.errors import OptionError
 from archsmith.lengths import Side, Truncation
-from archsmith.tokenizer.calls import EncodedRows
 
-__all__ = ["Row", "SlowRows", "SpecialTokensTemplate", "TemplatePart"]
+__all__ = ["Row", "SpecialTokensTemplate", "TemplatePart"]
 
 
 class Row(NamedTuple):
-    """Tokens in a row.
+    """Tokens in a row, by the names that the library ``tokenizers`` gives to what an encoding holds.
 
     Attributes:
         ids: Their ids.
-        types: Which text of a pair each is from.
-        special: 1 for what was put around the texts.
+        type_ids: Which text of a pair each is from.
+        special_tokens_mask: 1 for what was put around the texts.
         tokens: The tokens themselves.
     """
 
     ids: list[int]
-    types: list[int]
-    special: list[int]
+    type_ids: list[int]
+    special_tokens_mask: list[int]
     tokens: list[str]
 
     def joined(self, other: "Row") -> "Row":
@@ -134,29 +132,3 @@ def _lengths(lengths: list[int], truncation: Truncation, room: int) -> list[int]
         return [first, room - first]
     shorter = min(first, second, room // 2)
     return [shorter, room - shorter] if first <= second else [room - shorter, shorter]
-
-
-class SlowRows(EncodedRows):
-    """The rows of a call to a tokenizer in Python.
-
-    Args:
-        rows: For each text its row, and behind it what was truncated.
-        overflow: Whether what was truncated becomes rows too.
-        fast: The name of the class that can trace tokens back, for the message.
-    """
-
-    def __init__(self, rows: Sequence[Sequence[Row]], *, overflow: bool, fast: str) -> None:
-        super().__init__(rows if overflow else [row[:1] for row in rows])
-        self._fast = fast
-
-    def column(self, name: str) -> list[list[Any]]:
-        """Return a column by the name that it has in the output. Raises `OptionError`: it needs the fast class."""
-        if name == "offset_mapping":
-            raise OptionError(
-                "return_offsets_mapping=True needs a fast tokenizer, but this one is in Python. Use its fast class, "
-                f"{self._fast}."
-            )
-        return [row.types if name == "token_type_ids" else row.special for row in self.pieces]
-
-    def encodings(self, width: int | None, side: Side, padding: tuple[int, int, str] | None) -> None:
-        """Return None: only the library ``tokenizers`` has encodings."""
