@@ -48,8 +48,6 @@ class FieldNames:
             given: It was given in a call; else it is a file's.
             over: What the field held so far, of which a mapping changes a part.
         """
-        if value is None and self.hints[name] is bool:
-            return False, []  # null turns it off
         if name in self.nested:
             return convert_nested(name, value, self.hints[name], owner=self._class.__name__, given=given, over=over)
         return convert(name, value, self.hints[name])

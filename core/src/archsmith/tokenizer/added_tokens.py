@@ -102,28 +102,22 @@ def read_tokens(values: Any, *, are_special: bool) -> list[AddedToken]:
     ]
 
 
-@dataclass(frozen=True)
 class TokenFinder:
     """Finds tokens: the first, and of those that begin at one place the longest.
 
-    Attributes:
-        pattern: Matches any of them; None if there are none.
-        tokens: What is matched → id and token.
+    Args:
+        added: Id → token, of which those count that are found in normalised texts.
+        normalize: What normalises them; None: those count that are found in texts as they stand.
     """
 
-    pattern: re.Pattern[str] | None
-    tokens: Mapping[str, tuple[int, AddedToken]]
-
-    @classmethod
-    def of(cls, added: Mapping[int, AddedToken], normalize: Callable[[str], str] | None) -> "TokenFinder":
-        """Build the finder of those tokens that are found in normalised texts, or with None in texts as they stand."""
-        tokens: dict[str, tuple[int, AddedToken]] = {}
+    def __init__(self, added: Mapping[int, AddedToken], normalize: Callable[[str], str] | None) -> None:
+        self._tokens = tokens = dict[str, tuple[int, AddedToken]]()
         for number, token in sorted(added.items(), key=lambda item: not item[1].special):
             if bool(token.normalized) == (normalize is not None):
                 tokens.setdefault(normalize(token.content) if normalize else token.content, (number, token))
         tokens.pop("", None)
         longest_first = sorted(tokens, key=len, reverse=True)
-        return cls(re.compile("|".join(map(re.escape, longest_first))) if tokens else None, tokens)
+        self._pattern = re.compile("|".join(map(re.escape, longest_first))) if tokens else None
 
     def pieces(self, text: str, *, splits_special: bool) -> Iterator[tuple[str, int | None]]:
         """Yield the parts of a text in order: each with the id of its token, or None for text between tokens.
@@ -133,12 +127,12 @@ class TokenFinder:
             splits_special: Do not find special tokens.
         """
         behind = 0
-        for match in self.pattern.finditer(text) if self.pattern else ():
-            number, token = self.tokens[match.group()]
+        for match in self._pattern.finditer(text) if self._pattern else ():
+            number, token = self._tokens[match.group()]
             if token.special and splits_special:
                 continue
             start, stop = match.span()
-            if token.single_word and (_is_word(text[start - 1 : start]) or _is_word(text[stop : stop + 1])):
+            if token.single_word and any(each in WORD for each in text[start - 1 : start] + text[stop : stop + 1]):
                 continue
             if token.lstrip:
                 start = max(start - _spaces(text, range(start - 1, -1, -1)), behind)
@@ -150,10 +144,6 @@ class TokenFinder:
             behind = stop
         if behind < len(text):
             yield text[behind:], None
-
-
-def _is_word(character: str) -> bool:
-    return bool(character) and character in WORD
 
 
 def _spaces(text: str, places: range) -> int:

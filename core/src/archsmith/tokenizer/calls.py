@@ -11,7 +11,7 @@ from archsmith.batch import BatchEncoding
 from archsmith.errors import InputError, OptionError
 from archsmith.lengths import Padding, Side, Truncation, check_room, resolve_padding, resolve_truncation
 from archsmith.messages import announce, shown
-from archsmith.options import TensorType, check_tensor_type, checked_call, read_count, read_flag
+from archsmith.options import TensorType, checked_call, read_count, read_flag
 from archsmith.tokenizer.collation import collate, read_columns
 from archsmith.tokenizer.texts import clean_up, read_texts
 from archsmith.tokenizer.vocabulary import id_rows
@@ -35,10 +35,6 @@ class EncodedRows:
         self.pieces: list[Any] = [piece for row in rows for piece in row]
         self.samples = [sample for sample, row in enumerate(rows) for _ in row]
         self.ids: list[Sequence[int]] = [piece.ids for piece in self.pieces]
-
-    def tokens(self) -> list[str]:
-        """Return the tokens of the first row."""
-        return list(self.pieces[0].tokens)
 
     def column(self, name: str) -> list[list[Any]]:
         """Return ``token_type_ids``, ``special_tokens_mask`` or ``offset_mapping``."""
@@ -118,7 +114,6 @@ def call(
         InputError: The texts are of a wrong form or cannot be encoded, or the rows cannot become a tensor.
         OptionError: An option is wrong, or contradicts another.
     """
-    check_tensor_type(return_tensors)
     if return_offsets_mapping and not tokenizer.is_fast:
         raise OptionError(
             "return_offsets_mapping=True needs a fast tokenizer, but this one is in Python. Use its fast class, "
@@ -127,6 +122,7 @@ def call(
     texts = read_texts(text, text_pair, is_split_into_words=is_split_into_words)
     is_pair = texts.seconds is not None
     max_length = read_count("max_length", max_length, least=1)
+    special = tokenizer.num_special_tokens_to_add(pair=is_pair) if add_special_tokens else 0
     truncated = resolve_truncation(
         truncation,
         max_length=max_length,
@@ -135,11 +131,11 @@ def call(
         direction=tokenizer.truncation_side,
         model_max_length=tokenizer.model_max_length,
         is_pair=is_pair,
+        special=special,
     )
     padded = _padding(tokenizer, padding, max_length, pad_to_multiple_of, padding_side, truncated)
     if truncated is not None:
-        special = tokenizer.num_special_tokens_to_add(pair=is_pair) if add_special_tokens else 0
-        check_room(truncated, special=special, is_pair=is_pair)
+        check_room(truncated, is_pair=is_pair)
     elif max_length is not None and padded is not None and padded.length is None:
         announce(
             f"max_length={max_length} has no effect: padding={padding!r} pads to the longest row, and nothing is "
@@ -191,7 +187,7 @@ def tokenize(tokenizer: Any, text: str, pair: str | None = None, *, add_special_
     if not texts.is_single:
         raise InputError(f"tokenize takes one text as a string, but got {shown(text)}.")
     rows: EncodedRows = tokenizer.encode_texts(texts, None, add_special_tokens=add_special_tokens, overflow=False)
-    return rows.tokens()
+    return list(rows.pieces[0].tokens)
 
 
 def pad(
@@ -224,7 +220,6 @@ def pad(
         InputError: The rows are of a wrong form.
         OptionError: An option is wrong.
     """
-    check_tensor_type(return_tensors)
     main = tokenizer.model_input_names[0]
     columns, kind, is_single = read_columns(encoded_inputs, main)
     length = read_count("max_length", max_length, least=1)
@@ -289,11 +284,8 @@ def batch_decode(
 
 def _fast_name(cls: type) -> str:
     """Return the name of the class on the library that stands beside one in Python."""
-    for kind in cls.__mro__:
-        name = f"{kind.__name__}Fast"
-        if hasattr(sys.modules.get(kind.__module__), name):
-            return name
-    return "PreTrainedTokenizerFast"
+    names = (name for kind in cls.__mro__ if hasattr(sys.modules.get(kind.__module__), name := f"{kind.__name__}Fast"))
+    return next(names, "PreTrainedTokenizerFast")
 
 
 def _padding(

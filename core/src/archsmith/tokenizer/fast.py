@@ -111,8 +111,7 @@ class PreTrainedTokenizerFast(PreTrainedTokenizerBase):
         try:
             if truncation is not None:
                 if texts.seconds is not None and truncation.strategy != "longest_first":
-                    special = tokenizer.num_special_tokens_to_add(is_pair=True) if add_special_tokens else 0
-                    _check_untruncated(tokenizer, texts, truncation, special)
+                    _check_untruncated(tokenizer, texts, truncation)
                 tokenizer = rust.variant(tokenizer, truncation)
             encodings = tokenizer.encode_batch(
                 texts.rows(), is_pretokenized=texts.is_split, add_special_tokens=add_special_tokens
@@ -144,7 +143,7 @@ class PreTrainedTokenizerFast(PreTrainedTokenizerBase):
         return {TOKENIZER_FILE: rust.to_json(self.backend_tokenizer, self._stored)}
 
 
-def _check_untruncated(tokenizer: "Tokenizer", texts: Texts, truncation: Truncation, special: int) -> None:
+def _check_untruncated(tokenizer: "Tokenizer", texts: Texts, truncation: Truncation) -> None:
     """Refuse pairs where the text that is kept leaves too little room; the library would panic over them."""
 
     def lengths(rows: Iterable[Any]) -> list[int]:
@@ -154,11 +153,11 @@ def _check_untruncated(tokenizer: "Tokenizer", texts: Texts, truncation: Truncat
     keeps_first = truncation.strategy == "only_second"
     kept, others = (texts.firsts, texts.seconds) if keeps_first else (texts.seconds, texts.firsts)
     stays = lengths(kept or ())
-    room = truncation.room(special) - truncation.stride
+    room = truncation.room - truncation.stride
     # How long the other one is only matters where room is tight.
     rest = lengths(text if room <= length else text[:0] for text, length in zip(others or (), stays, strict=True))
     pairs = zip(stays, rest, strict=True) if keeps_first else zip(rest, stays, strict=True)
-    check_untruncated(truncation, special, list(pairs))
+    check_untruncated(truncation, list(pairs))
 
 
 def named_file(name: str, path: Any) -> Path:

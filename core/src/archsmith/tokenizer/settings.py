@@ -121,8 +121,7 @@ def read_settings(kind: type, values: Mapping[str, Any], *, owner: str) -> dict[
 
 
 def _read_plain(name: str, value: Any, hint: Any) -> Any:
-    """Check one plain setting and return it. None turns an on-off setting off. Raises `OptionError`: it is wrong."""
-    value = False if value is None and hint is bool else value
+    """Check one plain setting and return it. Raises `OptionError`: it is wrong."""
     if name == "model_max_length":
         value = HUGE if value is None else value
         value = int(value) if isinstance(value, float) and value.is_integer() else value

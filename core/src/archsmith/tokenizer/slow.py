@@ -85,8 +85,7 @@ class PreTrainedTokenizer(PreTrainedTokenizerBase):
         pairs = list(zip(*([self._encode_text(text) for text in column] for column in columns), strict=True))
         template = self.template
         if truncation is not None and len(columns) > 1 and truncation.strategy != "longest_first":
-            special = template.count(is_pair=True) if add_special_tokens else 0
-            check_untruncated(truncation, special, [(len(first[0]), len(second[0])) for first, second in pairs])
+            check_untruncated(truncation, [(len(first[0]), len(second[0])) for first, second in pairs])
         rows = [template.rows(pair, truncation, adds_special=add_special_tokens) for pair in pairs]
         return EncodedRows(rows if overflow else [row[:1] for row in rows])
 
@@ -110,7 +109,7 @@ class PreTrainedTokenizer(PreTrainedTokenizerBase):
         found = self._finders  # other threads may set it, to the same
         if found is None or found[0] is not self.vocabulary:
             added = self.vocabulary.added
-            found = (self.vocabulary, TokenFinder.of(added, None), TokenFinder.of(added, self.normalize_text))
+            found = (self.vocabulary, TokenFinder(added, None), TokenFinder(added, self.normalize_text))
             self._finders = found
         pieces: list[tuple[str, int | None]] = []
         for piece, number in found[1].pieces(text, splits_special=self.split_special_tokens):

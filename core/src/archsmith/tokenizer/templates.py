@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from archsmith.lengths import Side, Truncation
+from archsmith.options import HUGE
 
 __all__ = ["Row", "SpecialTokensTemplate", "TemplatePart"]
 
@@ -92,20 +93,14 @@ class SpecialTokensTemplate:
             adds_special: Put the tokens around them.
         """
         parts = self.pair if len(texts) > 1 else self.single
-        kept = [len(ids) for ids, _ in texts]
-        if truncation is not None:
-            kept = _lengths(
-                kept, truncation, truncation.room(self.count(is_pair=len(texts) > 1) if adds_special else 0)
-            )
+        told = truncation or Truncation(HUGE, 0, "longest_first", "right")
+        kept = _lengths([len(ids) for ids, _ in texts], told)
         rows = [Row([], [], [], [])]
         for part in parts:
             if part.text is not None:
                 ids, tokens = texts[part.text]
                 whole = Row(ids, [part.token_type] * len(ids), [0] * len(ids), tokens)
-                pieces = [whole]
-                if truncation is not None:
-                    pieces = whole.truncated(kept[part.text], truncation.stride, truncation.direction)
-                rows = _merged(rows, pieces)
+                rows = _merged(rows, whole.truncated(kept[part.text], told.stride, told.direction))
             elif adds_special:
                 size = len(part.ids)
                 rows = _merged(rows, [Row([*part.ids], [part.token_type] * size, [1] * size, [*part.tokens])])
@@ -119,8 +114,9 @@ def _merged(rows: list[Row], others: list[Row]) -> list[Row]:
     return joined + [rows[0].joined(other) for other in others[1:]]
 
 
-def _lengths(lengths: list[int], truncation: Truncation, room: int) -> list[int]:
+def _lengths(lengths: list[int], truncation: Truncation) -> list[int]:
     """Return to how many tokens each text is truncated."""
+    room = truncation.room
     if sum(lengths) <= room:
         return lengths
     if len(lengths) == 1:

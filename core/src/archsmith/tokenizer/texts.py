@@ -32,9 +32,6 @@ class Texts:
     is_single: bool
     is_split: bool
 
-    def __len__(self) -> int:
-        return len(self.firsts)
-
     def strings(self) -> list[str]:
         """Return every text, or every word of the texts."""
         rows = [*self.firsts, *(self.seconds or ())]
