@@ -8,6 +8,9 @@ from archsmith.registry import Entry, Kind, registry
 from archsmith_cli.verb import load_verb
 from archsmith_devkit.backbones import BackboneChecks
 from archsmith_devkit.configurations import ConfigurationChecks
+from archsmith_devkit.decoders import DecoderChecks
+from archsmith_devkit.evaluation import EvaluationChecks
+from archsmith_devkit.fields import FieldChecks
 from archsmith_devkit.files import FileChecks
 from archsmith_devkit.harness import refusal
 from archsmith_devkit.manifest import DeclarationChecks
@@ -19,7 +22,16 @@ __all__ = ["ArchitectureConformance", "CommandConformance", "EntryChecks", "Exte
 
 
 class ArchitectureConformance(
-    DeclarationChecks, ConfigurationChecks, FileChecks, TrainingChecks, SurgeryChecks, NumericsChecks, BackboneChecks
+    DeclarationChecks,
+    ConfigurationChecks,
+    FieldChecks,
+    FileChecks,
+    TrainingChecks,
+    SurgeryChecks,
+    NumericsChecks,
+    EvaluationChecks,
+    DecoderChecks,
+    BackboneChecks,
 ):
     """The checks for one architecture. Subclass it, and name the architecture.
 
@@ -29,7 +41,7 @@ class ArchitectureConformance(
     """
 
 
-class ExtensionConformance(FileChecks, TrainingChecks, SurgeryChecks, NumericsChecks):
+class ExtensionConformance(FileChecks, TrainingChecks, SurgeryChecks, NumericsChecks, EvaluationChecks, DecoderChecks):
     """The checks for the models that an extension adds to somebody else's architecture.
 
     Attributes:
@@ -45,7 +57,7 @@ class ExtensionConformance(FileChecks, TrainingChecks, SurgeryChecks, NumericsCh
         own = self.entry()
         tasks = registry.tasks(self.model_type)
         mine = [task for task, export in tasks.items() if (export.entry.key, export.entry.name) == (own.key, own.name)]
-        return {task: registry.load(self.model_type, f"models.{task}") for task in mine}
+        return self.chosen(mine)
 
     def entry(self) -> Entry:
         """Return the entry point of the extension."""

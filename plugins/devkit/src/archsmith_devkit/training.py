@@ -4,13 +4,13 @@ import contextlib
 import fnmatch
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from archsmith.model import PreTrainedModel
 from archsmith_devkit.harness import Harness, gradients_of, tensors_of
+from archsmith_devkit.labels import labels_for
 
 __all__ = ["TrainingChecks"]
 
@@ -76,7 +76,7 @@ class TrainingChecks(Harness):
         for task, cls in self.models().items():
             if task in _SHAPES:
                 model, inputs = self._labelled(task, cls)
-                labels = _labels_for(task, model, inputs)
+                labels = labels_for(task, model, inputs)
                 output = model(**inputs, **labels)
                 assert output.loss is not None, f"{cls.__name__} makes no loss of {', '.join(labels)}"
                 assert output.loss.ndim == 0, f"{cls.__name__}: the loss has the shape {tuple(output.loss.shape)}"
@@ -112,7 +112,7 @@ class TrainingChecks(Harness):
         task = next(task for task, cls in self.models().items() if cls is type(model))
         if "labels" in inspect.signature(model.forward).parameters:
             with contextlib.suppress(Exception):  # labels of another kind
-                reached |= set(gradients_of(model, {**inputs, **_labels_for(task, model, inputs)}))
+                reached |= set(gradients_of(model, {**inputs, **labels_for(task, model, inputs)}))
         return reached
 
     def _labelled(self, task: str, cls: type[PreTrainedModel]) -> tuple[PreTrainedModel, dict[str, Tensor]]:
@@ -121,13 +121,3 @@ class TrainingChecks(Harness):
             config.update(num_labels=_LABELS)
         model = cls(config).eval()
         return model, self.inputs(model)
-
-
-def _labels_for(task: str, model: PreTrainedModel, inputs: Mapping[str, Tensor]) -> dict[str, Any]:
-    shape = inputs[model.main_input_name].shape
-    if task == "question-answering":
-        places = torch.zeros(shape[0], dtype=torch.long)
-        return {"start_positions": places, "end_positions": places + 1}
-    if task in ("token-classification", "masked-lm"):
-        return {"labels": torch.ones(shape, dtype=torch.long)}
-    return {"labels": torch.ones(shape[0], dtype=torch.long)}
