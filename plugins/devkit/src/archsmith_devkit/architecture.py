@@ -7,12 +7,15 @@ from archsmith.model import PreTrainedModel
 from archsmith.registry import Entry, Kind, registry
 from archsmith_cli.verb import load_verb
 from archsmith_devkit.backbones import BackboneChecks
+from archsmith_devkit.beginnings import BeginningChecks
 from archsmith_devkit.configurations import ConfigurationChecks
 from archsmith_devkit.decoders import DecoderChecks
 from archsmith_devkit.evaluation import EvaluationChecks
 from archsmith_devkit.fields import FieldChecks
 from archsmith_devkit.files import FileChecks
+from archsmith_devkit.fit import FitChecks
 from archsmith_devkit.harness import refusal
+from archsmith_devkit.imports import ImportChecks
 from archsmith_devkit.manifest import DeclarationChecks
 from archsmith_devkit.numerics import NumericsChecks
 from archsmith_devkit.surgery import SurgeryChecks
@@ -23,14 +26,17 @@ __all__ = ["ArchitectureConformance", "CommandConformance", "EntryChecks", "Exte
 
 class ArchitectureConformance(
     DeclarationChecks,
+    ImportChecks,
     ConfigurationChecks,
     FieldChecks,
     FileChecks,
+    BeginningChecks,
     TrainingChecks,
     SurgeryChecks,
     NumericsChecks,
     EvaluationChecks,
     DecoderChecks,
+    FitChecks,
     BackboneChecks,
 ):
     """The checks for one architecture. Subclass it, and name the architecture.

@@ -210,7 +210,7 @@ def _continued(model: PreTrainedModel, ids: Tensor, mask: Tensor, places: Tensor
     ends = [first, *range(first + step, ids.shape[1], step), ids.shape[1]]
     begin, past, found = 0, None, []
     for end in dict.fromkeys(ends):
-        more = {} if past is None else {"past_key_values": past}
+        more: dict[str, Any] = {} if past is None else {"past_key_values": past}
         own = _positions(model, places[:, begin:end])
         output = _call(model, ids[:, begin:end], attention_mask=mask[:, :end], use_cache=True, **more, **own)
         begin, past = end, output.get("past_key_values")

@@ -284,9 +284,6 @@ def _read_in_source(harness: Harness) -> set[str]:
         node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == "rules"
     ]
     ruled = {id(node) for rule in rules for node in ast.walk(rule)}
-    return {
-        node.attr
-        for tree in trees
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and id(node) not in ruled
-    }
+    nodes = [node for tree in trees for node in ast.walk(tree) if id(node) not in ruled]
+    read = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    return read | {node.arg for node in nodes if isinstance(node, ast.arg)}  # or handed to a function of the package

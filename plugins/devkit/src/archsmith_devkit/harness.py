@@ -87,7 +87,8 @@ class Harness:
         """Return the values of the small configuration: ``tiny``, the manifest's, or else some that are found."""
         tiny = registry.get(self.model_type).tiny if self.tiny is None else self.tiny
         if not tiny and self.tiny is None and (task := next(iter(registry.tasks(self.model_type)), None)):
-            tiny = _found_small(self.base_class() or registry.load(self.model_type, f"models.{task}"))
+            of_task: type[PreTrainedModel] = registry.load(self.model_type, f"models.{task}")
+            tiny = _found_small(self.base_class() or of_task)
         return copy.deepcopy(dict(tiny))
 
     def built(self) -> list[PreTrainedModel]:

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 
 import torch
+import torch.nn.functional as F  # noqa: N812  # the field's own abbreviation
 from torch import Tensor
 
 from archsmith.model import PreTrainedModel
@@ -14,7 +15,7 @@ from archsmith_devkit.labels import labels_for
 
 __all__ = ["TrainingChecks"]
 
-_LABELS = 5
+_LABELS, _IGNORED = 5, -100
 
 
 def _classes(model: PreTrainedModel, inputs: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
@@ -84,6 +85,24 @@ class TrainingChecks(Harness):
                 first = model(**inputs, **labels, return_dict=False)[0]
                 assert torch.equal(first, output.loss), f"{cls.__name__}: the loss is not first in the tuple"
                 assert model(**inputs).loss is None, f"{cls.__name__} makes a loss without labels"
+
+    def test_ignored_labels(self) -> None:
+        """Padding is labelled -100: a loss that counts it, or divides by it, learns from nothing.
+
+        Fix: archsmith.layers.losses.token_loss, which leaves -100 out of the sum and of the number it is divided by.
+        """
+        for task, cls in self.models().items():
+            if task not in ("token-classification", "masked-lm"):
+                continue
+            model, inputs = self._labelled(task, cls)
+            labels = labels_for(task, model, inputs)["labels"]
+            labels[:, 1::2] = _IGNORED
+            output = model(**inputs, labels=labels)
+            wanted = F.cross_entropy(output.logits.flatten(0, 1), labels.flatten(), ignore_index=_IGNORED)
+            assert torch.isclose(output.loss, wanted, rtol=1e-4), (
+                f"{cls.__name__}: the loss with -100 at every other token is {output.loss.item():.6g}; expected "
+                f"{wanted.item():.6g}, the mean cross entropy of the other tokens"
+            )
 
     def test_gradients_reach_every_parameter(self) -> None:
         """A parameter that nothing depends on is saved, loaded and paid for in vain, or was forgotten in forward.
