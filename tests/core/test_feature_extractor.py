@@ -19,7 +19,14 @@ from archsmith import (
     Wav2Vec2FeatureExtractor,
 )
 from archsmith.config import field
-from archsmith.errors import CheckpointCorrupt, CheckpointNotFound, InputError, MissingDependency, OptionError
+from archsmith.errors import (
+    CheckpointCorrupt,
+    CheckpointNotFound,
+    InputError,
+    MissingDependency,
+    OptionError,
+    PluginError,
+)
 from archsmith.feature_extractor import audio_files
 
 RATE = 16000
@@ -33,6 +40,37 @@ class Loudness(SequenceFeatureExtractor):
     def features_of(self, clip):
         blocks = clip[: len(clip) // 100 * 100].reshape(-1, 100)
         return np.stack([blocks.mean(1), blocks.std(1)], 1).astype(np.float32)
+
+
+class Bands(SequenceFeatureExtractor):
+    """The same with the places last, padded and truncated to a number of them, and centred with its padding."""
+
+    places_last = True
+    usual_padding = "max_length"
+    usual_truncation = True
+
+    feature_size: int = field(default=2)
+    max_length: int = field(default=12)
+
+    def usual_length(self):
+        return self.max_length
+
+    def features_of(self, clip):
+        return Loudness().features_of(clip).T
+
+    def finish(self, row, span, *, masked):
+        assert row.shape[0] == 2
+        row -= row.mean(1, keepdims=True)
+
+
+class Blocks(SequenceFeatureExtractor):
+    """The mean of every hundred samples, of a clip that was padded before, and a last place behind its end."""
+
+    def samples_per_place(self):
+        return 100
+
+    def features_of(self, clip):
+        return np.append(clip[: len(clip) // 100 * 100].reshape(-1, 100).mean(1), 7)
 
 
 @pytest.fixture
@@ -259,6 +297,61 @@ def test_features_of_another_length():
     rows = extractor([wave(0.1), wave(0.05)], sampling_rate=RATE).input_values
     again = extractor.pad([{"input_values": row} for row in rows], return_tensors="pt")
     assert torch.equal(again.input_values, batch.input_values)
+
+
+def test_places_that_are_the_last_axis():
+    clips = [wave(0.1), wave(0.05)]
+    batch = Bands()(clips, sampling_rate=RATE, return_tensors="pt")
+    assert batch.input_values.shape == (2, 2, 12)
+    assert batch.input_values.is_contiguous()
+    assert batch.attention_mask.tolist() == [[1] * 12, [1] * 8 + [0] * 4]
+    rows = np.zeros((2, 12, 2), np.float32)  # by hand: places first, truncated or padded with zeros, then centred
+    rows[0], rows[1, :8] = Loudness().features_of(clips[0])[:12], Loudness().features_of(clips[1])
+    wanted = (rows - rows.mean(1, keepdims=True)).transpose(0, 2, 1)
+    assert np.allclose(batch.input_values, wanted, atol=1e-6)
+    left = Bands(padding_side="left")(clips[1], sampling_rate=RATE, return_tensors="np")
+    assert left.attention_mask.tolist() == [[0] * 4 + [1] * 8]
+    assert (
+        Bands()(clips, sampling_rate=RATE, padding=True, max_length=5, return_tensors="np").input_values.shape[2] == 5
+    )
+
+
+def test_padding_of_places_that_are_the_last_axis():
+    extractor = Bands()
+    rows = [{"input_values": np.arange(2 * n, dtype=np.float32).reshape(2, n)} for n in (3, 5)]
+    batch = extractor.pad(rows, return_tensors="np")
+    assert batch.input_values[0].tolist() == [[0, 1, 2, 0, 0], [3, 4, 5, 0, 0]]
+    assert batch.attention_mask.tolist() == [[1, 1, 1, 0, 0], [1] * 5]
+    calls = [extractor(wave(0.05), sampling_rate=RATE) for _ in range(2)]  # batches of one are taken too
+    assert extractor.pad(calls, return_tensors="np").input_values.shape == (2, 2, 12)
+    with pytest.raises(InputError, match=r"input_values\[0\] must have the shape \(2, places\), but has \(3, 2\)\."):
+        extractor.pad([{"input_values": np.ones((3, 2), np.float32)}])
+
+
+def test_clips_that_are_padded_before_they_are_transformed():
+    batch = Blocks()([np.full(250, 0.5), np.full(401, 0.25)], sampling_rate=RATE, padding=True, return_tensors="np")
+    assert batch.input_values.tolist() == [[0.5, 0.5, 0.25, 0, 7], [0.25] * 4 + [7]]
+    assert batch.attention_mask.tolist() == [[1, 1, 1, 0, 0], [1] * 5]
+    left = Blocks(padding_side="left")(
+        [np.full(250, 0.5), np.full(400, 0.25)], sampling_rate=RATE, padding=True, return_tensors="np"
+    )
+    assert left.attention_mask.tolist() == [[0, 0, 1, 1, 1], [1] * 5]
+    ragged = Blocks()([np.full(250, 0.5), np.full(400, 0.25)], sampling_rate=RATE)
+    assert [len(row) for row in ragged.input_values] == [3, 5]
+    assert [row.tolist() for row in ragged.attention_mask] == [[1] * 3, [1] * 5]
+
+
+def test_what_an_extractor_makes_is_checked():
+    class Turned(Loudness):
+        places_last = True
+
+    message = r"what features_of of Turned returns must have the shape \(2, places\), but has \(16, 2\)\."
+    with pytest.raises(PluginError, match=message):
+        Turned()(wave(), sampling_rate=RATE)
+    with pytest.raises(InputError, match=r"a clip of 99 samples is too short: Loudness makes nothing of it\."):
+        Loudness()([wave(), wave()[:99]], sampling_rate=RATE)
+    with pytest.raises(OptionError, match=r"truncation=True needs a length: pass max_length=…, in places\."):
+        Loudness()(wave(), sampling_rate=RATE, truncation=True)
 
 
 def test_calls_in_many_threads():

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from archsmith.config import field
+from archsmith.config import PreTrainedConfig, field
 from archsmith.errors import ArchsmithWarning, CheckpointCorrupt, CheckpointNotFound, InputError, OptionError
-from archsmith.image_processor import ImageProcessor, ImageSize, PerChannel, Resample, resize
+from archsmith.image_processor import ImageArea, ImageProcessor, ImageSize, PerChannel, Resample, resize
 
 
 class ToyImageProcessor(ImageProcessor):
@@ -502,3 +502,22 @@ def test_arguments_that_a_call_does_not_take():
     )
     with pytest.raises(OptionError, match=r"^ToyImageProcessor: missing a required argument: 'images'\."):
         ToyImageProcessor()()
+
+
+def test_for_a_model_what_is_cropped_has_its_size_too():
+    class Cropping(ImageProcessor):
+        do_resize: bool = True
+        size: ImageSize = field(default={"shortest_edge": 224})
+        default_to_square: bool = False
+        do_center_crop: bool = True
+        crop_size: ImageArea = field(default={"height": 224, "width": 224})
+
+    class Config(PreTrainedConfig):
+        image_size: int = 32
+        num_channels: int = 3
+
+    processor = Cropping.for_model(Config())
+    assert (processor.size, processor.crop_size) == ({"shortest_edge": 32}, {"height": 32, "width": 32})
+    pixels = processor([np.zeros((50, 70, 3), np.uint8), np.zeros((90, 40, 3), np.uint8)], return_tensors="np")
+    assert pixels.pixel_values.shape == (2, 3, 32, 32)
+    assert ImageProcessor.for_model(Config()).crop_size is None

@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from hatchling.builders.wheel import WheelBuilder
 
 ROOT = Path(__file__).parents[2]
 MEMBERS = [ROOT / "core", ROOT / "cli", *sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))]
@@ -23,6 +24,14 @@ build_wheel(sys.argv[1])
 @pytest.mark.parametrize("member", MEMBERS, ids=lambda member: member.name)
 def test_licence_is_the_same_everywhere(member):
     assert (member / "LICENSE").read_bytes() == LICENCE
+
+
+@pytest.mark.parametrize("member", MEMBERS, ids=lambda member: member.name)
+def test_wheels_hold_the_numbers_of_the_original(member):
+    """A recording that is not in the wheel is not replayed where the plugin is installed."""
+    recorded = {path for path in member.rglob("reference/*/*") if path.is_file()}
+    included = {Path(file.path) for file in WheelBuilder(str(member)).recurse_included_files()}
+    assert recorded <= included
 
 
 @pytest.mark.long

@@ -239,6 +239,18 @@ def test_a_file_can_not_name_other_files(name):
         TimmWrapperConfig.from_dict({"architecture": "test_resnet", "model_args": {name: "x"}}, source="config.json")
 
 
+def test_the_number_of_classes_may_stand_twice():
+    """timm writes it at the top and, as an argument, in model_args; where they differ, one is wrong."""
+    values = {"architecture": "test_resnet", "num_classes": 3, "model_args": {"num_classes": 3, "in_chans": 1}}
+    config = TimmWrapperConfig.from_dict(values)
+    assert (config.num_labels, config.model_args) == (3, {"in_chans": 1})
+    assert values["model_args"] == {"num_classes": 3, "in_chans": 1}
+    for num_classes in ({"num_classes": 4}, {}):
+        other = {"architecture": "test_resnet", **num_classes, "model_args": {"num_classes": 3}}
+        with pytest.raises(ConfigError, match="model_args must not hold 'num_classes'"):
+            TimmWrapperConfig.from_dict(other)
+
+
 @pytest.mark.parametrize(
     ("asked", "message"),
     [

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from archsmith.batch import BatchFeature, to_tensor
 from archsmith.config.fields import Size, field
 from archsmith.config.settings import DeclaredSettings
-from archsmith.errors import InputError, OptionError
+from archsmith.errors import ArchsmithError, InputError, OptionError, PluginError
 from archsmith.feature_extractor.audio import AudioReader, read_rate
 from archsmith.feature_extractor.audio_files import MAX_SAMPLES
-from archsmith.lengths import Padding, Side, resolve_padding, row_mask
+from archsmith.lengths import Padding, resolve_padding
 from archsmith.messages import announce, shown
 from archsmith.options import HUGE, TensorType, check_tensor_type, checked_call, read_count, read_flag, read_flags
 
@@ -34,10 +34,14 @@ _LARGEST = 3.4028234663852886e38
 class SequenceFeatureExtractor(DeclaredSettings):
     """What every feature extractor for audio is: settings, and a call that turns audio clips into one padded batch.
 
-    A subclass says what it makes of a clip in `features_of`, and what it does to a padded row in `finish`. A call
-    changes nothing about the object, so that threads can share one.
+    A subclass says what it makes of a clip in `features_of`, and what it does to a padded row in `finish`. One whose
+    model takes a spectrum of clips of one length says so in `samples_per_place` and `usual_length`. A call changes
+    nothing about the object, so that threads can share one.
 
     Attributes:
+        places_last: Whether a sequence is ``(feature_size, places)``, as bands and frames, not the other way round.
+        usual_padding: What a call does that is given no ``padding``.
+        usual_truncation: What a call does that is given no ``truncation``.
         feature_size: Numbers at each place of a sequence: 1 for plain samples.
         sampling_rate: Samples per second that the model was trained with, in Hz.
         padding_value: The value that pads a batch.
@@ -47,6 +51,9 @@ class SequenceFeatureExtractor(DeclaredSettings):
 
     kind = "feature_extractor"
     model_input_names: ClassVar[Sequence[str]] = ("input_values", "attention_mask")
+    places_last: ClassVar[bool] = False
+    usual_padding: ClassVar[bool | str] = False
+    usual_truncation: ClassVar[bool] = False
 
     feature_size: Size = field(default=1, doc="Numbers at each place of a sequence.")
     sampling_rate: SamplingRate = field(default=16000, doc="Samples per second, in Hz.")
@@ -72,18 +79,33 @@ class SequenceFeatureExtractor(DeclaredSettings):
         """Return the sequence that a clip becomes.
 
         Args:
-            clip: ``(samples,)`` from -1 to 1, of the right sampling rate; it must not be changed.
+            clip: ``(samples,)`` from -1 to 1, of the right sampling rate; it must not be changed. With its padding,
+                and as `finish` left it, where `samples_per_place` is a number.
 
         Returns:
-            ``(places,)``, or ``(places, feature_size)`` where that is more than one.
+            ``(places,)``; or, where ``feature_size`` is more than one, ``(places, feature_size)``, with `places_last`
+            ``(feature_size, places)``.
         """
+
+    def samples_per_place(self) -> int | None:
+        """Return None if `features_of` comes first, and padding, truncation and lengths are those of its sequences.
+
+        A number: clips are padded and truncated before, so that lengths are in samples; a place stands for so many
+        samples (the hop), and the attention mask says whether the first of them is audio.
+        """
+        return None
+
+    def usual_length(self) -> int | None:
+        """Return the ``max_length`` of a call that needs one and is given none. Here: there is none."""
+        return None
 
     def finish(self, row: "NDArray[np.float32]", span: slice, *, masked: bool) -> None:
         """Change a sequence in place after it was padded. Here: it stays as it is.
 
         Args:
-            row: The sequence with its padding, ``(places,)`` or ``(places, feature_size)``.
-            span: Where the sequence itself lies.
+            row: The sequence with its padding, in the shape that `features_of` returns; or the clip with its padding,
+                ``(samples,)``, where `samples_per_place` is a number.
+            span: Which places are the sequence itself.
             masked: Whether the batch has an attention mask, so that the model can tell the padding.
         """
 
@@ -99,9 +121,9 @@ class SequenceFeatureExtractor(DeclaredSettings):
         raw_speech: Any,
         *,
         sampling_rate: int | None = None,
-        padding: bool | str = False,
+        padding: bool | str | None = None,
         max_length: int | None = None,
-        truncation: bool = False,
+        truncation: bool | None = None,
         pad_to_multiple_of: int | None = None,
         return_attention_mask: bool | None = None,
         return_tensors: TensorType | None = None,
@@ -115,9 +137,10 @@ class SequenceFeatureExtractor(DeclaredSettings):
                 the path of a WAV, FLAC, OGG or MP3 file, or its bytes. An array of two axes is a batch,
                 ``(clips, samples)``. Whole numbers are scaled to -1..1 by their type.
             sampling_rate: Samples per second of the arrays, in Hz; files tell it themselves.
-            padding: True or ``"longest"``: pad to the longest clip; ``"max_length"``: to that length.
-            max_length: The length to pad or truncate to.
-            truncation: Truncate what is longer than ``max_length``.
+            padding: True or ``"longest"``: pad to the longest clip; ``"max_length"``: to that length; False: not at
+                all; None: as the class does, which is not at all for most.
+            max_length: The length to pad or truncate to; None: that of the class, if it has one.
+            truncation: Truncate what is longer than ``max_length``; None: as the class does.
             pad_to_multiple_of: Round lengths up to a multiple of this.
             return_attention_mask: Return 1 for audio and 0 for padding; None: as the object is set.
             return_tensors: ``"pt"``, ``"np"``, or None for a list of arrays.
@@ -126,7 +149,7 @@ class SequenceFeatureExtractor(DeclaredSettings):
                 axes is one clip.
 
         Returns:
-            The batch, always of two axes or more: float32, and an attention mask of int32.
+            The batch, always of two axes or more: float32, and an attention mask of int32, ``(clips, places)``.
 
         Raises:
             InputError: A clip is not what the model takes, or the batch cannot be one tensor.
@@ -142,10 +165,20 @@ class SequenceFeatureExtractor(DeclaredSettings):
             any_level=self.is_level_free(),
         )
         check_tensor_type(return_tensors)
+        padding = self.usual_padding if padding is None else padding
+        truncation = read_flag("truncation", truncation, self.usual_truncation)
         shape = self._plan(padding, max_length, truncation, pad_to_multiple_of)
         wants_mask = read_flag("return_attention_mask", return_attention_mask, self.return_attention_mask)
-        sequences = [self.features_of(clip) for clip in reader.read(raw_speech)]
-        return self._batch(sequences, {}, shape, wants_mask, return_tensors, finish=True)
+        clips, hop = reader.read(raw_speech), self.samples_per_place()
+        sequences = clips if hop else [self._features(clip) for clip in clips]
+        rows, spans = self._rows(sequences, shape, stack=return_tensors is not None)
+        for row, span in zip(rows, spans, strict=True):
+            self.finish(row.T if self.places_last else row, span, masked=wants_mask and shape[0] is not None)
+        masks = _masks(rows, spans)
+        if hop:
+            rows = [self._features(row) for row in rows]
+            masks = [_spread(mask, len(row), hop) for mask, row in zip(masks, rows, strict=True)]
+        return self._batch(rows, masks if wants_mask else None, {}, return_tensors)
 
     @checked_call
     def pad(
@@ -178,10 +211,12 @@ class SequenceFeatureExtractor(DeclaredSettings):
         check_tensor_type(return_tensors)
         shape = self._plan(padding, max_length, truncation, pad_to_multiple_of)
         wants_mask = read_flag("return_attention_mask", return_attention_mask, self.return_attention_mask)
-        columns = _columns(processed_features, self.model_input_names[0])
-        sequences = [self._sequence(row, values) for row, values in enumerate(columns.pop(self.model_input_names[0]))]
+        columns = _columns(processed_features, self.model_input_names[0], 1 if self.feature_size == 1 else 2)
+        name = self.model_input_names[0]
+        sequences = [self._sequence(f"{name}[{row}]", values) for row, values in enumerate(columns.pop(name))]
         columns.pop("attention_mask", None)
-        return self._batch(sequences, columns, shape, wants_mask, return_tensors)
+        rows, spans = self._rows(sequences, shape, stack=return_tensors is not None)
+        return self._batch(rows, _masks(rows, spans) if wants_mask else None, columns, return_tensors)
 
     # ---- the steps of a call --------------------------------------------------------------------------------
 
@@ -190,8 +225,11 @@ class SequenceFeatureExtractor(DeclaredSettings):
         read_flags(truncation=truncation)
         length = read_count("max_length", max_length, least=1)
         if length is None and (truncation or (isinstance(padding, str) and padding == "max_length")):
-            option = "truncation=True" if truncation else "padding='max_length'"
-            raise OptionError(f"{option} needs a length: pass max_length=…, in samples.")
+            length = self.usual_length()
+            if length is None:
+                option = "truncation=True" if truncation else "padding='max_length'"
+                unit = "samples" if self.feature_size == 1 or self.samples_per_place() else "places"
+                raise OptionError(f"{option} needs a length: pass max_length=…, in {unit}.")
         padded = resolve_padding(
             padding, max_length=length, multiple=multiple, side=self.padding_side, model_max_length=HUGE
         )
@@ -204,17 +242,10 @@ class SequenceFeatureExtractor(DeclaredSettings):
             return padded, None
         return padded, length if padded is None else replace(padded, length=length).width(0)
 
-    def _batch(
-        self,
-        sequences: "list[NDArray[np.float32]]",
-        others: Mapping[str, Any],
-        shape: tuple[Padding | None, int | None],
-        wants_mask: bool,
-        tensor_type: TensorType | None,
-        *,
-        finish: bool = False,
-    ) -> BatchFeature:
-        """Truncate and pad sequences, and put them into a batch."""
+    def _rows(
+        self, sequences: "list[NDArray[np.float32]]", shape: tuple[Padding | None, int | None], *, stack: bool
+    ) -> "tuple[NDArray[np.float32] | list[NDArray[np.float32]], list[slice]]":
+        """Truncate and pad sequences. Return the rows, in one array where they fit into one, and where each lies."""
         import numpy as np
 
         if not sequences:
@@ -228,40 +259,69 @@ class SequenceFeatureExtractor(DeclaredSettings):
                 f"clips would be padded to {width:,} places (max_length, pad_to_multiple_of), above the limit of "
                 f"{MAX_SAMPLES:,}."
             )
-        rows: Any
-        if width is not None and max(lengths) <= width:
-            rows = np.full((len(sequences), width, *sequences[0].shape[1:]), self.padding_value, np.float32)
-        elif len(set(lengths)) == 1 and tensor_type is not None:
-            rows = np.empty((len(sequences), *sequences[0].shape), np.float32)
+        spaces = [max(length, width or 0) for length in lengths]
+        others = sequences[0].shape[1:]
+        rows: NDArray[np.float32] | list[NDArray[np.float32]]
+        if len(set(spaces)) == 1 and (stack or width is not None):
+            rows = np.full((len(sequences), spaces[0], *others), self.padding_value, np.float32)
         else:
-            spaces = [length if width is None else max(length, width) for length in lengths]
-            rows = [np.full((space, *sequences[0].shape[1:]), self.padding_value, np.float32) for space in spaces]
+            rows = [np.full((space, *others), self.padding_value, np.float32) for space in spaces]
         spans = [slice(len(row) - n, None) if padding and padding.side == "left" else slice(n)
                  for row, n in zip(rows, lengths, strict=True)]  # fmt: skip
         for row, sequence, span in zip(rows, sequences, spans, strict=True):
             row[span] = sequence
-            if finish:
-                self.finish(row, span, masked=wants_mask and padding is not None)
+        return rows, spans
+
+    def _batch(self, rows: Any, masks: Any, others: Mapping[str, Any], tensor_type: TensorType | None) -> BatchFeature:
+        """Put rows, ``(places, …)``, and their masks, if any, into a batch."""
+        import numpy as np
+
+        rows = [np.ascontiguousarray(row.T) for row in rows] if self.places_last else rows
         data: dict[str, Any] = {self.model_input_names[0]: rows if tensor_type else list(rows)}
-        if wants_mask:
-            side: Side = "right" if padding is None else padding.side
-            masks = [row_mask(np.array([n]), len(row), side)[0].astype(np.int32)
-                     for row, n in zip(rows, lengths, strict=True)]  # fmt: skip
-            data["attention_mask"] = np.stack(masks) if isinstance(rows, np.ndarray) and tensor_type else masks
+        if masks is not None:
+            data["attention_mask"] = masks
         return BatchFeature(data | dict(others), tensor_type=tensor_type)
 
-    def _sequence(self, row: int, values: Any) -> "NDArray[np.float32]":
-        """Return one sequence of a batch to be padded, as an array."""
-        name = f"{self.model_input_names[0]}[{row}]"
-        array: NDArray[np.float32] = to_tensor(name, values, "np")
-        wanted = 1 if self.feature_size == 1 else 2
-        if array.ndim != wanted or (wanted == 2 and array.shape[1] != self.feature_size) or not len(array):  # noqa: PLR2004
-            axes = "(places,)" if wanted == 1 else f"(places, {self.feature_size})"
-            raise InputError(f"{name} must have the shape {axes}, but has {array.shape}.")
-        return array
+    def _features(self, clip: "NDArray[np.float32]") -> "NDArray[np.float32]":
+        """Return what `features_of` makes of a clip, ``(places, …)``."""
+        made = to_tensor("features_of", self.features_of(clip), "np")
+        if not made.size:
+            raise InputError(f"a clip of {len(clip)} samples is too short: {type(self).__name__} makes nothing of it.")
+        return self._places_first(f"what features_of of {type(self).__name__} returns", made, PluginError)
+
+    def _sequence(self, name: str, values: Any) -> "NDArray[np.float32]":
+        """Return one sequence of a batch to be padded, ``(places, …)``."""
+        return self._places_first(name, to_tensor(name, values, "np"), InputError)
+
+    def _places_first(self, name: str, array: "NDArray[Any]", error: type[ArchsmithError]) -> "NDArray[np.float32]":
+        """Return a sequence with its places in front. Raises an error of that class: the shape is another one."""
+        axes = ["places"] if self.feature_size == 1 else ["places", str(self.feature_size)]
+        rows = array.T if self.places_last else array
+        if rows.ndim != len(axes) or rows.shape[1:] not in ((), (self.feature_size,)) or not len(rows):
+            wanted = ", ".join(axes[::-1] if self.places_last else axes) + ("," if len(axes) == 1 else "")
+            raise error(f"{name} must have the shape ({wanted}), but has {array.shape}.")
+        return rows.astype("float32", copy=False)
 
 
-def _columns(features: Any, main: str) -> dict[str, Any]:
+def _masks(rows: Any, spans: list[slice]) -> "list[NDArray[np.int32]]":
+    """Return for each row 1 where its sequence lies and 0 on the padding, ``(places,)``."""
+    import numpy as np
+
+    masks = [np.zeros(len(row), np.int32) for row in rows]
+    for mask, span in zip(masks, spans, strict=True):
+        mask[span] = 1
+    return masks
+
+
+def _spread(mask: "NDArray[np.int32]", places: int, hop: int) -> "NDArray[np.int32]":
+    """Return the mask of places that begin every ``hop`` samples; a last one may begin where the samples end."""
+    import numpy as np
+
+    firsts = np.arange(places) * hop
+    return mask[np.minimum(firsts, len(mask) - 1)]
+
+
+def _columns(features: Any, main: str, axes: int) -> dict[str, Any]:
     """Return name → rows of what is to be padded."""
     rows = features if isinstance(features, list | tuple) else [features]
     if not rows or not all(isinstance(row, Mapping) and main in row for row in rows):
@@ -271,10 +331,10 @@ def _columns(features: Any, main: str) -> dict[str, Any]:
     missing = set().union(*rows) - set.intersection(*map(set, rows))
     if missing:
         raise InputError(f"{min(missing)!r} is in some of the {len(rows)} examples, but not in all.")
-    return {name: list(_unwrapped([row[name] for row in rows], name == main)) for name in rows[0]}
+    return {name: list(_unwrapped([row[name] for row in rows], axes if name == main else None)) for name in rows[0]}
 
 
-def _unwrapped(values: list[Any], is_main: bool) -> Iterator[Any]:
-    """Yield sequences without the axis of the batch of one that a call returns."""
+def _unwrapped(values: list[Any], axes: int | None) -> Iterator[Any]:
+    """Yield sequences of so many axes without the axis of the batch of one that a call returns."""
     for value in values:
-        yield value[0] if is_main and len(value) == 1 and getattr(value[0], "ndim", 0) == 1 else value
+        yield value[0] if axes and len(value) == 1 and getattr(value[0], "ndim", 0) == axes else value

@@ -246,15 +246,7 @@ class Checkpoint:
             if not stat.S_ISREG(mode):
                 raise CheckpointCorrupt(f"{str(path)!r} is not a regular file (it is {kind_of(mode)}).")
             return path
-        found = hub.fetch(
-            self.source,
-            name,
-            subfolder=self.subfolder,
-            revision=self.revision,
-            token=self.token,
-            cache_dir=self.cache_dir,
-            local_files_only=self.local_files_only,
-        )
+        found = hub.fetch(self.source, name, **{option: getattr(self, option) for option in _HUB_OPTIONS})
         if found is not None:
             self.revision = hub.commit_of(found, self.subfolder) or self.revision
         return found

@@ -114,6 +114,4 @@ def _depth_exceeds(value: Any, limit: int) -> bool:
             for child in (parent.values() if isinstance(parent, dict) else parent)
             if isinstance(child, dict | list)
         ]
-        if not level:
-            return False
-    return True
+    return bool(level)

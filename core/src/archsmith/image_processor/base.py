@@ -117,10 +117,10 @@ class ImageProcessor(DeclaredSettings):
         ``image_size`` and ``num_channels`` of the configuration count, as far as it has them. Override it where a
         configuration says more.
         """
-        usual, settings = cls(), dict[str, Any]()
+        usual = cls()
         size, channels = getattr(config, "image_size", None), getattr(config, "num_channels", 3)
-        if size is not None and usual.do_resize:
-            settings["size"] = size
+        steps = {"size": usual.do_resize, "crop_size": usual.do_center_crop}
+        settings = {name: size for name, is_on in steps.items() if is_on and size is not None}
         if channels != len("RGB"):
             settings["do_convert_rgb"] = False
             for name in ("image_mean", "image_std"):

@@ -1,10 +1,11 @@
 """The calls of every tokenizer: texts to ids, ids to text, and rows of ids to one length.
 
-They are the methods of `PreTrainedTokenizerBase`, written as functions of what they need of a tokenizer.
+They are the methods of `PreTrainedTokenizerBase`, written as functions; `tokenizer` is one, and stands above them.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from archsmith.batch import BatchEncoding
 from archsmith.errors import InputError, OptionError
@@ -12,30 +13,38 @@ from archsmith.lengths import Padding, Side, Truncation, check_room, resolve_pad
 from archsmith.messages import announce, shown
 from archsmith.options import TensorType, check_tensor_type, checked_call, read_count, read_flag, read_flags
 from archsmith.tokenizer.collation import collate, read_columns
-from archsmith.tokenizer.special_tokens import SpecialTokens
-from archsmith.tokenizer.texts import Texts, clean_up, read_texts
-from archsmith.tokenizer.vocabulary import TokenVocabulary, id_rows
+from archsmith.tokenizer.texts import clean_up, read_texts
+from archsmith.tokenizer.vocabulary import id_rows
 
-__all__ = ["CallableTokenizer", "EncodedRows", "batch_decode", "call", "decode", "encode", "pad", "tokenize"]
+__all__ = ["EncodedRows", "batch_decode", "call", "decode", "encode", "pad", "tokenize"]
 
 
-class EncodedRows(Protocol):
+class EncodedRows(ABC):
     """What the texts of a call became, row by row, before they are padded.
 
     Attributes:
+        pieces: The rows, each with its ``ids`` and its ``tokens``.
         ids: The ids of each row.
         samples: For each row the text that it is from: a text that was truncated can have several rows.
+
+    Args:
+        rows: For each text its rows.
     """
 
-    ids: Sequence[Sequence[int]]
-    samples: Sequence[int]
+    def __init__(self, rows: Sequence[Sequence[Any]]) -> None:
+        self.pieces: list[Any] = [piece for row in rows for piece in row]
+        self.samples = [sample for sample, row in enumerate(rows) for _ in row]
+        self.ids: list[Sequence[int]] = [piece.ids for piece in self.pieces]
 
     def tokens(self) -> list[str]:
         """Return the tokens of the first row."""
+        return list(self.pieces[0].tokens)
 
+    @abstractmethod
     def column(self, name: str) -> Sequence[Sequence[Any]]:
         """Return ``token_type_ids``, ``special_tokens_mask`` or ``offset_mapping``."""
 
+    @abstractmethod
     def encodings(
         self, width: int | None, side: Side, padding: tuple[int, int, str] | None
     ) -> Callable[[], Sequence[Any]] | None:
@@ -48,39 +57,9 @@ class EncodedRows(Protocol):
         """
 
 
-class CallableTokenizer(Protocol):
-    """What the calls need of a tokenizer; `PreTrainedTokenizerBase` says what each is."""
-
-    model_input_names: Sequence[str]
-    model_max_length: int
-    padding_side: Side
-    truncation_side: Side
-    pad_token_type_id: int
-    special_tokens: SpecialTokens
-
-    @property
-    def cleans_up(self) -> bool:
-        """See `PreTrainedTokenizerBase`, as for the others."""
-
-    @property
-    def vocabulary(self) -> TokenVocabulary:
-        """See there."""
-
-    def num_special_tokens_to_add(self, *, pair: bool = False) -> int:
-        """See there."""
-
-    def encode_texts(
-        self, texts: Texts, truncation: Truncation | None, *, add_special_tokens: bool, overflow: bool
-    ) -> EncodedRows:
-        """See there."""
-
-    def decode_rows(self, rows: Sequence[Sequence[int]], *, skip_special_tokens: bool) -> list[str]:
-        """See there."""
-
-
 @checked_call
 def call(
-    tokenizer: CallableTokenizer,
+    tokenizer: Any,
     text: Any,
     text_pair: Any = None,
     *,
@@ -188,14 +167,12 @@ def call(
 call.__name__ = "__call__"  # by which a bound one is pickled
 
 
-def encode(tokenizer: CallableTokenizer, text: Any, text_pair: Any = None, **options: Any) -> Any:
+def encode(tokenizer: Any, text: Any, text_pair: Any = None, **options: Any) -> Any:
     """Return the ids alone: a list for one text. Arguments, options and errors as for calling the tokenizer."""
     return call(tokenizer, text, text_pair, **options)[tokenizer.model_input_names[0]]
 
 
-def tokenize(
-    tokenizer: CallableTokenizer, text: str, pair: str | None = None, *, add_special_tokens: bool = False
-) -> list[str]:
+def tokenize(tokenizer: Any, text: str, pair: str | None = None, *, add_special_tokens: bool = False) -> list[str]:
     """Return the tokens of one text or pair.
 
     Raises:
@@ -205,11 +182,12 @@ def tokenize(
     texts = read_texts(text, pair)
     if not texts.is_single:
         raise InputError(f"tokenize takes one text as a string, but got {shown(text)}.")
-    return tokenizer.encode_texts(texts, None, add_special_tokens=add_special_tokens, overflow=False).tokens()
+    rows: EncodedRows = tokenizer.encode_texts(texts, None, add_special_tokens=add_special_tokens, overflow=False)
+    return rows.tokens()
 
 
 def pad(
-    tokenizer: CallableTokenizer,
+    tokenizer: Any,
     encoded_inputs: Any,
     *,
     padding: bool | str = True,
@@ -252,7 +230,7 @@ def pad(
 
 
 def decode(
-    tokenizer: CallableTokenizer,
+    tokenizer: Any,
     token_ids: Any,
     *,
     skip_special_tokens: bool = False,
@@ -280,7 +258,7 @@ def decode(
 
 
 def batch_decode(
-    tokenizer: CallableTokenizer,
+    tokenizer: Any,
     sequences: Any,
     *,
     skip_special_tokens: bool = False,
@@ -303,12 +281,7 @@ def batch_decode(
 
 
 def _padding(
-    tokenizer: CallableTokenizer,
-    padding: Any,
-    max_length: int | None,
-    multiple: Any,
-    side: Any,
-    truncated: Truncation | None = None,
+    tokenizer: Any, padding: Any, max_length: int | None, multiple: Any, side: Any, truncated: Truncation | None = None
 ) -> Padding | None:
     """Decide how the rows of a call are padded. Raises `OptionError`."""
     padded = resolve_padding(
@@ -336,22 +309,19 @@ def _announce_long_rows(rows: Sequence[Sequence[int]], most: int) -> None:
         )
 
 
-def _pad_token(tokenizer: CallableTokenizer) -> tuple[int, int, str] | None:
+def _pad_token(tokenizer: Any) -> tuple[int, int, str] | None:
     """Return the id, the token type and the text of padding, if the tokenizer can pad."""
     token = tokenizer.special_tokens.named.get("pad_token", "")
     number = tokenizer.vocabulary.id_of(token)
     return None if number is None or not token else (number, tokenizer.pad_token_type_id, token)
 
 
-def _is_wanted(tokenizer: CallableTokenizer, name: str, asked: bool | None) -> bool:
+def _is_wanted(tokenizer: Any, name: str, asked: bool | None) -> bool:
     return read_flag(f"return_{name}", asked, name in tokenizer.model_input_names)
 
 
 def _collate(
-    tokenizer: CallableTokenizer,
-    columns: Mapping[str, Sequence[Any] | None],
-    padded: Padding | None,
-    kind: TensorType | None,
+    tokenizer: Any, columns: Mapping[str, Sequence[Any] | None], padded: Padding | None, kind: TensorType | None
 ) -> dict[str, Any]:
     main = tokenizer.model_input_names[0]
     number, token_type, _ = _pad_token(tokenizer) or (0, tokenizer.pad_token_type_id, "")

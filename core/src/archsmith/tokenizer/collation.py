@@ -45,27 +45,19 @@ def collate(
     pad_values = {**PAD_VALUES, **pad_values}
     if tensor_type is not None:
         _check_width(lengths, width, is_padded=padding is not None)
-    elif padding is None or longest > width:
+    padded = [name for name in columns if name in pad_values] if (tensor_type or padding) is not None else []
+    for name in padded:
+        _check_lengths(name, columns[name] or rows, lengths, main)
+    if tensor_type is None:
         full = {name: [[1] * length for length in lengths] if it is None else it for name, it in columns.items()}
-        padded = set() if padding is None else pad_values.keys()
         return {
             name: pad_lists(it, width, side, pad_values[name]) if name in padded else it for name, it in full.items()
         }
     mask = row_mask(np.fromiter(lengths, np.int64, len(lengths)), width, side)
     result: dict[str, Any] = {}
     for name, it in columns.items():
-        if it is None:
-            matrix = mask.astype(np.int64)
-        elif name not in pad_values:
-            result[name] = it if tensor_type is None else to_tensor(name, it, tensor_type)
-            continue
-        elif tensor_type is None and isinstance(pad_values[name], tuple):
-            result[name] = pad_lists(it, width, side, pad_values[name])
-            continue
-        else:
-            _check_lengths(name, it, lengths, main)
-            matrix = pad_matrix(it, mask, pad_values[name])
-        result[name] = matrix.tolist() if tensor_type is None else to_tensor(name, matrix, tensor_type)
+        made = mask.astype(np.int64) if it is None else pad_matrix(it, mask, pad_values[name]) if name in padded else it
+        result[name] = to_tensor(name, made, tensor_type)
     return result
 
 

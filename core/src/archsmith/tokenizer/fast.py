@@ -13,6 +13,7 @@ from archsmith.messages import shown
 from archsmith.options import checked_call
 from archsmith.tokenizer import rust
 from archsmith.tokenizer.base import PreTrainedTokenizerBase
+from archsmith.tokenizer.calls import EncodedRows
 from archsmith.tokenizer.rust import RustVocabulary
 from archsmith.tokenizer.settings import TokenizerSettings, stored_settings
 from archsmith.tokenizer.texts import Texts, check_strings, unencodable
@@ -160,7 +161,7 @@ def _check_untruncated(tokenizer: "Tokenizer", texts: Texts, truncation: Truncat
     check_untruncated(truncation, special, list(pairs))
 
 
-class FastRows:
+class FastRows(EncodedRows):
     """The rows of a call, as encodings of the library.
 
     Args:
@@ -169,35 +170,25 @@ class FastRows:
     """
 
     def __init__(self, encodings: Sequence[Any], *, overflow: bool) -> None:
-        self.sources: list[Any] = list(encodings)
-        self.samples: Sequence[int] = range(len(self.sources))
-        if overflow:
-            pieces = [[encoding, *encoding.overflowing] for encoding in encodings]
-            self.sources = [piece for row in pieces for piece in row]
-            self.samples = [sample for sample, row in enumerate(pieces) for _ in row]
-        self.ids: Sequence[Sequence[int]] = [encoding.ids for encoding in self.sources]
-
-    def tokens(self) -> list[str]:
-        """Return the tokens of the first row."""
-        return list(self.sources[0].tokens)
+        super().__init__([[each, *each.overflowing] if overflow else [each] for each in encodings])
 
     def column(self, name: str) -> list[list[Any]]:
         """Return a column by the name that it has in the output."""
         attribute = {"token_type_ids": "type_ids", "offset_mapping": "offsets"}.get(name, name)
-        return [getattr(encoding, attribute) for encoding in self.sources]
+        return [getattr(encoding, attribute) for encoding in self.pieces]
 
     def encodings(
         self, width: int | None, side: Side, padding: tuple[int, int, str] | None
     ) -> Callable[[], Sequence[Any]]:
         """Return what pads the encodings when they are first asked for."""
-        sources = self.sources
+        pieces = self.pieces
 
         def padded() -> Sequence[Any]:
             if width is not None and padding is not None:
                 number, token_type, token = padding
-                for encoding in sources:
+                for encoding in pieces:
                     encoding.pad(width, direction=side, pad_id=number, pad_type_id=token_type, pad_token=token)
-            return sources
+            return pieces
 
         return padded
 

@@ -12,6 +12,7 @@ from archsmith.errors import ArchsmithError, CheckpointCorrupt, InputError, Miss
 from archsmith.files.strictjson import parse_json, read_bytes
 from archsmith.lengths import Truncation
 from archsmith.messages import shown
+from archsmith.options import import_library
 from archsmith.tokenizer.added_tokens import AddedToken, read_token
 from archsmith.tokenizer.limits import check_limits, steps_of
 from archsmith.tokenizer.vocabulary import check_token_ids, new_ids
@@ -39,27 +40,17 @@ def import_tokenizers() -> "ModuleType":
     Raises:
         MissingDependency: It is not installed, or in a version that loses tokens.
     """
-    try:
-        import tokenizers
-    except ImportError as error:
-        raise MissingDependency(
-            'fast tokenizers need the library tokenizers, which is not installed. Run: pip install "archsmith[text]"',
-            library="tokenizers",
-        ) from error
+    need = "fast tokenizers need"
+    tokenizers = import_library("tokenizers", "the library tokenizers", need=need, install="archsmith[text]")
     version = getattr(tokenizers, "__version__", None)
+    said = f"tokenizers {version} is installed, which drops rows of what was truncated without a word. "
+    said += 'Run: pip install "tokenizers>=0.21,!=0.23.1,!=0.23.2"'
     if version is None:
-        raise MissingDependency(
-            f"'tokenizers' was imported from {getattr(tokenizers, '__file__', None)!r}, which is not the library. "
-            "Rename that file, or run: pip install tokenizers",
-            library="tokenizers",
-        )
-    if version in LOSSY:
-        raise MissingDependency(
-            f"tokenizers {version} is installed, which drops rows of what was truncated without a word. "
-            'Run: pip install "tokenizers>=0.21,!=0.23.1,!=0.23.2"',
-            library="tokenizers",
-        )
-    return tokenizers
+        said = f"'tokenizers' was imported from {getattr(tokenizers, '__file__', None)!r}, which is not the library. "
+        said += "Rename that file, or run: pip install tokenizers"
+    if version is None or version in LOSSY:
+        raise MissingDependency(said, library="tokenizers")
+    return tokenizers  # type: ignore[no-any-return]
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, TypeVar, overload
+from typing import Any, TypeVar, overload
 
 from archsmith.errors import ArchsmithError, InputError, OptionError
 from archsmith.messages import did_you_mean, shown
@@ -43,19 +43,7 @@ class SpecialTokens:
         return dict(self.named) | ({"additional_special_tokens": list(self.others)} if self.others else {})
 
 
-class _Tokenizer(Protocol):
-    """What the attributes need of a tokenizer."""
-
-    special_tokens: SpecialTokens
-
-    @property
-    def vocabulary(self) -> TokenVocabulary: ...
-    def add_tokens(self, new_tokens: Any, /) -> int: ...
-    def convert_ids_to_tokens(self, ids: Any, /) -> Any: ...
-    def special_tokens_changed(self, names: Collection[str], /) -> None: ...
-
-
-def set_special_token(tokenizer: _Tokenizer, name: str, value: Any) -> None:
+def set_special_token(tokenizer: Any, name: str, value: Any) -> None:
     """Give a tokenizer another special token, or none.
 
     Raises:
@@ -119,7 +107,7 @@ def first_special_tokens(
     return vocabulary.with_tokens(list(new.values())) if new else vocabulary, special
 
 
-def add_special_tokens(tokenizer: _Tokenizer, given: Any, *, keeps: bool) -> None:
+def add_special_tokens(tokenizer: Any, given: Any, *, keeps: bool) -> None:
     """Set special tokens of a tokenizer, and add those that its vocabulary lacks.
 
     Args:
@@ -162,11 +150,11 @@ class SpecialToken:
     @overload
     def __get__(self, tokenizer: None, owner: type) -> "SpecialToken": ...
     @overload
-    def __get__(self, tokenizer: _Tokenizer, owner: type) -> str | None: ...
-    def __get__(self, tokenizer: _Tokenizer | None, owner: type) -> "str | SpecialToken | None":
+    def __get__(self, tokenizer: object, owner: type) -> str | None: ...
+    def __get__(self, tokenizer: Any, owner: type) -> "str | SpecialToken | None":
         return self if tokenizer is None else tokenizer.special_tokens.named.get(self.name)
 
-    def __set__(self, tokenizer: _Tokenizer, value: Any) -> None:
+    def __set__(self, tokenizer: Any, value: Any) -> None:
         set_special_token(tokenizer, self.name, value)
 
 
@@ -179,14 +167,14 @@ class SpecialTokenId:
     @overload
     def __get__(self, tokenizer: None, owner: type) -> "SpecialTokenId": ...
     @overload
-    def __get__(self, tokenizer: _Tokenizer, owner: type) -> int | None: ...
-    def __get__(self, tokenizer: _Tokenizer | None, owner: type) -> "int | SpecialTokenId | None":
+    def __get__(self, tokenizer: object, owner: type) -> int | None: ...
+    def __get__(self, tokenizer: Any, owner: type) -> "int | SpecialTokenId | None":
         if tokenizer is None:
             return self
         token = tokenizer.special_tokens.named.get(self.name)
         return None if token is None else tokenizer.vocabulary.id_of(token)
 
-    def __set__(self, tokenizer: _Tokenizer, value: Any) -> None:
+    def __set__(self, tokenizer: Any, value: Any) -> None:
         if value is not None and (isinstance(value, bool) or not hasattr(value, "__index__")):
             raise OptionError(f"{self.name}_id must be an integer, but is {shown(value)}.")
         token = None if value is None else tokenizer.convert_ids_to_tokens(value)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from archsmith.errors import OptionError
 from archsmith.lengths import Side, Truncation
+from archsmith.tokenizer.calls import EncodedRows
 
 __all__ = ["Row", "SlowRows", "SpecialTokensTemplate", "TemplatePart"]
 
@@ -135,7 +136,7 @@ def _lengths(lengths: list[int], truncation: Truncation, room: int) -> list[int]
     return [shorter, room - shorter] if first <= second else [room - shorter, shorter]
 
 
-class SlowRows:
+class SlowRows(EncodedRows):
     """The rows of a call to a tokenizer in Python.
 
     Args:
@@ -145,15 +146,8 @@ class SlowRows:
     """
 
     def __init__(self, rows: Sequence[Sequence[Row]], *, overflow: bool, fast: str) -> None:
-        kept = [(sample, piece) for sample, row in enumerate(rows) for piece in (row if overflow else row[:1])]
-        self.samples: Sequence[int] = [sample for sample, _ in kept]
-        self.rows = [piece for _, piece in kept]
-        self.ids: Sequence[Sequence[int]] = [row.ids for row in self.rows]
+        super().__init__(rows if overflow else [row[:1] for row in rows])
         self._fast = fast
-
-    def tokens(self) -> list[str]:
-        """Return the tokens of the first row."""
-        return list(self.rows[0].tokens)
 
     def column(self, name: str) -> list[list[Any]]:
         """Return a column by the name that it has in the output. Raises `OptionError`: it needs the fast class."""
@@ -162,7 +156,7 @@ class SlowRows:
                 "return_offsets_mapping=True needs a fast tokenizer, but this one is in Python. Use its fast class, "
                 f"{self._fast}."
             )
-        return [row.types if name == "token_type_ids" else row.special for row in self.rows]
+        return [row.types if name == "token_type_ids" else row.special for row in self.pieces]
 
     def encodings(self, width: int | None, side: Side, padding: tuple[int, int, str] | None) -> None:
         """Return None: only the library ``tokenizers`` has encodings."""

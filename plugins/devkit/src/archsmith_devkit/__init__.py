@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         ImageProcessorConformance,
         ProcessorConformance,
     )
+    from archsmith_devkit.recording import record
     from archsmith_devkit.report import Check, Outcome, Report, State
     from archsmith_devkit.tokenizers import TokenizerConformance, sample_tokenizer
 
@@ -49,6 +50,7 @@ __all__ = [
     "check_plugin",
     "checks_of",
     "plugins",
+    "record",
     "sample_tokenizer",
 ]
 
@@ -58,6 +60,7 @@ __getattr__ = lazy_attributes(
         "architecture": ["ArchitectureConformance", "CommandConformance", "ExtensionConformance"],
         "conformance": ["assert_conforms", "check_plugin", "checks_of", "plugins"],
         "preprocessing": ["FeatureExtractorConformance", "ImageProcessorConformance", "ProcessorConformance"],
+        "recording": ["record"],
         "report": ["Check", "Outcome", "Report", "State"],
         "tokenizers": ["TokenizerConformance", "sample_tokenizer"],
     },

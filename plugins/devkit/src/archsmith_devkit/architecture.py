@@ -18,6 +18,7 @@ from archsmith_devkit.harness import refusal
 from archsmith_devkit.imports import ImportChecks
 from archsmith_devkit.manifest import DeclarationChecks
 from archsmith_devkit.numerics import NumericsChecks
+from archsmith_devkit.replay import ReferenceChecks
 from archsmith_devkit.surgery import SurgeryChecks
 from archsmith_devkit.training import TrainingChecks
 
@@ -38,6 +39,7 @@ class ArchitectureConformance(
     DecoderChecks,
     FitChecks,
     BackboneChecks,
+    ReferenceChecks,
 ):
     """The checks for one architecture. Subclass it, and name the architecture.
 
@@ -47,7 +49,17 @@ class ArchitectureConformance(
     """
 
 
-class ExtensionConformance(FileChecks, TrainingChecks, SurgeryChecks, NumericsChecks, EvaluationChecks, DecoderChecks):
+class ExtensionConformance(
+    ImportChecks,
+    FileChecks,
+    BeginningChecks,
+    TrainingChecks,
+    SurgeryChecks,
+    NumericsChecks,
+    EvaluationChecks,
+    DecoderChecks,
+    ReferenceChecks,
+):
     """The checks for the models that an extension adds to somebody else's architecture.
 
     Attributes:

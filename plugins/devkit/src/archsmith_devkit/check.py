@@ -74,11 +74,19 @@ def _followed(checks: "list[Check]") -> "Iterator[Outcome]":
 
 
 def _report(outcomes: "list[Outcome]") -> Report:
+    from archsmith_devkit.replay import told_numbers  # torch
+
+    numbers = told_numbers(outcomes)
     counts = {state: sum(outcome.state == state for outcome in outcomes) for state in _STYLES}
-    data = {"passed": not counts["failed"], "counts": counts, "checks": [_data(outcome) for outcome in outcomes]}
+    data = {"passed": not counts["failed"], "counts": counts, "numbers": numbers}
+    data["checks"] = [_data(outcome) for outcome in outcomes]
 
     def draw(page: Page) -> None:
         page.table(("PLUGIN", "PART", "PASSED", "FAILED", "WAIVED"), _rows(outcomes))
+        if numbers:
+            page.blank()
+        for told in numbers:
+            page.line(f"{told['plugin']}, {told['part']}: {told['text']}")
         for state in ("waived", "failed"):
             for outcome in outcomes:
                 if outcome.state == state:

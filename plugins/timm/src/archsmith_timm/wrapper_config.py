@@ -51,6 +51,10 @@ class TimmWrapperConfig(PreTrainedConfig):
         """
         if not isinstance(values, Mapping):
             return super().from_dict(values, source=source, **overrides)  # which refuses it
+        given = values.get("model_args")
+        if isinstance(given, Mapping) and given.get("num_classes", ...) == values.get("num_classes"):
+            # timm says it twice
+            values = {**values, "model_args": {name: given[name] for name in given if name != "num_classes"}}
         if not values.keys() & {"id2label", "label2id", "num_labels"}:
             names = values.get("label_names", _of_weights(values, "label_names"))
             count = values.get("num_classes", _of_weights(values, "num_classes"))
