@@ -24,7 +24,6 @@ from .toy_plugin import NAME
         "nested_fields_survive",
         "initial_values",
         "ties_follow_the_configuration",
-        "classes_load_each_other",
         "training_survives_files",
         "bfloat16",
         "float16",
@@ -146,16 +145,6 @@ class AlwaysTied(ToyDecoder):
         self.head.weight = self.embed.weight
 
 
-class OtherNames(ToyDecoder):
-    """It holds what its sibling holds, and refuses the sibling's file."""
-
-    tied_weights = {}
-
-    def __init__(self, config):
-        super().__init__(config)
-        self.words, self.embed = self.embed, None
-
-
 class CountedSteps(ToyDecoder):
     def __init__(self, config):
         super().__init__(config)
@@ -175,13 +164,41 @@ class CountedSteps(ToyDecoder):
             "scale begins with numbers around 0 ± 0 where a file lacks it; expected",
         ),
         ("ties_follow_the_configuration", AlwaysTied, "head.weight and embed.weight are one matrix"),
-        ("classes_load_each_other", OtherNames, "OtherNames from the file of ToyClassifier is refused"),
         ("training_survives_files", CountedSteps, "CountedSteps, saved after a training step: logits is off by"),
     ],
 )
 def test_a_wrong_beginning_is_found(check, decoder, said):
     with pytest.raises(AssertionError, match=said):
         getattr(conformance(decoder), f"test_{check}")()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "check", "said"),
+    [
+        (
+            "self.bag = BagModel(config)",
+            "self.bag = BagModel(config)\n        self.bag.extra = nn.Linear(2, 2)",
+            "classes_load_each_other",
+            "BagForSequenceClassification from the file of BagModel is refused: ",
+        ),
+        (
+            "def forward(self, input_ids, attention_mask=None, *,",
+            "def forward(self, input_ids, mask=None, *,",
+            "preprocessing_fits_the_model",
+            "BagTokenizer makes attention_mask, which is not an argument of BagModel.forward",
+        ),
+        (
+            "import PreTrainedModel\n",
+            "import PreTrainedModel\nfrom archsmith.model.base import attention_name\n",
+            "imports_are_public",
+            "it imports archsmith.model.base, which is a private part of archsmith.model",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_found(install, old, new, check, said):  # noqa: F811
+    install(f"unfit_{check}", "model", old, new)
+    found = {each.name: each.run().found for each in checks_of(NAME) if each.name == check}
+    assert said in found[check]
 
 
 def test_tensors_are_found_at_any_depth():

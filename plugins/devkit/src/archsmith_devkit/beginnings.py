@@ -84,8 +84,9 @@ class BeginningChecks(Harness):
             for source in models:
                 folder, state = Path(root, type(source).__name__), _by_base_name(source)
                 for target in models:
-                    if type(target) is type(source):
-                        continue
+                    has_base = type(target) is self.base_class() or target.base_model is not target
+                    if type(target) is type(source) or not has_base:
+                        continue  # by itself a model is strict: what a file lacks is refused
                     what = f"{type(target).__name__} from the file of {type(source).__name__}"
                     try:
                         loaded = load_silently(type(target), folder)

@@ -104,8 +104,11 @@ class _Part:
 
 
 def _class_names(subject: Any) -> list[str]:
-    """Return the names of the model classes that a subject checks."""
-    return [cls.__name__ for cls in subject.models().values()] if isinstance(subject, Harness) else []
+    """Return the names of the model classes that a subject checks; none where they cannot be had, as a check says."""
+    try:
+        return [cls.__name__ for cls in subject.models().values()] if isinstance(subject, Harness) else []
+    except PluginError:
+        return []
 
 
 def _narrowed(subject: Any, action: Callable[[], None], **choice: Any) -> Callable[[], None]:
