@@ -84,6 +84,83 @@ def test_wrong_settings_leave_nothing(archsmith, tmp_path, setting, code, messag
     assert not (tmp_path / "out").exists()
 
 
+@pytest.fixture
+def pair(site, manifest_of):
+    """Install a plugin whose configuration has a part."""
+    site.install("pair", manifest=manifest_of("toy_pair", "pair"))
+    source = """
+        from archsmith import PreTrainedConfig
+        from archsmith.config import Size, field
+
+        class PartConfig(PreTrainedConfig):
+            model_type = "part"
+            dim: Size = field(default=2, doc="Width.")
+            depth: Size = field(default=3, doc="Depth.")
+
+        class PairConfig(PreTrainedConfig):
+            model_type = "pair"
+            text_config: PartConfig = field(default={"depth": 5}, doc="A part.")
+        """
+    site.write("toy_pair/config.py", source)
+    model = """
+        from archsmith import PreTrainedModel
+        from torch import nn
+
+        from toy_pair.config import PairConfig
+
+        class PairModel(PreTrainedModel):
+            config_class = PairConfig
+
+            def __init__(self, config):
+                super().__init__(config)
+                self.linear = nn.Linear(config.text_config.dim, 1)
+        """
+    site.write("toy_pair/model.py", model)
+
+
+@pytest.mark.usefixtures("pair")
+def test_a_field_inside_a_part_is_set_alone(archsmith, tmp_path):
+    args = ("--set", "text_config.dim=7", "--set", "text_config.num_labels=3")
+    result = archsmith("create", "pair", tmp_path / "out", *args)
+    assert (result.code, result.err) == (0, "")
+    part = json.loads((tmp_path / "out/config.json").read_text())["text_config"]
+    assert (part["dim"], part["depth"], len(part["id2label"])) == (7, 5, 3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "code", "message"),
+    [
+        (
+            ["text_config.dmi=7"],
+            1,
+            "PairConfig: 'text_config.dmi' is not a field of PartConfig. Did you mean 'dim'?",
+        ),
+        (["text_confg.dim=7"], 1, "PairConfig: 'text_confg' is not a field of PairConfig. Did you mean 'text_config'?"),
+        (["text_config.dim=0"], 1, "PairConfig: text_config.dim must be an integer from 1 to 2147483647, but is 0."),
+        (
+            ["text_config=3", "text_config.dim=7"],
+            2,
+            "Invalid value for --set: 'text_config.dim' is set twice. Try: archsmith create --help",
+        ),
+        (
+            ["text_config.dim=7", "text_config.dim=7"],
+            2,
+            "Invalid value for --set: 'text_config.dim' is set twice. Try: archsmith create --help",
+        ),
+        (
+            ["text_config.dim=7", "text_config={}"],
+            2,
+            "Invalid value for --set: 'text_config' is set twice. Try: archsmith create --help",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("pair")
+def test_wrong_settings_inside_a_part(archsmith, tmp_path, settings, code, message):
+    args = [word for setting in settings for word in ("--set", setting)]
+    result = archsmith("create", "pair", tmp_path / "out", *args)
+    assert (result.code, result.out, result.err) == (code, "", f"error: {message}\n")
+
+
 def test_configuration_is_checked_before_torch_is_imported(process, toy, tmp_path):
     code = "import sys; from archsmith_cli.main import run; code = run(sys.argv[1:]); "
     code += "sys.exit(9 if 'torch' in sys.modules else code)"

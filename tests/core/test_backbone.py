@@ -229,9 +229,9 @@ def test_names_and_numbers_of_stages_are_in_step(given, features, indices):
             "out_features is ['stage1'] and out_indices is [2], but they must name the same stages.",
         ),
         ({"out_features": "stage1"}, "out_features must be a list of strings or null, but is 'stage1'."),
-        ({"out_indices": [1.5]}, "out_indices (at [0]) must be a list of integers or null, but is [1.5]."),
+        ({"out_indices": [1.5]}, "out_indices[0] must be an integer, but is 1.5."),
         ({"out_indices": 3}, "out_indices must be a list of integers or null, but is 3."),
-        ({"out_indices": [True]}, "out_indices (at [0]) must be a list of integers or null, but is [True]."),
+        ({"out_indices": [True]}, "out_indices[0] must be an integer, but is True."),
     ],
 )
 def test_a_wrong_choice_of_stages_is_refused(given, message):
@@ -319,6 +319,36 @@ def test_stages_can_be_chosen_on_a_backbone(plugins):
     assert backbone.out_features == ["stage3"]
 
 
+def test_stages_can_be_chosen_on_the_configuration_of_a_backbone(plugins):
+    from toy_steps.all import StepsBackbone, StepsConfig
+
+    backbone = StepsBackbone(StepsConfig(out_indices=[0, -1]))
+    backbone.config.out_features = ["stage2"]
+    assert (backbone.out_indices, backbone.channels) == ([1], [6])
+    backbone.config.out_indices = [-1]
+    assert [tuple(each.shape) for each in backbone(torch.zeros(1, 3, 16, 16)).feature_maps] == [(1, 8, 2, 2)]
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_stages_of_a_backbone_inside_a_host(plugins, tmp_path, named):
+    inner = AutoConfig.for_model("steps", widths=[4, 4, 6], out_indices=[0, -1])
+    inner.save_pretrained(tmp_path / "backbone")
+    model = built(host_config(**({"backbone": str(tmp_path / "backbone")} if named else {"backbone_config": inner})))
+    assert model.backbone.config is model.config.backbone_config
+    model.backbone.out_features = ["stage2", "stage3"]
+    assert model.config.backbone_config.out_indices == [1, 2]
+    assert inner.out_indices == [0, -1]
+    model.save_pretrained(tmp_path / "host")
+    assert AutoModel.from_pretrained(tmp_path / "host").backbone.out_features == ["stage2", "stage3"]
+    with pytest.raises(OptionError) as caught:
+        model.backbone.out_indices = [0, 1]
+    assert str(caught.value) == (
+        "HostModel was built for feature maps of [4, 6] channels, but those of stage1, stage2 have [4, 4]. Choose the "
+        "stages in its configuration, and build it from that."
+    )
+    assert model.backbone.out_indices == [1, 2]
+
+
 def test_auto_backbone_finds_the_class(plugins, weights):
     backbone = AutoBackbone.from_pretrained(weights, out_indices=[1])
     assert type(backbone).__name__ == "StepsBackbone"
@@ -361,7 +391,8 @@ def test_a_mapping_becomes_a_configuration(plugins):
 
 
 def test_what_is_inside_is_written_with_its_own_provenance(plugins, tmp_path):
-    Outer(own={"size": 4}, any_kind={"model_type": "steps", "strange": 7}).save_pretrained(tmp_path)
+    values = {"own": {"size": 4}, "any_kind": {"model_type": "steps", "strange": 7}}
+    Outer.from_dict(values).save_pretrained(tmp_path)
     written = json.loads((tmp_path / "config.json").read_text())
     assert written["any_kind"]["archsmith"]["plugin"] == "toy-steps"
     assert written["any_kind"]["strange"] == 7

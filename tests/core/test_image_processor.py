@@ -41,7 +41,7 @@ def test_defaults_of_a_class_are_checked_and_copied():
 def test_settings_broken_in_place_can_be_printed():
     processor = ToyImageProcessor()
     processor.image_mean.append("x")
-    fault = "image_mean (at [3]) must be a number or a list of numbers or null, but is [0.5, 0.5, 0.5, 'x']"
+    fault = "image_mean[3] must be a number, but is 'x'"
     assert repr(processor) == f"<ToyImageProcessor: {fault}.>"
 
 

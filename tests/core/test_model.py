@@ -179,6 +179,6 @@ def test_a_number_of_layers_has_a_limit_that_its_field_names(name):
     field = depth.get(name, "num_hidden_layers")
     for value in (10_001, 1_000_000, 10**400, float("nan"), True, np.bool_(True), "3"):
         given = [value] if field == "depths" else value
-        with pytest.raises(ConfigError, match=rf"{field}( \(at \[0\]\))? must be .*integers? from 1 to 10000, but is"):
+        with pytest.raises(ConfigError, match=rf"{field}(\[0\])? must be an integer from 1 to 10000, but is"):
             kind.from_dict({field: given})
     kind.from_dict({field: np.int64(2) if field != "depths" else [1, 1, 1, 1]})

@@ -66,7 +66,7 @@ def scramble(model: nn.Module, seed: int = 0) -> None:
     generator = torch.Generator().manual_seed(seed)
     for module in model.modules():
         for name, parameter in module.named_parameters(recurse=False):
-            inputs = parameter[0].numel() if isinstance(module, nn.Conv2d) else parameter.shape[-1]
+            inputs = parameter[0].numel() if isinstance(module, nn.Conv2d) else (1, *parameter.shape)[-1]
             scale = inputs**-0.5 if parameter.ndim > 1 else 0.3
             parameter.copy_(torch.randn(parameter.shape, generator=generator) * scale)
             if isinstance(module, nn.LayerNorm | nn.BatchNorm2d) and name == "weight":

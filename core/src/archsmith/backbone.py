@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 
 from archsmith.backbone_config import TIMM, BackboneConfig, BackboneHostConfig
-from archsmith.errors import ConfigError, PluginBroken
+from archsmith.errors import ConfigError, OptionError, PluginBroken
 from archsmith.model.base import PreTrainedModel
 from archsmith.model.building import values_come_from_files
+from archsmith.model.marker import whole_of
+from archsmith.model.whole import adopt, changed_configs
 from archsmith.registry.base import registry
 
 __all__ = ["Backbone", "load_backbone"]
@@ -23,7 +25,8 @@ class Backbone(PreTrainedModel):
 
     A subclass has a `BackboneConfig`, says how wide and how coarse each stage is, and returns from ``forward`` a
     `BackboneOutput` whose ``feature_maps`` it picks with `select`. The feature map of a stage is ``(batch, channels,
-    ⌈height / stride⌉, ⌈width / stride⌉)``, whatever the model's own layout.
+    height / stride, width / stride)``, whatever the model's own layout. Where a size does not divide it is rounded up,
+    as by most, or down, as by the published ConvNeXt: a host looks at the maps for their sizes.
 
     Attributes:
         main_input_name: ``pixel_values``.
@@ -75,7 +78,7 @@ class Backbone(PreTrainedModel):
 
     @out_features.setter
     def out_features(self, names: Sequence[str]) -> None:
-        self._adopt(self._changed_config(out_features=list(names)))
+        self._choose(out_features=list(names))
 
     @property
     def out_indices(self) -> list[int]:
@@ -85,7 +88,19 @@ class Backbone(PreTrainedModel):
 
     @out_indices.setter
     def out_indices(self, indices: Sequence[int]) -> None:
-        self._adopt(self._changed_config(out_indices=list(indices)))
+        self._choose(out_indices=list(indices))
+
+    def _choose(self, **stages: Any) -> None:
+        whole = whole_of(self)
+        copies = changed_configs(whole, [(self.config, stages)])
+        chosen = copies[id(self.config)].out_features
+        channels = [self.stage_channels[self.stage_names.index(name)] for name in chosen]
+        if whole is not self and channels != self.channels:
+            raise OptionError(
+                f"{type(whole).__name__} was built for feature maps of {self.channels} channels, but those of "
+                f"{', '.join(chosen)} have {channels}. Choose the stages in its configuration, and build it from that."
+            )
+        adopt(whole, copies)
 
     @property
     def channels(self) -> list[int]:

@@ -165,9 +165,7 @@ class BackboneHostConfig(PreTrainedConfig):
         fetches = bool(getattr(backbone_config, "use_pretrained_backbone", False))  # as timm's says of itself
         if self.backbone is None and self.backbone_config is backbone_config and not fetches:
             return self
-        inner = copy.deepcopy(backbone_config)
-        if fetches:
-            inner.update(use_pretrained_backbone=False)
+        inner = backbone_config.changed(use_pretrained_backbone=False) if fetches else backbone_config
         source = copy.deepcopy(self.backbone_source)
         if self.backbone is not None or fetches:
             source = {"use_pretrained_backbone": self.use_pretrained_backbone or fetches}

@@ -39,9 +39,7 @@ def test_types_in_words(hint, words):
 
 
 def test_places_inside_are_named():
-    assert convert("sizes", [1, 0], list[Size])[1] == [
-        "sizes (at [1]) must be a list of integers from 1 to 2147483647, but is [1, 0]"
-    ]
+    assert convert("sizes", [1, 0], list[Size])[1] == ["sizes[1] must be an integer from 1 to 2147483647, but is 0"]
 
 
 @pytest.mark.parametrize("value", [np.float32(0.5), np.float64(0.5), torch.tensor(0.5), torch.tensor(0.5).half(), 0.5])

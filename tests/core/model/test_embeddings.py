@@ -180,14 +180,16 @@ def test_another_model_of_the_same_configuration_is_left_alone(tmp_path):
     assert BertModel.from_pretrained(tmp_path).config.vocab_size == 40
 
 
-def test_a_part_that_was_changed_alone_is_not_saved(tmp_path):
+def test_a_part_that_was_put_in_later_and_changed_alone_is_not_saved(tmp_path):
     model = build(BertForSequenceClassification)
+    model.bert = build(BertModel)
     model.bert.resize_token_embeddings(50)
     with pytest.raises(ConfigError) as caught:
         model.save_pretrained(tmp_path)
     assert str(caught.value) == (
-        "BertForSequenceClassification cannot be saved: its vocab_size is 40, but that of 'bert' inside is 50. "
-        "Call resize_token_embeddings and prune_heads on the whole model."
+        "BertForSequenceClassification cannot be saved: of 'bert' inside its configuration says vocab_size 40 and "
+        "pruned_heads {}, but that model's own says vocab_size 50 and pruned_heads {}. Put the model's own into the "
+        "configuration."
     )
     assert not list(tmp_path.iterdir())
 

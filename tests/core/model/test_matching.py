@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from archsmith import DistilBertConfig, DistilBertForMaskedLM, DistilBertForSequenceClassification, DistilBertModel
-from archsmith.errors import ArchsmithWarning, ConfigError, OptionError, WeightsMismatch
+from archsmith.errors import ArchsmithWarning, ConfigError, OptionError, PluginBroken, WeightsMismatch
 
 CONFIG = {"vocab_size": 30, "dim": 8, "n_heads": 2, "n_layers": 1, "hidden_dim": 16, "max_position_embeddings": 12}
 MODELS = {
@@ -373,3 +373,43 @@ def test_tied_weights_that_are_nan_are_still_the_same(masked):
 
 def test_without_tying_both_must_be_there(masked):
     refused(DistilBertForMaskedLM, masked, f"missing key {TWO[1]!r}: not in the files", tie_word_embeddings=False)
+
+
+# ---- what a class declares --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("attribute", ["ignored_keys", "optional_keys", "head_keys"])
+@pytest.mark.parametrize("value", ["pooler.*", ("embeddings.*", 3), None, {"pooler.*"}])
+def test_a_declaration_that_is_no_tuple_of_patterns_is_the_authors_error(masked, monkeypatch, attribute, value):
+    monkeypatch.setattr(DistilBertForMaskedLM, attribute, value)
+    with pytest.raises(PluginBroken) as caught:
+        DistilBertForMaskedLM.from_pretrained(masked.path)
+    assert f"DistilBertForMaskedLM.{attribute} must be a tuple of patterns, as ('pooler.*',), but is " in str(
+        caught.value
+    )
+
+
+@pytest.mark.parametrize("attribute", ["ignored_keys", "optional_keys"])
+def test_a_pattern_with_the_prefix_of_the_base_is_the_authors_error(masked, monkeypatch, attribute):
+    monkeypatch.setattr(DistilBertForMaskedLM, attribute, ("distilbert.embeddings.*",))
+    with pytest.raises(PluginBroken) as caught:
+        DistilBertForMaskedLM.from_pretrained(masked.path)
+    assert str(caught.value) == (
+        f"DistilBertForMaskedLM.{attribute} must be as the base model names its keys, 'embeddings.*', but is "
+        "('distilbert.embeddings.*',)."
+    )
+
+
+def test_a_misspelt_pattern_is_told_where_it_would_have_helped(masked, monkeypatch):
+    name = "distilbert.transformer.layer.0.ffn.lin1.bias"
+    masked.write({key: tensor for key, tensor in masked.tensors.items() if key != name})
+    monkeypatch.setattr(DistilBertForMaskedLM, "optional_keys", ("transformer.layers.*.bias",))
+    refused(
+        DistilBertForMaskedLM,
+        masked,
+        f"missing key {name!r}",
+        "\nNo key matches transformer.layers.*.bias of optional_keys: is it misspelt?",
+    )
+    monkeypatch.setattr(DistilBertForMaskedLM, "optional_keys", ("transformer.layer.*.bias",))
+    with pytest.warns(ArchsmithWarning, match="start from random values"):
+        DistilBertForMaskedLM.from_pretrained(masked.path)

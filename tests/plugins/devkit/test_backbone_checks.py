@@ -33,6 +33,17 @@ class LostEdge(Changed):
         return {"feature_maps": tuple(each[..., :-1] for each in output.feature_maps)}
 
 
+class RoundsDown(ResNetBackbone):
+    """Leaves out what is left of an image that does not divide, as the published ConvNeXt does."""
+
+    def forward(self, pixel_values, **options):
+        output = super().forward(pixel_values, **{**options, "return_dict": True})
+        height, width = pixel_values.shape[-2:]
+        maps = zip(output.feature_maps, self.strides, strict=True)
+        cut = tuple(each[..., : height // stride, : width // stride] for each, stride in maps)
+        return self.as_requested(dataclasses.replace(output, feature_maps=cut), options.get("return_dict"))
+
+
 class Backwards(Changed):
     def change(self, output):
         return {"feature_maps": output.feature_maps[::-1]}
@@ -139,6 +150,12 @@ def test_the_same_checks_pass_without_the_fault():
     assert len(checks) == 10
     for name in checks:
         getattr(conformance(ResNetBackbone), name)()
+
+
+def test_maps_may_be_rounded_down():
+    odd = RoundsDown(ResNetConfig(**TINY, out_features=["stem", "stage2"]))
+    assert [tuple(each.shape[-2:]) for each in odd(torch.zeros(1, 3, 45, 61)).feature_maps] == [(11, 15), (5, 7)]
+    conformance(RoundsDown).test_backbone_feature_maps_have_their_shapes()
 
 
 def test_an_architecture_without_a_backbone_has_none_to_check():

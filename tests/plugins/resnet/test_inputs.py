@@ -41,7 +41,7 @@ TINY = {"embedding_size": 4, "hidden_sizes": [8, 12], "depths": [1, 1]}
         ({"layer_type": "Basic"}, "layer_type must be one of 'basic', 'bottleneck', but is 'Basic'."),
         (
             {"depths": [3, 4, 0, 3]},
-            "depths (at [2]) must be a list of integers from 1 to 10000, but is [3, 4, 0, 3].",
+            "depths[2] must be an integer from 1 to 10000, but is 0.",
         ),
         ({"hidden_act": "rule"}, "hidden_act must be one of 'gelu', "),
         ({"layers": [1]}, "'layers' is not a field of ResNetConfig."),

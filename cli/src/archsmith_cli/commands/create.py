@@ -18,8 +18,8 @@ from archsmith_cli.paths import expand
 from archsmith_cli.render import Cell, Page, Report, size
 from archsmith_cli.verb import one_of
 
-_SETTING = "Set a field of the configuration, or a setting of the part. The value is read as JSON, else as a string. \
-May be repeated."
+_SETTING = "Set a field of the configuration, or a setting of the part; PART.FIELD is a field inside a part. The value \
+is read as JSON, else as a string. May be repeated."
 #: Kinds that are models → the task that they stand for; None: the one that --task names.
 _MODELS = {"model": None, "backbone": "backbone"}
 _KINDS = (*_MODELS, *preprocessing.KINDS)
@@ -133,19 +133,23 @@ def _draw(page: Page, data: dict[str, Any]) -> None:
 
 
 def _parse_settings(settings: Sequence[str]) -> dict[str, Any]:
-    """Parse ``field=value``; the value is JSON, and if it is not, a string."""
+    """Parse ``field=value`` and ``part.field=value``; the value is JSON, and if it is not, a string."""
     values: dict[str, Any] = {}
     for setting in settings:
         name, equals, text = setting.partition("=")
         name = name.strip()
         if not equals or not name:
             raise typer.BadParameter(f"{setting!r} must be of the form field=value", param_hint="--set")
-        if name in values:
+        *parts, last = map(str.strip, name.split("."))
+        held: Any = values
+        for part in parts:
+            held = held.setdefault(part, {}) if isinstance(held, dict) else held
+        if not isinstance(held, dict) or last in held:
             raise typer.BadParameter(f"{name!r} is set twice", param_hint="--set")
         try:
-            values[name] = json.loads(text)
+            held[last] = json.loads(text)
         except (ValueError, RecursionError):
-            values[name] = text
+            held[last] = text
     return values
 
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from archsmith.config.checked import CheckedFields
 from archsmith.config.fields import Count, DType, ProblemType, field, to_json
 from archsmith.config.labels import LABEL_FIELDS, LabelIndices, LabelNames, label_faults, merge_labels, pop_labels
-from archsmith.config.names import field_names
+from archsmith.config.names import field_names, nested_in
 from archsmith.config.published import announce_together, put_in_order
 from archsmith.config.schema import json_schema
 from archsmith.errors import ConfigError, OptionError
@@ -49,6 +49,8 @@ class PreTrainedConfig(FromPretrained, CheckedFields):
         archsmith.errors.ConfigError: ToyConfig: dim must be an integer from 1 to 2147483647, but is 0.
 
     Attributes:
+        base_config_key: For the configuration of a part, the key under which that of a whole holds it, as
+            ``"text_config"``: `from_pretrained` then takes it out of the whole's config.json too.
         descriptive: Fields that no result depends on: a file that has them wrong is read with their defaults.
         architectures: The model classes that the weights were saved from.
         dtype: The type of the saved weights.
@@ -63,6 +65,7 @@ class PreTrainedConfig(FromPretrained, CheckedFields):
     """
 
     model_type: ClassVar[str] = ""
+    base_config_key: ClassVar[str] = ""
     own_file = CONFIG_FILE
     merged = ("num_labels",)
     null_is_off = True
@@ -105,7 +108,27 @@ class PreTrainedConfig(FromPretrained, CheckedFields):
         values = checkpoint.read_json(CONFIG_FILE)
         source = str(checkpoint.path(CONFIG_FILE))
         cls.check_is_configuration(values, source)
-        return cls.from_dict(values, source=source, **overrides)
+        own, source = cls.own_values(values, source)
+        return cls.from_dict(own, source=source, **overrides)
+
+    @classmethod
+    def own_values(cls, values: Mapping[str, Any], source: str) -> tuple[Mapping[str, Any], str]:
+        """Return what a config.json holds of this class, and where: all of it, or what a whole has for this part.
+
+        Raises:
+            ConfigError: It is a whole's, but its part is another one, or says not which.
+        """
+        key, whole = cls.base_config_key, values.get("model_type")
+        if not key or key not in values or whole == cls.model_type:
+            return values, source
+        part, where = values[key], f"{source}, {key}"
+        if not isinstance(part, Mapping) or ("model_type" not in part and cls not in nested_in(whole, key)):
+            raise ConfigError(
+                f"{where}: it must be the values of a {cls.__name__}, with model_type {cls.model_type!r} among them, "
+                f"but is {shown(part)}, in a configuration of model_type {shown(whole)}."
+            )
+        common = {name: values[name] for name in ("quantization_config",) if name in values}
+        return common | dict(part), where
 
     @classmethod
     def check_is_configuration(cls, values: Mapping[str, Any], source: str) -> None:

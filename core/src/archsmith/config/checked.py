@@ -79,7 +79,8 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
         """
         new = copy.copy(self)
         new.__dict__["_extra"] = dict(self.extra)
-        current = {name: getattr(self, name) for name in self._differing()}  # the others follow from these again
+        told = {*self._differing(), *field_names(type(self)).nested}  # the others follow from these again
+        current = {name: getattr(self, name) for name in told}
         new._fill(current, unknown_allowed=False, overrides=values)  # noqa: SLF001  # its own kind
         return new
 
@@ -153,6 +154,8 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
         names = field_names(type(self))
         known, unknown = names.split(values, faults)
         replaced, wrong = names.split(overrides or {}, passed)
+        held = {name: value for name, value in known.items() if value is not None}  # null stands for the default
+        parts = {name: held.get(name, names.default(name)) for name in names.nested & replaced.keys()}
         known = {name: value for name, value in known.items() if replaced.get(name) is None}
         old = self.put_in_order(known, replaced) if unknown_allowed else {}
         if unknown_allowed:
@@ -171,12 +174,13 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
             if value is dataclasses.MISSING:
                 faults.append(f"{name} must be given: {names.doc(name)}")
                 continue
-            converted, fault = names.convert(name, value)
+            given = name in replaced or not unknown_allowed
+            converted, fault = names.convert(name, value, given=given, over=parts.get(name))
             (passed if name in replaced else faults).extend(fault)
             object.__setattr__(self, name, converted)
         if source and faults:
             passed = [f"{fault.rstrip('.')}, as the call has it" for fault in passed]
-        self._raise(passed + faults, source if faults else "", UnknownField if wrong else None)
+        self._raise(passed + faults, source if faults else "")
         self.__dict__.update(self.derived())
         notes = [f"{name} {shown(value)} is read as {shown(getattr(self, name))}" for name, value in old.items()]
         told = f" ({'; '.join(notes)})" if notes else ""
@@ -200,11 +204,14 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
         _checked_extra(self.extra, faults)
         return faults
 
-    def _raise(self, faults: Iterable[str], source: str = "", kind: type[ArchsmithError] | None = None) -> None:
+    def _raise(self, faults: Iterable[str], source: str = "") -> None:
         found = tuple(fault.rstrip(".") for fault in faults)
         if found:
             where = f"{source}: {type(self).__name__}" if source else type(self).__name__
-            raise (kind or self.error_for(source))(listed(where, found), faults=found, source=source)
+            is_unknown = any(f"' is not a {self.noun} of " in fault for fault in found)
+            raise (UnknownField if is_unknown else self.error_for(source))(
+                listed(where, found), faults=found, source=source
+            )
 
     def _no_field(self) -> str:
         return f"is not a {self.noun} of {type(self).__name__}"
@@ -231,10 +238,13 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
     def __setattr__(self, name: str, value: Any) -> None:
         names = field_names(type(self))
         own = names.own(name)
+        if own in names.nested:
+            value, faults = names.convert(own, value)  # a mapping is a whole part here
+            self._raise(faults)
         if own in self.invalidates or own in self.merged:
             self.update(**{own: value})
         elif own not in names.fields:
-            self._raise([f"{name!r} {self._no_field()}.{names.hint(name)}"], kind=UnknownField)
+            self._raise([f"{name!r} {self._no_field()}.{names.hint(name)}"])
         else:
             converted, faults = names.convert(own, value)
             self._raise(faults)

@@ -82,15 +82,23 @@ def convert(name: str, value: Any, hint: Any) -> tuple[Any, list[str]]:
         converted = msgspec.convert(_plain(value, hint), hint, str_keys=True)
     except (ValueError, TypeError, AttributeError, RuntimeError, OverflowError) as error:
         # The library stumbles over some foreign objects before it says that they have the wrong type.
-        _, found, place = str(error).partition(" - at `$[")
-        where = f" (at [{place.rstrip('`')})" if found and "..." not in place else ""
-        return None, [f"{name}{where} must be {expected(hint)}, but is {shown(value)}"]
+        places = re.fullmatch(r".* - at `\$((?:\[\d+\])+)`", str(error))
+        for place in re.findall(r"\d+", places[1]) if places else ():
+            name, hint, value = f"{name}[{place}]", _of_elements(hint), _plain(value, hint)[int(place)]
+        return None, [f"{name} must be {expected(hint)}, but is {shown(value)}"]
     for leaf in _leaves(converted):
         if isinstance(leaf, float) and not math.isfinite(leaf):
             return None, [f"{name} must be finite, but is {shown(value)}"]
         if isinstance(leaf, str) and re.search("[\ud800-\udfff]", leaf):  # halves of characters
             return None, [f"{name} must be text that UTF-8 can hold, but is {shown(value)}"]
     return converted, []
+
+
+def _of_elements(hint: Any) -> Any:
+    """Return the type of the elements of the list that a type admits."""
+    if get_origin(hint) is list:
+        return get_args(hint)[0]
+    return next((_of_elements(part) for part in get_args(hint) if list in (get_origin(part), part)), Any)
 
 
 def convert_json(name: str, value: Any) -> tuple[Any, list[str]]:

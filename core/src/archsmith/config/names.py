@@ -10,7 +10,7 @@ from archsmith.config.fields import convert
 from archsmith.config.nested import convert_nested, nested_kinds
 from archsmith.messages import did_you_mean, shown
 
-__all__ = ["FieldNames", "field_names", "is_equal"]
+__all__ = ["FieldNames", "field_names", "is_equal", "nested_in"]
 
 #: Unknown names of a file that are held against the fields; a thousandth one is no misspelling.
 _COMPARED = 200
@@ -39,12 +39,19 @@ class FieldNames:
         self.advice: Mapping[str, str] = cls.advice
         self._class = cls
 
-    def convert(self, name: str, value: Any) -> tuple[Any, list[str]]:
-        """Return a value in the type of its field, and no fault; or None and what is wrong with it."""
+    def convert(self, name: str, value: Any, *, given: bool = True, over: Any = None) -> tuple[Any, list[str]]:
+        """Return a value in the type of its field, and no fault; or None and what is wrong with it.
+
+        Args:
+            name: The field.
+            value: The value.
+            given: It was given in a call; else it is a file's.
+            over: What the field held so far, of which a mapping changes a part.
+        """
         if value is None and self._class.null_is_off and self.hints[name] is bool:
             return False, []
         if name in self.nested:
-            return convert_nested(name, value, self.hints[name], owner=self._class.__name__)
+            return convert_nested(name, value, self.hints[name], owner=self._class.__name__, given=given, over=over)
         return convert(name, value, self.hints[name])
 
     def default(self, name: str) -> Any:
@@ -112,3 +119,12 @@ def is_equal(one: Any, other: Any) -> bool:
         return bool(one == other)
     except (ValueError, RuntimeError):
         return False  # as two arrays
+
+
+def nested_in(model_type: Any, name: str) -> tuple[type[Any], ...]:
+    """Return the configuration classes that a field of an installed architecture admits; none where it is not known."""
+    from archsmith.registry.base import registry
+
+    if model_type not in registry.names():
+        return ()
+    return nested_kinds(field_names(registry.load(model_type, "config")).hints.get(name))

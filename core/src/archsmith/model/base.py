@@ -28,6 +28,7 @@ from archsmith.model.options import (
     refuse_unknown_options,
     refuse_unknown_overrides,
 )
+from archsmith.model.parts import ties_of
 from archsmith.options import checked_call, read_flags
 
 __all__ = ["PreTrainedModel"]
@@ -200,7 +201,8 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
         if config is None:
             checkpoint.path(CONFIG_FILE)  # says what is missing
             cls.config_class.check_is_configuration(values, str(found))
-            config = cls.config_class.from_dict(values, source=str(found), **overrides)
+            own_values, source = cls.config_class.own_values(values, str(found))
+            config = cls.config_class.from_dict(own_values, source=source, **overrides)
         else:
             if not isinstance(config, cls.config_class):
                 raise ConfigError(
@@ -213,8 +215,10 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
         model = _built(cls, config, options, weights, source=str(found or checkpoint.source))
         saved_from = values.get("architectures")
         same_class = isinstance(saved_from, list) and cls.__name__ in saved_from
+        is_part = cls.config_class.base_config_key in values and values.get("model_type") != config.model_type
+        ties = ties_of(values) if is_part else None
         try:
-            match = match_weights(model, weights, same_class=same_class, allow_new=new, allow_unused=unused)
+            match = match_weights(model, weights, same_class=same_class, allow_new=new, allow_unused=unused, ties=ties)
         except WeightsMismatch as error:
             said = " ".join([error.message, *quantised(config)])
             raise WeightsMismatch(said, faults=error.faults, source=weights.source) from None

@@ -11,7 +11,7 @@ from archsmith.config.base import PreTrainedConfig
 from archsmith.errors import OptionError
 from archsmith.files.weights import Weights
 from archsmith.model.initial_values import initialise
-from archsmith.model.marker import AnyModel, BuildRecord
+from archsmith.model.marker import AnyModel, BuildRecord, link_parts
 from archsmith.model.matching import shapes_and_kinds
 from archsmith.model.meta import OnMeta
 from archsmith.model.pruning import cut_configured_heads
@@ -63,6 +63,7 @@ class ModelType(type):
             held = _finish(model, _building.unfinished)
         finally:
             _building.unfinished = None
+        link_parts(model)
         model.build_record = BuildRecord(options, model.config.to_dict(), shapes_and_kinds(held))
         return model
 

@@ -5,12 +5,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from archsmith.config.base import PreTrainedConfig
 from archsmith.config.fields import Size, convert
+from archsmith.config.names import field_names
+from archsmith.config.nested import configs_inside
 from archsmith.errors import InputError, OptionError
 from archsmith.messages import shown
 from archsmith.model.initial_values import initialise
 from archsmith.model.loading import same_values
-from archsmith.model.marker import AnyModel, put
+from archsmith.model.marker import AnyModel, put, whole_of
+from archsmith.model.whole import adopt, changed_configs, path_inside
 
 __all__ = ["input_path", "output_path", "replace_module", "resize_rows", "rows_for"]
 
@@ -37,7 +41,8 @@ def output_path(model: AnyModel) -> str | None:
     """Return where a model holds the layer that scores every token, which is the one that can be tied to the input."""
     rows = f"{input_path(model)}.weight" if model.input_embeddings else ""
     tied = model.tied_names(all_declared=True)
-    return next((name.rpartition(".")[0] for name, source in tied.items() if source == rows), None)
+    paths = (name.rpartition(".")[0] for name, source in tied.items() if source == rows)
+    return next((path for path in paths if not isinstance(model.get_submodule(path), nn.Embedding)), None)
 
 
 def rows_for(count: Any, multiple: Any, present: int) -> int:
@@ -53,17 +58,24 @@ def rows_for(count: Any, multiple: Any, present: int) -> int:
     return int(-(-count // multiple) * multiple)
 
 
-def resize_rows(model: AnyModel, count: int, *, from_mean: bool) -> None:
+def resize_rows(part: AnyModel, count: int, *, from_mean: bool) -> None:
     """Give every parameter that has a row for each token ``count`` rows; those that stay keep their values.
 
     These are the weights of the token embeddings and all parameters of the layer that scores tokens, each with those
-    that it is or could be tied to.
+    that it is or could be tied to, in the models around this one too. The configurations that count the tokens follow.
 
     Raises:
-        OptionError: The row of the padding token would go.
+        OptionError: The row of the padding token would go, or no configuration is known to count the tokens.
+        ConfigError: One of them does not allow that size.
     """
-    embeddings: Any = model.get_submodule(input_path(model))
-    padding = embeddings.padding_idx
+    embeddings: Any = part.get_submodule(input_path(part))
+    model, padding = whole_of(part), embeddings.padding_idx
+    names = _row_names(model, part)
+    counting = {id(config): config for name in names for config in _counting(model, name, embeddings.num_embeddings)}
+    changes = [
+        (config, {"vocab_size": count}) for config in counting.values() or [_only(model, embeddings.num_embeddings)]
+    ]
+    changed = changed_configs(model, changes)
     if padding is not None and padding >= count:
         raise OptionError(
             f"the padding token is {padding}, so {count} tokens are too few: expected at least {padding + 1}."
@@ -72,7 +84,7 @@ def resize_rows(model: AnyModel, count: int, *, from_mean: bool) -> None:
         one, other = model.get_parameter(name), model.get_parameter(source)
         if not one.is_meta and same_values(one, other):  # torch has made two objects of one
             put(model, name, other)
-    first_names = {_memory_of(model.get_parameter(name)): name for name in reversed(_row_names(model))}
+    first_names = {_memory_of(model.get_parameter(name)): name for name in reversed(names)}
     new = {place: _resized(model, name, count, from_mean=from_mean) for place, name in first_names.items()}
     for name, parameter in list(model.named_parameters(remove_duplicate=False)):
         if (place := _memory_of(parameter)) in new:  # what was one stays one
@@ -81,6 +93,7 @@ def resize_rows(model: AnyModel, count: int, *, from_mean: bool) -> None:
             for size in ("num_embeddings", "out_features"):
                 if hasattr(module, size):
                     setattr(module, size, count)
+    adopt(model, changed)
 
 
 def replace_module(model: AnyModel, path: str, module: Any, *, kind: type[nn.Module]) -> None:
@@ -119,14 +132,44 @@ def _shapes(module: nn.Module) -> dict[str, list[int]]:
     return {name: list(parameter.shape) for name, parameter in module.named_parameters()}
 
 
-def _row_names(model: AnyModel) -> list[str]:
-    """Return the full names of the parameters that have a row for each token."""
-    paths = [path for path in (input_path(model), output_path(model)) if path is not None]
-    names = [f"{path}.{name}" for path in paths for name, _ in model.get_submodule(path).named_parameters()]
-    for pair in model.tied_names(all_declared=True).items():
-        if any(name in names for name in pair):
-            names += [name for name in pair if name not in names]
+def _row_names(whole: AnyModel, part: AnyModel) -> list[str]:
+    """Return the full names of the parameters that have a row for each token of a part."""
+    dot = path_inside(whole, part)
+    paths = [f"{dot}{path}" for path in (input_path(part), output_path(part)) if path is not None]
+    names = [f"{path}.{name}" for path in paths for name, _ in whole.get_submodule(path).named_parameters()]
+    tied = whole.tied_names()
+    for pair in [*tied.items(), *whole.tied_names(all_declared=True).items()]:
+        for name in pair if any(name in names for name in pair) else ():
+            path = name.rpartition(".")[0]
+            owner = whole.get_submodule(path)
+            others = [f"{path}.{each}" for each, _ in owner.named_parameters()] if type(owner) is nn.Linear else []
+            if pair[0] in tied or not isinstance(owner, nn.Embedding):  # else it is another vocabulary
+                names += [each for each in (name, *others) if each not in names]
     return names
+
+
+def _counting(whole: AnyModel, name: str, rows: int) -> list[PreTrainedConfig]:
+    """Return the configurations around a parameter that count the tokens: the innermost, and others that agree."""
+    found: list[PreTrainedConfig] = []
+    path = name
+    while path:
+        path = path.rpartition(".")[0]
+        config = whole.get_submodule(path).__dict__.get("config")
+        if isinstance(config, PreTrainedConfig) and field_names(type(config)).knows("vocab_size"):
+            found += [config] if not found or config.vocab_size == rows else []
+    return found
+
+
+def _only(model: AnyModel, rows: int) -> PreTrainedConfig:
+    """Return the only configuration inside that of a model whose ``vocab_size`` is the number of its rows."""
+    found = [config for config in configs_inside(model.config) if getattr(config, "vocab_size", None) == rows]
+    if len(found) == 1:
+        return found[0]  # type: ignore[no-any-return]
+    raise OptionError(
+        f"{type(model).__name__} has {rows} token embeddings, but {len(found) or 'no'} configurations inside its own "
+        "have this vocab_size, so the right one cannot follow. The module that holds the embeddings must hold its "
+        "configuration in the attribute config."
+    )
 
 
 def _resized(model: AnyModel, name: str, count: int, *, from_mean: bool) -> nn.Parameter:

@@ -1,21 +1,20 @@
 """The work that all models share: facts about them, and changes to them."""
 
-import copy
 from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
 from torch import nn
 
-from archsmith.config.base import PreTrainedConfig
 from archsmith.errors import OptionError
 from archsmith.layers.stack import Stack
 from archsmith.model.dummy_inputs import dummy_inputs
 from archsmith.model.embeddings import input_path, output_path, replace_module, resize_rows, rows_for
 from archsmith.model.freezing import set_trainable
-from archsmith.model.marker import AnyModel
+from archsmith.model.marker import AnyModel, whole_of
 from archsmith.model.options import attention_name
 from archsmith.model.pruning import cut_heads, heads_to_cut
+from archsmith.model.whole import adopt, changed_configs
 from archsmith.options import read_flag
 from archsmith.outputs import ModelOutput
 
@@ -163,9 +162,9 @@ class ModelFacts(AnyModel):
     ) -> nn.Embedding:
         """Give the model a larger or smaller vocabulary: rows are added or removed at the end, the others stay.
 
-        The input embeddings change, the layer that scores tokens, if there is one, and ``config.vocab_size``. The
-        parameters are new objects without gradients: build the optimiser afterwards. Call it on the whole model, not
-        on the base model inside another.
+        The input embeddings change, the layer that scores tokens, if there is one, and ``vocab_size`` of the
+        configuration that counts them, here and in the models around this one. The parameters are new objects without
+        gradients: build the optimiser afterwards.
 
         Args:
             new_num_tokens: Tokens in the vocabulary, as ``len(tokenizer)``; None: as many as there are.
@@ -184,9 +183,7 @@ class ModelFacts(AnyModel):
         embeddings = self.get_input_embeddings()
         count = rows_for(new_num_tokens, pad_to_multiple_of, embeddings.num_embeddings)
         if count != embeddings.num_embeddings:
-            changed = self._changed_config(vocab_size=count)
             resize_rows(self, count, from_mean=mean_resizing)
-            self._adopt(changed)
         return embeddings
 
     # ---- attention heads ------------------------------------------------------------------------------------
@@ -194,8 +191,8 @@ class ModelFacts(AnyModel):
     def prune_heads(self, heads_to_prune: Mapping[int, Collection[int]]) -> None:
         """Take attention heads out for good: the model gets smaller, and computes as if they had put out zero.
 
-        They are written down in ``config.pruned_heads``, so that a saved model comes back without them. Call it on the
-        whole model, not on the base model inside another, and build the optimiser afterwards.
+        They are written down in ``config.pruned_heads``, here and in the models around this one, so that a saved model
+        comes back without them. Build the optimiser afterwards.
 
         Args:
             heads_to_prune: Layer → heads, as ``{0: [1, 3]}``, by the numbers that they had before any was pruned;
@@ -206,10 +203,10 @@ class ModelFacts(AnyModel):
                 apart. Then nothing was changed.
         """
         gone = heads_to_cut(self, heads_to_prune)
-        before = self.config.pruned_heads
-        changed = self._changed_config(pruned_heads=gone)
+        whole, before = whole_of(self), self.config.pruned_heads
+        changed = changed_configs(whole, [(self.config, {"pruned_heads": gone})])
         cut_heads(self, gone, before=before)
-        self._adopt(changed)
+        adopt(whole, changed)
 
     # ---- for subclasses -------------------------------------------------------------------------------------
 
@@ -239,16 +236,3 @@ class ModelFacts(AnyModel):
             )
         for stack in stacks:
             stack.gradient_checkpointing = on
-
-    def _changed_config(self, **values: Any) -> PreTrainedConfig:
-        """Return a changed copy: the configuration may be that of other models too, which do not change."""
-        changed = copy.deepcopy(self.config)
-        changed.update(**values)
-        return changed
-
-    def _adopt(self, changed: PreTrainedConfig) -> None:
-        """Put a configuration in the place of this model's, here and in the models inside that share it."""
-        old = self.config
-        for module in self.modules():
-            if isinstance(module, AnyModel) and module.config is old:
-                module.config = changed

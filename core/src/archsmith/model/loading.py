@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from archsmith.config.base import PreTrainedConfig
+from archsmith.config.nested import configs_inside
 from archsmith.errors import PluginBroken, WeightsMismatch
 from archsmith.files.names import CONFIG_FILE
 from archsmith.files.weights import Weights
@@ -162,9 +163,8 @@ def _type_notices(model: str, weights: Weights, match: Match) -> Iterator[str]:
 
 def quantised(config: PreTrainedConfig) -> Iterator[str]:
     """Say that a configuration calls the weights quantised, if it does."""
-    for part in [config, *vars(config).values()]:
-        said = part.extra.get("quantization_config") if isinstance(part, PreTrainedConfig) else None
-        if not said:
+    for part in configs_inside(config):
+        if not (said := part.extra.get("quantization_config")):
             continue
         method = said.get("quant_method", said) if isinstance(said, dict) else said
         yield (

@@ -1,6 +1,7 @@
 """What marks a module as a model: what its class declares, and what the parts of this package need of it."""
 
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from types import MethodType
 from typing import Any, ClassVar
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from archsmith.config.base import PreTrainedConfig
 from archsmith.messages import shorten
 
-__all__ = ["AnyModel", "BuildRecord", "LoadReport", "put"]
+__all__ = ["AnyModel", "BuildRecord", "LoadReport", "link_parts", "put", "whole_of"]
 
 _DRAWN = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Embedding)
 _NORMALISING = (nn.LayerNorm, nn.GroupNorm)
@@ -69,6 +70,16 @@ class AnyModel(nn.Module):
     attn_implementation: str
     load_report: LoadReport | None = None
     build_record: BuildRecord = BuildRecord()
+    built_into: "Callable[[], AnyModel | None] | None" = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what a copy or a pickle is not built into."""
+        return {name: value for name, value in self.__dict__.items() if name != "built_into"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take what a copy or a pickle holds, and let the models inside know this one again."""
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        link_parts(self)
 
     @property
     def base_model(self) -> nn.Module:
@@ -123,6 +134,20 @@ class AnyModel(nn.Module):
         """Make every tied parameter one object with the parameter it is the same as."""
         for name, source in self.tied_names().items():
             put(self, name, self.get_parameter(source))
+
+
+def whole_of(model: AnyModel) -> AnyModel:
+    """Return the outermost model around one; the model itself if there is none, or if it was taken out of it."""
+    whole = model.built_into() if model.built_into is not None else None
+    return model if whole is None or model not in set(whole.modules()) else whole
+
+
+def link_parts(model: AnyModel) -> None:
+    """Let the models inside one know it, so that its configuration follows when theirs change."""
+    inside = set(model.modules())
+    for part in inside - {model}:
+        if isinstance(part, AnyModel) and (whole_of(part) is part or whole_of(part) in inside):
+            part.built_into = weakref.ref(model)
 
 
 def put(model: nn.Module, name: str, new: Tensor | nn.Module) -> None:

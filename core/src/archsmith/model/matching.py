@@ -6,9 +6,11 @@ from fnmatch import fnmatchcase
 
 from torch import Tensor
 
-from archsmith.errors import WeightsMismatch
+from archsmith.errors import PluginBroken, WeightsMismatch
 from archsmith.files.weights import TensorInfo, Weights, kind_of
+from archsmith.messages import shorten, shown
 from archsmith.model.marker import AnyModel, LoadReport
+from archsmith.model.parts import places_of
 
 __all__ = ["COUNTER", "Match", "match_weights", "shapes_and_kinds"]
 
@@ -32,6 +34,7 @@ def match_weights(
     same_class: bool,
     allow_new: tuple[str, ...] = (),
     allow_unused: tuple[str, ...] = (),
+    ties: Mapping[str, str] | None = None,
 ) -> Match:
     """Match the tensors in the files with the parameters of a model.
 
@@ -44,11 +47,13 @@ def match_weights(
         same_class: Whether the checkpoint says that it was saved from this model class.
         allow_new: Patterns of parameters that may start from random values all the same.
         allow_unused: Patterns of keys that may be left over all the same.
+        ties: Of files of a whole that the model is a part of: parameter of the whole → the one it is the same as. What
+            belongs to the other parts is left over then. None: the files are of the model's own architecture.
 
     Raises:
         WeightsMismatch: Names every tensor that is missing, left over, or of another shape or class of type.
     """
-    return _Matcher(model, weights, same_class, allow_new, allow_unused).run()
+    return _Matcher(model, weights, same_class, allow_new, allow_unused, ties).run()
 
 
 @dataclass
@@ -60,28 +65,54 @@ class _Matcher:
     same_class: bool
     allow_new: tuple[str, ...]
     allow_unused: tuple[str, ...]
+    ties: Mapping[str, str] | None
 
     def __post_init__(self) -> None:
         model, weights = self.model, self.weights
         self.wanted = model.build_record.tensors or shapes_and_kinds(model.state_dict())
         self.tied = model.tied_names()
-        self.ignored_keys, self.optional_keys = list(model.ignored_keys), list(model.optional_keys)
+        self.ignored_keys, self.optional_keys = _patterns(model, "ignored_keys"), _patterns(model, "optional_keys")
+        self.head_keys = _patterns(model, "head_keys")
         for path, module in model.base_model.named_modules():
             if path and isinstance(module, AnyModel) and module.base_model is module:
-                self.ignored_keys += [f"{path}.{pattern}" for pattern in module.ignored_keys]
-                self.optional_keys += [f"{path}.{pattern}" for pattern in module.optional_keys]
+                self.ignored_keys += [f"{path}.{pattern}" for pattern in _patterns(module, "ignored_keys")]
+                self.optional_keys += [f"{path}.{pattern}" for pattern in _patterns(module, "optional_keys")]
         self.has_head = model.base_model is not model  # then there is a prefix
         self.prefix = f"{model.base_model_prefix}." if model.base_model_prefix else ""
-        self.file_has_prefix = bool(self.prefix) and any(key.startswith(self.prefix) for key in weights.tensors)
         self.found: dict[str, TensorInfo] = {}
         self.new: list[str] = []
         self.unused: list[str] = []
         self.ignored: list[str] = []
         self.faults: list[str] = []
+        self.root = "" if self.ties is None else self._find_root()
+        inside = [key.removeprefix(self.root) for key in weights.tensors if key.startswith(self.root)]
+        self.file_has_prefix = bool(self.prefix) and any(key.startswith(self.prefix) for key in inside)
+        is_among_others = self.ties is not None and not self.root and not self.file_has_prefix
+        self.tops = {self._spelled(name).partition(".")[0] for name in self.wanted} if is_among_others else None
+
+    def _find_root(self) -> str:
+        """Return what stands before the keys of this part in the files of a whole."""
+        keys, prefix = self.weights.tensors, self.prefix
+        if any(key.startswith(prefix) if prefix else key in self.wanted for key in keys):
+            return ""
+        roots = sorted({key[: key.index(f".{prefix}") + 1] for key in keys if prefix and f".{prefix}" in key})
+        bases = {self._in_base(name, has_prefix=self.has_head) for name in self.wanted}
+        root, *others = roots or places_of({name for name in bases if name}, keys) or [""]
+        if others:
+            self.faults.append(
+                f"the files hold such a part in several places, {shorten([root, *others])}: "
+                "its author must name the one that is meant in base_model_prefix"
+            )
+        return root
 
     def run(self) -> Match:
         for key, info in self.weights.tensors.items():
-            self._place(key, info)
+            if key.startswith(self.root):
+                self._place(key.removeprefix(self.root), info)
+            else:
+                self.unused.append(key)
+        for name in [name for name in self.wanted if name not in self.found]:
+            self._take_twin(name, self.ties or {})
         for name in [name for name in self.wanted if name in self.found]:
             self._check(name, *self.wanted[name])
         for name in [name for name in self.wanted if name not in self.found]:
@@ -92,12 +123,26 @@ class _Matcher:
         rest = tuple(self.new), tuple(sorted(self.unused)), tuple(sorted(self.ignored))
         return Match(self.found, LoadReport(loaded, *rest))
 
+    def _take_twin(self, name: str, ties: Mapping[str, str]) -> None:
+        """Take for a parameter what the whole has tied it to, in another part, and what alone is in the files."""
+        info = self.weights.tensors.get(ties.get(self.root + self._spelled(name), ""))
+        if info is not None and info not in self.found.values():
+            self.found[name] = info
+            self.unused = [key for key in self.unused if key != info.name]
+
+    def _spelled(self, name: str) -> str:
+        """Return a parameter as the files spell it: the reverse of `_name`."""
+        if self.has_head == self.file_has_prefix:
+            return name
+        return name.removeprefix(self.prefix) if self.has_head else self.prefix + name
+
     def _place(self, key: str, info: TensorInfo) -> None:
         """Find the parameter that a key in the files belongs to, or decide what its being left over means."""
         names = (self._name(key), self._name(self.model.rename_key(key)))
         name = next((name for name in names if name in self.wanted), None)
         if name is None:
-            self._leave_over(key, self._in_base(key, has_prefix=self.file_has_prefix))
+            is_others = self.tops is not None and key.partition(".")[0] not in self.tops
+            self._leave_over(info.name, None if is_others else self._in_base(key, has_prefix=self.file_has_prefix))
         elif name in self.found:
             self.faults.append(f"{self.found[name].name!r} and {key!r} in the files are both the parameter {name!r}")
         else:
@@ -114,7 +159,7 @@ class _Matcher:
 
     def _in_base(self, name: str, *, has_prefix: bool) -> str | None:
         """Return a key of the files or a parameter as the base model has it, or None if it belongs to a head."""
-        is_inside = (not has_prefix or name.startswith(self.prefix)) and not _any(self.model.head_keys, name)
+        is_inside = (not has_prefix or name.startswith(self.prefix)) and not _any(self.head_keys, name)
         return name[len(self.prefix) if has_prefix else 0 :] if is_inside else None
 
     def _leave_over(self, key: str, base: str | None) -> None:
@@ -122,7 +167,7 @@ class _Matcher:
             self.ignored.append(key)
         elif (
             _any(self.allow_unused, key)
-            or (base is None and not (self.same_class and (self.has_head or self.model.head_keys)))
+            or (base is None and not (self.same_class and (self.has_head or self.head_keys)))
             or _any(self.optional_keys, key if base is None else base)
         ):
             self.unused.append(key)
@@ -161,11 +206,16 @@ class _Matcher:
     def _fail(self) -> None:
         more = [f"… and {len(self.faults) - _SHOWN_FAULTS} more"] if len(self.faults) > _SHOWN_FAULTS else []
         shown = "".join(f"\n  - {fault}" for fault in [*self.faults[:_SHOWN_FAULTS], *more])
+        keys = [*self.weights.tensors, *self.wanted]
+        keys += [key.removeprefix(self.prefix) for key in keys]
+        idle = [pattern for pattern in self.optional_keys if not any(fnmatchcase(key, pattern) for key in keys)]
+        told = f"\nNo key matches {shorten(idle)} of optional_keys: is it misspelt?" if idle else ""
         files = ", ".join(path.name for path in self.weights.files[:3]) + (", …" if len(self.weights.files) > 3 else "")  # noqa: PLR2004
         raise WeightsMismatch(
             f"{type(self.model).__name__} cannot be loaded from {self.weights.source!r} ({files}):{shown}\n"
             "Check that config.json and the weights belong together. To let parameters start from random values pass "
-            "allow_new=[patterns]; to leave tensors of the files out pass allow_unused=[patterns].",
+            "allow_new=[patterns]; to leave tensors of the files out pass allow_unused=[patterns]."
+            f"{told}",
             faults=tuple(self.faults),
             source=self.weights.source,
         )
@@ -181,6 +231,23 @@ def shapes_and_kinds(tensors: Mapping[str, object]) -> dict[str, tuple[tuple[int
         for name, tensor in tensors.items()
         if isinstance(tensor, Tensor)
     }
+
+
+def _patterns(model: AnyModel, name: str) -> list[str]:
+    """Return what a model declares: patterns of keys, as its base model names them.
+
+    Raises:
+        PluginBroken: It is a string, each letter of which would be a pattern, or can match no key.
+    """
+    patterns, prefix = getattr(model, name), f"{model.base_model_prefix}."
+    wanted = "a tuple of patterns, as ('pooler.*',)"
+    if isinstance(patterns, list | tuple) and all(isinstance(pattern, str) for pattern in patterns):
+        has_none = name != "head_keys" and prefix != "." and not hasattr(model.base_model, prefix[:-1])
+        vain = [pattern for pattern in patterns if has_none and pattern.startswith(prefix)]
+        if not vain:
+            return list(patterns)
+        wanted = f"as the base model names its keys, {vain[0].removeprefix(prefix)!r}"
+    raise PluginBroken(f"{type(model).__name__}.{name} must be {wanted}, but is {shown(patterns)}.")
 
 
 def _any(patterns: Iterable[str], name: str) -> bool:

@@ -12,12 +12,13 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
+from archsmith.config.nested import configs_inside
 from archsmith.errors import ConfigError, InputError, OptionError, SaveFailed
 from archsmith.files.commit import replacing, save_folder, step
 from archsmith.files.names import CONFIG_FILE, INDEX_FILE, WEIGHTS_FILE
 from archsmith.files.strictjson import encode_json
 from archsmith.files.weights import WEIGHTS_PATTERN, encode_metadata
-from archsmith.messages import announce, shown
+from archsmith.messages import announce
 from archsmith.model.finite import first_not_finite
 from archsmith.model.loading import same_values
 from archsmith.model.marker import AnyModel
@@ -43,7 +44,7 @@ def save_model(model: Any, save_directory: str | os.PathLike[str], max_shard_siz
     """
     from archsmith.registry.base import registry
 
-    refuse_half_changed(model)
+    refuse_out_of_step(model)
     changed = copy.deepcopy(model.config)
     changed.update(architectures=[type(model).__name__], dtype=str(model.dtype).removeprefix("torch."))
     config, contents = changed.to_file_dict(), model.side_contents()
@@ -107,22 +108,24 @@ def state_to_save(model: AnyModel) -> dict[str, Tensor]:
     return state
 
 
-def refuse_half_changed(model: AnyModel) -> None:
-    """Refuse a model whose inner model was resized or pruned alone: its configuration would not fit the weights.
+def refuse_out_of_step(model: AnyModel) -> None:
+    """Refuse a model whose configuration says something else of a model inside than that one's own.
 
     Raises:
-        ConfigError: It was.
+        ConfigError: It does: the weights of the model inside would not fit what is written.
     """
+    inside = list(configs_inside(model.config))
     for path, part in model.named_modules():
-        if not isinstance(part, AnyModel) or type(part.config) is not type(model.config):
-            continue
-        for name in ("vocab_size", "pruned_heads"):
-            whole, inner = (getattr(config, name, None) for config in (model.config, part.config))
-            if whole != inner:
-                raise ConfigError(
-                    f"{type(model).__name__} cannot be saved: its {name} is {shown(whole)}, but that of {path!r} "
-                    f"inside is {shown(inner)}. Call resize_token_embeddings and prune_heads on the whole model."
-                )
+        said = [_sizes(config) for config in inside if isinstance(part, AnyModel) and type(config) is type(part.config)]
+        if said and (own := _sizes(part.config)) not in said:
+            raise ConfigError(
+                f"{type(model).__name__} cannot be saved: of {path!r} inside its configuration says {said[0]}, but "
+                f"that model's own says {own}. Put the model's own into the configuration."
+            )
+
+
+def _sizes(config: Any) -> str:
+    return f"vocab_size {getattr(config, 'vocab_size', None)} and pruned_heads {config.pruned_heads}"
 
 
 def parse_size(size: int | str) -> int:
