@@ -85,9 +85,11 @@ class EvaluationChecks(Harness):
             with torch.no_grad():
                 output, found = model(**inputs), model(**inputs, return_dict=False)
             assert type(found) is tuple, f"{name} with return_dict=False returns {type(found).__name__}, not a tuple"
-            wanted = {f"place {place}": value for place, value in enumerate(output.values())}
-            got = {f"place {place}": value for place, value in enumerate(found)}
-            assert_near(f"{name} with return_dict=False", tensors_of(got), tensors_of(wanted), tolerance=1e-5)
+            got, wanted = (
+                {f"tensor {place}": each for place, each in enumerate(tensors_of(values).values())}
+                for values in (dict(enumerate(found)), output)
+            )
+            assert_near(f"{name} with return_dict=False", got, wanted, tolerance=1e-5)
 
     def test_hidden_states(self) -> None:
         """Whoever probes layers counts on the embeddings and one state for each layer, and on none unless asked.
