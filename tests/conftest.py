@@ -74,6 +74,7 @@ class Site:
         version="1.0",
         architectures=None,
         extensions=None,
+        processors=None,
         commands=None,
         requires=("archsmith>=0.2,<0.3",),
         folder=None,
@@ -85,7 +86,8 @@ class Site:
         lines += [f"Requires-Dist: {requirement}" for requirement in requires]
         (info / "METADATA").write_text("\n".join(lines) + "\n\nA toy.\n", encoding="utf-8")
         text = ""
-        for group, points in (("architectures", architectures), ("extensions", extensions), ("commands", commands)):
+        groups = {"architectures": architectures, "extensions": extensions, "processors": processors}
+        for group, points in (groups | {"commands": commands}).items():
             rows = [f"{name} = {value}" for name, value in points.items()] if isinstance(points, dict) else points or ()
             text += f"[archsmith.{group}]\n" + "".join(f"{row}\n" for row in rows) if rows else ""
         (info / "entry_points.txt").write_text(text, encoding="utf-8")

@@ -54,6 +54,7 @@ def test_json(archsmith, site, tmp_path, monkeypatch):
                 "remedy": None,
             }
         ],
+        "processors": [],
         "settings": {
             "file": str(tmp_path / "settings" / "archsmith" / "config.toml"),
             "exists": False,

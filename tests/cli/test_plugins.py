@@ -46,5 +46,6 @@ def test_json(archsmith, site):
         "state": "ok",
         "architectures": [{"name": "a", **fine}],
         "extensions": [],
+        "processors": [],
         "commands": [{"name": "train", **fine}],
     }

@@ -186,7 +186,7 @@ def test_no_key_smuggles_a_line_in(installed, tmp_path, key, part):
 
 
 def test_a_checkpoint_that_says_nothing(installed, tmp_path):
-    write(tmp_path, preprocessor_config={"image_processor_type": "ViTImageProcessor"})
+    write(tmp_path, preprocessor_config={"image_processor_type": "NobodysImageProcessor"})
     result = installed("inspect", tmp_path, "--requirements")
     assert (result.code, result.out) == (1, "# preprocessor_config.json says neither who wrote it nor a model_type\n")
 

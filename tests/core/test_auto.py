@@ -56,6 +56,12 @@ def test_names_of_classes():
     for wrong, hint in (
         ("AutoModelForMaskedLm", "AutoModelForMaskedLM"),
         ("AutoModelForMaskdLM", "AutoModelForMaskedLM"),
+        ("AutoModelForCausalLm", "AutoModelForCausalLM"),
+        ("AutoModelForCtc", "AutoModelForCTC"),
+        ("AutoModelForSeq2seqLM", "AutoModelForSeq2SeqLM"),
+        ("AutoModelForImageTextTotext", "AutoModelForImageTextToText"),
+        ("AutoTokeniser", "AutoTokenizer"),
+        ("AutoImageProcesor", "AutoImageProcessor"),
     ):
         with pytest.raises(AttributeError, match=f"Did you mean '{hint}'"):
             getattr(archsmith, wrong)

@@ -3,7 +3,8 @@ import dataclasses
 import pytest
 
 from archsmith.errors import PluginError
-from archsmith.plugin import Architecture, Extension, ManifestError
+from archsmith.plugin import Architecture, Extension, ManifestError, Preprocessing
+from archsmith.tasks import TASKS
 
 FULL = {
     "model_type": "toy_v2-large",
@@ -92,7 +93,7 @@ def test_private_configs_may_be_a_list():
         (
             "models",
             {"masked_lm": "toy.model:ToyForMaskedLM"},
-            "a task key must be kebab-case, as 'masked-lm', but is 'masked_lm'",
+            "the task key 'masked_lm' is a known one that is spelt otherwise: write 'masked-lm'",
         ),
         (
             "models",
@@ -151,7 +152,54 @@ def test_extension():
     extension = Extension(model_type="bert", models={"toy-task": "toy.model:BertForToyTask"})
     assert extension.references() == {"models.toy-task": "toy.model:BertForToyTask"}
     assert extension.exports() == {"BertForToyTask": "toy.model:BertForToyTask"}
-    assert faults_of(Extension, model_type="bert", models={}) == "Extension('bert'): models must name at least one task"
+    assert faults_of(Extension, model_type="bert", models={}) == (
+        "Extension('bert'): there must be at least a task in models, or one of tokenizer, tokenizer_fast, "
+        "image_processor, feature_extractor, processor"
+    )
+
+
+def test_an_extension_of_preprocessing_alone():
+    extension = Extension(
+        model_type="bert", image_processor="toy.images:ToyImages", aliases={"OldImages": "ToyImages"}, tokenizer="Bare"
+    )
+    assert dict(extension.models) == {}
+    assert extension.references() == {"tokenizer": "Bare", "image_processor": "toy.images:ToyImages"}
+    assert extension.exports() == {"ToyImages": "toy.images:ToyImages", "OldImages": "toy.images:ToyImages"}
+
+
+def test_preprocessing():
+    record = Preprocessing(name="toy", tokenizer="toy.tokenizer:ToyTokenizer", aliases={"Older": "ToyTokenizer"})
+    assert record.references() == {"tokenizer": "toy.tokenizer:ToyTokenizer"}
+    assert list(record.exports()) == ["ToyTokenizer", "Older"]
+    with pytest.raises(TypeError):
+        record.aliases["x"] = "y"
+    assert faults_of(Preprocessing, name="toy", processor="") == (f"Preprocessing('toy'): processor {REFERENCE} ''")
+
+
+@pytest.mark.parametrize(
+    ("key", "right"),
+    [
+        ("Masked-LM", "masked-lm"),
+        ("causal_lm", "causal-lm"),
+        ("causallm", "causal-lm"),
+        ("seq-2-seq-lm", "seq2seq-lm"),
+        ("image-text-totext", "image-text-to-text"),
+        ("Base", "base"),
+        ("back-bone", "backbone"),
+    ],
+)
+@pytest.mark.parametrize("record", [Architecture, Extension])
+def test_a_near_miss_of_a_published_task(record, key, right):
+    config = {"config": "toy.config:ToyConfig"} if record is Architecture else {}
+    assert faults_of(record, model_type="toy", models={key: "toy.model:ToyModel"}, **config) == (
+        f"{record.__name__}('toy'): the task key {key!r} is a known one that is spelt otherwise: write {right!r}"
+    )
+
+
+def test_published_tasks_and_others_are_taken():
+    keys = [*TASKS, "base", "backbone", "toy-parsing", "causal-language", "lm"]
+    models = {key: f"toy.model:Toy{number}" for number, key in enumerate(keys)}
+    assert list(Extension(model_type="toy", models=models).models) == keys
 
 
 def test_a_manifest_error_is_in_the_tree():

@@ -752,8 +752,8 @@ def test_a_class_of_another_plugin(site, registry, manifest_of):
 def test_a_class_of_a_plugin_that_is_missing(site, registry, manifest_of):
     borrow(site, manifest_of, "BertTokenizer")
     assert message_of(ClassNotAvailable, registry.load, "toy", "tokenizer") == (
-        "toy-toy 1.0 needs a class of another plugin. BertTokenizer belongs to 'bert', which no installed plugin "
-        "provides. Run: pip install archsmith-bert"
+        "toy-toy 1.0 needs a class of another plugin. BertTokenizer belongs to archsmith-wordpiece, which is not "
+        "installed. Run: pip install archsmith-wordpiece"
     )
     assert registry.load("toy", "config")
 

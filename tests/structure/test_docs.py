@@ -22,7 +22,8 @@ PAGES = sorted(
 )
 #: Tests of their own run these pages, in their surroundings: test_walk_through.py, test_errors_page.py and
 #: third_party/test_tutorials.py.
-ELSEWHERE = {"walk-through.md", "errors.md", "write-a-plugin.md", "add-a-head.md", "bring-a-backbone.md"}
+TUTORIALS = {"write-a-plugin.md", "add-a-head.md", "bring-a-backbone.md", "publish-a-processor.md"}
+ELSEWHERE = {"walk-through.md", "errors.md"} | TUTORIALS
 RUN_HERE = [page for page in PAGES if page.name not in ELSEWHERE]
 LANGUAGES = {"python", "sh", "toml", "text"}
 

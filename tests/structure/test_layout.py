@@ -173,6 +173,14 @@ def test_every_official_plugin_is_known_and_in_the_extra_all():
     assert claimed == KNOWN_PLUGINS
 
 
+def test_every_class_of_an_official_processor_package_is_known():
+    from archsmith.registry import KNOWN_CLASSES, Kind, registry
+
+    official = {project["name"] for project in PROJECTS.values()}
+    entries = [entry for entry in registry.entries(Kind.PROCESSOR) if entry.distribution in official]
+    assert {name: entry.distribution for entry in entries for name in registry.exports(entry)} == KNOWN_CLASSES
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=relative)
 def test_sizes(path):
     """Files of at most 400 lines, functions of at most 60 below their docstring, classes of at most 320."""

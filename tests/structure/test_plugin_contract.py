@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from archsmith import DistilBertConfig, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizer, plugin
-from archsmith.plugin import Architecture, Extension, PluginSpec
+from archsmith.plugin import Architecture, Extension, PluginSpec, Preprocessing
 from archsmith.registry import registry
 from archsmith.registry.installed import State
 from archsmith.registry.metadata import _GROUPS
@@ -59,7 +59,7 @@ def test_hooks():
     assert first == ["identify"]
 
 
-@pytest.mark.parametrize("record", [Architecture, Extension])
+@pytest.mark.parametrize("record", [Architecture, Extension, Preprocessing])
 def test_fields(record):
     fields = dataclasses.fields(record)
     assert rows(f"Fields of `{record.__name__}`:")[0] == [field.name for field in fields]

@@ -45,6 +45,7 @@ class Toy:
     name: str
     architectures: dict[str, str] = field(default_factory=dict)
     extensions: dict[str, str] = field(default_factory=dict)
+    processors: dict[str, str] = field(default_factory=dict)
     commands: dict[str, str] = field(default_factory=dict)
     requires: str = '"archsmith>=0.2,<0.3"'
     modules: dict[str, str] = field(default_factory=dict)
@@ -58,7 +59,8 @@ class Toy:
         project = root / self.name
         source = project / "src" / self.package
         source.mkdir(parents=True)
-        groups = {"architectures": self.architectures, "extensions": self.extensions, "commands": self.commands}
+        groups = {"architectures": self.architectures, "extensions": self.extensions, "processors": self.processors}
+        groups |= {"commands": self.commands}
         points = [
             f'[project.entry-points."archsmith.{group}"]\n' + "\n".join(f'"{k}" = "{v}"' for k, v in rows.items())
             for group, rows in groups.items()

@@ -31,6 +31,21 @@ USES = {
         fast.save_pretrained("tokenizer")
         assert type(AutoTokenizer.from_pretrained("tokenizer")) is MyTextTokenizerFast
         """,
+    "decoder": """
+        import torch
+        from archsmith import AutoModelForCausalLM, MyDecoderConfig
+        config = MyDecoderConfig(vocab_size=30, hidden_size=16, num_hidden_layers=2, tie_word_embeddings=False)
+        model = AutoModelForCausalLM.from_config(config).eval()
+        model.save_pretrained("decoder")
+        model = AutoModelForCausalLM.from_pretrained("decoder")
+        ids, mask = torch.randint(1, 30, (2, 6)), torch.tensor([[0, 0, 1, 1, 1, 1], [1] * 6])
+        whole = model(ids, attention_mask=mask).logits
+        read = model(ids[:, :4], attention_mask=mask[:, :4], use_cache=True)
+        rest = model(ids[:, 4:], attention_mask=mask, past_key_values=read.past_key_values).logits
+        assert torch.allclose(rest, whole[:, 4:], atol=1e-5)
+        alone = model(ids[:1, 2:]).logits
+        assert torch.allclose(alone, whole[:1, 2:], atol=1e-5)
+        """,
     "vision": """
         from archsmith import AutoImageProcessor, MyVisionImageProcessor
         MyVisionImageProcessor(size=32).save_pretrained("processor")
@@ -56,6 +71,22 @@ USES = {
         again = AutoModelForInstanceSegmentation.from_pretrained("host")
         assert type(again.model.pixel_level_module.encoder).__module__ == "archsmith_my_backbone.backbone"
         assert torch.equal(again(pixels).masks_queries_logits, scores)
+        """,
+    "composite": """
+        import torch
+        from archsmith import AutoModel, MyCompositeConfig
+        model = AutoModel.from_config(MyCompositeConfig(text_config={"vocab_size": 30})).eval()
+        model.resize_token_embeddings(33)
+        assert model.config.text_config.vocab_size == 33
+        model.save_pretrained("pair")
+        again = AutoModel.from_pretrained("pair")
+        inputs = {"input_ids": torch.tensor([[32, 4]]), "pixel_values": torch.randn(3, 3, 64, 64)}
+        assert torch.equal(again(**inputs).logits_per_text, model(**inputs).logits_per_text)
+        """,
+    "processor": """
+        from archsmith import AutoImageProcessor, AutoTokenizer, MyProcessorImageProcessor, MyProcessorTokenizerFast
+        assert type(AutoTokenizer.from_pretrained("my-processor")) is MyProcessorTokenizerFast
+        assert AutoImageProcessor.from_pretrained("my-processor").margin == 8
         """,
     "extension": """
         import torch

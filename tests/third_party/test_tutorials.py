@@ -10,7 +10,7 @@ import pytest
 
 from .conftest import ROOT, Workshop
 
-TUTORIALS = ("write-a-plugin", "add-a-head", "bring-a-backbone")
+TUTORIALS = ("write-a-plugin", "add-a-head", "bring-a-backbone", "publish-a-processor")
 #: A block of code, its title, and the block of text that may follow it at once: what it prints.
 BLOCK = re.compile(
     r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```\n(?:\n```text\n(.*?)^```$)?", re.MULTILINE | re.DOTALL

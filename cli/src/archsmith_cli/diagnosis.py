@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archsmith.config import PreTrainedConfig
-from archsmith.errors import ArchsmithError, ArchsmithWarning
+from archsmith.errors import ArchsmithError, ArchsmithWarning, PluginConflict
 from archsmith.registry import KNOWN_PLUGINS, Entry, Kind, State, registry
 from archsmith_cli import installed
 from archsmith_cli.verb import BUILT_IN, load_verb
@@ -55,7 +55,7 @@ def states() -> Iterator[Problem]:
 def plugins() -> Iterator[Problem]:
     """Yield what is wrong with the plugins whose manifest loads: references, configurations, presets, libraries."""
     names = set(registry.names())
-    for entry in installed.entries(Kind.ARCHITECTURE):
+    for entry in installed.entries(Kind.ARCHITECTURE, Kind.PROCESSOR):
         if entry.state is State.OK:
             yield from _references(entry)
             yield from _libraries(entry)
@@ -89,8 +89,8 @@ def notes(problems: Iterable[Problem]) -> list[str]:
     found += [f"{entry.reason} {entry.remedy}" for entry in off]
     audio = [
         entry.name
-        for entry in installed.entries(Kind.ARCHITECTURE)
-        if entry.state is State.OK and registry.get(entry.name).feature_extractor
+        for entry in installed.entries(Kind.ARCHITECTURE, Kind.PROCESSOR)
+        if entry.state is State.OK and "feature_extractor" in registry.roles(*entry.owner)
     ]
     if audio and not _has_library("soundfile"):
         found.append(f"reading sound files for {', '.join(audio)} needs soundfile: pip install 'archsmith[audio]'")
@@ -98,15 +98,14 @@ def notes(problems: Iterable[Problem]) -> list[str]:
 
 
 def _references(entry: Entry) -> Iterator[Problem]:
-    """Import every class of an architecture, those of extensions included, and try its configuration and presets."""
-    record = registry.get(entry.name)
-    roles = [*record.references(), *(f"models.{task}" for task in registry.tasks(entry.name))]
-    for role in dict.fromkeys(roles):
-        found = _attempt(lambda role=role: registry.load(entry.name, role), entry)
+    """Import every class of an owner, those of extensions included, and try its configuration and presets."""
+    for role, claims in registry.claims(entry.owner).items():
+        load = lambda role=role: registry.load(entry.name, role, kind=entry.owner.kind)  # noqa: E731
+        found = _attempt(load, claims[0].entry)
         if isinstance(found, Problem):
             yield found
         elif role == "config":
-            yield from _configuration(entry, found, record.presets)
+            yield from _configuration(entry, found, registry.get(entry.name).presets)
 
 
 def _configuration(entry: Entry, config_class: type[Any], presets: Mapping[str, Any]) -> Iterator[Problem]:
@@ -127,10 +126,12 @@ def _configuration(entry: Entry, config_class: type[Any], presets: Mapping[str, 
 
 
 def _libraries(entry: Entry) -> Iterator[Problem]:
+    roles = registry.roles(*entry.owner)
     for part, (module, library, extra) in _LIBRARIES.items():
-        if getattr(registry.get(entry.name), part) and not _has_library(module):
-            reason = f"{entry}: the {part.replace('_', ' ')} of {entry.name!r} needs {library}, which is not installed."
-            yield Problem(str(entry), reason, f"Run: pip install 'archsmith[{extra}]'")
+        if part in roles and not _has_library(module):
+            who = roles[part].entry
+            reason = f"{who}: the {part.replace('_', ' ')} of {entry.name!r} needs {library}, which is not installed."
+            yield Problem(str(who), reason, f"Run: pip install 'archsmith[{extra}]'")
 
 
 def _has_library(module: str) -> bool:
@@ -147,6 +148,8 @@ def _attempt(load: Any, entry: Entry | None = None) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ArchsmithWarning)
             return load()
+    except PluginConflict as error:  # which of them is meant is for the user to say
+        return Problem("settings", str(error))
     except ArchsmithError as error:
         reason, remedy = getattr(error, "reason", ""), getattr(error, "remedy", "")
         return Problem(subject, reason or str(error), remedy if reason else "")

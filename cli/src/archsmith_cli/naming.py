@@ -1,4 +1,4 @@
-"""What the user means by a name: an architecture by its model_type, a preset by its id, a plugin by a short name."""
+"""What the user means by a name: an architecture, preprocessing, a preset by its id, a plugin by a short name."""
 
 import contextlib
 from collections.abc import Mapping
@@ -9,16 +9,17 @@ from typing import Any
 from archsmith.errors import PluginError, UnknownArchitecture
 from archsmith.messages import did_you_mean
 from archsmith.registry import (
+    KNOWN_CLASSES,
     KNOWN_PLUGINS,
     Entry,
     Kind,
     State,
     all_presets,
     find_preset,
-    known_model_type,
     normal_name,
     registry,
 )
+from archsmith.registry import known_distribution as known_by_class
 from archsmith_cli import installed
 
 __all__ = [
@@ -38,41 +39,48 @@ KNOWN_VERBS: Mapping[str, str] = {"check": "archsmith-devkit", "new": "archsmith
 
 @dataclass(frozen=True)
 class Named:
-    """An architecture, and the configuration values of the preset if one was named.
+    """An architecture, and the configuration values of the preset if one was named; or preprocessing without one.
 
     Attributes:
-        model_type: The architecture.
+        name: The model_type, or the name of the preprocessing.
         preset: The preset's id, or None.
         values: The preset's configuration values.
+        kind: What the name is of.
     """
 
-    model_type: str
+    name: str
     preset: str | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
+    kind: Kind = Kind.ARCHITECTURE
 
 
 def resolve_name(name: str) -> Named:
-    """Find out which architecture, or which preset of one, a name means. A model_type goes before a preset.
+    """Find out which architecture, which preset of one, or which preprocessing without one a name means.
 
-    The name of a plugin that brings a single architecture will do for that one.
+    A model_type goes before the name of preprocessing, and that before a preset. The name of a plugin that brings a
+    single architecture will do for that one; that of a plugin with preprocessing alone for that.
 
     Raises:
-        UnknownArchitecture: It is neither.
+        UnknownArchitecture: It is none of them.
         PluginConflict: Several architectures have a preset of that name.
-        PluginError: The architecture cannot be used.
+        PluginError: The architecture or the preprocessing cannot be used.
     """
     try:
         registry.get(name)
     except UnknownArchitecture as error:
+        alone = [entry for entry in registry.entries(Kind.PROCESSOR) if entry.name == name]
+        if alone:
+            registry.roles(name, Kind.PROCESSOR)  # refuses what cannot be used
+            return Named(name, kind=Kind.PROCESSOR)
         if getattr(error, "install", None):
             raise
     else:
         return Named(name)
     preset = find_preset(name)
-    if preset is None and (model_type := _only_model_type(name)):
-        return Named(model_type)
+    if preset is None and (entry := _only_entry(name)):
+        return Named(entry.name, kind=entry.kind)
     if preset is None:
-        known = [*registry.names(), *all_presets()]
+        known = [*registry.names(), *(entry.name for entry in registry.entries(Kind.PROCESSOR)), *all_presets()]
         raise UnknownArchitecture(
             f"{name!r} is neither an architecture nor a preset of an installed plugin. Installed architectures: "
             f"{', '.join(registry.names()) or 'none'}.{did_you_mean(name, known)}{_unusable()}{_of_folder(name)}"
@@ -80,10 +88,10 @@ def resolve_name(name: str) -> Named:
     return Named(preset.model_type, preset.name, preset.values)
 
 
-def find_entry(model_type: str) -> Entry:
-    """Return the usable entry of an architecture that `resolve_name` has found."""
-    found = registry.entries(Kind.ARCHITECTURE)
-    return next(entry for entry in found if entry.name == model_type and entry.state is State.OK)
+def find_entry(named: Named) -> Entry:
+    """Return the usable entry of what `resolve_name` has found."""
+    found = registry.entries(named.kind)
+    return next(entry for entry in found if entry.name == named.name and entry.state is State.OK)
 
 
 def plugin_named(name: str) -> Entry:
@@ -126,23 +134,24 @@ def known_distribution(name: str) -> str | None:
         >>> known_distribution("vit"), known_distribution("ViTModel"), known_distribution("acme-vit")
         ('archsmith-vit', 'archsmith-vit', None)
     """
-    model_type = known_model_type(name) if name[:1].isupper() else None
-    return KNOWN_PLUGINS[model_type] if model_type else short_names().get(normal_name(name))
+    known = known_by_class(name) if name[:1].isupper() else None
+    return known or short_names().get(normal_name(name))
 
 
 def short_names() -> dict[str, str]:
     """Return name → distribution of the known plugins: by its own name, that name's last word, and its model_types."""
     names: dict[str, str] = {normal_name(model_type): name for model_type, name in KNOWN_PLUGINS.items()}
-    for name in {*KNOWN_PLUGINS.values(), *KNOWN_VERBS.values()}:
+    for name in {*KNOWN_PLUGINS.values(), *KNOWN_CLASSES.values(), *KNOWN_VERBS.values()}:
         names |= {name: name, name.removeprefix("archsmith-"): name}
     return names
 
 
-def _only_model_type(name: str) -> str | None:
-    """Return the model_type of the plugin of that name, if it brings one alone and that can be used."""
+def _only_entry(name: str) -> Entry | None:
+    """Return what the plugin of that name brings, if it is one thing alone, an architecture first, that can be used."""
     named = {normal_name(name), known_distribution(name)}
     brought = [entry for entry in installed.entries(Kind.ARCHITECTURE) if entry.key in named]
-    return brought[0].name if len(brought) == 1 and brought[0].state is State.OK else None
+    brought = brought or [entry for entry in installed.entries(Kind.PROCESSOR) if entry.key in named]
+    return brought[0] if len(brought) == 1 and brought[0].state is State.OK else None
 
 
 def _of_folder(name: str) -> str:

@@ -1,15 +1,16 @@
-"""The preprocessing parts of an architecture, built from settings alone or to fit a model, and written to a folder."""
+"""Preprocessing parts, of an architecture or without one, built from settings or to fit a model, and written."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from archsmith.config import PreTrainedConfig
-from archsmith.errors import OptionError, UnknownTask
+from archsmith.errors import OptionError, PluginConflict, UnknownTask
+from archsmith.messages import announce
 from archsmith.plugin import COMPONENTS
-from archsmith.registry import registry
+from archsmith.registry import Owner, registry
 
-__all__ = ["KINDS", "write_component", "write_fitting"]
+__all__ = ["KINDS", "kinds_of", "write_component", "write_fitting"]
 
 #: What ``create --kind`` takes beside ``model`` and ``backbone`` → the parts of a manifest, the first that there is.
 KINDS: Mapping[str, tuple[str, ...]] = {
@@ -22,14 +23,20 @@ KINDS: Mapping[str, tuple[str, ...]] = {
 _FITTING = ("image_processor", "feature_extractor")
 
 
-def write_component(model_type: str, kind: str, settings: Mapping[str, Any], vocabulary: str | None, out: Path) -> str:
+def kinds_of(owner: Owner) -> list[str]:
+    """Return what ``create --kind`` takes for an owner, models left out."""
+    roles = registry.roles(*owner)
+    return [kind for kind, parts in KINDS.items() if not roles.keys().isdisjoint(parts)]
+
+
+def write_component(owner: Owner, kind: str, settings: Mapping[str, Any], vocabulary: str | None, out: Path) -> str:
     """Build one part from settings and write its files; return the name of its class.
 
     Raises:
-        UnknownTask: The architecture has no such part.
+        UnknownTask: The owner has no such part.
         OptionError: A setting is wrong, or a vocabulary is missing or in vain.
     """
-    part = _build(model_type, kind, settings, vocabulary)
+    part = _build(owner, kind, settings, vocabulary)
     part.save_pretrained(out)
     return type(part).__name__
 
@@ -37,21 +44,26 @@ def write_component(model_type: str, kind: str, settings: Mapping[str, Any], voc
 def write_fitting(config: PreTrainedConfig, out: Path) -> list[str]:
     """Write the parts that a model of this configuration is used with and that need no vocabulary; return their names.
 
-    Torch is not imported for them.
+    Torch is not imported for them. One that several plugins claim is left out, with an announcement.
     """
-    record, written = registry.get(config.model_type), []
+    written = []
     for part in _FITTING:
-        if getattr(record, part):
-            component = registry.load(config.model_type, part).for_model(config)
+        if part in registry.roles(config.model_type):
+            try:
+                part_class: Any = registry.load(config.model_type, part)
+            except PluginConflict as error:
+                announce(f"the {part.replace('_', ' ')} is left out: {error}")
+                continue
+            component = part_class.for_model(config)
             component.save_pretrained(out)
             written.append(type(component).__name__)
     return written
 
 
-def _build(model_type: str, kind: str, settings: Mapping[str, Any], vocabulary: str | None) -> Any:
-    part_class = registry.load(model_type, _role(model_type, kind))
+def _build(owner: Owner, kind: str, settings: Mapping[str, Any], vocabulary: str | None) -> Any:
+    part_class = registry.load(owner.name, _role(owner, kind), kind=owner.kind)
     if kind == "processor":
-        return part_class(**_parts(model_type, part_class, settings, vocabulary))
+        return part_class(**_parts(owner, part_class, settings, vocabulary))
     if kind != "tokenizer":
         if vocabulary is not None:
             raise OptionError(f"--vocab is for a tokenizer or a processor; {part_class.__name__} has no vocabulary.")
@@ -61,27 +73,25 @@ def _build(model_type: str, kind: str, settings: Mapping[str, Any], vocabulary: 
     return part_class(vocab_file=vocabulary, **settings)
 
 
-def _parts(
-    model_type: str, processor_class: Any, settings: Mapping[str, Any], vocabulary: str | None
-) -> dict[str, Any]:
+def _parts(owner: Owner, processor_class: Any, settings: Mapping[str, Any], vocabulary: str | None) -> dict[str, Any]:
     """Build the parts of a processor: the settings are those of its image processor or feature extractor."""
     parts: dict[str, Any] = {}
     for name in processor_class.parts or ():
         kind = name.replace("_", "-")
         own = {} if kind == "tokenizer" else settings
-        parts[name] = _build(model_type, kind, own, vocabulary if kind == "tokenizer" else None)
+        parts[name] = _build(owner, kind, own, vocabulary if kind == "tokenizer" else None)
     return parts
 
 
-def _role(model_type: str, kind: str) -> str:
+def _role(owner: Owner, kind: str) -> str:
     """Return the part of the manifest that a kind means. Raises `UnknownTask`."""
-    record = registry.get(model_type)
+    roles = registry.roles(*owner)
     for role in KINDS[kind]:
-        if getattr(record, role):
+        if role in roles:
             return role
-    had = [part.replace("_", "-") for part in COMPONENTS if getattr(record, part)]
+    had = [part.replace("_", "-") for part in COMPONENTS if part in roles]
     raise UnknownTask(
-        f"{model_type!r} has no {kind.replace('-', ' ')}. Its preprocessing: {', '.join(had) or 'none'}.",
-        model_type=model_type,
+        f"{owner.name!r} has no {kind.replace('-', ' ')}. Its preprocessing: {', '.join(had) or 'none'}.",
+        model_type=owner.name,
         role=kind,
     )

@@ -15,7 +15,7 @@ import archsmith
 import archsmith_cli
 from archsmith.errors import ArchsmithError
 from archsmith.files import CONFIG_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE, TOKENIZER_CONFIG_FILE, Checkpoint
-from archsmith.registry import KNOWN_PLUGINS, Entry, Kind, State, registry
+from archsmith.registry import KNOWN_CLASSES, KNOWN_PLUGINS, Entry, Kind, State, known_distribution, registry
 from archsmith_cli import installed
 from archsmith_cli.naming import KNOWN_VERBS
 from archsmith_cli.render import Page, Report
@@ -24,6 +24,8 @@ __all__ = ["of_checkpoint", "of_installed"]
 
 #: The files of a checkpoint that say who wrote them.
 _FILES = (CONFIG_FILE, TOKENIZER_CONFIG_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE)
+#: What names a class of preprocessing, where nothing says who wrote it.
+_CLASS_KEYS = ("tokenizer_class", "image_processor_type", "feature_extractor_type", "processor_class")
 
 
 @dataclass(frozen=True)
@@ -116,12 +118,14 @@ class _Said:
     Attributes:
         written: Plugin → version → the places that say so.
         silent: model_type → the first place that has it and does not say who wrote it.
+        classes: Class of preprocessing → the same.
         model_types: All that are named.
         faults: Places that name something that cannot be a plugin.
     """
 
     written: dict[str, dict[Version, list[str]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
     silent: dict[str, str] = field(default_factory=dict)
+    classes: dict[str, str] = field(default_factory=dict)
     model_types: set[str] = field(default_factory=set)
     faults: list[Line] = field(default_factory=list)
 
@@ -133,6 +137,9 @@ class _Said:
         if not isinstance(stamp, Mapping):
             if isinstance(model_type, str):
                 self.silent.setdefault(model_type, place)
+            elif not model_type:
+                named = {key: part[key] for key in _CLASS_KEYS if isinstance(part.get(key), str)}
+                self.classes |= {name: f"{place}: {key}" for key, name in named.items() if name not in self.classes}
             return
         pairs = [("archsmith", stamp.get("version"))]
         if "plugin" in stamp:
@@ -143,6 +150,12 @@ class _Said:
             else:
                 who = f"{_quoted(name)} {_quoted(version)}"
                 self.faults.append(Line("", f"{_quoted(place)} names a plugin {who}, which is not a name and version"))
+
+    def identify(self, config: Mapping[str, Any] | None) -> None:
+        """If nothing tells the architecture, let the plugins say whether a config.json is theirs."""
+        nameless = config is not None and not self.written and not self.model_types
+        if nameless and (answer := registry.identify(config or {})):
+            self.silent[answer] = CONFIG_FILE
 
 
 def of_checkpoint(opened: Checkpoint) -> Report:
@@ -161,9 +174,7 @@ def of_checkpoint(opened: Checkpoint) -> Report:
     for name, values in read.items():
         for place, part in _parts(values, name):
             said.hear(part, place)
-    nameless = CONFIG_FILE in read and not said.written and not said.model_types
-    if nameless and (answer := registry.identify(read[CONFIG_FILE])):
-        said.silent[answer] = CONFIG_FILE
+    said.identify(read.get(CONFIG_FILE))
     lines = {name: _highest(name, versions) for name, versions in said.written.items()}
     private = _private(said.model_types)
     for model_type, place in said.silent.items():
@@ -173,6 +184,8 @@ def of_checkpoint(opened: Checkpoint) -> Report:
                 lines.setdefault(line.requirement, line)
             else:
                 said.faults.append(line)
+    for line in _of_classes(said.classes):
+        lines.setdefault(line.requirement, line)
     if not lines and not said.faults:
         said.faults.append(Line("", f"{', '.join(read)} says neither who wrote it nor a model_type"))
     return _report([*(lines[name] for name in sorted(lines)), *said.faults])
@@ -198,7 +211,8 @@ def _highest(name: str, versions: Mapping[Version, list[str]]) -> Line:
 
 def _is_recognised(name: str) -> bool:
     """Tell whether a distribution is installed or known, so that its name is not only a file's word."""
-    if name in {"archsmith", "archsmith-cli", *KNOWN_PLUGINS.values(), *KNOWN_VERBS.values()}:
+    known = {*KNOWN_PLUGINS.values(), *KNOWN_CLASSES.values(), *KNOWN_VERBS.values()}
+    if name in {"archsmith", "archsmith-cli", *known}:
         return True
     return any(entry.key == name for entry in installed.entries()) or any(True for _ in distributions(name=name))
 
@@ -212,6 +226,23 @@ def _private(model_types: Iterable[str]) -> set[str]:
                 roles = [role for role in registry.get(entry.name).references() if role.startswith("private_configs.")]
                 private |= {registry.load(entry.name, role).model_type for role in roles}
     return private
+
+
+def _of_classes(named: Mapping[str, str]) -> Iterator[Line]:
+    """Yield the packages of preprocessing classes, of those that one can tell; archsmith's own need none."""
+    for name, place in named.items():
+        if found := _home(name):
+            yield Line(found, f"{_quoted(place)} is {_quoted(name)} and does not say who wrote it")
+
+
+def _home(class_name: str) -> str | None:
+    """Return the distribution that brings a class of preprocessing, as far as that is known."""
+    for entry in installed.entries(Kind.PROCESSOR, Kind.ARCHITECTURE, Kind.EXTENSION):
+        if entry.state is State.OK:
+            with contextlib.suppress(ArchsmithError):
+                if class_name in registry.exports(entry):
+                    return entry.key
+    return known_distribution(class_name)
 
 
 def _guess(model_type: str, place: str) -> Line:

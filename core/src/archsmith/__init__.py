@@ -42,20 +42,25 @@ if TYPE_CHECKING:
     from archsmith.tokenizer.slow import PreTrainedTokenizer
 
     # What type checkers see of the classes that `__getattr__` makes for the field's tasks.
-    AutoModelForAudioClassification = AutoModel
-    AutoModelForAudioFrameClassification = AutoModel
-    AutoModelForAudioXVector = AutoModel
-    AutoModelForCTC = AutoModel
-    AutoModelForImageClassification = AutoModel
-    AutoModelForInstanceSegmentation = AutoModel
-    AutoModelForMaskedImageModeling = AutoModel
-    AutoModelForMaskedLM = AutoModel
-    AutoModelForMultipleChoice = AutoModel
-    AutoModelForPreTraining = AutoModel
-    AutoModelForQuestionAnswering = AutoModel
-    AutoModelForSequenceClassification = AutoModel
-    AutoModelForTokenClassification = AutoModel
-
+    # fmt: off
+    AutoModelForAudioClassification = AutoModelForAudioFrameClassification = AutoModelForAudioTokenization = AutoModel
+    AutoModelForAudioXVector = AutoModelForCTC = AutoModelForCausalLM = AutoModelForDecision = AutoModel
+    AutoModelForDepthEstimation = AutoModelForDocumentQuestionAnswering = AutoModelForImageClassification = AutoModel
+    AutoModelForImageMatting = AutoModelForImageSegmentation = AutoModelForImageTextToText = AutoModel
+    AutoModelForImageToImage = AutoModelForInstanceSegmentation = AutoModelForKeypointDetection = AutoModel
+    AutoModelForKeypointMatching = AutoModelForMaskGeneration = AutoModelForMaskedImageModeling = AutoModel
+    AutoModelForMaskedLM = AutoModelForMultimodalLM = AutoModelForMultipleChoice = AutoModel
+    AutoModelForNextSentencePrediction = AutoModelForNormalEstimation = AutoModelForObjectDetection = AutoModel
+    AutoModelForPointmapEstimation = AutoModelForPoseEstimation = AutoModelForPreTraining = AutoModel
+    AutoModelForQuestionAnswering = AutoModelForRNNT = AutoModelForSemanticSegmentation = AutoModel
+    AutoModelForSeq2SeqLM = AutoModelForSequenceClassification = AutoModelForSpeechSeq2Seq = AutoModel
+    AutoModelForTDT = AutoModelForTableQuestionAnswering = AutoModelForTableRecognition = AutoModel
+    AutoModelForTextEncoding = AutoModelForTextRecognition = AutoModelForTextToSpectrogram = AutoModel
+    AutoModelForTextToWaveform = AutoModelForTimeSeriesPrediction = AutoModelForTokenClassification = AutoModel
+    AutoModelForUniversalSegmentation = AutoModelForVideoClassification = AutoModel
+    AutoModelForVisualQuestionAnswering = AutoModelForZeroShotImageClassification = AutoModel
+    AutoModelForZeroShotObjectDetection = AutoModel
+    # fmt: on
 
 _find = lazy_attributes(
     __name__,
@@ -118,6 +123,8 @@ def _absence(name: str, error: Exception, caller: "FrameType") -> Exception:
     from archsmith.messages import did_you_mean
 
     said, is_unknown = str(error), isinstance(error, AttributeError)
+    if is_unknown and name.startswith("Auto") and not name.startswith("AutoModelFor"):
+        said = said.partition(" Did you mean")[0]  # these are ours, whatever a plugin's class is near them
     if is_unknown and "Did you mean" not in said:
         said += did_you_mean(name, __all__, cutoff=0.8)
     if caller.f_code.co_code[caller.f_lasti] == opmap["IMPORT_FROM"]:

@@ -13,6 +13,7 @@ from archsmith.messages import did_you_mean, shown
 from archsmith.options import read_flags
 from archsmith.processor.parts import architecture_of, held_parts, read_part, read_preprocessor, read_tokenizer
 from archsmith.registry.base import registry
+from archsmith.registry.installed import Owner
 from archsmith.registry.resolve import config_from, model_type_of, provider_of, read_config
 from archsmith.tasks import TASKS, auto_class_name
 
@@ -267,30 +268,31 @@ class AutoProcessor(_Auto[Any]):
             if isinstance(named, str):
                 found: type[Any] = Processor
                 if named != Processor.__name__:
-                    owner = provider_of("processor_class", named, ("processor",), source=str(path))
-                    found = registry.load(owner, "processor")
+                    first = _known(config)
+                    owner = provider_of("processor_class", named, ("processor",), source=str(path), first=first)
+                    found = registry.load(owner.name, "processor", kind=owner.kind)
                 return found.read(checkpoint, **parts)
-        model_type = _known(config) or architecture_of(checkpoint)
-        if model_type is not None and registry.get(model_type).processor is not None:
-            return registry.load(model_type, "processor").read(checkpoint, **parts)
+        known = _known(config) or architecture_of(checkpoint)
+        if known is not None and "processor" in registry.roles(*known):
+            return registry.load(known.name, "processor").read(checkpoint, **parts)
         for name in parts.keys() - set(PARTS):
             raise OptionError(f"{name!r} is not a part of a processor.{did_you_mean(name, PARTS)}")
-        held = held_parts(checkpoint, model_type)
+        held = held_parts(checkpoint, known)
         if len(held) > 1 or parts:
-            why = f"{model_type!r} has no processor" if model_type else "no config.json tells the architecture"
+            why = f"{known.name!r} has no processor" if known else "no config.json tells the architecture"
             raise UnknownTask(
                 f"{checkpoint.source!r} names no processor_class, and {why}; it has {' and '.join([*held, *parts])}. "
                 "Load each with its Auto class, and pass them to archsmith.Processor."
             )
         if not held:
             checkpoint.path(PROCESSOR_FILE)  # says what is missing
-        return read_part(held[0], checkpoint, model_type)
+        return read_part(held[0], checkpoint, known)
 
 
-def _known(config: PreTrainedConfig | None) -> str | None:
+def _known(config: PreTrainedConfig | None) -> Owner | None:
     if config is not None and not isinstance(config, PreTrainedConfig):
         raise ConfigError(f"config must be a configuration, but is {shown(config)}.")
-    return None if config is None else config.model_type
+    return None if config is None else Owner(config.model_type)
 
 
 def _refuse_names(owner: str, options: Mapping[str, Any]) -> None:

@@ -21,7 +21,7 @@ name of a class that another plugin exports.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any
 
@@ -29,13 +29,16 @@ import pluggy
 
 from archsmith.errors import PluginError
 
-__all__ = ["COMPONENTS", "Architecture", "Extension", "ManifestError", "PluginSpec", "hookimpl", "waiver_faults"]
+__all__ = [
+    "COMPONENTS", "Architecture", "Extension", "ManifestError", "PluginSpec", "Preprocessing", "hookimpl",
+    "waiver_faults",
+]  # fmt: skip
 
 hookspec = pluggy.HookspecMarker("archsmith")
 #: Marks a function of a manifest as one of the hooks of `PluginSpec`.
 hookimpl = pluggy.HookimplMarker("archsmith")
 
-#: The preprocessing parts an architecture may name.
+#: The preprocessing parts that a record may name.
 COMPONENTS = ("tokenizer", "tokenizer_fast", "image_processor", "feature_extractor", "processor")
 
 #: What a model_type looks like. A dot separates it from the name of an extension.
@@ -53,8 +56,43 @@ class ManifestError(PluginError, ValueError):
     """A record of a manifest is malformed. The registry reports it as a broken plugin, with the plugin's name."""
 
 
+class _Record:
+    """What the records of a manifest share; each declares its own fields."""
+
+    tokenizer: str | None
+    tokenizer_fast: str | None
+    image_processor: str | None
+    feature_extractor: str | None
+    processor: str | None
+    aliases: Mapping[str, str]
+    waivers: Mapping[str, str]
+
+    def references(self) -> dict[str, str]:
+        """Return every reference by the role it plays, such as ``config``, ``models.base`` or ``tokenizer``."""
+        roles = {f"models.{task}": reference for task, reference in getattr(self, "models", {}).items()}
+        return roles | {part: reference for part in COMPONENTS if (reference := getattr(self, part))}
+
+    def exports(self) -> dict[str, str]:
+        """Return class name → reference for what others may import: older names included, private parts left out."""
+        public = [reference for role, reference in self.references().items() if not role.startswith("private_")]
+        classes = {reference.partition(":")[2]: reference for reference in public if ":" in reference}
+        return classes | {old: classes[new] for old, new in self.aliases.items()}
+
+    def _settle(self, name: object, faults: list[str]) -> None:
+        """Refuse a malformed record; make the mappings of a sound one read-only. Raises `ManifestError`."""
+        for part in COMPONENTS:
+            if (reference := getattr(self, part)) is not None:
+                faults += _reference_faults(part, reference)
+        faults += [*_aliases_faults(self.aliases), *waiver_faults(self.waivers)]
+        if faults := faults or _exports_faults(self):
+            raise ManifestError(f"{type(self).__name__}({name!r}): {'; '.join(faults)}")
+        for each in fields(self):  # type: ignore[arg-type]  # of a dataclass
+            if isinstance(value := getattr(self, each.name), Mapping):
+                object.__setattr__(self, each.name, MappingProxyType(dict(value)))
+
+
 @dataclass(frozen=True, kw_only=True)
-class Architecture:
+class Architecture(_Record):
     """One architecture: its ``model_type`` and the names of the classes that implement it.
 
     Attributes:
@@ -92,60 +130,83 @@ class Architecture:
     waivers: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        faults = [*_model_type_faults(self.model_type), *_reference_faults("config", self.config)]
-        faults += _models_faults(self.models)
-        for component in COMPONENTS:
-            if (reference := getattr(self, component)) is not None:
-                faults += _reference_faults(component, reference)
-        faults += _presets_faults(self.presets)
-        faults += _aliases_faults(self.aliases)
-        faults += _private_faults(self.private_configs)
-        faults += _tiny_faults(self.tiny)
-        faults += waiver_faults(self.waivers)
-        _raise_faults(f"Architecture({self.model_type!r})", faults or _exports_faults(self))
+        faults = [*_name_faults("model_type", self.model_type), *_reference_faults("config", self.config)]
+        faults += [*_models_faults(self.models), *_presets_faults(self.presets)]
+        faults += [*_private_faults(self.private_configs), *_tiny_faults(self.tiny)]
+        self._settle(self.model_type, faults)
         object.__setattr__(self, "private_configs", tuple(self.private_configs))
-        for name in ("models", "presets", "aliases", "tiny", "waivers"):
-            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
     def references(self) -> dict[str, str]:
         """Return every reference by the role it plays, such as ``config``, ``models.base`` or ``tokenizer``."""
-        return _public(self) | {f"private_configs.{i}": reference for i, reference in enumerate(self.private_configs)}
-
-    def exports(self) -> dict[str, str]:
-        """Return class name → reference for what others may import: older names included, private parts left out."""
-        classes = _classes(_public(self).values())
-        return classes | {old: classes[new] for old, new in self.aliases.items()}
+        private = {f"private_configs.{i}": reference for i, reference in enumerate(self.private_configs)}
+        return {"config": self.config} | super().references() | private
 
 
 @dataclass(frozen=True, kw_only=True)
-class Extension:
-    """New tasks for an architecture that another distribution owns.
+class Extension(_Record):
+    """New tasks, or missing preprocessing, for an architecture that another distribution owns.
 
     Attributes:
         model_type: The architecture that is extended.
         models: Task key → reference to a model class.
+        tokenizer: Reference to the tokenizer in Python.
+        tokenizer_fast: Reference to the tokenizer on the Rust library.
+        image_processor: Reference to the image processor.
+        feature_extractor: Reference to the feature extractor for audio.
+        processor: Reference to the processor that wraps several of these.
+        aliases: Older class names → the names of this extension's own classes.
+        waivers: Names of conformance checks that it does not pass → the reason.
 
     Raises:
-        ManifestError: A field is malformed; the message lists every fault.
+        ManifestError: A field is malformed, or it adds nothing; the message lists every fault.
     """
 
     model_type: str
-    models: Mapping[str, str]
+    models: Mapping[str, str] = field(default_factory=dict)
+    tokenizer: str | None = None
+    tokenizer_fast: str | None = None
+    image_processor: str | None = None
+    feature_extractor: str | None = None
+    processor: str | None = None
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    waivers: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        faults = [*_model_type_faults(self.model_type), *_models_faults(self.models)]
-        if not self.models:
-            faults.append("models must name at least one task")
-        _raise_faults(f"Extension({self.model_type!r})", faults)
-        object.__setattr__(self, "models", MappingProxyType(dict(self.models)))
+        faults = [*_name_faults("model_type", self.model_type), *_models_faults(self.models)]
+        if self.models == {}:
+            faults += _nothing_faults(self, "a task in models, or ")
+        self._settle(self.model_type, faults)
 
-    def references(self) -> dict[str, str]:
-        """Return every reference by the role it plays: ``models.<task>``."""
-        return {f"models.{task}": reference for task, reference in self.models.items()}
 
-    def exports(self) -> dict[str, str]:
-        """Return class name → reference for what others may import."""
-        return _classes(self.models.values())
+@dataclass(frozen=True, kw_only=True)
+class Preprocessing(_Record):
+    """Preprocessing that no architecture owns: found by the names of its classes, and used by whoever names them.
+
+    Attributes:
+        name: The package's short name, and the name of the entry point.
+        tokenizer: Reference to the tokenizer in Python.
+        tokenizer_fast: Reference to the tokenizer on the Rust library.
+        image_processor: Reference to the image processor.
+        feature_extractor: Reference to the feature extractor for audio.
+        processor: Reference to the processor that wraps several of these.
+        aliases: Older class names → the names of this package's own classes.
+        waivers: Names of conformance checks that it does not pass → the reason.
+
+    Raises:
+        ManifestError: A field is malformed, or there is no part; the message lists every fault.
+    """
+
+    name: str
+    tokenizer: str | None = None
+    tokenizer_fast: str | None = None
+    image_processor: str | None = None
+    feature_extractor: str | None = None
+    processor: str | None = None
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    waivers: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._settle(self.name, [*_name_faults("name", self.name), *_nothing_faults(self)])
 
 
 class PluginSpec:
@@ -157,16 +218,25 @@ class PluginSpec:
 
     @hookspec
     def extensions(self) -> Iterable[Extension]:  # type: ignore[empty-body]
-        """Yield new tasks for architectures that others own."""
+        """Yield new tasks, or missing preprocessing, for architectures that others own."""
+
+    @hookspec
+    def processors(self) -> Iterable[Preprocessing]:  # type: ignore[empty-body]
+        """Yield preprocessing that no architecture owns."""
 
     @hookspec(firstresult=True)
     def identify(self, config: Mapping[str, Any]) -> str | None:
         """Return the model_type of a config.json that names none this registry knows, or None if it is not yours."""
 
 
-def _model_type_faults(model_type: object) -> Iterator[str]:
-    if not isinstance(model_type, str) or not MODEL_TYPE.fullmatch(model_type):
-        yield f"model_type must be lower-case letters, digits, '_' and '-', but is {model_type!r}"
+def _name_faults(role: str, name: object) -> Iterator[str]:
+    if not isinstance(name, str) or not MODEL_TYPE.fullmatch(name):
+        yield f"{role} must be lower-case letters, digits, '_' and '-', but is {name!r}"
+
+
+def _nothing_faults(record: _Record, other: str = "") -> Iterator[str]:
+    if all(getattr(record, part) is None for part in COMPONENTS):
+        yield f"there must be at least {other}one of {', '.join(COMPONENTS)}"
 
 
 def _reference_faults(role: str, reference: object) -> list[str]:
@@ -179,8 +249,13 @@ def _models_faults(models: object) -> Iterator[str]:
     if not isinstance(models, Mapping):
         yield f"models must map task keys to references, but is {models!r}"
         return
+    from archsmith.tasks import published_task
+
     for task, reference in models.items():
-        if not isinstance(task, str) or not _TASK.fullmatch(task):
+        known = published_task(task) if isinstance(task, str) else None
+        if known not in (None, task):
+            yield f"the task key {task!r} is a known one that is spelt otherwise: write {known!r}"
+        elif not isinstance(task, str) or not _TASK.fullmatch(task):
             yield f"a task key must be kebab-case, as 'masked-lm', but is {task!r}"
         yield from _reference_faults(f"models[{task!r}]", reference)
 
@@ -227,23 +302,12 @@ def waiver_faults(waivers: object) -> Iterator[str]:
             yield f"waivers[{name!r}] must say in {_REASON_WORDS} words or more why, but is {reason!r}"
 
 
-def _public(record: Architecture) -> dict[str, str]:
-    """Return the references that are not private, by role."""
-    roles = {"config": record.config} | {f"models.{task}": reference for task, reference in record.models.items()}
-    return roles | {part: reference for part in COMPONENTS if (reference := getattr(record, part))}
-
-
-def _classes(references: Iterable[str]) -> dict[str, str]:
-    """Return class name → reference; a reference without a colon is another plugin's class."""
-    return {reference.partition(":")[2]: reference for reference in references if ":" in reference}
-
-
-def _exports_faults(record: Architecture) -> list[str]:
+def _exports_faults(record: _Record) -> list[str]:
     """Find class names that would mean two things, and older names that would mean nothing."""
     faults = []
     classes: dict[str, str] = {}
-    for reference in _public(record).values():
-        name = reference.partition(":")[2]
+    for role, reference in record.references().items():
+        name = "" if role.startswith("private_") else reference.partition(":")[2]
         if name and classes.setdefault(name, reference) != reference:
             faults.append(f"{name!r} names two classes: {classes[name]!r} and {reference!r}")
     for old, new in record.aliases.items():
@@ -253,8 +317,3 @@ def _exports_faults(record: Architecture) -> list[str]:
         if old in classes:
             faults.append(f"the alias {old!r} hides the class {classes[old]!r}")
     return faults
-
-
-def _raise_faults(what: str, faults: list[str]) -> None:
-    if faults:
-        raise ManifestError(f"{what}: {'; '.join(faults)}")

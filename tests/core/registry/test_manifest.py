@@ -47,8 +47,9 @@ MORE = 'Extension(model_type="bert", models={"more": "toy.model:BertForMore"})'
 def test_a_sound_manifest(site, manifest_of):
     site.write("toy/plugin.py", manifest_of("toy", "toy"))
     manifest = load()
-    assert manifest.architectures["toy"].config == "toy.config:ToyConfig"
-    assert manifest.extensions == ()
+    (record,) = manifest.of(entry())
+    assert record.config == "toy.config:ToyConfig"
+    assert manifest.records[Kind.EXTENSION] == manifest.records[Kind.PROCESSOR] == []
     assert manifest.identify({}) is None
     assert manifest.exports(entry()).keys() == {"ToyConfig", "ToyModel", "ToyForMaskedLM"}
     assert "toy.config" not in sys.modules
@@ -56,7 +57,7 @@ def test_a_sound_manifest(site, manifest_of):
 
 def test_a_list_is_as_good_as_a_generator(site):
     site.write("toy/plugin.py", f"{IMPORTS}\n@hookimpl\ndef architectures():\n    return [{TOY}]\n")
-    assert list(load().architectures) == ["toy"]
+    assert load().names(Kind.ARCHITECTURE) == ["toy"]
 
 
 def test_one_module_serves_several_entry_points(site):
@@ -64,16 +65,16 @@ def test_one_module_serves_several_entry_points(site):
     site.write("toy/plugin.py", source)
     more = entry("bert.more", kind=Kind.EXTENSION)
     manifest = load(entry("other"), entry(), more)
-    assert list(manifest.architectures) == ["toy", "other"]
-    assert manifest.extension_models("bert") == {"more": "toy.model:BertForMore"}
-    assert manifest.extension_models("toy") == {}
+    assert manifest.names(Kind.ARCHITECTURE) == ["toy", "other"]
+    assert manifest.references(more) == {"models.more": "toy.model:BertForMore"}
+    assert manifest.references(entry("toy.more", kind=Kind.EXTENSION)) == {}
     assert manifest.exports(more) == {"BertForMore": "toy.model:BertForMore"}
 
 
 def test_several_modules_of_one_distribution(site):
     site.write("toy/plugin.py", SOUND)
     site.write("toy/second.py", architectures(OTHER))
-    assert list(load(entry(), entry("other", "toy.second")).architectures) == ["toy", "other"]
+    assert load(entry(), entry("other", "toy.second")).names(Kind.ARCHITECTURE) == ["toy", "other"]
 
 
 def test_identify(site):
@@ -235,13 +236,13 @@ def test_an_optional_library_is_a_cause_as_well(site):
 def test_what_a_thread_of_the_manifest_prints_passes_through(site, capsys):
     start = "from threading import Thread\nthread = Thread(target=print, args=('from a thread',))\n"
     site.write("toy/plugin.py", f"{start}thread.start()\nthread.join()\n{SOUND}")
-    assert list(load().architectures) == ["toy"]
+    assert load().names(Kind.ARCHITECTURE) == ["toy"]
     assert capsys.readouterr().out == "from a thread\n"
 
 
 def test_printing_on_standard_error_is_allowed(site, capsys):
     site.write("toy/plugin.py", "import sys\nprint('note', file=sys.stderr)\n" + SOUND)
-    assert list(load().architectures) == ["toy"]
+    assert load().names(Kind.ARCHITECTURE) == ["toy"]
     assert capsys.readouterr().err == "note\n"
 
 
@@ -269,7 +270,7 @@ def test_a_process_without_standard_output(site, monkeypatch):
     start = "from threading import Thread\nthread = Thread(target=print, args=('x',), kwargs={'flush': True})\n"
     site.write("toy/plugin.py", f"{start}thread.start()\nthread.join()\n{SOUND}")
     monkeypatch.setattr(sys, "stdout", None)
-    assert list(load().architectures) == ["toy"]
+    assert load().names(Kind.ARCHITECTURE) == ["toy"]
     assert sys.stdout is None
 
 

@@ -64,6 +64,10 @@ def test_a_variable_goes_over_the_file_thing_by_thing(read):
         ('plugins = [" "]', ": plugins must be a list of distributions, but is [' ']."),
         ('pin = ["a"]', ": pin must be a table of model_type = \"distribution\", but is ['a']."),
         ("[pin]\na = 1", ": the pin of 'a' must be a distribution, but is 1."),
+        (
+            '[pin]\na.processor = "x"',
+            ": the pin of 'a' must be a distribution, but is {'processor': 'x'}. A name with a dot stands in quotes.",
+        ),
     ],
 )
 def test_what_can_not_be_understood_does_not_count(read, text, said):

@@ -20,9 +20,12 @@ from archsmith_devkit.scaffold import KINDS
 COMMON = [".github/workflows/ci.yml", ".gitignore", "README.md", "pyproject.toml", "tests/test_conformance.py"]
 OWN = {
     "text": ["__init__", "config", "model", "plugin", "tokenizer"],
+    "decoder": ["__init__", "config", "heads", "model", "plugin", "positions", "tokenizer"],
     "vision": ["__init__", "config", "image_processor", "model", "plugin"],
     "audio": ["__init__", "config", "feature_extractor", "model", "plugin"],
     "backbone": ["__init__", "backbone", "config", "image_processor", "model", "plugin"],
+    "composite": ["__init__", "config", "image_processor", "model", "plugin", "processor", "tokenizer"],
+    "processor": ["__init__", "image_processor", "plugin", "processor", "tokenizer"],
     "extension": ["__init__", "model", "plugin"],
     "tool": ["__init__", "command"],
 }
@@ -45,7 +48,9 @@ def test_a_whole_distribution(installed, tmp_path, kind):
     )
     assert (result.code, result.err) == (0, "")
     files = written(tmp_path / "deep" / "project")
-    test = "tests/test_command.py" if kind == "tool" else "tests/test_learning.py"
+    test = {"tool": "tests/test_command.py", "processor": "tests/test_preprocessing.py"}.get(
+        kind, "tests/test_learning.py"
+    )
     modules = [f"src/archsmith_my_bag/{name}" for name in ("py.typed", *(f"{module}.py" for module in OWN[kind]))]
     assert sorted(files) == sorted([*COMMON, test, *modules])
     assert result.data == {
@@ -164,9 +169,20 @@ REFUSALS = {
     "my-bag --distribution 'acme bag'": (
         "--distribution: 'acme bag' must be letters and digits, with '-', '_' and '.' between them, as pip takes them."
     ),
+    "my-bag --class-prefix 'gpt 2'": (
+        "--class-prefix: 'gpt 2' must be a capital and up to 28 letters and digits after it, such as GPT2."
+    ),
+    "my-bag --class-prefix Bert": (
+        "--class-prefix: 'my-bag' would bring a class BertConfig, which archsmith-bert 0.2.0 has already. Choose "
+        "another --class-prefix."
+    ),
+    "my-bag --class-prefix Bag --kind tool": (
+        "--class-prefix: it is 'Bag', but --kind tool has no classes of its own name."
+    ),
     "my-bag --base vit": "--base: it is 'vit', but belongs to --kind extension.",
     "my-bag --kind vison": (
-        "'--kind': 'vison' is none of text, vision, audio, backbone, extension, tool. Did you mean 'vision'?"
+        "'--kind': 'vison' is none of text, decoder, vision, audio, composite, processor, backbone, "
+        "extension, tool. Did you mean 'vision'?"
     ),
     "my-bag --out ''": "--out: it is empty; expected the path of a folder or file.",
 }
@@ -179,6 +195,19 @@ def test_impossible_or_taken_names(installed, tmp_path, monkeypatch, line):
     assert (result.code, result.out) == (2, "")
     assert result.err == f"error: Invalid value for {REFUSALS[line]} Try: archsmith new --help\n"
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["text", "decoder", "vision", "audio", "composite", "processor", "backbone"])
+def test_classes_have_the_names_that_the_field_knows(installed, tmp_path, kind):
+    out = tmp_path / "out"
+    result = installed("new", "gpt2-like", "--kind", kind, "--class-prefix", "GPT2", "--out", out)
+    assert (result.code, result.err) == (0, "")
+    text = "".join(written(out).values())
+    assert "GPT2" in text
+    assert "Gpt2Like" not in text
+    assert ('model_type="gpt2-like"' in text) == (kind != "processor")
+    ruff = [sys.executable, "-m", "ruff", "check", "--no-cache", "-q", str(out)]
+    assert subprocess.run(ruff, capture_output=True).returncode == 0
 
 
 def test_an_extension_says_what_it_extends(installed, tmp_path, monkeypatch):

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from archsmith.config import PreTrainedConfig
-from archsmith.errors import ConfigError
+from archsmith.errors import ConfigError, UnknownTask
 from archsmith.files import CONFIG_FILE, PREPROCESSOR_FILE, Checkpoint, find_weights, total_size
-from archsmith.registry import registry
+from archsmith.registry import Kind, Owner, registry
 from archsmith_cli import preprocessing
 from archsmith_cli.naming import Named, resolve_name
 from archsmith_cli.output_folder import output_folder
@@ -26,7 +26,7 @@ _KINDS = (*_MODELS, *preprocessing.KINDS)
 
 
 def run(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A model_type, or the id of a preset.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A model_type, the id of a preset, or preprocessing.")],
     out: Annotated[str, typer.Argument(metavar="OUT", help="The folder to write; it is made if needed.")],
     *,
     settings: Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help=_SETTING)] = None,
@@ -67,19 +67,24 @@ def run(
 
 
 def _model(named: Named, values: dict[str, Any], out: str, *, task: str, seed: int | None, force: bool) -> Report:
+    if named.kind is Kind.PROCESSOR:
+        kinds = " or ".join(preprocessing.kinds_of(Owner(named.name, named.kind)))
+        raise UnknownTask(
+            f"{named.name!r} is preprocessing without an architecture, and no model. Pass --kind {kinds}."
+        )
     config = _configuration(named, values)
     role = f"models.{task}"
-    if task not in registry.tasks(named.model_type):
-        registry.load(named.model_type, role)  # refuses, and says which tasks there are
+    if task not in registry.tasks(named.name):
+        registry.load(named.name, role)  # refuses, and says which tasks there are
     with output_folder(out, force=force) as folder:
-        parameters = _build(named.model_type, role, config, seed, folder)
+        parameters = _build(named.name, role, config, seed, folder)
         parts = preprocessing.write_fitting(config, folder)
     weights = find_weights(Checkpoint.open(out))
     model = {CONFIG_FILE, *(path.name for path in weights.files)}
     data: dict[str, Any] = {
         "path": out,
-        "class": registry.load(named.model_type, role).__name__,
-        "model_type": named.model_type,
+        "class": registry.load(named.name, role).__name__,
+        "model_type": named.name,
         "preset": named.preset,
         "task": task,
         "seed": seed,
@@ -96,9 +101,11 @@ def _component(
 ) -> Report:
     with output_folder(out, force=force) as folder:
         before = {path.name: path.lstat().st_mtime_ns for path in folder.iterdir()}
-        name = preprocessing.write_component(named.model_type, kind, values, vocabulary, folder)
+        owner = Owner(named.name, named.kind)
+        name = preprocessing.write_component(owner, kind, values, vocabulary, folder)
         files = [path.name for path in folder.iterdir() if before.get(path.name) != path.lstat().st_mtime_ns]
-    data = {"path": out, "class": name, "model_type": named.model_type, "kind": kind, "files": sorted(files)}
+    of = {"name" if named.kind is Kind.PROCESSOR else "model_type": named.name}
+    data = {"path": out, "class": name, **of, "kind": kind, "files": sorted(files)}
 
     def draw(page: Page) -> None:
         page.line("Created ", Cell(name, "bold"), " in ", Cell(out, "bold"))
@@ -155,7 +162,7 @@ def _parse_settings(settings: Sequence[str]) -> dict[str, Any]:
 
 def _configuration(named: Named, values: dict[str, Any]) -> PreTrainedConfig:
     """Build and check the configuration; the settings go over the preset's values."""
-    config_class: type[PreTrainedConfig] = registry.load(named.model_type, "config")
+    config_class: type[PreTrainedConfig] = registry.load(named.name, "config")
     for name in {"self", "source"} & values.keys():  # from_dict has arguments of these names
         raise ConfigError(f"{config_class.__name__}: {name!r} cannot be set.")
     return config_class.from_dict(named.values, **values)

@@ -6,13 +6,17 @@ import typer
 
 from archsmith.errors import PluginError
 from archsmith.messages import did_you_mean
-from archsmith.registry import normal_name
+from archsmith.plugin import COMPONENTS
+from archsmith.registry import Entry, Owner, may_claim, normal_name, registry
 from archsmith_cli import installed, naming, preferences
 from archsmith_cli.render import Report
 
 
 def run(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A model_type, or another name that several claim.")],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="A model_type, another name that several claim, or a part: vit.processor."),
+    ],
     distribution: Annotated[str, typer.Argument(metavar="DISTRIBUTION", help="The one that may have it.")],
 ) -> Report:
     """Pin a name that several plugins claim to one of them.
@@ -20,7 +24,7 @@ def run(
     The pin is kept in your file of settings. ARCHSMITH_PIN goes over it.
     """
     found = installed.entries()
-    claims = {entry.key: entry for entry in found if entry.name == name}
+    claims = {entry.key: entry for entry in found if entry.name == name} or _claims_of_part(name)
     if not claims:
         names = sorted({entry.name for entry in found})
         raise PluginError(f"no installed plugin claims {name!r}.{did_you_mean(name, names)}")
@@ -40,4 +44,11 @@ def run(
         pins[name] = owner.distribution
         return [f"{name!r} is pinned to {owner}."]
 
-    return preferences.changed(edit, lambda entry: entry.name == name, overridden=installed.overriding_pin(name))
+    return preferences.changed(edit, lambda entry: may_claim(entry, name), overridden=installed.overriding_pin(name))
+
+
+def _claims_of_part(name: str) -> dict[str, Entry]:
+    """Return the plugins that bring a part of an architecture, by distribution; their manifests are loaded for that."""
+    model_type, _, part = name.partition(".")
+    claims = registry.claims(Owner(model_type)).get(part, []) if part in COMPONENTS else []
+    return {claim.entry.key: claim.entry for claim in claims}

@@ -1,4 +1,4 @@
-"""``archsmith plugins``: the distributions that bring architectures, extensions and commands."""
+"""``archsmith plugins``: the distributions that bring architectures, extensions, preprocessing and commands."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -11,7 +11,7 @@ from archsmith_cli.render import Cell, Page, Report, Span
 
 #: The state of a distribution is the first of these that one of its entries has.
 _GRAVEST = (State.BROKEN, State.INCOMPATIBLE, State.CONFLICTING, State.OK, State.DISABLED)
-_KEYS = {Kind.ARCHITECTURE: "architectures", Kind.EXTENSION: "extensions", Kind.COMMAND: "commands"}
+_KEYS = {kind: f"{kind}s" for kind in Kind}
 
 
 def run(

@@ -1,14 +1,18 @@
-"""``archsmith show``: one architecture or preset, from its manifest and its configuration class. Free of torch."""
+"""``archsmith show``: an architecture, a preset, or preprocessing alone, from the manifest and the configuration class.
+
+Free of torch.
+"""
 
 import dataclasses
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, get_type_hints
 
 import typer
 
 from archsmith.config import PreTrainedConfig, expected, to_json
 from archsmith.plugin import COMPONENTS
-from archsmith.registry import registry
+from archsmith.registry import Kind, registry
 from archsmith.tasks import auto_class_name
 from archsmith_cli import installed
 from archsmith_cli.naming import Named, find_entry, resolve_name
@@ -21,17 +25,21 @@ _MISSING = "(must be given)"
 
 def run(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="A model_type, or the id of a preset.", show_default=False)
+        str,
+        typer.Argument(metavar="NAME", help="A model_type, the id of a preset, or preprocessing.", show_default=False),
     ],
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of config.json alone.")] = False,
 ) -> Report:
     """Explain an architecture or a preset.
 
-    Shows fields, tasks, preprocessing and presets; for a preset, its values. Loads the manifest and the configuration
-    class, not torch.
+    Shows fields, tasks, preprocessing and presets; for a preset, its values; for preprocessing alone, its parts. Loads
+    the manifest and the configuration class, not torch.
     """
     named = resolve_name(name)
-    config_class: type[PreTrainedConfig] = registry.load(named.model_type, "config")
+    if named.kind is Kind.PROCESSOR and not schema:
+        found = {"name": named.name, "preset": None, "summary": "", "tasks": [], "presets": {}} | _provided(named)
+        return Report(found, lambda page: _draw(page, found))
+    config_class: type[PreTrainedConfig] = registry.load(named.name, "config", kind=named.kind)
     if schema:
         content = config_class.json_schema()
         return Report(content, lambda page: page.verbatim(encode(content)))
@@ -40,13 +48,9 @@ def run(
 
 
 def _data(named: Named, config_class: type[PreTrainedConfig]) -> dict[str, Any]:
-    record, entry = registry.get(named.model_type), find_entry(named.model_type)
     return {
-        "model_type": named.model_type,
+        "model_type": named.name,
         "preset": named.preset,
-        "distribution": entry.distribution,
-        "version": entry.version,
-        "pin": installed.pin_data(named.model_type),
         "summary": _summary(config_class),
         "config_class": config_class.__name__,
         "config_module": config_class.__module__,
@@ -60,10 +64,23 @@ def _data(named: Named, config_class: type[PreTrainedConfig]) -> dict[str, Any]:
                 "reference": export.reference,
                 "distribution": export.entry.distribution,
             }
-            for task, export in sorted(registry.tasks(named.model_type).items(), key=lambda item: _rank(item[0]))
+            for task, export in sorted(registry.tasks(named.name).items(), key=lambda item: _rank(item[0]))
         ],
-        "preprocessing": {part: reference for part in COMPONENTS if (reference := getattr(record, part))},
-        "presets": {preset: dict(values) for preset, values in record.presets.items()},
+        "presets": {preset: dict(values) for preset, values in registry.get(named.name).presets.items()},
+        **_provided(named),
+    }
+
+
+def _provided(named: Named) -> dict[str, Any]:
+    """Return what architectures and preprocessing without one have in common: whose it is, its pin, its parts."""
+    entry, roles = find_entry(named), registry.roles(named.name, named.kind)
+    parts = {part: roles[part] for part in COMPONENTS if part in roles}
+    return {
+        "distribution": entry.distribution,
+        "version": entry.version,
+        "pin": installed.pin_data(named.name),
+        "preprocessing": {part: export.reference for part, export in parts.items()},
+        "preprocessing_from": {part: export.entry.distribution for part, export in parts.items()},
     }
 
 
@@ -107,11 +124,17 @@ def _draw(page: Page, data: dict[str, Any]) -> None:
     if data["preset"]:
         page.line(Cell(data["preset"], "bold"), "  preset of ", Cell(data["model_type"], "bold"), "  ", origin)
     else:
-        page.line(Cell(data["model_type"], "bold"), "  ", origin)
+        page.line(Cell(data.get("model_type") or data["name"], "bold"), "  ", origin)
     if data["pin"]:
         page.prose(clean(f"pinned to {data['pin']['distribution']} by {data['pin']['source']}"))
     if data["summary"]:
         page.prose(clean(data["summary"]))
+    if "config_class" in data:
+        _draw_fields(page, data)
+    _draw_parts(page, data)
+
+
+def _draw_fields(page: Page, data: dict[str, Any]) -> None:
     for title, common in ((f"Fields of {data['config_class']}", False), ("Fields of every configuration", True)):
         fields = [row for row in data["fields"] if row["common"] is common]
         if fields:
@@ -123,7 +146,6 @@ def _draw(page: Page, data: dict[str, Any]) -> None:
             page.blank()
             names = ", ".join(f"{other} for {own}" for other, own in data["other_names"].items())
             page.prose(clean(f"{names}."), label="Other names:")
-    _draw_parts(page, data)
 
 
 def _field_cells(row: dict[str, Any]) -> tuple[Span, ...]:
@@ -138,23 +160,28 @@ def _field_cells(row: dict[str, Any]) -> tuple[Span, ...]:
 
 
 def _draw_parts(page: Page, data: dict[str, Any]) -> None:
-    page.blank()
-    page.heading("Tasks")
-    foreign = any(row["distribution"] != data["distribution"] for row in data["tasks"])
-    rows = [
-        (row["task"], row["auto_class"], row["class"], *([row["distribution"]] if foreign else []))
-        for row in data["tasks"]
-    ]
-    if rows:
-        page.table(("TASK", "AUTO CLASS", "CLASS", *(["FROM"] if foreign else [])), rows)
-    else:
-        page.line("none")
+    if "model_type" in data:
+        page.blank()
+        page.heading("Tasks")
+        rows = [(row["task"], row["auto_class"], row["class"], row["distribution"]) for row in data["tasks"]]
+        _draw_classes(page, ("TASK", "AUTO CLASS", "CLASS"), rows, data["distribution"])
     if data["preprocessing"]:
         page.blank()
         page.heading("Preprocessing")
-        page.table(("PART", "CLASS"), [(part, ref.rpartition(":")[2]) for part, ref in data["preprocessing"].items()])
+        sources = data["preprocessing_from"]
+        parts = [(part, ref.rpartition(":")[2], sources[part]) for part, ref in data["preprocessing"].items()]
+        _draw_classes(page, ("PART", "CLASS"), parts, data["distribution"])
     if data["presets"] and not data["preset"]:
         page.blank()
         page.heading("Presets")
         for preset in data["presets"]:
             page.line(preset)
+
+
+def _draw_classes(page: Page, headers: tuple[str, ...], rows: Sequence[tuple[str, ...]], owner: str) -> None:
+    """Write a table of classes; the last cell of a row, whose it is, only if one is another distribution's."""
+    foreign = any(row[-1] != owner for row in rows)
+    if rows:
+        page.table((*headers, "FROM") if foreign else headers, rows if foreign else [row[:-1] for row in rows])
+    else:
+        page.line("none")

@@ -6,13 +6,14 @@ import typer
 
 from archsmith.errors import PluginError
 from archsmith.messages import did_you_mean
+from archsmith.registry import may_claim
 from archsmith_cli import installed, preferences
 from archsmith_cli.render import Report
 
 
 def run(name: Annotated[str, typer.Argument(metavar="NAME", help="The name that was pinned.")]) -> Report:
     """Remove a pin."""
-    claimed = [entry for entry in installed.entries() if entry.name == name]
+    claimed = [entry for entry in installed.entries() if may_claim(entry, name)]
 
     def edit(document: Any) -> list[str]:
         pins = document.get("pin", {})
@@ -25,7 +26,7 @@ def run(name: Annotated[str, typer.Argument(metavar="NAME", help="The name that 
             document.pop("pin")
         return [f"{name!r} is no longer pinned to {gone}."]
 
-    return preferences.changed(edit, lambda entry: entry.name == name, overridden=installed.overriding_pin(name))
+    return preferences.changed(edit, lambda entry: may_claim(entry, name), overridden=installed.overriding_pin(name))
 
 
 def _hint(name: str, pins: Any) -> str:

@@ -193,9 +193,9 @@ class DeclaredSettings(FromPretrained, CheckedFields, abc.ABC):
         """Return whether the class is known by a name, that of a class above it or an older one."""
         from archsmith.registry.base import registry
 
-        owner = registry.provider(cls)
-        aliases = registry.get(owner.model_type).aliases if owner else {}
-        return named in [each.__name__ for each in cls.__mro__] or aliases.get(str(named)) == cls.__name__
+        if named in [each.__name__ for each in cls.__mro__]:
+            return True
+        return registry.older_names(cls).get(str(named)) == cls.__name__
 
 
 def find_values(checkpoint: Checkpoint, kind: str) -> list[tuple[dict[str, Any], str]]:

@@ -199,10 +199,9 @@ class Processor(FromPretrained):
                 f"part: pass {first}=Auto{first.title().replace('_', '')}.from_pretrained(…, {unknown[0]}=…)"
                 f"{''.join(f', or likewise {other}=…' for other in others)}."
             )
-        owner = registry.provider(cls)
-        model_type = owner.model_type if owner is not None else None
-        wanted = held_parts(checkpoint, model_type) if cls.parts is None else cls.parts
-        loaded = {name: read_part(name, checkpoint, model_type) for name in wanted if name not in parts}
+        owner = registry.owner_of(cls)
+        wanted = held_parts(checkpoint, owner) if cls.parts is None else cls.parts
+        loaded = {name: read_part(name, checkpoint, owner) for name in wanted if name not in parts}
         new = cls(**loaded, **parts)
         if new.tokenizer is None:
             new.read_side_files(checkpoint)

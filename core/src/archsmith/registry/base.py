@@ -8,35 +8,24 @@ is registered whole or not at all. Before the registry refuses a name, it looks 
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from archsmith._version import __version__
 from archsmith.errors import ClassNotAvailable, PluginConflict, PluginError, UnknownArchitecture, UnknownTask
 from archsmith.messages import announce, did_you_mean, shorten, shown
-from archsmith.plugin import Architecture
+from archsmith.plugin import COMPONENTS, Architecture
 from archsmith.registry.blame import describe
 from archsmith.registry.catalog import Catalog
-from archsmith.registry.installed import Entry, Index, Kind, State
-from archsmith.registry.known import KNOWN_PLUGINS, install_hint, known_model_type, names_class_of, squash
-from archsmith.registry.manifest import Manifest, break_plugin, load_class
+from archsmith.registry.exports import Export, class_names, find_export, manifest_of, names_of, remedy_for
+from archsmith.registry.installed import Entry, Index, Kind, Owner, State
+from archsmith.registry.known import KNOWN_PLUGINS
+from archsmith.registry.manifest import Record, break_plugin, load_class, named_role
+from archsmith.registry.metadata import normal_name
+from archsmith.registry.preferences import Pin
 
-__all__ = ["Export", "Registry", "registry"]
+__all__ = ["Registry", "registry"]
 
 _WRITER = re.compile(r"[A-Za-z0-9][\w.-]{0,99}( [A-Za-z0-9][\w.+!-]{0,49})?", re.ASCII)
-
-
-@dataclass(frozen=True)
-class Export:
-    """A class that a plugin provides.
-
-    Attributes:
-        entry: The entry point under which the plugin provides it.
-        reference: ``"module:Class"``, or the name of a class that another plugin exports.
-    """
-
-    entry: Entry
-    reference: str
 
 
 class Registry:
@@ -92,38 +81,54 @@ class Registry:
             UnknownArchitecture: No installed plugin provides it.
             PluginDisabled, PluginConflict, PluginIncompatible, PluginBroken: One does, but it cannot be used.
         """
-        return self._find(model_type, source, written_by)[1]
+        return self._find(Owner(model_type), source, written_by)[1]  # type: ignore[return-value]
 
-    def tasks(self, model_type: str) -> dict[str, Export]:
-        """Return task key → class reference for an architecture, with what installed extensions add.
+    def roles(self, name: str, kind: Kind = Kind.ARCHITECTURE) -> dict[str, Export]:
+        """Return role → class reference of an architecture's tasks and parts, with what installed extensions add.
 
-        Extensions that cannot be used are left out. Of two plugins that claim one task the owner of the architecture
-        is listed, and `load` refuses that task.
+        Extensions that cannot be used are left out. Of two plugins that claim one role the owner of the architecture
+        is listed, unless a pin says otherwise, and `load` refuses that role.
+
+        Args:
+            name: A model_type; or that of preprocessing which no architecture owns.
+            kind: Which of the two: ``Kind.ARCHITECTURE`` or ``Kind.PROCESSOR``.
 
         Raises:
             PluginError: As for `get`.
         """
-        return {task: claims[0] for task, claims in self._claimed_tasks(model_type).items()}
+        claims = self.claims(Owner(name, kind))
+        return {role: found[0] for role, found in claims.items() if not role.startswith("private_configs.")}
 
-    def load(self, model_type: str, role: str) -> type[Any]:
+    def tasks(self, model_type: str) -> dict[str, Export]:
+        """Return task key → class reference, of those that `roles` returns."""
+        roles = self.roles(model_type)
+        return {role.removeprefix("models."): roles[role] for role in roles if role.startswith("models.")}
+
+    def load(self, name: str, role: str, *, kind: Kind = Kind.ARCHITECTURE) -> type[Any]:
         """Import and return the class that plays a role, such as ``config``, ``models.<task>`` or ``tokenizer``.
 
         A check may reach every reference of a plugin in this way, its ``private_configs.<number>`` included.
 
+        Args:
+            name: As for `roles`.
+            role: The role.
+            kind: As for `roles`.
+
         Raises:
             UnknownTask: The architecture has no such task or component.
-            PluginConflict: Two plugins provide this task.
+            PluginConflict: Two plugins provide it.
             PluginBroken: The reference does not lead to a class.
             PluginError: As for `get`.
         """
-        if role.startswith("models."):
-            return self._resolve(self._find_task(model_type, role.removeprefix("models.")))
-        entry, record = self._find(model_type)
-        references = record.references()
-        if role not in references:
-            message = f"{model_type!r} ({entry}) has no {role.replace('_', ' ')}.{did_you_mean(role, references)}"
-            raise UnknownTask(message, model_type=model_type, role=role)
-        return self._resolve(Export(entry, references[role]))
+        owner = Owner(name, kind)
+        claims = self.claims(owner, role).get(role)
+        if not claims:
+            raise self._missing_role(owner, role)
+        if pin := self._pin(owner, role):
+            claims = [claim for claim in claims if claim.entry.key == normal_name(pin.distribution)]
+        if len(claims) != 1:
+            raise self._conflict(owner, role)
+        return self.resolve(claims[0])
 
     def command(self, verb: str) -> Any:
         """Import and return what a command's entry point names, a function or a typer app; nothing imports it before.
@@ -134,9 +139,7 @@ class Registry:
         """
         entry = self._catalog.find(Kind.COMMAND, verb)
         if entry is None:
-            verbs = sorted({each.name for each in self.entries(Kind.COMMAND)})
-            known = f"Installed: {shorten(verbs, 20)}.{did_you_mean(verb, verbs)}"
-            raise PluginError(f"No installed plugin provides the command {verb!r}. {known}", verb=verb)
+            raise self._unknown(Kind.COMMAND, verb)
         return self._catalog.use(entry)
 
     def identify(self, config: Mapping[str, Any]) -> str | None:
@@ -150,7 +153,7 @@ class Registry:
         """
         owners = {entry.key: entry for entry in self._catalog.usable() if entry.kind is Kind.ARCHITECTURE}
         for _, entry in sorted(owners.items()):
-            manifest = self._manifest(entry)
+            manifest = manifest_of(self._catalog, entry)
             try:
                 answer = manifest.identify(config)
             except KeyboardInterrupt:
@@ -158,7 +161,7 @@ class Registry:
             except BaseException as error:  # noqa: BLE001  # a stranger's code
                 announce(f"{entry}: its identify() failed: {describe(error)}.")
                 continue
-            if isinstance(answer, str) and answer in manifest.architectures:
+            if isinstance(answer, str) and answer in manifest.names(Kind.ARCHITECTURE):
                 return answer
             if answer is not None:
                 announce(f"{entry}: its identify() answered {shown(answer)}, which is not a model_type of this plugin.")
@@ -176,11 +179,11 @@ class Registry:
             PluginBroken: Its plugin exports the name, but the class does not import.
             AttributeError: No plugin exports it.
         """
-        return self._resolve(self._find_export(name))
+        return self.resolve(find_export(self._catalog, name))
 
     def class_names(self) -> set[str]:
         """Return the names of all classes that usable plugins export; each manifest is loaded for that."""
-        return {name for entry in self._catalog.usable() for name in self._manifest(entry).exports(entry)}
+        return class_names(self._catalog)
 
     def exports(self, entry: Entry) -> dict[str, str]:
         """Return class name → reference for what one plugin provides under one entry, older names included.
@@ -189,6 +192,10 @@ class Registry:
             PluginDisabled, PluginConflict, PluginIncompatible, PluginBroken: It cannot be used.
         """
         return self._catalog.use(entry).exports(entry)  # type: ignore[no-any-return]
+
+    def records(self, entry: Entry) -> list[Record]:
+        """Return what a plugin declares under one entry: a record, or several extensions. Raises as `exports`."""
+        return self._catalog.use(entry).of(entry)  # type: ignore[no-any-return]
 
     def provider(self, cls: type[Any]) -> Entry | None:
         """Return the entry of the plugin that a configuration, model or preprocessing class comes from."""
@@ -207,116 +214,135 @@ class Registry:
         written = {"version": __version__}
         return written | {"plugin": entry.distribution, "plugin_version": entry.version} if entry else written
 
+    def owner_of(self, cls: type[Any]) -> Owner | None:
+        """Return the architecture, or the preprocessing without one, whose plugin names a class."""
+        nearest = self.provider(cls)
+        naming = (entry for entry, exported in self._exports_beside(nearest) if cls.__name__ in exported)
+        found = next(naming, nearest)
+        return found.owner if found else None
+
+    def older_names(self, cls: type[Any]) -> dict[str, str]:
+        """Return older class name → name, of what the plugin of a class exports."""
+        found = self._exports_beside(self.provider(cls))
+        return {name: reference.partition(":")[2] for _, exported in found for name, reference in exported.items()}
+
+    def names_of(self, export: Export) -> set[str]:
+        """Return the names under which a class may be asked for: its own, and older ones."""
+        return names_of(self._catalog, export)
+
+    def remedy_for(self, name: str) -> str:
+        """Return what to do about a class that no plugin provides, as sentences with a space before them."""
+        return remedy_for(self._catalog, name)
+
+    def look_again(self) -> None:
+        """Forget the scan, because something may have been installed; what is loaded stays loaded."""
+        self._catalog.look_again()
+
+    def _exports_beside(self, entry: Entry | None) -> list[tuple[Entry, dict[str, str]]]:
+        """Return the usable entries of one distribution, with what each exports."""
+        entries = self.index.declared_by(entry.distribution) if entry else ()
+        usable = [each for each in entries if each.state is State.OK]
+        return [(each, manifest_of(self._catalog, each).exports(each)) for each in usable]
+
     # ---- how they are found ---------------------------------------------------------------------------------
 
-    def _find(
-        self, model_type: str, source: str | None = None, written_by: str | None = None
-    ) -> tuple[Entry, Architecture]:
-        entry = self._catalog.find(Kind.ARCHITECTURE, model_type)
-        if entry is not None:
-            return entry, self._catalog.use(entry, source=source).architectures[model_type]
-        message = f"No installed plugin provides model_type {shown(model_type)}."
-        if source:
-            message = f"{source} needs model_type {shown(model_type)}, which no installed plugin provides."
-        if known := KNOWN_PLUGINS.get(model_type):
-            message += f" Run: pip install {known}"
-        else:
-            if written_by and _WRITER.fullmatch(written_by):
-                message += f" The checkpoint says it was written by {written_by}."
-            names = self.names()
-            message += f" Installed: {shorten(names, 20)}.{did_you_mean(model_type, [*names, *KNOWN_PLUGINS])}"
-        raise UnknownArchitecture(message, model_type=model_type, install=known)
+    def owners(self) -> list[Owner]:
+        """Return the usable architectures, and then the preprocessing that none of them owns."""
+        usable = [entry.owner for entry in self._catalog.usable() if entry.kind is not Kind.EXTENSION]
+        return sorted(usable, key=lambda owner: (owner.kind is Kind.PROCESSOR, owner.name))
 
-    def _claimed_tasks(self, model_type: str) -> dict[str, list[Export]]:
-        """Return who claims each task; the owner of the architecture comes first."""
-        owner, record = self._find(model_type)
-        claims = {task: {reference: Export(owner, reference)} for task, reference in record.models.items()}
-        for entry in self._catalog.usable():
-            if entry.kind is Kind.EXTENSION and entry.model_type == model_type:
-                for task, reference in self._manifest(entry).extension_models(model_type).items():
-                    claims.setdefault(task, {}).setdefault(reference, Export(entry, reference))
-        return {task: list(found.values()) for task, found in claims.items()}
+    def claims(self, owner: Owner, role: str = "") -> dict[str, list[Export]]:
+        """Return who claims each role; the one that is pinned comes first, then the owner.
 
-    def _find_task(self, model_type: str, task: str) -> Export:
-        claims = self._claimed_tasks(model_type)
-        if task not in claims:
-            owner, _ = self._find(model_type)
-            held = shorten(sorted(claims), 20)
-            message = f"{model_type!r} ({owner}) has no model for the task {task!r}. It has: {held}."
-            for entry in self.entries(Kind.EXTENSION):
-                if entry.model_type == model_type and entry.state is not State.OK:
-                    message += f" Not asked: {entry.reason}"
-            raise UnknownTask(message + did_you_mean(task, claims), model_type=model_type, task=task)
-        if len(claims[task]) > 1:
-            first, second, *_ = claims[task]
-            raise PluginConflict(
-                f"task {task!r} of {model_type!r} is provided by {first.entry} and by the extension {second.entry}. "
-                f"Uninstall one, or switch it off: archsmith disable {second.entry.distribution}",
-                model_type=model_type,
-                task=task,
-                distributions=tuple(str(claim.entry) for claim in claims[task]),
-            )
-        return claims[task][0]
+        Args:
+            owner: An architecture, or preprocessing without one.
+            role: The one that is asked for; extensions are loaded only if they can bring it. Empty: all.
+        """
+        entry, record = self._find(owner)
+        found = {each: {reference: Export(entry, reference)} for each, reference in record.references().items()}
+        if owner.kind is Kind.ARCHITECTURE and (not role or role in COMPONENTS or role.startswith("models.")):
+            for other in self._catalog.usable():
+                if other.kind is Kind.EXTENSION and other.model_type == owner.name:
+                    for each, reference in manifest_of(self._catalog, other).references(other).items():
+                        found.setdefault(each, {}).setdefault(reference, Export(other, reference))
+        return {each: self._by_pin(owner, each, [*claims.values()]) for each, claims in found.items()}
 
-    def _find_export(self, name: str) -> Export:
-        """Return who exports a class; before giving up, look again at what is installed."""
-        export = self._search_export(name)
-        if export is None:
-            self._catalog.look_again()
-            export = self._search_export(name)
-        if export is None:
-            raise self._absence(name)
-        return export
+    def _pin(self, owner: Owner, role: str) -> Pin | None:
+        is_pinnable = owner.kind is Kind.ARCHITECTURE and role in COMPONENTS
+        return self.index.pins.get(f"{owner.name}.{role}") if is_pinnable else None
 
-    def _search_export(self, name: str) -> Export | None:
-        """Search the plugins whose model_type begins the name, then the others; load no more than that takes."""
-        usable = self._catalog.usable()
-        near = [entry for entry in usable if name.lower().startswith(squash(entry.model_type))]
-        for group in (near, [entry for entry in usable if entry not in near]):
-            owners: dict[str, Export] = {}
-            for entry in group:
-                if reference := self._manifest(entry).exports(entry).get(name):
-                    owners.setdefault(reference, Export(entry, reference))
-            if len(owners) > 1:
-                claims = " and ".join(sorted(f"{owner.entry} ({owner.reference})" for owner in owners.values()))
-                remedy = "Import it from the package that you mean, or switch one off: archsmith disable"
-                raise ClassNotAvailable(f"{name} is exported by {claims}. {remedy}", name=name)
-            if owners:
-                return next(iter(owners.values()))
-        return None
+    def _by_pin(self, owner: Owner, role: str, claims: list[Export]) -> list[Export]:
+        pinned = normal_name(pin.distribution) if (pin := self._pin(owner, role)) else ""
+        return sorted(claims, key=lambda claim: claim.entry.key != pinned)
 
-    def _absence(self, name: str) -> ClassNotAvailable | AttributeError:
-        """Say why no plugin exports a class: its plugin cannot be used, is not installed, or there is none."""
-        unusable = [each for each in self.entries() if each.kind is not Kind.COMMAND and each.state is not State.OK]
-        for entry in sorted(unusable, key=lambda entry: -len(entry.model_type)):
-            if names_class_of(name, entry.model_type):
-                return ClassNotAvailable(f"{name} cannot be imported: {entry.reason} {entry.remedy}", name=name)
-        model_type = known_model_type(name)
-        if model_type and model_type not in self.names():
-            missing = f"{name} belongs to {model_type!r}, which no installed plugin provides.{install_hint(name)}"
-            return ClassNotAvailable(missing, name=name)
-        message = f"module 'archsmith' has no attribute {name!r}, and no installed plugin exports it."
-        if unusable:
-            message += f" Not asked: {shorten(sorted({f'{entry} ({entry.state})' for entry in unusable}), 20)}."
-        return AttributeError(message + did_you_mean(name, self.class_names()), name=name)
-
-    def _manifest(self, entry: Entry) -> Manifest:
-        """Return what the plugin of an entry declares: nothing, if it does not load."""
-        manifest = self._catalog.load(entry)
-        return manifest if isinstance(manifest, Manifest) else Manifest({}, ())
-
-    def _resolve(self, export: Export) -> type[Any]:
+    def resolve(self, export: Export) -> type[Any]:
         """Import the class that a reference names; one without a colon leads to another plugin."""
         entry, reference = export.entry, export.reference
         if ":" in reference:
             return load_class(entry, reference)
         try:
-            foreign = self._find_export(reference)
+            foreign = find_export(self._catalog, reference)
         except ClassNotAvailable as error:
             raise ClassNotAvailable(f"{entry} needs a class of another plugin. {error}", name=reference) from error
         except AttributeError as error:
             raise break_plugin(entry, f"it refers to {reference!r}, which no installed plugin exports") from error
         return load_class(foreign.entry, foreign.reference)
+
+    def _find(self, owner: Owner, source: str | None = None, written_by: str | None = None) -> tuple[Entry, Record]:
+        entry = self._catalog.find(owner.kind, owner.name)
+        if entry is None:
+            raise self._unknown(owner.kind, owner.name, source, written_by)
+        (record,) = self._catalog.use(entry, source=source).of(entry)
+        return entry, record
+
+    def _unknown(self, kind: Kind, name: str, source: str | None = None, written_by: str | None = None) -> PluginError:
+        """Return the error for a name that no distribution claims."""
+        what = f"{'' if kind is Kind.ARCHITECTURE else 'the '}{kind.noun} {shown(name)}"
+        message = f"{source} needs {what}, which no installed plugin provides." if source else ""
+        message = message or f"No installed plugin provides {what}."
+        known = KNOWN_PLUGINS if kind is Kind.ARCHITECTURE else {}
+        if name in known:
+            message += f" Run: pip install {known[name]}"
+        else:
+            if written_by and _WRITER.fullmatch(written_by):
+                message += f" The checkpoint says it was written by {written_by}."
+            names = sorted({entry.name for entry in self.entries(kind)})
+            message += f" Installed: {shorten(names, 20)}.{did_you_mean(name, [*names, *known])}"
+        if kind is Kind.ARCHITECTURE:
+            return UnknownArchitecture(message, model_type=name, install=known.get(name))
+        return PluginError(message, name=name)
+
+    def _missing_role(self, owner: Owner, role: str) -> UnknownTask:
+        """Return the error for a task or a part that nobody brings."""
+        entry, _ = self._find(owner)
+        claims, held, what = [*self.claims(owner)], f"has no {role.replace('_', ' ')}.", {"role": role}
+        if role.startswith("models."):
+            role, what = role.removeprefix("models."), {"task": role.removeprefix("models.")}
+            claims = sorted(each.removeprefix("models.") for each in claims if each.startswith("models."))
+            held = f"has no model for the task {role!r}. It has: {shorten(claims, 20)}."
+        message = f"{owner.name!r} ({entry}) {held}"
+        for other in self.entries(Kind.EXTENSION) if owner.kind is Kind.ARCHITECTURE else ():
+            if other.model_type == owner.name and other.state is not State.OK:
+                message += f" Not asked: {other.reason}"
+        return UnknownTask(message + did_you_mean(role, claims), model_type=owner.name, **what)
+
+    def _conflict(self, owner: Owner, role: str) -> PluginConflict:
+        """Return the error for a task or a part that several plugins bring, or another one than the pinned."""
+        claims, name = self.claims(owner, role)[role], f"{owner.name}.{role}"
+        who = " and by the extension ".join(str(claim.entry) for claim in claims)
+        message = f"{named_role(role).removeprefix('the ')} of {owner.name!r} is provided by {who}."
+        if pin := self._pin(owner, role):
+            message = f"{pin.source} gives {name!r} to {pin.distribution}, but the {message}"
+        last = claims[-1].entry.distribution
+        remedy = f"Uninstall one, or switch it off: archsmith disable {last}"
+        if role in COMPONENTS:
+            remedy += f". Or pin one: archsmith pin {name} {last}"
+        return PluginConflict(
+            f"{message} {remedy}",
+            model_type=owner.name,
+            role=role,
+            distributions=tuple(str(claim.entry) for claim in claims),
+        )
 
 
 #: The registry of this process.

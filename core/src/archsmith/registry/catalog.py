@@ -76,7 +76,7 @@ class Catalog:
         return [_with_loaded_state(entry, self._known(entry, index)) for entry in index.entries]
 
     def usable(self) -> list[Entry]:
-        """Return the architectures and extensions that metadata has nothing against."""
+        """Return the entries that metadata has nothing against, apart from commands."""
         return [entry for entry in self.index.entries if entry.kind is not Kind.COMMAND and entry.state is State.OK]
 
     def find(self, kind: Kind, name: str) -> Entry | None:

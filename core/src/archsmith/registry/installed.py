@@ -6,16 +6,22 @@ entry points, which of them the user switched off, which ask for another archsmi
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
+from typing import NamedTuple
 
 from archsmith._version import __version__
 from archsmith.messages import did_you_mean
+from archsmith.plugin import COMPONENTS
 from archsmith.registry.metadata import Declared, Kind, find_declared, normal_name
 from archsmith.registry.preferences import KEYS, Pin, Settings, Switch
 
-__all__ = ["Entry", "Index", "Kind", "State", "scan"]
+__all__ = ["Entry", "Index", "Kind", "Owner", "State", "may_claim", "part_of", "scan"]
+
+
+#: What the tasks and parts of an architecture come from.
+_OWNING = (Kind.ARCHITECTURE, Kind.EXTENSION)
 
 
 class State(StrEnum):
@@ -28,13 +34,25 @@ class State(StrEnum):
     BROKEN = "broken"
 
 
+class Owner(NamedTuple):
+    """What tasks and preprocessing belong to: an architecture, or preprocessing that no architecture owns.
+
+    Attributes:
+        name: The model_type, or the name of the preprocessing.
+        kind: Which of the two.
+    """
+
+    name: str
+    kind: Kind = Kind.ARCHITECTURE
+
+
 @dataclass(frozen=True)
 class Entry:
     """One entry point of one distribution, and what is known about it.
 
     Attributes:
-        kind: Architecture, extension or command.
-        name: The model_type, ``<model_type>.<extension>``, or the command's verb.
+        kind: Architecture, extension, processor or command.
+        name: The model_type, ``<model_type>.<extension>``, the name of the preprocessing, or the command's verb.
         module: The module that the entry point names; for a command ``"module:app"``.
         distribution: The name of the distribution, as its metadata spells it.
         version: The version of the distribution.
@@ -54,8 +72,13 @@ class Entry:
 
     @property
     def model_type(self) -> str:
-        """The architecture that this entry declares or extends."""
+        """The architecture that this entry declares or extends; the name of preprocessing without one."""
         return self.name.split(".", 1)[0]
+
+    @property
+    def owner(self) -> Owner:
+        """What it declares, or what it extends."""
+        return Owner(self.model_type, Kind.PROCESSOR if self.kind is Kind.PROCESSOR else Kind.ARCHITECTURE)
 
     @cached_property
     def key(self) -> str:
@@ -71,22 +94,24 @@ class Index:
     """The result of one scan.
 
     Attributes:
-        entries: Every entry point of the three groups, sorted by kind, name and distribution; the owner that a pin
+        entries: Every entry point of our groups, sorted by kind, name and distribution; the owner that a pin
             names comes first.
         problems: What is wrong with the settings: unknown names, malformed pins.
         notes: What is unusual but allowed, such as a plugin that states no archsmith version.
+        pins: By the name that is pinned.
     """
 
     entries: tuple[Entry, ...]
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    pins: Mapping[str, Pin] = field(default_factory=dict)
 
     def of(self, kind: Kind, name: str) -> list[Entry]:
         """Return the entries of one kind and name, usable or not."""
         return [entry for entry in self.entries if entry.kind is kind and entry.name == name]
 
     def declared_by(self, distribution: str) -> tuple[Entry, ...]:
-        """Return the architectures and extensions of one distribution."""
+        """Return the entries of one distribution, apart from its commands."""
         return self._by_distribution.get(normal_name(distribution), ())
 
     @cached_property
@@ -109,15 +134,27 @@ def scan(settings: Settings) -> Index:
             notes.append(f"{plugin} does not say which archsmith it needs (no Requires-Dist: archsmith).")
     settings, short = _with_full_names(settings, entries)
     entries = [_apply_switches(entry, settings) for entry in entries]
-    entries = _settle_conflicts(entries, {pin.name: pin for pin in settings.pins})
+    pins = {pin.name: pin for pin in settings.pins}
+    entries = _settle_conflicts(entries, pins)
     problems = (*settings.faults, *short, *_unknown_names(settings, entries))
-    return Index(tuple(entries), problems, tuple(sorted([*notes, *_orphans(entries)])))
+    return Index(tuple(entries), problems, tuple(sorted([*notes, *_orphans(entries)])), pins)
+
+
+def part_of(name: str) -> str | None:
+    """Return the architecture of which a pin names a part, as ``whisper.processor``; None: it names none.
+
+    Example:
+        >>> part_of("bert.image_processor"), part_of("bert"), part_of("bert.more")
+        ('bert', None, None)
+    """
+    model_type, _, role = name.partition(".")
+    return model_type if role in COMPONENTS else None
 
 
 def _with_full_names(settings: Settings, entries: list[Entry]) -> tuple[Settings, list[str]]:
     """Replace short names, as ``vit`` for archsmith-vit, by those of the distributions; return what is to be announced.
 
-    A short name is what follows "archsmith-", or a model_type that one distribution alone claims. To take it for the
+    A short name is what follows "archsmith-", or a name that one distribution alone claims. To take it for the
     name of a distribution that is not installed would switch off, or leave on, what was not meant.
     """
     known = {entry.key: entry.distribution for entry in entries}
@@ -140,8 +177,10 @@ def _with_full_names(settings: Settings, entries: list[Entry]) -> tuple[Settings
 
 
 def _claimants(name: str, entries: list[Entry]) -> set[str]:
-    """Return the distributions that claim a model_type."""
-    return {entry.distribution for entry in entries if (entry.kind, entry.name) == (Kind.ARCHITECTURE, name.lower())}
+    """Return the distributions that claim a model_type; if there is none, those of preprocessing of that name."""
+    claims = [entry for entry in entries if entry.name == name.lower()]
+    found = {kind: {entry.distribution for entry in claims if entry.kind is kind} for kind in Kind}
+    return found[Kind.ARCHITECTURE] or found[Kind.PROCESSOR]
 
 
 def mark(entry: Entry, state: State, reason: str, remedy: str) -> Entry:
@@ -216,12 +255,14 @@ def _is_pinned(entry: Entry, pins: Mapping[str, Pin]) -> bool:
 def _apply_pin(entry: Entry, pins: Mapping[str, Pin], owners: set[tuple[Kind, str]]) -> Entry:
     """Switch off an entry whose name is pinned to another distribution, be that one installed or not.
 
-    A pin is about a name; if its distribution claims the name as an architecture, a command of that name is safe.
+    A pin is about a name; if its distribution claims the name as an architecture, a command of that name is safe, and
+    so is an extension that happens to be called like the part which is pinned.
     """
     pin = pins.get(entry.name)
     if entry.state is not State.OK or pin is None or _is_pinned(entry, pins):
         return entry
-    if (entry.kind, entry.name) not in owners and any(name == entry.name for _, name in owners):
+    is_other = any(name == entry.name for _, name in owners) or part_of(entry.name)
+    if (entry.kind, entry.name) not in owners and is_other:
         return entry
     reason = f"{pin.source} gives {entry.name!r} to {pin.distribution}, not to {entry}."
     return mark(entry, State.DISABLED, reason, f"Pin it instead: {_how_to_pin(entry, pin.source)}")
@@ -246,7 +287,7 @@ def _how_to_pin(entry: Entry, source: str = "") -> str:
 def _unknown_names(settings: Settings, entries: list[Entry]) -> list[str]:
     """Report names in the settings that no installed plugin bears."""
     known = {entry.key: entry.distribution for entry in entries}
-    model_types = [entry.name for entry in entries if entry.kind is Kind.ARCHITECTURE]
+    model_types = [entry.name for entry in entries if entry.kind in (Kind.ARCHITECTURE, Kind.PROCESSOR)]
     problems = []
     for switch in (settings.only, settings.disable):
         can_go = switch.in_file and switch is settings.disable
@@ -258,15 +299,26 @@ def _unknown_names(settings: Settings, entries: list[Entry]) -> list[str]:
             if normal_name(name) not in known
         ]
     for pin in settings.pins:
-        claimants = {entry.key: entry.distribution for entry in entries if entry.name == pin.name}
+        claimants = {entry.key: entry.distribution for entry in entries if may_claim(entry, pin.name)}
         if normal_name(pin.distribution) not in claimants:
             problems.append(
                 f"{pin.source} gives {pin.name!r} to {pin.distribution!r}, which is not installed or does not claim it."
                 + did_you_mean(pin.distribution, claimants.values())
-                + ("" if claimants else did_you_mean(pin.name, [entry.name for entry in entries], cutoff=0.8))
+                + ("" if claimants else did_you_mean(pin.name, _pinnable(entries), cutoff=0.8))
                 + (f" To take the pin back: archsmith unpin {pin.name}" if pin.in_file else "")
             )
     return problems
+
+
+def may_claim(entry: Entry, name: str) -> bool:
+    """Tell whether a pin of that name can be about an entry; whether a plugin brings a part, its manifest tells."""
+    return entry.name == name or (entry.kind in _OWNING and entry.model_type == part_of(name))
+
+
+def _pinnable(entries: list[Entry]) -> list[str]:
+    """Return what a pin may name."""
+    owning = {entry.model_type for entry in entries if entry.kind in _OWNING}
+    return [*(entry.name for entry in entries), *(f"{each}.{part}" for each in owning for part in COMPONENTS)]
 
 
 def _several(name: str, entries: list[Entry]) -> str:

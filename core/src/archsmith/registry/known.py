@@ -3,7 +3,10 @@
 import re
 from collections.abc import Mapping
 
-__all__ = ["KNOWN_PLUGINS", "install_hint", "known_model_type", "names_class_of", "squash"]
+__all__ = [
+    "KNOWN_CLASSES", "KNOWN_PLUGINS", "install_hint", "known_distribution", "known_model_type", "names_class_of",
+    "squash",
+]  # fmt: skip
 
 #: Architectures whose plugin the core can name when it is not installed.
 KNOWN_PLUGINS: Mapping[str, str] = {
@@ -16,6 +19,12 @@ KNOWN_PLUGINS: Mapping[str, str] = {
     "timm_wrapper": "archsmith-timm",
     "vit": "archsmith-vit",
     "wav2vec2": "archsmith-wav2vec2",
+}
+
+#: Classes of preprocessing that no architecture owns → the package that brings them.
+KNOWN_CLASSES: Mapping[str, str] = {
+    "BertTokenizer": "archsmith-wordpiece",
+    "BertTokenizerFast": "archsmith-wordpiece",
 }
 
 _CLASS_SUFFIX = re.compile(
@@ -33,10 +42,15 @@ def known_model_type(class_name: str) -> str | None:
     return max((each for each in KNOWN_PLUGINS if names_class_of(class_name, each)), key=len, default=None)
 
 
+def known_distribution(class_name: str) -> str | None:
+    """Return the distribution of a known plugin that a class belongs to."""
+    return KNOWN_CLASSES.get(class_name) or KNOWN_PLUGINS.get(known_model_type(class_name) or "")
+
+
 def install_hint(class_name: str) -> str:
     """Return a sentence that says how to install the plugin of a class, if it is known."""
-    model_type = known_model_type(class_name)
-    return f" Run: pip install {KNOWN_PLUGINS[model_type]}" if model_type else ""
+    found = known_distribution(class_name)
+    return f" Run: pip install {found}" if found else ""
 
 
 def names_class_of(name: str, model_type: str) -> bool:

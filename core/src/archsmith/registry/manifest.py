@@ -14,19 +14,25 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, TextIO, TypeVar
+from typing import Any, TextIO
 
 import pluggy
 
 from archsmith.errors import ArchsmithError, PluginBroken
 from archsmith.messages import count_as_inside, did_you_mean, said_by
-from archsmith.plugin import Architecture, Extension, ManifestError, PluginSpec
+from archsmith.plugin import Architecture, Extension, ManifestError, PluginSpec, Preprocessing
 from archsmith.registry.blame import describe, find_culprit
 from archsmith.registry.installed import Entry, Kind, repair
 
-__all__ = ["Manifest", "Plugins", "break_plugin", "load_app", "load_class", "load_manifest"]
+__all__ = ["Manifest", "Plugins", "Record", "break_plugin", "load_app", "load_class", "load_manifest", "named_role"]
 
-_Record = TypeVar("_Record", Architecture, Extension)
+Record = Architecture | Extension | Preprocessing
+#: What the hook of a kind yields.
+_RECORDS: Mapping[Kind, type[Record]] = {
+    Kind.ARCHITECTURE: Architecture,
+    Kind.EXTENSION: Extension,
+    Kind.PROCESSOR: Preprocessing,
+}
 _Hooks = Mapping[str, Sequence[pluggy.HookImpl]]
 #: What yields more records has no end.
 _MOST_RECORDS = 1_000
@@ -67,29 +73,31 @@ class Manifest:
     """What one distribution declares, checked.
 
     Attributes:
-        architectures: By model_type.
-        extensions: In the order of declaration.
+        records: Those of each kind, in the order of declaration.
     """
 
-    architectures: Mapping[str, Architecture]
-    extensions: tuple[Extension, ...]
+    records: Mapping[Kind, Sequence[Record]]
     _identify: Sequence[pluggy.HookImpl] = ()
 
     def identify(self, config: Mapping[str, Any]) -> object:
         """Return what the plugin says about a config.json without a known model_type; None: it is not the plugin's."""
         return next(_call(self._identify, config=copy.deepcopy(dict(config))), None) if self._identify else None
 
-    def extension_models(self, model_type: str) -> dict[str, str]:
-        """Return task key → reference of all extensions of one architecture."""
-        records = [record for record in self.extensions if record.model_type == model_type]
-        return {task: reference for record in records for task, reference in record.models.items()}
+    def names(self, kind: Kind) -> list[str]:
+        """Return the names that the records of one kind bear."""
+        return [_name(record) for record in self.records.get(kind, ())]
+
+    def of(self, entry: Entry) -> list[Record]:
+        """Return what stands behind one entry point: one record, or all extensions of one architecture."""
+        return [record for record in self.records.get(entry.kind, ()) if _name(record) == entry.model_type]
+
+    def references(self, entry: Entry) -> dict[str, str]:
+        """Return role → reference behind one entry point."""
+        return {role: reference for record in self.of(entry) for role, reference in record.references().items()}
 
     def exports(self, entry: Entry) -> dict[str, str]:
         """Return class name → reference for what others may import from the plugin under one of its entries."""
-        if entry.kind is Kind.ARCHITECTURE and self.architectures:
-            return self.architectures[entry.name].exports()
-        records = [record for record in self.extensions if record.model_type == entry.model_type]
-        return {name: reference for record in records for name, reference in record.exports().items()}
+        return {name: reference for record in self.of(entry) for name, reference in record.exports().items()}
 
 
 def load_manifest(plugins: Plugins, entries: Sequence[Entry], printed: io.StringIO) -> Manifest:
@@ -97,15 +105,14 @@ def load_manifest(plugins: Plugins, entries: Sequence[Entry], printed: io.String
 
     Args:
         plugins: Where the modules are registered: all of them, or, if anything is wrong, none.
-        entries: Every architecture and extension entry of one distribution.
+        entries: Every entry of one distribution that is not a command.
         printed: Collects what the modules print. Threads that load one distribution at the same time share it: only
             one of them runs the module, and all have to come to the same result.
 
     Raises:
         PluginBroken: Anything went wrong: at import, in a hook, in a record, or between records and entry points.
     """
-    architectures: dict[str, Architecture] = {}
-    extensions: list[Extension] = []
+    records: dict[Kind, list[Record]] = {kind: [] for kind in _RECORDS}
     identify: list[pluggy.HookImpl] = []
     with contextlib.ExitStack() as undo:
         for name in dict.fromkeys(entry.module for entry in entries):
@@ -115,12 +122,11 @@ def load_manifest(plugins: Plugins, entries: Sequence[Entry], printed: io.String
                 undo.callback(plugins.drop, module)
                 hooks = plugins.add(module)
                 declared = [entry for entry in entries if entry.module == name]
-                records = _records(hooks, Kind.ARCHITECTURE, Architecture, declared)
-                architectures |= {record.model_type: record for record in records}
-                extensions += _records(hooks, Kind.EXTENSION, Extension, declared)
+                for kind, found in records.items():
+                    found.extend(_records(hooks, kind, declared, found))
                 identify += hooks.get("identify", ())
         undo.pop_all()
-    return Manifest(architectures, tuple(extensions), identify)
+    return Manifest(records, identify)
 
 
 def load_app(entry: Entry, printed: io.StringIO) -> Any:
@@ -199,8 +205,9 @@ def _call(hooks: Iterable[pluggy.HookImpl], **given: Any) -> Iterator[Any]:
     return (result for result in results if result is not None)
 
 
-def _yielded(hooks: _Hooks, hook: str, record_class: type[_Record]) -> Iterator[_Record]:
-    """Yield what the implementations of a hook do, if these are records, and not without end."""
+def _yielded(hooks: _Hooks, kind: Kind) -> Iterator[Record]:
+    """Yield what the implementations of the hook of a kind do, if these are records, and not without end."""
+    hook, record_class = f"{kind}s", _RECORDS[kind]
     must = f"{hook}() must yield {record_class.__name__} records"
     for result in _call(hooks.get(hook, ())):
         if isinstance(result, str) or not isinstance(result, Iterable):
@@ -213,23 +220,42 @@ def _yielded(hooks: _Hooks, hook: str, record_class: type[_Record]) -> Iterator[
             yield record
 
 
-def _records(hooks: _Hooks, kind: Kind, record_class: type[_Record], entries: Iterable[Entry]) -> list[_Record]:
-    """Return the records of one kind that a module yields: each entry point finds its own, each record its entry."""
-    hook, records = f"{kind}s()", list(_yielded(hooks, f"{kind}s", record_class))
+def _records(hooks: _Hooks, kind: Kind, entries: Iterable[Entry], before: Sequence[Record]) -> list[Record]:
+    """Return the records of one kind that a module yields: each entry point finds its own, each record its entry.
+
+    No two say the same, be it in modules of one distribution.
+    """
+    hook, records = f"{kind}s()", list(_yielded(hooks, kind))
     declared = {entry.model_type for entry in entries if entry.kind is kind}
-    yielded = Counter(record.model_type for record in records)
+    yielded = Counter(map(_name, records))
     found = ", ".join(map(repr, sorted(yielded))) or "nothing (is it decorated with @hookimpl?)"
-    for model_type in sorted(declared - yielded.keys()):
-        raise ManifestError(f"the entry point names {model_type!r}, but {hook} yields {found}")
-    for model_type in sorted(yielded.keys() - declared):
-        raise ManifestError(f"{hook} yields {model_type!r}, which no entry point of this module names")
-    claims = Counter(f"the task {task!r} of {record.model_type!r}" for record in records for task in record.models)
-    if kind is Kind.ARCHITECTURE:  # one record has all of its tasks
-        claims = Counter(map(repr, yielded.elements()))
+    for name in sorted(declared - yielded.keys()):
+        raise ManifestError(f"the entry point names {name!r}, but {hook} yields {found}")
+    for name in sorted(yielded.keys() - declared):
+        raise ManifestError(f"{hook} yields {name!r}, which no entry point of this module names")
+    claims = Counter(map(repr, yielded.elements()))
+    if kind is Kind.EXTENSION:  # several may extend one architecture, each with roles of its own
+        roles = [(role, _name(record)) for record in (*before, *records) for role in record.references()]
+        claims = Counter(f"{named_role(role)} of {name!r}" for role, name in roles)
     for claim, count in claims.items():
         if count > 1:
             raise ManifestError(f"{hook} yields {claim} {count} times")
     return records
+
+
+def _name(record: Record) -> str:
+    return record.name if isinstance(record, Preprocessing) else record.model_type
+
+
+def named_role(role: str) -> str:
+    """Return what plays a role, in words.
+
+    Example:
+        >>> named_role("models.masked-lm"), named_role("image_processor")
+        ("the task 'masked-lm'", 'the image processor')
+    """
+    group, _, task = role.partition(".")
+    return f"the task {task!r}" if group == "models" else f"the {role.replace('_', ' ')}"
 
 
 class _StandardOutput:

@@ -46,6 +46,7 @@ class Kind(StrEnum):
 
     ARCHITECTURE = "architecture"
     EXTENSION = "extension"
+    PROCESSOR = "processor"
     COMMAND = "command"
 
     @property
@@ -61,6 +62,7 @@ _GROUPS = {f"archsmith.{kind}s": kind for kind in Kind}
 _NAMES = {
     Kind.ARCHITECTURE: (MODEL_TYPE.pattern, "a model_type (lower-case letters, digits, '_' and '-')"),
     Kind.EXTENSION: (rf"{MODEL_TYPE.pattern}\.[a-z0-9][a-z0-9_.-]*", "of the form <model_type>.<extension>"),
+    Kind.PROCESSOR: (MODEL_TYPE.pattern, "the name of preprocessing (lower-case letters, digits, '_' and '-')"),
     Kind.COMMAND: (r"[a-z][a-z0-9]*(-[a-z0-9]+)*", "a verb (lower-case letters, digits and '-')"),
 }
 

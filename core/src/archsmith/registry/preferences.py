@@ -120,7 +120,8 @@ def find_faults(values: Mapping[str, Any]) -> Iterator[str]:
         elif key == "pin" and isinstance(value, dict):
             for name, distribution in value.items():
                 if not _is_name(distribution):
-                    yield f"the pin of {shown(name)} must be a distribution, but is {shown(distribution)}."
+                    hint = " A name with a dot stands in quotes." if isinstance(distribution, dict) else ""
+                    yield f"the pin of {shown(name)} must be a distribution, but is {shown(distribution)}.{hint}"
         elif key == "pin":
             yield f'pin must be a table of model_type = "distribution", but is {shown(value)}.'
         elif not _is_list(value):

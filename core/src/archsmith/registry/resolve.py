@@ -9,8 +9,8 @@ from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.names import CONFIG_FILE
 from archsmith.messages import shown
 from archsmith.registry.base import registry
-from archsmith.registry.installed import Kind, State
-from archsmith.registry.known import install_hint
+from archsmith.registry.exports import Export
+from archsmith.registry.installed import Kind, Owner, State
 
 __all__ = [
     "Preset", "all_presets", "config_from", "find_preset", "model_type_of", "provider_of", "read_config",
@@ -83,34 +83,69 @@ def _written_by(values: Mapping[str, Any]) -> str | None:
 # ---- preprocessing classes ----------------------------------------------------------------------------------------
 
 
-def provider_of(key: str, named: str, roles: Sequence[str], *, source: str, first: str | None = None) -> str:
-    """Return the architecture that has a class in one of these roles, under this name or an older one.
+def provider_of(key: str, named: str, roles: Sequence[str], *, source: str, first: Owner | None = None) -> Owner:
+    """Return who has a class in one of these roles, under this name or an older one: an architecture, or preprocessing.
 
     Args:
         key: What the file calls the class.
         named: The class.
         roles: Components, as ``"tokenizer"``.
         source: The file.
-        first: An architecture to ask before the others.
+        first: Whom to ask before the others.
 
     Raises:
         UnknownArchitecture: No installed plugin provides it.
+        PluginConflict: Several do.
     """
-    bare = _bare(named)
-    for model_type in ([first] if first else []) + registry.names():
-        try:
-            architecture = registry.get(model_type)
-        except PluginError:
-            continue
-        own = [reference.rpartition(":")[2] for role in roles if (reference := getattr(architecture, role))]
-        own += [old for old, new in architecture.aliases.items() if new in own]
-        if bare in map(_bare, own):
-            return model_type
+    for again in (False, True):
+        if again:
+            registry.look_again()  # something may have been installed by now
+        if first and _classes(first, named, roles, borrowed=True):
+            return first
+        found = {owner: classes for owner in registry.owners() if (classes := _classes(owner, named, roles))}
+        exact = {owner: classes for owner, classes in found.items() if named in classes.values()}
+        if owners := _distinct(exact or found):
+            if len(owners) == 1:
+                return owners[0]
+            claims = " and ".join(sorted(str(export) for owner in owners for export in found[owner])[:4])
+            raise PluginConflict(
+                f"{source} names {key} {shown(named)}, which is provided by {claims}. Call from_pretrained of the "
+                "class that you mean, or switch one off: archsmith disable",
+                **{key: named},
+            )
     raise UnknownArchitecture(
-        f"{source} names {key} {shown(named)}, which no installed plugin provides.{install_hint(bare)} "
+        f"{source} names {key} {shown(named)}, which no installed plugin provides.{registry.remedy_for(_bare(named))} "
         "To read the files with another class, call that class's from_pretrained.",
         **{key: named},
     )
+
+
+def _classes(owner: Owner, named: str, roles: Sequence[str], *, borrowed: bool = False) -> dict[Export, str]:
+    """Return the classes of an owner that a name means, each with the name that is meant; those of others if asked."""
+    try:
+        claims = registry.claims(owner)
+    except PluginError:
+        return {}
+    exports = [export for role in roles for export in claims.get(role, ())]
+    return {
+        export: name
+        for export in exports
+        if borrowed or ":" in export.reference
+        for name in sorted(registry.names_of(export), key=lambda name: name == named)
+        if _bare(name) == _bare(named)
+    }
+
+
+def _distinct(found: Mapping[Owner, Mapping[Export, str]]) -> list[Owner]:
+    """Return the owners that bring different classes: what two of them share is one, of the one that has more."""
+    kept: list[Owner] = []
+    seen: set[str] = set()
+    for owner in sorted(found, key=lambda owner: -len(found[owner])):
+        references = {export.reference for export in found[owner]}
+        if references - seen:
+            kept.append(owner)
+        seen |= references
+    return kept
 
 
 def _bare(name: str) -> str:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from archsmith.tokenizer.characters import WHITE_SPACE, CharacterClass
     from archsmith.tokenizer.fast import PreTrainedTokenizerFast, named_file
     from archsmith.tokenizer.files import plain_settings
+    from archsmith.tokenizer.post_processor import read_template, surround, template_json
     from archsmith.tokenizer.rust import (
         MAX_TOKENIZER_BYTES,
         check_vocabulary,
@@ -30,7 +31,8 @@ __all__ = [
     "PreTrainedTokenizer", "PreTrainedTokenizerBase", "PreTrainedTokenizerFast", "SpecialToken", "SpecialTokenId",
     "SpecialTokens", "SpecialTokensTemplate", "TemplatePart", "Token", "TokenizerSettings", "Vocabulary",
     "check_token_ids", "check_vocabulary", "clean_up", "id_rows", "import_tokenizers", "load_tokenizer_json",
-    "named_file", "plain_settings", "read_settings", "read_token", "stored_settings", "translated",
+    "named_file", "plain_settings", "read_settings", "read_template", "read_token", "stored_settings", "surround",
+    "template_json", "translated",
 ]  # fmt: skip
 
 __getattr__ = lazy_attributes(
@@ -46,6 +48,7 @@ __getattr__ = lazy_attributes(
         "settings": ["Token", "TokenizerSettings", "read_settings", "stored_settings"],
         "slow": ["PreTrainedTokenizer"],
         "special_tokens": ["SPECIAL_TOKENS", "SpecialToken", "SpecialTokenId", "SpecialTokens"],
+        "post_processor": ["read_template", "surround", "template_json"],
         "templates": ["SpecialTokensTemplate", "TemplatePart"],
         "texts": ["clean_up"],
         "vocabulary": ["Vocabulary", "check_token_ids", "id_rows"],

@@ -23,8 +23,8 @@ def architectures() -> Iterator[Architecture]:
             "question-answering": "archsmith_bert.heads:BertForQuestionAnswering",
             "multiple-choice": "archsmith_bert.heads:BertForMultipleChoice",
         },
-        tokenizer="archsmith_bert.tokenizer:BertTokenizer",
-        tokenizer_fast="archsmith_bert.tokenizer:BertTokenizerFast",
+        tokenizer="BertTokenizer",
+        tokenizer_fast="BertTokenizerFast",
         tiny={
             "hidden_size": 16,
             "num_attention_heads": 2,

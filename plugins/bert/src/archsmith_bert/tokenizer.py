@@ -1,17 +1,5 @@
-"""BERT's tokenizer: WordPiece, with token types that tell a pair's two texts apart."""
+"""BERT's tokenizers, which archsmith-wordpiece brings for all architectures that use them."""
 
-from archsmith_wordpiece import WordPieceTokenizer, WordPieceTokenizerFast
+from archsmith_wordpiece import BertTokenizer, BertTokenizerFast
 
 __all__ = ["BertTokenizer", "BertTokenizerFast"]
-
-
-class BertTokenizer(WordPieceTokenizer):
-    """WordPiece in Python: ``[CLS] … [SEP]`` around a text, ``[CLS] … [SEP] … [SEP]`` around a pair."""
-
-    model_input_names = ("input_ids", "token_type_ids", "attention_mask")
-
-
-class BertTokenizerFast(WordPieceTokenizerFast):
-    """WordPiece on the Rust library: ``[CLS] … [SEP]`` around a text, ``[CLS] … [SEP] … [SEP]`` around a pair."""
-
-    model_input_names = ("input_ids", "token_type_ids", "attention_mask")

@@ -144,7 +144,14 @@ def _subjects(entries: Iterable[Entry]) -> Iterator[_Part]:
             continue  # EntryChecks says so
         if entry.kind is Kind.ARCHITECTURE:
             yield from _architecture(entry, label)
+        elif entry.kind is Kind.PROCESSOR:
+            yield from _preprocessing(entry)
         elif entry.kind is Kind.EXTENSION:
+            yield from _preprocessing(entry)
+            if not any(
+                role.startswith("models.") for record in registry.records(entry) for role in record.references()
+            ):
+                continue
             names = {"model_type": entry.model_type, "extension": entry.name.partition(".")[2]}
             yield _Part(entry, label, type("Extension", (ExtensionConformance,), names)())
         else:
@@ -156,10 +163,17 @@ def _architecture(entry: Entry, label: str) -> Iterator[_Part]:
     names = {"model_type": entry.name}
     without = " " if "backbone" in record.models else "backbone_"
     yield _Part(entry, label, type("Architecture", (ArchitectureConformance,), names)(), record.waivers, without)
-    for role, conformance in _PARTS.items():
-        if any(getattr(record, part) for part in (role, f"{role}_fast") if hasattr(record, part)):
-            what = f"{role.replace('_', ' ')} of {entry.name}"
-            yield _Part(entry, what, type("Part", (conformance,), names)(), record.waivers)
+    yield from _preprocessing(entry)
+
+
+def _preprocessing(entry: Entry) -> Iterator[_Part]:
+    """Yield the parts for preprocessing that stand behind an entry point, whose ever they are."""
+    names = {"model_type": entry.owner.name, "kind": entry.owner.kind}
+    for record in registry.records(entry):
+        for role, conformance in _PARTS.items():
+            if not record.references().keys().isdisjoint((role, f"{role}_fast")):
+                what = f"{role.replace('_', ' ')} of {entry.name}"
+                yield _Part(entry, what, type("Part", (conformance,), names)(), record.waivers)
 
 
 _PARTS: Mapping[str, type[Any]] = {

@@ -36,6 +36,12 @@ def new(
         str | None,
         typer.Option("--base", metavar="MODEL_TYPE", help="What an extension extends, such as distilbert."),
     ] = None,
+    class_prefix: Annotated[
+        str | None,
+        typer.Option(
+            "--class-prefix", metavar="PREFIX", help="What the classes' names begin with, such as GPT2; from NAME."
+        ),
+    ] = None,
 ) -> Report:
     """Write a plugin of your own, ready to install.
 
@@ -50,7 +56,10 @@ def new(
             f"{', '.join(registry.names()) or 'none'}.",
             param_hint="--base",
         )
-    names = find_names(name, distribution)
+    if class_prefix is not None and kind in ("extension", "tool"):
+        fault = f"it is {class_prefix!r}, but --kind {kind} has no classes of its own name"
+        raise typer.BadParameter(fault, param_hint="--class-prefix")
+    names = find_names(name, distribution, class_prefix)
     if kind == "tool":
         _refuse_taken_verb(name)
     files = _extension_files(names, base) if base is not None else project_files(kind, names.words())

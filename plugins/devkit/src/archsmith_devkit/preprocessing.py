@@ -15,7 +15,7 @@ from archsmith.feature_extractor import SequenceFeatureExtractor
 from archsmith.files import PREPROCESSOR_FILE, PROCESSOR_FILE
 from archsmith.image_processor import ImageProcessor
 from archsmith.processor import Processor
-from archsmith.registry import registry
+from archsmith.registry import Kind, registry
 from archsmith_devkit.harness import refusal, saved_and_loaded
 from archsmith_devkit.tokenizers import sample_tokenizer
 
@@ -26,10 +26,12 @@ class ImageProcessorConformance:
     """The checks for one image processor. Subclass it, and name the architecture.
 
     Attributes:
-        model_type: The architecture.
+        model_type: The architecture; or the name of preprocessing without one.
+        kind: Which of the two.
     """
 
     model_type: ClassVar[str]
+    kind: ClassVar[Kind] = Kind.ARCHITECTURE
 
     def test_images(self) -> None:
         """A model gets finite float32 of every image, brighter for brighter ones, and the same as either tensor.
@@ -131,7 +133,7 @@ class ImageProcessorConformance:
 
     def processor(self) -> ImageProcessor:
         """Return the image processor, with its usual settings."""
-        found: ImageProcessor = registry.load(self.model_type, "image_processor")()
+        found: ImageProcessor = registry.load(self.model_type, "image_processor", kind=self.kind)()
         return found
 
 
@@ -139,17 +141,19 @@ class FeatureExtractorConformance:
     """The checks for one feature extractor. Subclass it, and name the architecture.
 
     Attributes:
-        model_type: The architecture.
+        model_type: The architecture; or the name of preprocessing without one.
+        kind: Which of the two.
         seconds: How long the longer clip of the checks is.
     """
 
     model_type: ClassVar[str]
+    kind: ClassVar[Kind] = Kind.ARCHITECTURE
     seconds: ClassVar[float] = 0.5
 
     @property
     def extractor_class(self) -> type[SequenceFeatureExtractor]:
         """The class that is checked."""
-        found: type[SequenceFeatureExtractor] = registry.load(self.model_type, "feature_extractor")
+        found: type[SequenceFeatureExtractor] = registry.load(self.model_type, "feature_extractor", kind=self.kind)
         return found
 
     def test_files(self) -> None:
@@ -248,22 +252,23 @@ class ProcessorConformance:
     """The checks for one processor. Subclass it, and name the architecture.
 
     Attributes:
-        model_type: The architecture.
+        model_type: The architecture; or the name of preprocessing without one.
+        kind: Which of the two.
     """
 
     model_type: ClassVar[str]
+    kind: ClassVar[Kind] = Kind.ARCHITECTURE
 
     def processor(self) -> Processor:
         """Return the processor, made of small parts. Override it for one that is made in another way."""
-        processor_class = registry.load(self.model_type, "processor")
+        processor_class = registry.load(self.model_type, "processor", kind=self.kind)
         parts = {name: self._part(name) for name in processor_class.parts or ()}
         found: Processor = processor_class(**parts)
         return found
 
     def _part(self, name: str) -> Any:
-        record = registry.get(self.model_type)
-        role = f"{name}_fast" if getattr(record, f"{name}_fast", None) else name
-        part_class = registry.load(self.model_type, role)
+        role = f"{name}_fast" if f"{name}_fast" in registry.roles(self.model_type, self.kind) else name
+        part_class = registry.load(self.model_type, role, kind=self.kind)
         return sample_tokenizer(part_class) if name == "tokenizer" else part_class()
 
     def test_parts(self) -> None:

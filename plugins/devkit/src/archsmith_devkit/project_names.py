@@ -22,6 +22,7 @@ _NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 _DISTRIBUTION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 #: A longer name makes lines that the settings of the new project refuse.
 _LONGEST = 29
+_CLASS_PREFIX = re.compile(rf"[A-Z][A-Za-z0-9]{{0,{_LONGEST - 1}}}")
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,12 @@ class ProjectNames:
     Attributes:
         name: The model_type, the task or the verb.
         distribution: What pip installs.
+        class_prefix: What the names of its classes begin with; None: the words of the name, each with a capital.
     """
 
     name: str
     distribution: str
+    class_prefix: str | None = None
 
     @property
     def package(self) -> str:
@@ -44,7 +47,7 @@ class ProjectNames:
     @property
     def prefix(self) -> str:
         """What the names of its classes begin with."""
-        return "".join(word.capitalize() for word in re.split("[-_]", self.name))
+        return self.class_prefix or "".join(word.capitalize() for word in re.split("[-_]", self.name))
 
     def words(self) -> dict[str, str]:
         """Return the words of the templates that these names replace."""
@@ -56,17 +59,20 @@ class ProjectNames:
         }
 
 
-def find_names(name: str, distribution: str | None) -> ProjectNames:
+def find_names(name: str, distribution: str | None, class_prefix: str | None = None) -> ProjectNames:
     """Return the names of a new distribution.
 
     Raises:
         BadParameter: One of them is impossible or taken; the message says by whom, and what to do.
     """
-    names = ProjectNames(name, f"archsmith-{name}" if distribution is None else distribution)
+    names = ProjectNames(name, f"archsmith-{name}" if distribution is None else distribution, class_prefix)
     for fault in chain(_spelling_faults(name), _taken_faults(names)):
         raise typer.BadParameter(fault, param_hint="NAME")
     for fault in _distribution_faults(names.distribution):
         raise typer.BadParameter(fault, param_hint="NAME" if distribution is None else "--distribution")
+    if class_prefix is not None and not _CLASS_PREFIX.fullmatch(class_prefix):
+        fault = f"{class_prefix!r} must be a capital and up to {_LONGEST - 1} letters and digits after it, such as GPT2"
+        raise typer.BadParameter(f"{fault}.", param_hint="--class-prefix")
     return names
 
 
@@ -94,7 +100,9 @@ def refuse_taken_classes(names: ProjectNames, files: Mapping[str, str]) -> None:
         if isinstance(node, ast.ClassDef) and node.name in taken:
             owner = taken[node.name]
             fault = f"{names.name!r} would bring a class {node.name}, which {owner} has already"
-            raise typer.BadParameter(f"{fault}. {_other(names.name)}", param_hint="NAME")
+            remedy = _other(names.name) if names.class_prefix is None else "Choose another --class-prefix."
+            hint = "NAME" if names.class_prefix is None else "--class-prefix"
+            raise typer.BadParameter(f"{fault}. {remedy}", param_hint=hint)
 
 
 def _spelling_faults(name: str) -> Iterator[str]:

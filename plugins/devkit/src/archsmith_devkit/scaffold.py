@@ -13,8 +13,11 @@ __all__ = ["KINDS", "project_files"]
 #: What can be made → what it is.
 KINDS: Mapping[str, str] = {
     "text": "an encoder of texts with a classifier and tokenizers",
+    "decoder": "a decoder that goes on with texts, with a cache and tokenizers",
     "vision": "a network for images with a classifier and an image processor",
     "audio": "a network for audio with a classifier and a feature extractor",
+    "composite": "two encoders, of images and of texts, that are compared, with a processor",
+    "processor": "an image processor, tokenizers and a processor, without a model",
     "backbone": "a vision backbone with an image processor",
     "extension": "a new task for somebody else's architecture",
     "tool": "a command for archsmith",

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from archsmith.auto import AutoTokenizer
 from archsmith.errors import ArchsmithError, InputError
-from archsmith.registry import registry
+from archsmith.registry import Kind, registry
 from archsmith_devkit.harness import refusal, saved_and_loaded
 
 __all__ = ["TokenizerConformance", "sample_tokenizer"]
@@ -63,16 +63,18 @@ class TokenizerConformance:
     """The checks for the tokenizers of one architecture. Subclass it, and name the architecture.
 
     Attributes:
-        model_type: The architecture.
+        model_type: The architecture; or the name of preprocessing without one.
+        kind: Which of the two.
     """
 
     model_type: ClassVar[str]
+    kind: ClassVar[Kind] = Kind.ARCHITECTURE
 
     def tokenizers(self) -> dict[str, Any]:
         """Return the tokenizers by role: ``tokenizer`` is the one in Python, ``tokenizer_fast`` the one in Rust."""
-        record = registry.get(self.model_type)
-        roles = [role for role in ("tokenizer", "tokenizer_fast") if getattr(record, role)]
-        return {role: sample_tokenizer(registry.load(self.model_type, role)) for role in roles}
+        held = registry.roles(self.model_type, self.kind)
+        roles = [role for role in ("tokenizer", "tokenizer_fast") if role in held]
+        return {role: sample_tokenizer(registry.load(self.model_type, role, kind=self.kind)) for role in roles}
 
     def test_slow_is_fast(self) -> None:
         """Whoever trains with one tokenizer and serves with the other must get the same ids.
