@@ -23,8 +23,14 @@ KNOWN_PLUGINS: Mapping[str, str] = {
 
 #: Classes of preprocessing that no architecture owns → the package that brings them.
 KNOWN_CLASSES: Mapping[str, str] = {
-    "BertTokenizer": "archsmith-wordpiece",
-    "BertTokenizerFast": "archsmith-wordpiece",
+    f"{prefix}Tokenizer{fast}": distribution
+    for prefix, distribution in {
+        "Bert": "archsmith-wordpiece",
+        "GPT2": "archsmith-bpe",
+        "Qwen2": "archsmith-bpe",
+        "Roberta": "archsmith-bpe",
+    }.items()
+    for fast in ("", "Fast")
 }
 
 _CLASS_SUFFIX = re.compile(

@@ -59,6 +59,10 @@ class _Several(msgspec.Struct, tag_field="type", tag="Sequence"):
     processors: list[_Template | _Bert | _Roberta | _ByteLevel]
 
 
+class _File(msgspec.Struct):
+    post_processor: _Template | _Bert | _Roberta | _ByteLevel | _Several | None
+
+
 def surround(cls: _End | None, sep: _End | None, *, doubled: bool = False) -> SpecialTokensTemplate:
     """Return ``[CLS] A [SEP]`` and ``[CLS] A [SEP] B [SEP]``; a token that is None is left out.
 
@@ -81,8 +85,7 @@ def read_template(post_processor: Any, where: str) -> SpecialTokensTemplate:
         CheckpointCorrupt: It is damaged or contradicts itself.
         msgspec.ValidationError: It is of a kind that is not read in Python.
     """
-    kinds = _Template | _Bert | _Roberta | _ByteLevel | _Several | None
-    post = msgspec.convert(post_processor, kinds)
+    post = msgspec.convert({"post_processor": post_processor}, _File).post_processor
     steps = post.processors if isinstance(post, _Several) else [post]
     around = [step for step in steps if not isinstance(step, _ByteLevel | None)]
     if len(around) > 1:

@@ -4,16 +4,23 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from archsmith.errors import CheckpointCorrupt
 from archsmith.files import read_json
-from archsmith.tokenizer import MAX_TOKENIZER_BYTES, AddedToken, SpecialTokensTemplate, TemplatePart, check_vocabulary
+from archsmith.tokenizer import (
+    MAX_TOKENIZER_BYTES,
+    AddedToken,
+    SpecialTokensTemplate,
+    check_vocabulary,
+    read_template,
+    template_json,
+)
 from archsmith_wordpiece.bert_text import BertText, split_words
 
-__all__ = ["WordPieceParts", "bert_template", "load_wordpiece_json", "to_wordpiece_json"]
+__all__ = ["WordPieceParts", "load_wordpiece_json", "to_wordpiece_json"]
 
 #: What decoding replaces in each token, with the space before it.
 _SPACED = (
@@ -91,15 +98,6 @@ class WordPieceParts:
         return "".join(parts)
 
 
-def bert_template(cls: tuple[str, int] | None, sep: tuple[str, int] | None) -> SpecialTokensTemplate:
-    """Return ``[CLS] A [SEP]`` and ``[CLS] A [SEP] B [SEP]``; a token that is None is left out."""
-    start = () if cls is None else (TemplatePart(None, 0, (cls[1],), (cls[0],)),)
-    ends = [() if sep is None else (TemplatePart(None, kind, (sep[1],), (sep[0],)),) for kind in (0, 1)]
-    return SpecialTokensTemplate(
-        (*start, TemplatePart(0), *ends[0]), (*start, TemplatePart(0), *ends[0], TemplatePart(1, 1), *ends[1])
-    )
-
-
 # ---- tokenizer.json ---------------------------------------------------------------------------------------------
 
 _Number = Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
@@ -126,38 +124,6 @@ class _Model(msgspec.Struct, tag_field="type", tag="WordPiece"):
     unk_token: str
     continuing_subword_prefix: str
     max_input_chars_per_word: _Number
-
-
-class _Text(msgspec.Struct):
-    id: Literal["A", "B"]
-    type_id: _Number
-
-
-class _Beside(msgspec.Struct):
-    id: str
-    type_id: _Number
-
-
-class _Place(msgspec.Struct, rename={"text": "Sequence", "beside": "SpecialToken"}, omit_defaults=True):
-    text: _Text | None = None
-    beside: _Beside | None = None
-
-
-class _Special(msgspec.Struct):
-    id: str
-    ids: list[_Number]
-    tokens: list[str]
-
-
-class _Template(msgspec.Struct, tag_field="type", tag="TemplateProcessing"):
-    single: list[_Place]
-    pair: list[_Place]
-    special_tokens: dict[str, _Special]
-
-
-class _Bert(msgspec.Struct, tag_field="type", tag="BertProcessing"):
-    sep: tuple[str, _Number]
-    cls: tuple[str, _Number]
 
 
 class _Added(msgspec.Struct):
@@ -190,7 +156,7 @@ class _File(msgspec.Struct):
     model: _Model
     normalizer: _Normalizer
     pre_tokenizer: _PreTokenizer
-    post_processor: _Template | _Bert | None = None
+    post_processor: Any = None
     decoder: _Decoder | None = None
     added_tokens: list[_Added] = []
     truncation: _Truncation | None = None
@@ -214,6 +180,7 @@ def load_wordpiece_json(path: Path, *, fast: str) -> tuple[dict[str, int], WordP
     check_vocabulary(content, str(path))
     try:
         file = msgspec.convert(content, _File)
+        template = read_template(file.post_processor, str(path))
     except msgspec.ValidationError as error:
         raise CheckpointCorrupt(
             f"{str(path)!r} is not a WordPiece tokenizer of BERT's kind, the only one that is read in Python: {error}. "
@@ -225,7 +192,7 @@ def load_wordpiece_json(path: Path, *, fast: str) -> tuple[dict[str, int], WordP
         prefix=file.model.continuing_subword_prefix,
         longest_word=file.model.max_input_chars_per_word,
         text=BertText(text.clean_text, text.handle_chinese_chars, text.strip_accents, text.lowercase),
-        template=_read_template(file.post_processor, str(path)),
+        template=template,
         joint=None if decoder is None else decoder.prefix,
         cleans=decoder is None or decoder.cleanup,
         stored={"truncation": msgspec.to_builtins(file.truncation), "padding": msgspec.to_builtins(file.padding)},
@@ -252,29 +219,6 @@ def _read_added(file: _File, where: str) -> dict[int, AddedToken]:
     }
 
 
-def _read_template(post: _Template | _Bert | None, where: str) -> SpecialTokensTemplate:
-    if post is None:
-        return SpecialTokensTemplate()
-    if isinstance(post, _Bert):
-        return bert_template(post.cls, post.sep)
-    return SpecialTokensTemplate(_read_places(post.single, post, where), _read_places(post.pair, post, where))
-
-
-def _read_places(places: list[_Place], post: _Template, where: str) -> tuple[TemplatePart, ...]:
-    parts: list[TemplatePart] = []
-    for place in places:
-        if place.text is not None:
-            parts.append(TemplatePart("AB".index(place.text.id), place.text.type_id))
-        elif place.beside is not None and (special := post.special_tokens.get(place.beside.id)) is not None:
-            parts.append(TemplatePart(None, place.beside.type_id, tuple(special.ids), tuple(special.tokens)))
-        else:
-            raise CheckpointCorrupt(f"{where!r}: the post_processor names a token that its special_tokens lack.")
-    texts = {part.text for part in parts if part.text is not None}
-    if texts != ({0, 1} if places is post.pair else {0}):
-        raise CheckpointCorrupt(f"{where!r}: the post_processor must name each text, A, or A and B for pairs.")
-    return tuple(parts)
-
-
 def to_wordpiece_json(vocabulary: Mapping[str, int], parts: WordPieceParts, added: Mapping[int, AddedToken]) -> bytes:
     """Return the content of tokenizer.json."""
     decoder = None if parts.joint is None else {"type": "WordPiece", "prefix": parts.joint, "cleanup": parts.cleans}
@@ -285,7 +229,7 @@ def to_wordpiece_json(vocabulary: Mapping[str, int], parts: WordPieceParts, adde
         "added_tokens": [{"id": number} | token.to_dict() for number, token in sorted(added.items())],
         "normalizer": {"type": "BertNormalizer"} | asdict(parts.text),
         "pre_tokenizer": {"type": "BertPreTokenizer"},
-        "post_processor": _written_template(parts.template),
+        "post_processor": template_json(parts.template),
         "decoder": decoder,
         "model": {
             "type": "WordPiece",
@@ -296,19 +240,3 @@ def to_wordpiece_json(vocabulary: Mapping[str, int], parts: WordPieceParts, adde
         },
     }
     return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
-
-
-def _written_template(template: SpecialTokensTemplate) -> Any:
-    if template == SpecialTokensTemplate():
-        return None
-    special: dict[str, _Special] = {}
-
-    def written(part: TemplatePart) -> _Place:
-        if part.text is not None:
-            return _Place(text=_Text(cast("Literal['A', 'B']", "AB"[part.text]), part.token_type))
-        name = " ".join(part.tokens)
-        special[name] = _Special(name, list(part.ids), list(part.tokens))
-        return _Place(beside=_Beside(name, part.token_type))
-
-    single, pair = ([written(part) for part in parts] for parts in (template.single, template.pair))
-    return msgspec.to_builtins(_Template(single, pair, special))

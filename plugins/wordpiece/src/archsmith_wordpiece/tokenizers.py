@@ -25,10 +25,11 @@ from archsmith.tokenizer import (
     read_settings,
     read_token,
     stored_settings,
+    surround,
     translated,
 )
 from archsmith_wordpiece.bert_text import BertText
-from archsmith_wordpiece.parts import WordPieceParts, bert_template, load_wordpiece_json, to_wordpiece_json
+from archsmith_wordpiece.parts import WordPieceParts, load_wordpiece_json, to_wordpiece_json
 from archsmith_wordpiece.rust_normalizer import bert_options, changed_normalizer, normalizer_state
 from archsmith_wordpiece.training import train_wordpiece
 from archsmith_wordpiece.vocabulary import (
@@ -298,7 +299,7 @@ class WordPieceTokenizer(PreTrainedTokenizer):
             None if (token := tokens[name]) is None else (token, vocabulary[token])
             for name in ("cls_token", "sep_token")
         )
-        parts = WordPieceParts(unknown=str(tokens["unk_token"]), template=bert_template(cls_token, sep_token))
+        parts = WordPieceParts(unknown=str(tokens["unk_token"]), template=surround(cls_token, sep_token))
         return vocabulary, parts
 
     def special_tokens_changed(self, names: Collection[str]) -> None:
@@ -315,7 +316,7 @@ class WordPieceTokenizer(PreTrainedTokenizer):
                     None if token is None else (token, self.convert_tokens_to_ids(token))
                     for token in (self.cls_token, self.sep_token)
                 ]
-                self._parts = replace(self._parts, template=bert_template(*ends))
+                self._parts = replace(self._parts, template=surround(*ends))
 
     @property
     def template(self) -> SpecialTokensTemplate:
