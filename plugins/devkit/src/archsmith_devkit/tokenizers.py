@@ -89,7 +89,9 @@ class TokenizerConformance:
         """Return the tokenizers by role: ``tokenizer`` is the one in Python, ``tokenizer_fast`` the one in Rust."""
         held = registry.roles(self.model_type, self.kind)
         roles = [role for role in ("tokenizer", "tokenizer_fast") if role in held]
-        found = {role: sample_tokenizer(registry.load(self.model_type, role, kind=self.kind)) for role in roles}
+        found: dict[str, Any] = {
+            role: sample_tokenizer(registry.load(self.model_type, role, kind=self.kind)) for role in roles
+        }
         for tokenizer in found.values():
             if tokenizer.pad_token is None:  # as whoever pads with such a tokenizer does
                 tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
