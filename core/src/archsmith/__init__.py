@@ -14,10 +14,8 @@ _find, _own_names = lazy_face(__name__)
 
 
 def __getattr__(name: str) -> Any:
-    if name == "__all__" or (not name.startswith("_") and name in _own_names()):
+    if name.startswith("_") or name in _own_names():
         return _find(name)
-    if name.startswith("_"):
-        raise AttributeError(f"module 'archsmith' has no attribute {name!r}")
     from archsmith._elsewhere import find_elsewhere
 
     return find_elsewhere(name, _own_names(), caller=sys._getframe(1))  # noqa: SLF001
