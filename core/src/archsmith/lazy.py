@@ -55,11 +55,9 @@ def lazy_face(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str
         import ast
 
         module: Any = sys.modules[package]
-        stub = ast.parse(module.__loader__.get_data(f"{module.__path__[0]}/__init__.pyi")).body
-        imports = {
-            each.module: [alias.name for alias in each.names] for each in stub if isinstance(each, ast.ImportFrom)
-        }
-        homes = {str(home).removeprefix(f"{package}."): names for home, names in imports.items()}
+        stub = ast.parse(module.__spec__.loader.get_data(f"{module.__path__[0]}/__init__.pyi")).body
+        imports = [each for each in stub if isinstance(each, ast.ImportFrom)]
+        homes = {str(each.module).removeprefix(f"{package}."): [alias.name for alias in each.names] for each in imports}
         public = next(ast.literal_eval(each.value) for each in stub if isinstance(each, ast.Assign))  # of __all__
         return public, lazy_attributes(package, homes)
 
