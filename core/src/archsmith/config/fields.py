@@ -84,7 +84,7 @@ def convert(name: str, value: Any, hint: Any) -> tuple[Any, list[str]]:
         # The library stumbles over some foreign objects before it says that they have the wrong type.
         places = re.fullmatch(r".* - at `\$((?:\[\d+\])+)`", str(error))
         for place in re.findall(r"\d+", places[1]) if places else ():
-            name, hint, value = f"{name}[{place}]", _of_elements(hint), _plain(value, hint)[int(place)]
+            name, hint, value = f"{name}[{place}]", _of_elements(hint), [*_plain(value, hint)][int(place)]
         return None, [f"{name} must be {expected(hint)}, but is {shown(value)}"]
     for leaf in _leaves(converted):
         if isinstance(leaf, float) and not math.isfinite(leaf):
