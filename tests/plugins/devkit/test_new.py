@@ -154,8 +154,8 @@ REFUSALS = {
         + MY.format("word-piece")
     ),
     "conv-next --kind vision": (
-        "NAME: 'conv-next' would bring a class ConvNextImageProcessor, which archsmith-convnext-images 0.2.0 has already. "
-        + MY.format("conv-next")
+        "NAME: 'conv-next' would bring a class ConvNextImageProcessor, which archsmith-convnext-images 0.2.0 has "
+        "already. " + MY.format("conv-next")
     ),
     "check --kind tool": f"NAME: 'check' is a command of archsmith-devkit 0.2.0 already. {MY.format('check')}",
     "create --kind tool": f"NAME: 'create' is a command of archsmith itself already. {MY.format('create')}",
