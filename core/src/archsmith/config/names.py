@@ -48,11 +48,14 @@ class FieldNames:
             given: It was given in a call; else it is a file's.
             over: What the field held so far, of which a mapping changes a part.
         """
-        if value is None and self._class.null_is_off and self.hints[name] is bool:
-            return False, []
+        value = self.off(name, value)
         if name in self.nested:
             return convert_nested(name, value, self.hints[name], owner=self._class.__name__, given=given, over=over)
         return convert(name, value, self.hints[name])
+
+    def off(self, name: str, value: Any) -> Any:
+        """Return a value; of None, for a field that is on or off, False."""
+        return False if value is None and self.hints.get(name) is bool else value
 
     def default(self, name: str) -> Any:
         """Return a field's default; `dataclasses.MISSING` if it has none."""
@@ -92,7 +95,7 @@ class FieldNames:
             own = self.own(name)
             if not self.knows(name):
                 unknown[name] = value
-            elif own in known and not is_equal(known[own], value):
+            elif own in known and not is_equal(self.off(own, known[own]), self.off(own, value)):
                 faults.append(
                     f"{said[own]} is {shown(known[own])} and {name} is {shown(value)}, but they are one "
                     f"{self._class.noun}"

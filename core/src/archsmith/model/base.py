@@ -17,7 +17,7 @@ from archsmith.model.building import ModelType, build_for, refuse_abstract
 from archsmith.model.facts import ModelFacts
 from archsmith.model.loading import load_tensors, notices, quantised
 from archsmith.model.marker import LoadReport
-from archsmith.model.matching import Match, match_weights
+from archsmith.model.matching import Match
 from archsmith.model.meta import TooLarge
 from archsmith.model.options import (
     attention_name,
@@ -200,7 +200,6 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
             values = checkpoint.read_json(CONFIG_FILE) if found else {}
         if config is None:
             checkpoint.path(CONFIG_FILE)  # says what is missing
-            cls.config_class.check_is_configuration(values, str(found))
             own_values, source = cls.config_class.own_values(values, str(found))
             config = cls.config_class.from_dict(own_values, source=source, **overrides)
         else:
@@ -218,7 +217,7 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
         is_part = cls.config_class.base_config_key in values and values.get("model_type") != config.model_type
         ties = ties_of(values) if is_part else None
         try:
-            match = match_weights(model, weights, same_class=same_class, allow_new=new, allow_unused=unused, ties=ties)
+            match = Match(model, weights, same_class=same_class, allow_new=new, allow_unused=unused, ties=ties)
         except WeightsMismatch as error:
             said = " ".join([error.message, *quantised(config)])
             raise WeightsMismatch(said, faults=error.faults, source=weights.source) from None

@@ -11,7 +11,7 @@ from archsmith.files.weights import Header, TensorInfo, Weights
 from archsmith.messages import announce, reason
 from archsmith.model.building import build_for
 from archsmith.model.marker import AnyModel
-from archsmith.model.matching import match_weights, shapes_and_kinds
+from archsmith.model.matching import Match, shapes_and_kinds
 from archsmith.model.meta import TooLarge
 
 __all__ = ["original_names", "original_tensors", "refuse_unloadable"]
@@ -44,7 +44,7 @@ def refuse_unloadable(model: AnyModel, state: Mapping[str, Tensor], config: dict
     weights = Weights(str(where), {where: Header(tensors, {}, (0, 0, 0, 0))})
     try:
         built = build_for(weights, cls, cls.config_class.from_dict(config), record.options)
-        match_weights(built, weights, same_class=True)
+        Match(built, weights, same_class=True)
     except WeightsMismatch as error:
         faults = (fault.replace(": not in the files", ": the model has no such parameter") for fault in error.faults)
         raise _refusal(cls, tuple(faults)) from None
