@@ -52,9 +52,7 @@ class BackboneConfig(PreTrainedConfig):
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], /, *, source: str = "", **overrides: Any) -> Self:
         """Build a configuration as `PreTrainedConfig.from_dict`; a file that names its last stage names none."""
-        if not isinstance(values, Mapping):
-            return super().from_dict(values, source=source, **overrides)  # which refuses it
-        names = values.get("stage_names")
+        names = values.get("stage_names") if isinstance(values, Mapping) else None  # type: ignore[redundant-expr]
         if isinstance(names, list) and names:
             features, indices = values.get("out_features"), values.get("out_indices")
             if features in (None, names[-1:]) and indices in (None, [len(names) - 1], [-1]):
@@ -71,14 +69,10 @@ class BackboneConfig(PreTrainedConfig):
         names = self.stage_names
         if not names or any(self._stage_faults(names)):
             return {}
-        features, indices = self.out_features, self.out_indices
-        if features is None and indices is None:
-            indices = [len(names) - 1]
-        if features is None:
-            return {"out_features": [names[index] for index in indices or ()], "out_indices": indices}
-        if indices is None:
-            return {"out_indices": [names.index(feature) for feature in features]}
-        return {}
+        if self.out_features is None:
+            indices = self.out_indices or [len(names) - 1]
+            return {"out_features": [names[index] for index in indices], "out_indices": indices}
+        return {"out_indices": self.out_indices or [names.index(feature) for feature in self.out_features]}
 
     def rules(self) -> Iterator[str]:
         """Yield a sentence for each rule about stages that is broken."""

@@ -177,7 +177,7 @@ class PreTrainedConfig(FromPretrained, CheckedFields):
         Raises:
             ConfigError: A value was changed in place to something that JSON cannot hold.
         """
-        return encode_json(self.to_diff_dict() if use_diff else self._file_dict(PreTrainedConfig._file_dict)).decode()
+        return encode_json(self.to_diff_dict() if use_diff else self._file_dict()).decode()
 
     def to_json_file(self, path: str | os.PathLike[str], *, use_diff: bool = False) -> None:
         """Write `to_json_string` to a file. Raises `SaveFailed` as `save_pretrained`."""
@@ -252,10 +252,9 @@ class PreTrainedConfig(FromPretrained, CheckedFields):
     def _json(self, names: Iterable[str], nested: Callable[["PreTrainedConfig"], Any]) -> dict[str, Any]:
         """Return fields as JSON values; ``nested`` does the same for a configuration among them."""
         self._raise(self._field_faults())
-        held = {name: getattr(self, name) for name in names}
         values = {
-            name: nested(value) if isinstance(value, PreTrainedConfig) else to_json(value)
-            for name, value in held.items()
+            name: nested(value) if isinstance(value := getattr(self, name), PreTrainedConfig) else to_json(value)
+            for name in names
         }
         values |= {name: value for name in self.computed if (value := getattr(self, name)) is not None}
         model_type = {"model_type": self.model_type} if self.model_type else {}

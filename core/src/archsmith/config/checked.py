@@ -240,9 +240,9 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
         if own in names.nested:
             value, faults = names.convert(own, value)  # a mapping is a whole part here
             self._raise(faults)
-        if own in self.merged and value is None:
+        if own in names.merged and value is None:
             self._raise([f"{name} must be given, but is None"])
-        if own in self.invalidates or own in self.merged:
+        if own in self.invalidates or own in names.merged:
             self.update(**{own: value})
         elif own not in names.fields:
             self._raise([f"{name!r} {self._no_field()}.{names.hint(name)}"])

@@ -26,6 +26,7 @@ class FieldNames:
         hints: Field name → its type.
         others: Other name → field name.
         nested: The fields that hold configurations.
+        merged: Names that only mean something together, those of the classes above among them.
         advice: Name that is not a field → what to do instead.
     """
 
@@ -36,6 +37,7 @@ class FieldNames:
         old = {name: own for name, own in _OLD_NAMES.items() if own in self.fields}
         self.others: dict[str, str] = old | dict(cls.attribute_map)
         self.nested = frozenset(name for name, hint in self.hints.items() if nested_kinds(hint))
+        self.merged = tuple(name for each in cls.__mro__ for name in vars(each).get("merged", ()))
         self.advice: Mapping[str, str] = cls.advice
         self._class = cls
 
@@ -76,12 +78,12 @@ class FieldNames:
             return ""  # no field is called so, and Python itself asks for such names often
         if name in self.advice:
             return f" {self.advice[name]}"
-        return did_you_mean(name, [*self.fields, *self.others, *self._class.merged])
+        return did_you_mean(name, [*self.fields, *self.others, *self.merged])
 
     def knows(self, name: str) -> bool:
         """Return whether a name can be given."""
         own = self.own(name)
-        return own in self.fields or own in self._class.merged
+        return own in self.fields or own in self.merged
 
     def split(self, values: Mapping[str, Any], faults: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the values by field name, and apart from them those that are no fields of this class."""
@@ -106,7 +108,7 @@ class FieldNames:
 
     def near_misses(self, unknown: Mapping[str, Any], known: Collection[str]) -> Iterator[tuple[str, str]]:
         """Yield each of the first unknown names that looks like a misspelt field, with a hint which."""
-        absent = [name for name in (*self.fields, *self.others, *self._class.merged) if self.own(name) not in known]
+        absent = [name for name in (*self.fields, *self.others, *self.merged) if self.own(name) not in known]
         for name in itertools.islice(unknown, _COMPARED):
             if not name.startswith("_") and (hint := did_you_mean(name, absent, cutoff=0.85)):
                 yield name, hint

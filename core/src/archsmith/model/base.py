@@ -3,7 +3,7 @@
 import copy
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import torch
 
@@ -19,21 +19,11 @@ from archsmith.model.loading import load_tensors, notices, quantised
 from archsmith.model.marker import LoadReport
 from archsmith.model.matching import Match
 from archsmith.model.meta import TooLarge
-from archsmith.model.options import (
-    attention_name,
-    device_from,
-    dtype_from,
-    model_options,
-    patterns_from,
-    refuse_unknown_options,
-    refuse_unknown_overrides,
-)
+from archsmith.model.options import attention_name, check_options, device_from, dtype_from, patterns_from, split_options
 from archsmith.model.parts import ties_of
 from archsmith.options import checked_call, read_flags
 
 __all__ = ["PreTrainedModel"]
-
-_Model = TypeVar("_Model", bound="PreTrainedModel")
 
 
 class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
@@ -89,7 +79,7 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
             OptionError: An option does not exist or has an impossible value.
         """
         target, attention = dtype_from(dtype), attention_name(attn_implementation)
-        refuse_unknown_options(cls, model_options, config)
+        check_options(cls, model_options, config)
         model = cls(config, **model_options)
         model.set_attn_implementation(attention)
         return model.to(target) if target is not None else model
@@ -192,9 +182,7 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
         """Read configuration and headers, build the model on the meta device, and match the two."""
         refuse_abstract(cls)
         new, unused = patterns_from("allow_new", allow_new), patterns_from("allow_unused", allow_unused)
-        options = {name: overrides[name] for name in model_options(cls) if name in overrides}
-        overrides = {name: value for name, value in overrides.items() if name not in options}
-        refuse_unknown_overrides(cls, overrides)
+        options, overrides = split_options(cls, overrides)
         found = checkpoint.find(CONFIG_FILE)
         if values is None:
             values = checkpoint.read_json(CONFIG_FILE) if found else {}
@@ -211,16 +199,23 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
             config.update(**overrides)
         weights = find_weights(checkpoint)
         weights.check_same_save(checkpoint, values)
-        model = _built(cls, config, options, weights, source=str(found or checkpoint.source))
         saved_from = values.get("architectures")
         same_class = isinstance(saved_from, list) and cls.__name__ in saved_from
         is_part = cls.config_class.base_config_key in values and values.get("model_type") != config.model_type
         ties = ties_of(values) if is_part else None
         try:
+            model = build_for(weights, cls, config, options)
             match = Match(model, weights, same_class=same_class, allow_new=new, allow_unused=unused, ties=ties)
         except WeightsMismatch as error:
             said = " ".join([error.message, *quantised(config)])
-            raise WeightsMismatch(said, faults=error.faults, source=weights.source) from None
+            raise WeightsMismatch(said, faults=error.faults, source=getattr(error, "source", weights.source)) from None
+        except TooLarge as error:
+            raise WeightsMismatch(
+                f"the configuration describes a model of far more parameters than the {len(weights.tensors)} tensors "
+                f"of {weights.source!r}. Check that config.json and the weights belong together."
+            ) from error
+        except (RuntimeError, OverflowError, MemoryError, ConfigError) as error:
+            raise ConfigError(f"{found or checkpoint.source}: no {cls.__name__} can be built: {error}") from error
         return model, weights, match
 
     # ---- saving ---------------------------------------------------------------------------------------------
@@ -241,17 +236,3 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
         from archsmith.model.saving import save_model
 
         save_model(self, save_directory, max_shard_size)
-
-
-def _built(
-    cls: type[_Model], config: PreTrainedConfig, options: dict[str, Any], weights: Weights, *, source: str
-) -> _Model:
-    try:
-        return build_for(weights, cls, config, options)
-    except TooLarge as error:
-        raise WeightsMismatch(
-            f"the configuration describes a model of far more parameters than the {len(weights.tensors)} tensors of "
-            f"{weights.source!r}. Check that config.json and the weights belong together."
-        ) from error
-    except (RuntimeError, OverflowError, MemoryError, ConfigError) as error:
-        raise ConfigError(f"{source}: no {cls.__name__} can be built: {error}") from error

@@ -70,8 +70,6 @@ class ModelType(type):
 
 def _options(cls: type[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
     """Return what a constructor is given beside the configuration, which is its first argument."""
-    if len(args) == 1 and not kwargs:
-        return {}
     names = [*inspect.signature(cls.__init__).parameters][1:]
     given = dict(zip(names, args, strict=False)) | kwargs
     return {name: value for name, value in given.items() if name != names[0]}
