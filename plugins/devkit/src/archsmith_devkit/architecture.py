@@ -7,9 +7,15 @@ from archsmith.model import PreTrainedModel
 from archsmith.registry import Entry, Kind, registry
 from archsmith_cli.verb import load_verb
 from archsmith_devkit.backbones import BackboneChecks
+from archsmith_devkit.beginnings import BeginningChecks
 from archsmith_devkit.configurations import ConfigurationChecks
+from archsmith_devkit.decoders import DecoderChecks
+from archsmith_devkit.evaluation import EvaluationChecks
+from archsmith_devkit.fields import FieldChecks
 from archsmith_devkit.files import FileChecks
+from archsmith_devkit.fit import FitChecks
 from archsmith_devkit.harness import refusal
+from archsmith_devkit.imports import ImportChecks
 from archsmith_devkit.manifest import DeclarationChecks
 from archsmith_devkit.numerics import NumericsChecks
 from archsmith_devkit.replay import ReferenceChecks
@@ -21,11 +27,17 @@ __all__ = ["ArchitectureConformance", "CommandConformance", "EntryChecks", "Exte
 
 class ArchitectureConformance(
     DeclarationChecks,
+    ImportChecks,
     ConfigurationChecks,
+    FieldChecks,
     FileChecks,
+    BeginningChecks,
     TrainingChecks,
     SurgeryChecks,
     NumericsChecks,
+    EvaluationChecks,
+    DecoderChecks,
+    FitChecks,
     BackboneChecks,
     ReferenceChecks,
 ):
@@ -37,7 +49,17 @@ class ArchitectureConformance(
     """
 
 
-class ExtensionConformance(FileChecks, TrainingChecks, SurgeryChecks, NumericsChecks, ReferenceChecks):
+class ExtensionConformance(
+    ImportChecks,
+    FileChecks,
+    BeginningChecks,
+    TrainingChecks,
+    SurgeryChecks,
+    NumericsChecks,
+    EvaluationChecks,
+    DecoderChecks,
+    ReferenceChecks,
+):
     """The checks for the models that an extension adds to somebody else's architecture.
 
     Attributes:
@@ -53,7 +75,7 @@ class ExtensionConformance(FileChecks, TrainingChecks, SurgeryChecks, NumericsCh
         own = self.entry()
         tasks = registry.tasks(self.model_type)
         mine = [task for task, export in tasks.items() if (export.entry.key, export.entry.name) == (own.key, own.name)]
-        return {task: registry.load(self.model_type, f"models.{task}") for task in mine}
+        return self.chosen(mine)
 
     def entry(self) -> Entry:
         """Return the entry point of the extension."""

@@ -1,6 +1,7 @@
 """Every part of an installed plugin, with the checks for its kind."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import copy
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +17,7 @@ from archsmith_devkit.architecture import (
     ExtensionConformance,
     use,
 )
-from archsmith_devkit.harness import refusal
+from archsmith_devkit.harness import Harness, refusal
 from archsmith_devkit.preprocessing import FeatureExtractorConformance, ImageProcessorConformance, ProcessorConformance
 from archsmith_devkit.report import Check, Report, checks_in
 from archsmith_devkit.tokenizers import TokenizerConformance
@@ -44,12 +45,11 @@ def checks_of(distribution: str, *, waivers: Mapping[str, str] | None = None) ->
     given = dict(waivers or {})
     if faults := list(waiver_faults(given)):
         raise PluginError("; ".join(faults) + ".")
-    found = [check for subject in _subjects(entries) for check in subject.checks(given)]
-    names = {check.name for check in found}
-    if unknown := sorted(given.keys() - names):
-        raise PluginError(
-            f"a waiver names the check {unknown[0]!r}, which there is not.{did_you_mean(unknown[0], names)}"
-        )
+    parts = list(_subjects(entries))
+    found = [check for part in parts for check in part.checks(given)]
+    declared = {name: reason for part in parts for name, reason in part.waivers.items()}
+    if fault := _waivers_fault({**declared, **given}, found, [part.subject for part in parts]):
+        raise PluginError(f"{entries[0]}: {fault}")
     return found
 
 
@@ -91,8 +91,49 @@ class _Part:
     def checks(self, given: Mapping[str, str]) -> Iterator[Check]:
         waivers = {**self.waivers, **given}
         for name, why, fix, action in checks_in(self.subject):
-            if not name.startswith(self.without):
-                yield Check(str(self.entry), self.label, name, why, fix, action, waivers.get(name, ""))
+            if name.startswith(self.without):
+                continue
+            classes = {
+                cls: waivers[f"{cls}.{name}"] for cls in _class_names(self.subject) if f"{cls}.{name}" in waivers
+            }
+            rest = _narrowed(self.subject, action, left_out=set(classes)) if classes else action
+            yield Check(str(self.entry), self.label, name, why, fix, rest, waivers.get(name, ""))
+            for cls, reason in classes.items():  # alone, so that it shows when the waiver is no longer needed
+                alone = _narrowed(self.subject, action, alone=cls)
+                yield Check(str(self.entry), self.label, f"{cls}.{name}", why, fix, alone, reason)
+
+
+def _class_names(subject: Any) -> list[str]:
+    """Return the names of the model classes that a subject checks; none where they cannot be had, as a check says."""
+    try:
+        return [cls.__name__ for cls in subject.models().values()] if isinstance(subject, Harness) else []
+    except PluginError:
+        return []
+
+
+def _narrowed(subject: Any, action: Callable[[], None], **choice: Any) -> Callable[[], None]:
+    """Return a check of the same subject on some of its model classes."""
+    narrowed = copy.copy(subject)
+    for name, value in choice.items():
+        setattr(narrowed, name, value)
+    found: Callable[[], None] = getattr(narrowed, action.__name__)
+    return found
+
+
+def _waivers_fault(waivers: Mapping[str, str], checks: Iterable[Check], subjects: Iterable[Any]) -> str:
+    """Return what is wrong with the names of waivers; nothing where each names a check that runs."""
+    names = {check.name for check in checks}
+    classes = {cls for subject in subjects for cls in _class_names(subject)}
+    for waiver in sorted(waivers.keys() - names):
+        of_class, dot, check = waiver.rpartition(".")
+        if dot and check in names and of_class not in classes:
+            hint = did_you_mean(of_class, classes)
+            return (
+                f"a waiver names {waiver!r}, but no model class that is checked is called {of_class!r}.{hint} Expected "
+                f"<ClassName>.<check>, with one of {', '.join(sorted(classes)) or 'no classes'}"
+            )
+        return f"a waiver names the check {waiver!r}, which there is not.{did_you_mean(check, names)}"
+    return ""
 
 
 def _subjects(entries: Iterable[Entry]) -> Iterator[_Part]:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,6 +27,7 @@ __all__ = [
     "assert_near",
     "gradients_of",
     "load_silently",
+    "outputs_of",
     "refusal",
     "run_python",
     "saved_and_loaded",
@@ -44,6 +45,9 @@ class Harness:
 
     model_type: ClassVar[str]
     tiny: ClassVar[Mapping[str, Any] | None] = None
+    #: Names of model classes that are left out, and the one that is checked alone: so is one class waived.
+    left_out: Collection[str] = ()
+    alone: str | None = None
 
     def inputs(self, model: PreTrainedModel) -> dict[str, Tensor]:
         """Return arguments for one forward pass: the ``dummy_inputs``; for multiple choice three of each text."""
@@ -54,8 +58,16 @@ class Harness:
 
     def models(self) -> dict[str, type[PreTrainedModel]]:
         """Return the model classes that are checked, by task."""
-        tasks = registry.get(self.model_type).models
-        return {task: registry.load(self.model_type, f"models.{task}") for task in tasks}
+        return self.chosen(registry.get(self.model_type).models)
+
+    def chosen(self, tasks: Iterable[str]) -> dict[str, type[PreTrainedModel]]:
+        """Return the model classes of some tasks, without those that a waiver sets aside."""
+        found = {task: registry.load(self.model_type, f"models.{task}") for task in tasks}
+        return {
+            task: cls
+            for task, cls in found.items()
+            if cls.__name__ not in self.left_out and self.alone in (None, cls.__name__)
+        }
 
     def base_class(self) -> type[PreTrainedModel] | None:
         """Return the class of the model without a head, if there is one."""
@@ -74,8 +86,9 @@ class Harness:
     def values(self) -> dict[str, Any]:
         """Return the values of the small configuration: ``tiny``, the manifest's, or else some that are found."""
         tiny = registry.get(self.model_type).tiny if self.tiny is None else self.tiny
-        if not tiny and self.tiny is None and (base := next(iter(self.models().values()), None)):
-            tiny = _found_small(self.base_class() or base)
+        if not tiny and self.tiny is None and (task := next(iter(registry.tasks(self.model_type)), None)):
+            of_task: type[PreTrainedModel] = registry.load(self.model_type, f"models.{task}")
+            tiny = _found_small(self.base_class() or of_task)
         return copy.deepcopy(dict(tiny))
 
     def built(self) -> list[PreTrainedModel]:
@@ -137,13 +150,27 @@ def run_python(*arguments: str) -> "subprocess.CompletedProcess[str]":
 
 
 def tensors_of(output: Any) -> dict[str, Tensor]:
-    """Return the tensors of an output by name; those of a tuple as ``"hidden_states[0]"``."""
-    found: dict[str, Tensor] = {}
-    for name, value in output.items():
-        several = value if isinstance(value, tuple | list) else [value]
-        tensors = {f"{name}[{i}]" if several is value else name: each for i, each in enumerate(several)}
-        found |= {key: each for key, each in tensors.items() if isinstance(each, Tensor)}
-    return found
+    """Return the tensors of an output by name, at any depth: ``"hidden_states[0]"``, ``"text_model_output.logits"``."""
+    return dict(_leaves("", output))
+
+
+def _leaves(place: str, value: Any) -> Iterator[tuple[str, Tensor]]:
+    if isinstance(value, Tensor):
+        yield place, value
+    elif isinstance(value, Mapping):
+        for name, each in value.items():
+            yield from _leaves(f"{place}.{name}" if place else str(name), each)
+    elif isinstance(value, tuple | list):
+        for number, each in enumerate(value):
+            yield from _leaves(f"{place}[{number}]", each)
+
+
+@torch.no_grad()
+def outputs_of(model: PreTrainedModel, inputs: Mapping[str, Any], **options: Any) -> dict[str, Tensor]:
+    """Return the tensors that a model puts out; the same random numbers each time."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return tensors_of(model(**inputs, **options))
 
 
 def gradients_of(model: PreTrainedModel, inputs: dict[str, Tensor]) -> dict[str, Tensor]:

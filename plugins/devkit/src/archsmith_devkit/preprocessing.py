@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from archsmith.auto import AutoFeatureExtractor, AutoImageProcessor, AutoProcessor
-from archsmith.errors import InputError, OptionError
+from archsmith.errors import ArchsmithError, InputError, OptionError
 from archsmith.feature_extractor import SequenceFeatureExtractor
 from archsmith.files import PREPROCESSOR_FILE, PROCESSOR_FILE
 from archsmith.image_processor import ImageProcessor
@@ -70,6 +70,66 @@ class ImageProcessorConformance:
         found = saved_and_loaded(processor, AutoImageProcessor)
         assert type(found) is type(processor), f"AutoImageProcessor gave {type(found).__name__}"
         assert found.to_dict() == before, f"{type(processor).__name__} changed on its way through its file"
+
+    def test_sources_agree(self) -> None:
+        """An image as a Pillow image, an array with channels last or first, or a tensor must become the same.
+
+        Fix: read images by the base class alone.
+        """
+        from PIL import Image  # only who has an image processor has it
+
+        processor, image = self.processor(), _coloured()
+        wanted = processor(image, return_tensors="np").pixel_values
+        first = np.ascontiguousarray(image.transpose(2, 0, 1))
+        for what, source in {
+            "a Pillow image": Image.fromarray(image),
+            "an array with its channels first": first,
+            "a tensor": torch.from_numpy(first),
+        }.items():
+            found = processor(source, return_tensors="np").pixel_values
+            same = found.shape == wanted.shape and np.allclose(found, wanted, atol=1e-5)
+            assert same, f"{type(processor).__name__} makes something else of {what} than of an array, channels last"
+
+    def test_channels_keep_their_order(self) -> None:
+        """Red must stay red: a model that was trained on red, green, blue reads blue, green, red without a word.
+
+        Fix: keep the order in which the base class reads, and one number for each channel in image_mean.
+        """
+        processor = self.processor()
+        red = np.zeros((40, 40, 3), np.uint8)
+        red[..., 0] = 255
+        black = processor(np.zeros_like(red), return_tensors="np").pixel_values
+        risen = (processor(red, return_tensors="np").pixel_values - black).reshape(3, -1).max(1)
+        assert risen[0] > 0 and not risen[1:].any(), (  # noqa: PT018
+            f"{type(processor).__name__} makes of red, beside black, {risen.tolist()} in its three channels; expected "
+            "more than 0 in the first alone"
+        )
+
+    def test_settings_are_used(self) -> None:
+        """A setting of a published file that changes nothing is ignored: the model sees other pixels.
+
+        Fix: read every declared setting in the step that it belongs to, or do not declare it.
+        """
+        usual, image = self.processor(), _coloured()
+        wanted = usual(image, return_tensors="np").pixel_values
+        changes: dict[str, dict[str, Any]] = {
+            "rescale_factor": {"rescale_factor": 1 / 100} if usual.do_rescale else {},
+            "do_rescale": {"do_rescale": not usual.do_rescale},
+            "image_mean": {"image_mean": [0.1, 0.2, 0.3]} if usual.do_normalize else {},
+            "image_std": {"image_std": [0.1, 0.2, 0.3]} if usual.do_normalize else {},
+            "do_normalize": {"do_normalize": False} if usual.do_normalize else {},
+            "size": {"size": {"height": 16, "width": 24}} if usual.do_resize else {},
+            "do_resize": {"do_resize": False} if usual.do_resize else {},
+        }
+        for name, change in changes.items():
+            try:
+                if not change:
+                    continue
+                found = type(usual)(**change)(image, return_tensors="np").pixel_values
+            except ArchsmithError:
+                continue  # it says itself what it cannot do
+            same = found.shape == wanted.shape and np.allclose(found, wanted, atol=1e-6)
+            assert not same, f"{type(usual).__name__}: {name} = {change[name]!r} changes no pixel"
 
     def processor(self) -> ImageProcessor:
         """Return the image processor, with its usual settings."""
@@ -247,6 +307,10 @@ class ProcessorConformance:
 
 def _greys() -> list[Any]:
     return [np.full((40, 40, 3), shade, np.uint8) for shade in (0, 200)]
+
+
+def _coloured() -> Any:
+    return np.random.default_rng(0).integers(0, 256, (40, 56, 3), np.uint8)
 
 
 def _settings(part: Any) -> Any:

@@ -4,17 +4,18 @@ import contextlib
 import fnmatch
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import torch
+import torch.nn.functional as F  # noqa: N812  # the field's own abbreviation
 from torch import Tensor
 
 from archsmith.model import PreTrainedModel
 from archsmith_devkit.harness import Harness, gradients_of, tensors_of
+from archsmith_devkit.labels import labels_for
 
 __all__ = ["TrainingChecks"]
 
-_LABELS = 5
+_LABELS, _IGNORED = 5, -100
 
 
 def _classes(model: PreTrainedModel, inputs: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
@@ -76,7 +77,7 @@ class TrainingChecks(Harness):
         for task, cls in self.models().items():
             if task in _SHAPES:
                 model, inputs = self._labelled(task, cls)
-                labels = _labels_for(task, model, inputs)
+                labels = labels_for(task, model, inputs)
                 output = model(**inputs, **labels)
                 assert output.loss is not None, f"{cls.__name__} makes no loss of {', '.join(labels)}"
                 assert output.loss.ndim == 0, f"{cls.__name__}: the loss has the shape {tuple(output.loss.shape)}"
@@ -84,6 +85,24 @@ class TrainingChecks(Harness):
                 first = model(**inputs, **labels, return_dict=False)[0]
                 assert torch.equal(first, output.loss), f"{cls.__name__}: the loss is not first in the tuple"
                 assert model(**inputs).loss is None, f"{cls.__name__} makes a loss without labels"
+
+    def test_ignored_labels(self) -> None:
+        """Padding is labelled -100: a loss that counts it, or divides by it, learns from nothing.
+
+        Fix: archsmith.layers.losses.token_loss, which leaves -100 out of the sum and of the number it is divided by.
+        """
+        for task, cls in self.models().items():
+            if task not in ("token-classification", "masked-lm"):
+                continue
+            model, inputs = self._labelled(task, cls)
+            labels = labels_for(task, model, inputs)["labels"]
+            labels[:, 1::2] = _IGNORED
+            output = model(**inputs, labels=labels)
+            wanted = F.cross_entropy(output.logits.flatten(0, 1), labels.flatten(), ignore_index=_IGNORED)
+            assert torch.isclose(output.loss, wanted, rtol=1e-4), (
+                f"{cls.__name__}: the loss with -100 at every other token is {output.loss.item():.6g}; expected "
+                f"{wanted.item():.6g}, the mean cross entropy of the other tokens"
+            )
 
     def test_gradients_reach_every_parameter(self) -> None:
         """A parameter that nothing depends on is saved, loaded and paid for in vain, or was forgotten in forward.
@@ -112,7 +131,7 @@ class TrainingChecks(Harness):
         task = next(task for task, cls in self.models().items() if cls is type(model))
         if "labels" in inspect.signature(model.forward).parameters:
             with contextlib.suppress(Exception):  # labels of another kind
-                reached |= set(gradients_of(model, {**inputs, **_labels_for(task, model, inputs)}))
+                reached |= set(gradients_of(model, {**inputs, **labels_for(task, model, inputs)}))
         return reached
 
     def _labelled(self, task: str, cls: type[PreTrainedModel]) -> tuple[PreTrainedModel, dict[str, Tensor]]:
@@ -121,13 +140,3 @@ class TrainingChecks(Harness):
             config.update(num_labels=_LABELS)
         model = cls(config).eval()
         return model, self.inputs(model)
-
-
-def _labels_for(task: str, model: PreTrainedModel, inputs: Mapping[str, Tensor]) -> dict[str, Any]:
-    shape = inputs[model.main_input_name].shape
-    if task == "question-answering":
-        places = torch.zeros(shape[0], dtype=torch.long)
-        return {"start_positions": places, "end_positions": places + 1}
-    if task in ("token-classification", "masked-lm"):
-        return {"labels": torch.ones(shape, dtype=torch.long)}
-    return {"labels": torch.ones(shape[0], dtype=torch.long)}

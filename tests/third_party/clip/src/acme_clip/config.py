@@ -35,6 +35,7 @@ class CLIPTextConfig(CLIPTowerConfig):
     """The configuration of the half that reads texts."""
 
     model_type = "clip_text_model"
+    descriptive = (*CLIPTowerConfig.descriptive, "initializer_range")  # which no text model of the field reads
     base_config_key: ClassVar[str] = "text_config"
 
     vocab_size: Size = field(default=49408, doc="Tokens in the vocabulary.")

@@ -32,8 +32,6 @@ def architectures() -> Iterator[Architecture]:
         tiny={"text_config": _TEXT, "vision_config": _VISION, "projection_dim": 6},
         presets={"openai/clip-vit-base-patch32": {}},
         waivers={
-            "rows_of_a_batch_are_independent": "Each text is compared with each image: the width follows the batch.",
-            "padding_does_not_count": "Each text is compared with each image: the width follows the batch.",
             "vocabulary_resizes": "The vocabulary is that of the nested text_config.",
         },
     )

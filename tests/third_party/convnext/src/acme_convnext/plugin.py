@@ -16,13 +16,8 @@ def architectures() -> Iterator[Architecture]:
             "image-classification": "acme_convnext.model:ConvNextForImageClassification",
             "backbone": "acme_convnext.model:ConvNextBackbone",
         },
-        image_processor="acme_convnext.image_processor:ConvNextImageProcessor",
-        aliases={"ConvNextFeatureExtractor": "ConvNextImageProcessor"},
+        image_processor="ConvNextImageProcessor",
         tiny={"hidden_sizes": [4, 6, 8, 10], "depths": [1, 1, 2, 1], "image_size": 48},
-        waivers={
-            "backbone_feature_maps_have_their_shapes": "Published ConvNeXt cuts what is left over at the right and "
-            "below, so that its grids are rounded down."
-        },
         presets={
             "facebook/convnext-tiny-224": {},
             "facebook/convnext-small-224": {"depths": [3, 3, 27, 3]},

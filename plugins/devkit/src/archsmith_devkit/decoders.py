@@ -1,0 +1,231 @@
+"""Checks of models that write a text token by token: ``causal-lm``, and classifiers of the last token."""
+
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812  # the field's own abbreviation
+from torch import Tensor
+
+from archsmith.model import PreTrainedModel
+from archsmith_devkit.harness import Harness, assert_near
+
+__all__ = ["DecoderChecks"]
+
+_TOKENS, _PADDING, _IGNORED = 6, 2, -100
+
+
+class DecoderChecks(Harness):
+    """What generation, training and serving rely on in a decoder. Architectures without ``causal-lm`` pass."""
+
+    def decoders(self) -> Iterator[PreTrainedModel]:
+        """Yield the small model of ``causal-lm``, in evaluation mode, if there is one that is no encoder-decoder."""
+        cls = self.models().get("causal-lm")
+        if cls is not None and cls.main_input_name == "input_ids":
+            model = cls(self.config()).eval()
+            if not getattr(model.config, "is_encoder_decoder", False):
+                yield model
+
+    def test_no_token_sees_the_next(self) -> None:
+        """A decoder that sees the future learns to copy it, and writes nonsense: its loss looks splendid.
+
+        Fix: attend with causal=True (archsmith.layers.attention), with and without an attention_mask.
+        """
+        for model in self.decoders():
+            ids, name = _ids(model), type(model).__name__
+            for masked in (False, True):
+                mask = {"attention_mask": torch.ones_like(ids)} if masked else {}
+                before = _logits(model, ids, **mask)
+                for place in range(1, _TOKENS):
+                    changed = ids.clone()
+                    changed[:, place] = (ids[:, place] + 1) % model.config.vocab_size
+                    after, with_mask = _logits(model, changed, **mask), "with" if masked else "without"
+                    what = f"{name}, {with_mask} an attention_mask, token {place} changed: logits before it"
+                    assert_near(what, {"logits": after[:, :place]}, {"logits": before[:, :place]})
+                    assert not torch.allclose(after[:, place:], before[:, place:], atol=1e-7), (
+                        f"{name}: no logits from token {place} on depend on it"
+                    )
+                    if place < _TOKENS - 1:
+                        assert not torch.allclose(after[:, -1], before[:, -1], atol=1e-7), (
+                            f"{name}: the last token's logits do not depend on token {place}; a text would be its "
+                            "last token"
+                        )
+
+    def test_padding_on_either_side(self) -> None:
+        """Texts of several lengths are padded on the left to be continued, on the right to be trained on.
+
+        Fix: mask padding in every layer, and count positions over the attention_mask (cumsum - 1), or take
+        position_ids.
+        """
+        for model in self.decoders():
+            ids, name = _ids(model), type(model).__name__
+            alone = _logits(model, ids, attention_mask=torch.ones_like(ids))
+            for side in ("right", "left"):
+                padded, mask, positions = _padded(ids, side)
+                places = {"position_ids": positions} if _takes(model, "position_ids") else {}
+                found = _logits(model, padded, attention_mask=mask, **places)
+                own = found[:, :_TOKENS] if side == "right" else found[:, _PADDING:]
+                assert_near(f"{name}, padded on the {side}", {"logits": own}, {"logits": alone})
+
+    def test_cache(self) -> None:
+        """Token by token with a cache must be what the whole text gives at once, padded on the left or not.
+
+        Fix: append keys and values after positions are applied, let positions go on from the cache's length, and
+        mask with the whole attention_mask.
+        """
+        for model in self.decoders():
+            if not _takes(model, "past_key_values"):
+                continue
+            ids, name = _ids(model), type(model).__name__
+            for padded in (False, True):
+                given, mask, positions = _padded(ids, "left") if padded else (ids, torch.ones_like(ids), _places(ids))
+                whole = _logits(model, given, attention_mask=mask, **_positions(model, positions))
+                skip = _PADDING if padded else 0
+                for first, step in ((skip + 1, 1), (skip + 2, 2)):
+                    found = _continued(model, given, mask, positions, first, step)
+                    what = f"{name}, {step} tokens at a time{', padded on the left' if padded else ''}"
+                    assert_near(what, {"logits": found[:, skip:]}, {"logits": whole[:, skip:]})
+
+    def test_cache_on_request(self) -> None:
+        """A cache that nobody asked for fills the memory in training; one that is missing makes writing slow.
+
+        Fix: return past_key_values where use_cache=True, and None where use_cache=False.
+        """
+        for model in self.decoders():
+            name, ids = type(model).__name__, _ids(model)
+            if not _takes(model, "use_cache"):
+                continue
+            for training in (False, True):
+                model.train(training)
+                kept = _call(model, ids, use_cache=False).get("past_key_values")
+                assert kept is None, f"{name} returns past_key_values with use_cache=False"
+            plain = _call(model.train(), ids).get("past_key_values")
+            assert plain is None, f"{name} returns past_key_values in training, where nobody asked for it"
+            asked = _call(model.eval(), ids, use_cache=True).get("past_key_values")
+            assert asked is not None, f"{name} returns no past_key_values with use_cache=True"
+
+    def test_shifted_loss(self) -> None:
+        """Each token is told from those before it: a loss that is not shifted teaches a model to repeat its input.
+
+        Fix: F.cross_entropy(logits[:, :-1], labels[:, 1:], ignore_index=-100), the mean over labelled tokens.
+        """
+        for model in self.decoders():
+            ids, name = _ids(model), type(model).__name__
+            for hidden in ((), (1, 3), (0, _TOKENS - 1)):
+                labels = ids.clone()
+                labels[:, list(hidden)] = _IGNORED
+                output = _call(model, ids, labels=labels)
+                logits, loss = output["logits"].float(), output.get("loss")
+                assert loss is not None, f"{name} makes no loss of labels"
+                wanted = F.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten(), ignore_index=_IGNORED)
+                same = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=_IGNORED)
+                hint = "; it is not shifted" if torch.isclose(loss, same, rtol=1e-4) else ""
+                without = f" with -100 at {list(hidden)}" if hidden else ""
+                assert torch.isclose(loss.float(), wanted, rtol=1e-4), (
+                    f"{name}: the loss{without} is {loss.item():.6g}; expected {wanted.item():.6g}, the mean cross "
+                    f"entropy of logits[:, :-1] and labels[:, 1:]{hint}"
+                )
+
+    def test_classifier_reads_the_last_token(self) -> None:
+        """Only the last token of a decoder has seen the whole text, wherever the padding is.
+
+        Fix: pool at the last place where attention_mask (else input_ids != pad_token_id) is true, not at -1.
+        """
+        cls = self.models().get("sequence-classification")
+        if cls is None or not list(self.decoders()):
+            return
+        config = self.config()
+        if "pad_token_id" in config.to_dict() or hasattr(config, "pad_token_id"):
+            config.update(pad_token_id=0)
+        model = cls(config).eval()
+        ids, name = _ids(model).clamp(min=1), cls.__name__
+        alone = _logits(model, ids)
+        for place in (0, _TOKENS - 1):
+            changed = ids.clone()
+            changed[:, place] = 1 + ids[:, place] % (model.config.vocab_size - 1)
+            same = torch.allclose(_logits(model, changed), alone, atol=1e-7)
+            assert not same, f"{name}: no score depends on token {place} of {_TOKENS}"
+        for side in ("right", "left"):
+            padded, mask, positions = _padded(ids, side)
+            found = _logits(model, padded, attention_mask=mask, **_positions(model, positions))
+            assert_near(f"{name}, padded on the {side}", {"logits": found}, {"logits": alone})
+
+    def test_rotary_positions_are_relative(self) -> None:
+        """A model without a table of positions knows distances alone: all position_ids + 3 must change nothing.
+
+        Fix: rotate queries and keys by the same positions, both, once, before they meet.
+        """
+        for model in self.decoders():
+            ids = _ids(model)
+            if not _takes(model, "position_ids") or not _is_rotary(model):
+                continue
+            places = _places(ids)
+            found, wanted = (_logits(model, ids, position_ids=places + moved) for moved in (3, 0))
+            assert_near(f"{type(model).__name__}, position_ids + 3", {"logits": found}, {"logits": wanted})
+            spread = _logits(model, ids, position_ids=places * 2)
+            assert not torch.allclose(spread, wanted, atol=1e-6), (
+                f"{type(model).__name__}: the logits do not depend on the distances in position_ids"
+            )
+
+
+def _ids(model: PreTrainedModel) -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(model.config.vocab_size, (2, _TOKENS), generator=generator)
+
+
+def _places(ids: Tensor) -> Tensor:
+    return torch.arange(ids.shape[1]).expand_as(ids)
+
+
+def _padded(ids: Tensor, side: str) -> tuple[Tensor, Tensor, Tensor]:
+    """Return ids with padding at one side, their mask, and the positions of what is no padding."""
+    space = ids.new_zeros(len(ids), _PADDING)
+    order = (ids, space) if side == "right" else (space, ids)
+    mask = torch.cat([torch.ones_like(each) if each is ids else each for each in order], 1)
+    return torch.cat(order, 1), mask, (mask.cumsum(1) - 1).clamp(min=0)
+
+
+def _takes(model: PreTrainedModel, name: str) -> bool:
+    return name in inspect.signature(model.forward).parameters
+
+
+def _positions(model: PreTrainedModel, positions: Tensor) -> dict[str, Tensor]:
+    return {"position_ids": positions} if _takes(model, "position_ids") else {}
+
+
+@torch.no_grad()
+def _call(model: PreTrainedModel, ids: Tensor, **options: Any) -> Any:
+    with torch.random.fork_rng(devices=[]):
+        return model(input_ids=ids, **options, **({"return_dict": True} if _takes(model, "return_dict") else {}))
+
+
+def _logits(model: PreTrainedModel, ids: Tensor, **options: Any) -> Tensor:
+    found: Tensor = _call(model, ids, **options)["logits"]
+    return found
+
+
+def _continued(model: PreTrainedModel, ids: Tensor, mask: Tensor, places: Tensor, first: int, step: int) -> Tensor:
+    """Return the logits of a text that is read in parts, each with the cache of those before."""
+    ends = [first, *range(first + step, ids.shape[1], step), ids.shape[1]]
+    begin, past, found = 0, None, []
+    for end in dict.fromkeys(ends):
+        more: dict[str, Any] = {} if past is None else {"past_key_values": past}
+        own = _positions(model, places[:, begin:end])
+        output = _call(model, ids[:, begin:end], attention_mask=mask[:, :end], use_cache=True, **more, **own)
+        begin, past = end, output.get("past_key_values")
+        assert past is not None, f"{type(model).__name__} returns no past_key_values with use_cache=True"
+        found.append(output["logits"])
+    return torch.cat(found, 1)
+
+
+def _is_rotary(model: PreTrainedModel) -> bool:
+    """Return whether the configuration speaks of rotary positions, and no embedding has a row for each position."""
+    names = model.config.to_dict()
+    speaks = any(name.startswith(("rope_", "rotary")) for name in names)
+    tables = [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.Embedding) and ("pos" in name.rpartition(".")[2] or name.endswith("wpe"))
+    ]
+    return speaks and not tables
