@@ -94,15 +94,13 @@ class BackboneConfig(PreTrainedConfig):
         said = f"stage_names are {', '.join(listed)}"
         places: list[int] = []
         if indices is not None:
-            wrong = [index for index in indices if not -len(names) <= index < len(names)]
-            if wrong:
+            if wrong := [index for index in indices if not -len(names) <= index < len(names)]:
                 yield f"out_indices must lie from {-len(names)} to {len(names) - 1} ({said}), but holds {wrong[0]}"
                 return
             places = [index % len(names) for index in indices]
             yield from _order_faults("out_indices", indices, places)
         if features is not None:
-            wrong_names = [feature for feature in features if feature not in names]
-            if wrong_names:
+            if wrong_names := [feature for feature in features if feature not in names]:
                 hint = did_you_mean(wrong_names[0], names)
                 yield f"out_features must be stages ({said}), but holds {shown(wrong_names[0])}.{hint}".rstrip(".")
                 return
@@ -189,8 +187,7 @@ class BackboneHostConfig(PreTrainedConfig):
         wants_weights = self.use_pretrained_backbone if pretrained is None else pretrained
         if self.use_timm_backbone:
             given = {"backbone": self.backbone, "use_pretrained_backbone": wants_weights}
-            clash = given.keys() & self.backbone_kwargs.keys()
-            if clash:
+            if clash := given.keys() & self.backbone_kwargs.keys():
                 raise ConfigError(f"{type(self).__name__}: backbone_kwargs must not hold {', '.join(sorted(clash))}.")
             return _build(TIMM, {**given, **self.backbone_kwargs})
         preset = None if wants_weights or Path(self.backbone).is_dir() else find_preset(self.backbone)

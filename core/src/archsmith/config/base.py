@@ -89,9 +89,8 @@ class PreTrainedConfig(FromPretrained, CheckedFields):
         if len(args) > len(given):
             allowed = f"only {', '.join(self.positional)} may be" if self.positional else "none may be"
             raise OptionError(f"{owner} takes keyword arguments; {allowed} positional, got {len(args)}.")
-        for name in given:
-            if name in values:
-                raise OptionError(f"{owner} got multiple values for {name}: one positional, one by keyword.")
+        for name in given.keys() & values.keys():
+            raise OptionError(f"{owner} got multiple values for {name}: one positional, one by keyword.")
         self._fill(values | given, unknown_allowed=False)
 
     # ---- reading --------------------------------------------------------------------------------------------

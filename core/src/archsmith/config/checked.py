@@ -204,8 +204,7 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
         return faults
 
     def _raise(self, faults: Iterable[str], source: str = "") -> None:
-        found = tuple(fault.rstrip(".") for fault in faults)
-        if found:
+        if found := tuple(fault.rstrip(".") for fault in faults):
             where = f"{source}: {type(self).__name__}" if source else type(self).__name__
             is_unknown = any(f"' is not a {self.noun} of " in fault for fault in found)
             raise (UnknownField if is_unknown else self.error_for(source))(

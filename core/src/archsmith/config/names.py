@@ -34,8 +34,7 @@ class FieldNames:
         hints = get_type_hints(cls, include_extras=True)
         self.fields = {declared.name: declared for declared in dataclasses.fields(cls) if declared.init}
         self.hints = {name: hints[name] for name in self.fields}
-        old = {name: own for name, own in _OLD_NAMES.items() if own in self.fields}
-        self.others: dict[str, str] = old | dict(cls.attribute_map)
+        self.others = {name: own for name, own in _OLD_NAMES.items() if own in self.fields} | dict(cls.attribute_map)
         self.nested = frozenset(name for name, hint in self.hints.items() if nested_kinds(hint))
         self.merged = tuple(name for each in cls.__mro__ for name in vars(each).get("merged", ()))
         self.advice: Mapping[str, str] = cls.advice

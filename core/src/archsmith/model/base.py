@@ -12,7 +12,7 @@ from archsmith.errors import ConfigError, OptionError, WeightsMismatch
 from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.names import CONFIG_FILE, GENERATION_FILE
 from archsmith.files.pretrained import FromPretrained
-from archsmith.files.weights import Weights, find_weights
+from archsmith.files.weights import find_weights
 from archsmith.model.building import ModelType, build_for, refuse_abstract
 from archsmith.model.facts import ModelFacts
 from archsmith.model.loading import load_tensors, notices, quantised
@@ -128,12 +128,10 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
         read_flags(mmap=mmap, check_finite=check_finite)
         target_dtype, target_device = dtype_from(torch_dtype if dtype is None else dtype), device_from(device)
         attention = attention_name(attn_implementation)
-        model, weights, match = cls._match(checkpoint, config, values, allow_new, allow_unused, overrides)
+        model, match = cls._match(checkpoint, config, values, allow_new, allow_unused, overrides)
         model.set_attn_implementation(attention)
-        load_tensors(
-            model, weights, match, dtype=target_dtype, device=target_device, mmap=mmap, check_finite=check_finite
-        )
-        for message in notices(model, weights, match, dtype=target_dtype):
+        load_tensors(match, dtype=target_dtype, device=target_device, mmap=mmap, check_finite=check_finite)
+        for message in notices(match, dtype=target_dtype):
             checkpoint.warn(message)
         model.read_side_files(checkpoint)
         if target_dtype is not None:
@@ -166,7 +164,7 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
         """
         checkpoint = Checkpoint.open_with(id_or_path, options)
         return checkpoint.read_consistent(
-            lambda: cls._match(checkpoint, config, None, allow_new, allow_unused, options)[2].report
+            lambda: cls._match(checkpoint, config, None, allow_new, allow_unused, options)[1].report
         )
 
     @classmethod
@@ -178,7 +176,7 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
         allow_new: Sequence[str],
         allow_unused: Sequence[str],
         overrides: Mapping[str, Any],
-    ) -> tuple[Self, Weights, Match]:
+    ) -> tuple[Self, Match]:
         """Read configuration and headers, build the model on the meta device, and match the two."""
         refuse_abstract(cls)
         new, unused = patterns_from("allow_new", allow_new), patterns_from("allow_unused", allow_unused)
@@ -216,7 +214,7 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
             ) from error
         except (RuntimeError, OverflowError, MemoryError, ConfigError) as error:
             raise ConfigError(f"{found or checkpoint.source}: no {cls.__name__} can be built: {error}") from error
-        return model, weights, match
+        return model, match
 
     # ---- saving ---------------------------------------------------------------------------------------------
 

@@ -174,8 +174,7 @@ class ModelFacts(AnyModel):
             InputError: It is no ``nn.Linear``, or has another shape.
             OptionError: The model has none.
         """
-        path = output_path(self)
-        if path is None:
+        if (path := output_path(self)) is None:
             raise OptionError(f"{type(self).__name__} has no output embeddings: no layer of it scores tokens.")
         replace_module(self, path, embeddings, kind=nn.Linear)
 
@@ -250,8 +249,7 @@ class ModelFacts(AnyModel):
         return [module for module in self.modules() if isinstance(module, Stack)]
 
     def _checkpoint(self, *, on: bool) -> None:
-        stacks = self._stacks()
-        if not stacks:
+        if not (stacks := self._stacks()):
             raise OptionError(
                 f"{type(self).__name__} has no gradient checkpointing: none of its layers are in a Stack "
                 "(archsmith.layers.stack)."

@@ -72,8 +72,7 @@ class Match:
         if self.faults:
             self._fail()
         loaded = tuple(name for name in self.wanted if name in self.found)
-        rest = tuple(self.new), tuple(sorted(self.unused)), tuple(sorted(self.ignored))
-        self.report = LoadReport(loaded, *rest)
+        self.report = LoadReport(loaded, tuple(self.new), tuple(sorted(self.unused)), tuple(sorted(self.ignored)))
 
     def _read_declarations(self) -> None:
         """Take the patterns that the model declares, and with them those of the models inside its base."""
