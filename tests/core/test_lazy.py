@@ -37,7 +37,7 @@ def test_a_face_hands_out_what_its_stub_says(tmp_path, monkeypatch):
         with pytest.raises(AttributeError, match=r"^module 'toy_face' has no attribute 'Private'$"):
             _ = face.Private
         for name in ("toy_face", "toy_face.part"):
-            monkeypatch.delitem(sys.modules, name)
+            del sys.modules[name]
 
 
 def test_a_plugin_package_imports_nothing_heavy():
