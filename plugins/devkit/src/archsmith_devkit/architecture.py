@@ -8,12 +8,15 @@ from archsmith.registry import Entry, Kind, registry
 from archsmith_cli.verb import load_verb
 from archsmith_devkit.backbones import BackboneChecks
 from archsmith_devkit.beginnings import BeginningChecks
+from archsmith_devkit.buffers import BufferChecks
 from archsmith_devkit.configurations import ConfigurationChecks
-from archsmith_devkit.decoders import DecoderChecks
+from archsmith_devkit.decoder_states import DecoderStateChecks
 from archsmith_devkit.evaluation import EvaluationChecks
 from archsmith_devkit.fields import FieldChecks
 from archsmith_devkit.files import FileChecks
 from archsmith_devkit.fit import FitChecks
+from archsmith_devkit.forward_arguments import ArgumentChecks
+from archsmith_devkit.half_precision import HalfPrecisionChecks
 from archsmith_devkit.harness import refusal
 from archsmith_devkit.imports import ImportChecks
 from archsmith_devkit.manifest import DeclarationChecks
@@ -36,7 +39,10 @@ class ArchitectureConformance(
     SurgeryChecks,
     NumericsChecks,
     EvaluationChecks,
-    DecoderChecks,
+    ArgumentChecks,
+    HalfPrecisionChecks,
+    BufferChecks,
+    DecoderStateChecks,
     FitChecks,
     BackboneChecks,
     ReferenceChecks,
@@ -57,7 +63,10 @@ class ExtensionConformance(
     SurgeryChecks,
     NumericsChecks,
     EvaluationChecks,
-    DecoderChecks,
+    ArgumentChecks,
+    HalfPrecisionChecks,
+    BufferChecks,
+    DecoderStateChecks,
     ReferenceChecks,
 ):
     """The checks for the models that an extension adds to somebody else's architecture.
