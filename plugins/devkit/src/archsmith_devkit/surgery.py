@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from archsmith.config import PreTrainedConfig
 from archsmith.errors import OptionError
 from archsmith.layers.stack import Stack
 from archsmith.model import PreTrainedModel
@@ -29,9 +30,10 @@ class SurgeryChecks(Harness):
                 continue
             assert model.input_embeddings, f"{name} must name its token embeddings in input_embeddings"
             inputs = self.inputs(model)
-            before, old = tensors_of(model(**inputs)), model.config.vocab_size
+            before, config = tensors_of(model(**inputs)), _config_of_words(model)
+            old = config.vocab_size
             embeddings = model.resize_token_embeddings(old + 3)
-            assert embeddings.num_embeddings == model.config.vocab_size == old + 3, f"{name} has another vocabulary now"
+            assert embeddings.num_embeddings == config.vocab_size == old + 3, f"{name} has another vocabulary now"
             after = tensors_of(model(**inputs))
             for key, tensor in before.items():
                 scores = after[key][..., :old] if after[key].shape != tensor.shape else after[key]
@@ -116,6 +118,14 @@ def _assert_comes_back(harness: Harness, model: PreTrainedModel, what: str) -> N
     loaded = saved_and_loaded(model, mmap=False)
     inputs = harness.inputs(loaded)
     assert_near(f"{what} and loaded", tensors_of(loaded(**inputs)), tensors_of(model(**inputs)))
+
+
+def _config_of_words(model: PreTrainedModel) -> Any:
+    """Return the configuration with the vocabulary: the model's, or one inside it."""
+    inside = [value for value in vars(model.config).values() if isinstance(value, PreTrainedConfig)]
+    found = [config for config in (model.config, *inside) if hasattr(config, "vocab_size")]
+    assert found, f"{type(model).__name__} has token embeddings, but neither its configuration nor one in it vocab_size"
+    return found[0]
 
 
 def _assert_refused(why: str, method: Any, *arguments: Any) -> None:
