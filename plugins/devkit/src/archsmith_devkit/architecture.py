@@ -21,6 +21,7 @@ from archsmith_devkit.harness import refusal
 from archsmith_devkit.imports import ImportChecks
 from archsmith_devkit.manifest import DeclarationChecks
 from archsmith_devkit.numerics import NumericsChecks
+from archsmith_devkit.problem_types import ProblemTypeChecks
 from archsmith_devkit.replay import ReferenceChecks
 from archsmith_devkit.surgery import SurgeryChecks
 from archsmith_devkit.training import TrainingChecks
@@ -36,6 +37,7 @@ class ArchitectureConformance(
     FileChecks,
     BeginningChecks,
     TrainingChecks,
+    ProblemTypeChecks,
     SurgeryChecks,
     NumericsChecks,
     EvaluationChecks,
@@ -60,6 +62,7 @@ class ExtensionConformance(
     FileChecks,
     BeginningChecks,
     TrainingChecks,
+    ProblemTypeChecks,
     SurgeryChecks,
     NumericsChecks,
     EvaluationChecks,

@@ -41,7 +41,7 @@ class DecoderStateChecks(DecoderChecks):
 
         Fix: put last_hidden_state, as it is after the last normalisation, in the last place of hidden_states.
         """
-        cls = self.base_class()
+        cls = self.models().get("base")
         if cls is None or not list(self.decoders()):
             return
         model = cls(self.config()).eval()

@@ -179,6 +179,8 @@ def _asked(harness: Harness, model: PreTrainedModel, what: str) -> Any:
     for name, value in asked.items():
         if name.endswith(what) and isinstance(value, tuple):
             assert plain.get(name) is None, f"{type(model).__name__} returns {name}, for which nobody asked"
+            lost = [place for place, each in enumerate(value) if not isinstance(each, Tensor)]
+            assert not lost, f"{type(model).__name__} with {option}=True: {name}{lost[:1]} is {value[lost[0]]!r}"
             yield name, value, plain, asked
 
 

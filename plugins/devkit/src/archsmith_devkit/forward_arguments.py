@@ -61,7 +61,8 @@ class ArgumentChecks(Harness):
 
 def _has_none(model: PreTrainedModel, option: str) -> bool:
     """Return whether attention maps are asked of a model whose configuration knows no heads."""
-    return option == "output_attentions" and not any("head" in name for name in model.config.to_dict())
+    values = model.config.to_dict().items()
+    return option == "output_attentions" and not any("head" in name and isinstance(n, int | list) for name, n in values)
 
 
 def _pairs(model: PreTrainedModel, inputs: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor, Tensor]]:
@@ -69,18 +70,20 @@ def _pairs(model: PreTrainedModel, inputs: Mapping[str, Tensor]) -> Iterator[tup
     taken = inspect.signature(model.forward).parameters
     for name, value in inputs.items():
         if name in taken and not name.endswith("mask"):
-            yield name, value, value.flip(0)
+            others = [value.flip(axis) for axis in range(value.ndim) if not torch.equal(value.flip(axis), value)]
+            yield from ((name, value, other) for other in others[:1])
         elif name in taken and (name != "attention_mask" or _tokens_meet(model, inputs)):
             yield name, value, _masked(model, value)
     if model.main_input_name != _TOKENS or _TOKENS not in inputs:
         return
     ids = inputs[_TOKENS]
     places = torch.arange(ids.shape[-1]).expand(ids.shape)
+    types = max(1, getattr(model.config, "type_vocab_size", 2))  # of one type there is nothing to tell
     for name, usual, other in (
-        ("token_type_ids", torch.zeros_like(ids), places % 2),
+        ("token_type_ids", torch.zeros_like(ids), places % min(2, types)),
         ("position_ids", places, places.flip(-1)),
     ):
-        if name in taken and name not in inputs:
+        if name in taken and name not in inputs and not torch.equal(usual, other):
             yield name, usual.contiguous(), other.contiguous()
 
 
