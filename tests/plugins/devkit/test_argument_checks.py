@@ -16,6 +16,9 @@ from .toy_decoder import ToyClassifier, ToyConfig, ToyDecoder, conformance
 
 CHECKS = (
     "arguments_have_an_effect",
+    "options_follow_the_configuration",
+    "left_out_arguments_have_their_default",
+    "heads_hand_arguments_on",
     "options_bring_what_they_name",
     "norms_in_float16",
     "computed_buffers_stay_out_of_files",
@@ -48,6 +51,20 @@ def without(*names):
 
 def without_places_of_padding(given):
     return without("position_ids")(given) if given.get("attention_mask") is not None else given
+
+
+def false_for_none(given):
+    """An option that is None is off, whatever the configuration says."""
+    return {**given, "output_attentions": bool(given.get("output_attentions"))}
+
+
+def never_declined(given):
+    return without("output_hidden_states")(given) if not given.get("output_hidden_states") else given
+
+
+def halves_of_masks(given):
+    mask = given.get("attention_mask")
+    return given if mask is not None else {**given, "attention_mask": (torch.arange(7) < 4).expand(2, 7).long()}
 
 
 class NormInHalf(nn.Module):
@@ -130,9 +147,23 @@ def test_a_loss_of_classes_alone_is_found():
         conformance(classifier=ClassesAlone).test_problem_type_chooses_the_loss()
 
 
-class HeadDropsPlaces(DistilBertForSequenceClassification):
-    def forward(self, input_ids=None, attention_mask=None, position_ids=None, **options):
-        return super().forward(input_ids, attention_mask, **options)
+class ScaledEmbeddings(DistilBertModel):
+    """Scales the embeddings of ids alone."""
+
+    def forward(self, input_ids=None, attention_mask=None, position_ids=None, inputs_embeds=None, **options):
+        words = inputs_embeds if input_ids is None else self.get_input_embeddings()(input_ids) * 2
+        return super().forward(None, attention_mask, position_ids=position_ids, inputs_embeds=words, **options)
+
+
+def swapped(given):
+    """Hand two arguments on in the other order: both are integers of one shape."""
+    places = given.get("position_ids")
+    if places is None:
+        return given
+    return {**given, "attention_mask": (places > 0).long(), "position_ids": given["attention_mask"]}
+
+
+HEAD = DistilBertForSequenceClassification
 
 
 class MaskOfMaps(DistilBertModel):
@@ -148,7 +179,14 @@ class MaskOfMaps(DistilBertModel):
 @pytest.mark.parametrize(
     ("check", "model", "said"),
     [
-        ("arguments_have_an_effect", HeadDropsPlaces, "HeadDropsPlaces: position_ids has no effect"),
+        ("arguments_have_an_effect", spoiled(without("position_ids"), HEAD), "Spoiled: position_ids has no effect"),
+        (
+            "heads_hand_arguments_on",
+            spoiled(without("position_ids"), HEAD),
+            "hands something else on than position_ids: its hidden states with",
+        ),
+        ("heads_hand_arguments_on", spoiled(swapped, HEAD), "hands something else on than position_ids"),
+        ("left_out_arguments_have_their_default", ScaledEmbeddings, "inputs_embeds in place of input_ids: last_hidden"),
         ("bfloat16", MaskOfMaps, "MaskOfMaps in bfloat16 with output_attentions=True: RuntimeError: "),
     ],
 )

@@ -77,6 +77,11 @@ class NeverKeeps(ToyDecoder):
         return None
 
 
+class KeepsWhateverIsConfigured(ToyDecoder):
+    def kept(self, past, use_cache):
+        return None if use_cache is False or (use_cache is None and self.training) else past
+
+
 class UnshiftedLoss(ToyDecoder):
     def loss(self, logits, labels):
         return F.cross_entropy(logits.flatten(0, 1), labels.flatten())
@@ -198,6 +203,7 @@ FAULTS = [
     ("cache_on_request", AlwaysKeeps, "AlwaysKeeps returns past_key_values with use_cache=False"),
     ("cache_on_request", KeepsInTraining, "returns past_key_values in training, where nobody asked"),
     ("cache_on_request", NeverKeeps, "NeverKeeps returns no past_key_values with use_cache=True"),
+    ("cache_on_request", KeepsWhateverIsConfigured, "with config.use_cache = False: expected no past_key_values"),
     ("shifted_loss", UnshiftedLoss, "it is not shifted"),
     ("shifted_loss", CountedLoss, r"the loss with -100 at \[1, 3\] is .*; expected"),
     ("rotary_positions_are_relative", TurnsTwice, r"position_ids \+ 3: logits is off by"),

@@ -117,6 +117,12 @@ class DecoderChecks(Harness):
             assert plain is None, f"{name} returns past_key_values in training, where nobody asked for it"
             asked = call(model.eval(), ids, use_cache=True).get("past_key_values")
             assert asked is not None, f"{name} returns no past_key_values with use_cache=True"
+            for wanted in (False, True) if hasattr(model.config, "use_cache") else ():
+                config = self.config()
+                config.update(use_cache=wanted)
+                found = call(type(model)(config).eval(), ids).get("past_key_values")
+                told = "past_key_values" if wanted else "no past_key_values"
+                assert (found is not None) == wanted, f"{name} with config.use_cache = {wanted}: expected {told}"
 
     def test_shifted_loss(self) -> None:
         """Each token is told from those before it: a loss that is not shifted teaches a model to repeat its input.

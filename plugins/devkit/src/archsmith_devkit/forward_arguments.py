@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
+from archsmith.config import PreTrainedConfig
 from archsmith.errors import ArchsmithError
 from archsmith.model import PreTrainedModel
-from archsmith_devkit.harness import Harness, outputs_of
+from archsmith_devkit.harness import Harness, assert_near, outputs_of
 
 __all__ = ["ArgumentChecks"]
 
@@ -57,6 +58,102 @@ class ArgumentChecks(Harness):
                 assert any(wanted in key for key in found), (
                     f"{name} with {option}=True returns {', '.join(found)}; expected {wanted} too"
                 )
+
+    def test_options_follow_the_configuration(self) -> None:
+        """What a configuration asks for comes without asking again, and what a caller declines does not come.
+
+        Fix: if self.wants_hidden_states(output_hidden_states), if self.wants_attentions(output_attentions): both read
+        the configuration where the argument is None.
+        """
+        for model in self.built():
+            if any(isinstance(value, PreTrainedConfig) for value in vars(model.config).values()):
+                continue  # each part has a configuration of its own
+            for option in _OPTIONS:
+                wanted, name = option.removeprefix("output_"), type(model).__name__
+                if option not in inspect.signature(model.forward).parameters or _has_none(model, option):
+                    continue
+                model.config.update(**{option: True})
+                try:
+                    asked, declined = (outputs_of(model, self.inputs(model), **more) for more in ({}, {option: False}))
+                except ArchsmithError:
+                    continue
+                finally:
+                    model.config.update(**{option: False})
+                what = f"{name}, config.{option} = True"
+                assert any(wanted in key for key in asked), f"{what}: it returns {', '.join(asked)}; expected {wanted}"
+                assert not any(wanted in key for key in declined), f"{what}, {option}=False: it returns {wanted}"
+
+    def test_left_out_arguments_have_their_default(self) -> None:
+        """No attention_mask is one of ones, no token_type_ids are zeros, and embeddings stand for their tokens.
+
+        Fix: make what is None of ones and zeros like the input, and go the same way with inputs_embeds as with
+        input_ids from the first step behind the table on.
+        """
+        for model in self.built():
+            inputs = self.inputs(model)
+            if model.main_input_name != _TOKENS or _TOKENS not in inputs:
+                continue
+            taken = inspect.signature(model.forward).parameters
+            ids = _without(inputs[_TOKENS], getattr(model.config, "pad_token_id", None))
+            rest = {key: value for key, value in inputs.items() if key not in (_TOKENS, "attention_mask")}
+            plain, what = {**rest, _TOKENS: ids}, type(model).__name__
+            wanted = outputs_of(model, plain)
+            for name, value in _defaults(model, ids):
+                if name in taken and name not in rest:
+                    found = outputs_of(model, {**plain, name: value})
+                    assert_near(f"{what}, {name} of {int(value[0].amax())} beside none", found, wanted, tolerance=1e-5)
+            if "inputs_embeds" in taken and model.input_embeddings:
+                embeds = model.get_input_embeddings()(ids)
+                found = outputs_of(model, {**rest, _TOKENS: None, "inputs_embeds": embeds})
+                assert_near(f"{what}, inputs_embeds in place of {_TOKENS}", found, wanted, tolerance=1e-5)
+
+    def test_heads_hand_arguments_on(self) -> None:
+        """A head must give its base model what it got, each argument in its place: two that are swapped fit as well.
+
+        Fix: pass every argument on by its name.
+        """
+        for model in self.built():
+            base, inputs = model.base_model, self.inputs(model)
+            option = _OPTIONS[0]
+            both = [inspect.signature(each.forward).parameters for each in (model, base)]
+            if base is model or any(option not in each or not inputs.keys() <= each.keys() for each in both):
+                continue
+            if not _same_states(model, base, inputs):
+                continue  # it does something of its own in between
+            for name, _, other in _pairs(model, inputs):
+                if name in both[1]:
+                    assert _same_states(model, base, {**inputs, name: other}), (
+                        f"{type(model).__name__} hands something else on than {name}: its hidden states with "
+                        f"{_told(other)} are not those of its {type(base).__name__}"
+                    )
+
+
+def _same_states(model: PreTrainedModel, base: PreTrainedModel, inputs: Mapping[str, Tensor]) -> bool:
+    """Return whether a model has the hidden states of its base model, or both refuse."""
+    states: list[dict[str, Tensor] | None] = []
+    for each in (model, base):
+        try:
+            found = outputs_of(each, inputs, **{_OPTIONS[0]: True})
+            states.append({name: value for name, value in found.items() if name.startswith("hidden_states[")})
+        except Exception:  # noqa: BLE001  # a stranger's code
+            states.append(None)
+    one, other = states
+    if one is None or other is None:
+        return one is other
+    return one.keys() == other.keys() and all(
+        one[name].shape == value.shape and not _apart(one[name], value) for name, value in other.items()
+    )
+
+
+def _defaults(model: PreTrainedModel, ids: Tensor) -> Iterator[tuple[str, Tensor]]:
+    yield "attention_mask", torch.ones_like(ids)
+    if getattr(model.config, "type_vocab_size", 0):
+        yield "token_type_ids", torch.zeros_like(ids)
+
+
+def _without(ids: Tensor, pad: object) -> Tensor:
+    """Return ids of which none is that of padding, which some models look for."""
+    return torch.where(ids == pad, ids + 1 if pad == 0 else ids - 1, ids) if isinstance(pad, int) else ids
 
 
 def _has_none(model: PreTrainedModel, option: str) -> bool:
