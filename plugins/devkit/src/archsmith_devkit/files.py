@@ -131,9 +131,8 @@ class FileChecks(Harness):
                     warnings.simplefilter("always")
                     head = cls.from_pretrained(folder)
             told = any(issubclass(warning.category, ArchsmithWarning) for warning in said)
-            assert told or not head.load_report.new, (
-                f"{cls.__name__} started {sorted(head.load_report.new)} anew without saying so"
-            )
+            new = sorted(head.load_report.new) if head.load_report else []
+            assert told or not new, f"{cls.__name__} started {new} anew without saying so"
             ours = {name: tensor for name, tensor in head.base_model.state_dict().items() if name in base.state_dict()}
             for name, tensor in ours.items():
                 assert torch.equal(tensor, base.state_dict()[name]), f"{cls.__name__}: {name!r} is not the base model's"
