@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -128,7 +129,7 @@ class ArgumentChecks(Harness):
                     )
 
 
-def _same_states(model: PreTrainedModel, base: PreTrainedModel, inputs: Mapping[str, Tensor]) -> bool:
+def _same_states(model: PreTrainedModel, base: Any, inputs: Mapping[str, Tensor]) -> bool:
     """Return whether a model has the hidden states of its base model, or both refuse."""
     states: list[dict[str, Tensor] | None] = []
     for each in (model, base):

@@ -1,9 +1,11 @@
 """Checks of problem_type: what labels mean to a head that classifies, and so which loss it makes of them."""
 
 import inspect
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F  # noqa: N812  # the field's own abbreviation
+from torch import Tensor
 
 from archsmith.errors import ConfigError
 from archsmith_devkit.harness import Harness, assert_near, outputs_of
@@ -12,7 +14,10 @@ __all__ = ["ProblemTypeChecks"]
 
 #: Tasks whose loss goes by ``problem_type``, and the losses of labels that are no classes.
 _TASKS = ("sequence-classification", "image-classification")
-_LOSSES = {"regression": F.mse_loss, "multi_label_classification": F.binary_cross_entropy_with_logits}
+_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "regression": F.mse_loss,
+    "multi_label_classification": F.binary_cross_entropy_with_logits,
+}
 
 
 class ProblemTypeChecks(Harness):
@@ -40,5 +45,5 @@ class ProblemTypeChecks(Harness):
                     found = outputs_of(model, inputs, labels=labels)
                 except Exception as error:
                     raise AssertionError(f"{what}: {type(error).__name__}: {error}") from error
-                assert "loss" in found, f"{what} makes no loss of floating labels; expected {loss.__name__}"
+                assert "loss" in found, f"{what} makes no loss of floating labels; expected one"
                 assert_near(what, {"loss": found["loss"]}, {"loss": loss(found["logits"], labels)})
