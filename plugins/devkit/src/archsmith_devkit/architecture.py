@@ -8,6 +8,7 @@ from archsmith.registry import Entry, Kind, registry
 from archsmith_cli.verb import load_verb
 from archsmith_devkit.backbones import BackboneChecks
 from archsmith_devkit.beginnings import BeginningChecks
+from archsmith_devkit.composites import CompositeChecks
 from archsmith_devkit.configurations import ConfigurationChecks
 from archsmith_devkit.decoders import DecoderChecks
 from archsmith_devkit.evaluation import EvaluationChecks
@@ -16,6 +17,7 @@ from archsmith_devkit.files import FileChecks
 from archsmith_devkit.fit import FitChecks
 from archsmith_devkit.harness import refusal
 from archsmith_devkit.imports import ImportChecks
+from archsmith_devkit.initial_values import InitialValueChecks
 from archsmith_devkit.manifest import DeclarationChecks
 from archsmith_devkit.numerics import NumericsChecks
 from archsmith_devkit.replay import ReferenceChecks
@@ -32,6 +34,7 @@ class ArchitectureConformance(
     FieldChecks,
     FileChecks,
     BeginningChecks,
+    InitialValueChecks,
     TrainingChecks,
     SurgeryChecks,
     NumericsChecks,
@@ -39,6 +42,7 @@ class ArchitectureConformance(
     DecoderChecks,
     FitChecks,
     BackboneChecks,
+    CompositeChecks,
     ReferenceChecks,
 ):
     """The checks for one architecture. Subclass it, and name the architecture.
@@ -53,6 +57,7 @@ class ExtensionConformance(
     ImportChecks,
     FileChecks,
     BeginningChecks,
+    InitialValueChecks,
     TrainingChecks,
     SurgeryChecks,
     NumericsChecks,
