@@ -20,9 +20,11 @@ from archsmith_devkit.imports import ImportChecks
 from archsmith_devkit.initial_values import InitialValueChecks
 from archsmith_devkit.manifest import DeclarationChecks
 from archsmith_devkit.numerics import NumericsChecks
+from archsmith_devkit.outputs import OutputChecks
 from archsmith_devkit.replay import ReferenceChecks
 from archsmith_devkit.surgery import SurgeryChecks
 from archsmith_devkit.training import TrainingChecks
+from archsmith_devkit.vision import VisionChecks
 
 __all__ = ["ArchitectureConformance", "CommandConformance", "EntryChecks", "ExtensionConformance"]
 
@@ -41,6 +43,8 @@ class ArchitectureConformance(
     EvaluationChecks,
     DecoderChecks,
     FitChecks,
+    OutputChecks,
+    VisionChecks,
     BackboneChecks,
     CompositeChecks,
     ReferenceChecks,

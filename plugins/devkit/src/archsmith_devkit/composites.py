@@ -1,5 +1,6 @@
 """Checks of a whole of several models: its parts are what its configuration says, and texts and images are a pair."""
 
+import ast
 import dataclasses
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from archsmith.errors import ArchsmithError
 from archsmith.model import PreTrainedModel
 from archsmith_devkit.fields import Behaviour, built_config, other_values, own_fields
 from archsmith_devkit.harness import Harness, load_silently, outputs_of
+from archsmith_devkit.sources import sources
 
 __all__ = ["CompositeChecks"]
 
@@ -54,8 +56,9 @@ class CompositeChecks(Harness):
         for outer, inner in _nested(self.config()):
             is_held = False
             for cls in self.models().values():
-                unusual = self._unlike(cls, outer, inner)
-                model = None if unusual is None else _on_meta(cls, unusual)
+                if not _holders(cls(self.config()), type(inner)):
+                    continue
+                model = _on_meta(cls, self._unlike(cls, outer, inner))
                 if model is None:
                     continue
                 wanted = getattr(model.config, outer)
@@ -67,13 +70,12 @@ class CompositeChecks(Harness):
                     f"{outer} has {_told(wanted, apart[least])}"
                 )
                 is_held = is_held or bool(held)
-            if not is_held:
+            if not is_held and type(inner).base_config_key:  # what it is called in this whole: made for it
                 self._assert_fields_count(outer, inner)
 
-    def _unlike(self, cls: type[PreTrainedModel], outer: str, inner: PreTrainedConfig) -> PreTrainedConfig | None:
+    def _unlike(self, cls: type[PreTrainedModel], outer: str, inner: PreTrainedConfig) -> PreTrainedConfig:
         """Return a configuration in which as many fields of a part as can be have other values than their defaults."""
-        values, found = inner.to_dict(), None
-        usual = _usual(type(inner))
+        values, found, usual = inner.to_dict(), None, built_config(type(inner), {})
         for name in own_fields(inner):
             if usual is not None and getattr(usual, name) != getattr(inner, name):
                 continue  # the small configuration has another already
@@ -82,12 +84,12 @@ class CompositeChecks(Harness):
                 if changed is not None and _on_meta(cls, changed) is not None:
                     values, found = {**values, name: other}, changed
                     break
-        return found
+        return found or self.config()
 
     def _assert_fields_count(self, outer: str, inner: PreTrainedConfig) -> None:
         """Assert that each field has an effect, where no part tells the configuration that it was built from."""
-        whole = Behaviour(self, self.values())
-        for name in own_fields(inner):
+        whole, read = Behaviour(self, self.values()), _read_by_models(type(inner))
+        for name in (each for each in own_fields(inner) if each in read):  # some models need a few of them
             others = list(other_values(type(inner), name, getattr(inner, name)))
             changes = ({outer: {**inner.to_dict(), name: other}} for other in others)
             assert not others or any(map(whole.differs, changes)), (
@@ -107,8 +109,8 @@ class CompositeChecks(Harness):
                     if not isinstance(part, PreTrainedModel) or isinstance(part, Backbone) or not _is_kin(model, part):
                         continue
                     told = (
-                        f"{type(part).__name__} cannot be read from the files of {type(model).__name__}, which holds it "
-                        f"as {path}, with the configuration {outer}: its base_model_prefix is "
+                        f"{type(part).__name__} cannot be read from the files of {type(model).__name__}, which holds "
+                        f"it as {path}, with the configuration {outer}: its base_model_prefix is "
                         f"{part.base_model_prefix!r}, base_config_key of {type(inner).__name__} is "
                         f"{type(inner).base_config_key!r}"
                     )
@@ -149,7 +151,7 @@ class CompositeChecks(Harness):
     def test_scores_follow_the_vectors(self) -> None:
         """Scores are products of vectors of one length: else a long vector fits everything.
 
-        Fix: normalise both text_embeds and image_embeds to length 1, and raise logit_scale, which is a logarithm: .exp().
+        Fix: normalise both text_embeds and image_embeds to length 1, and raise logit_scale, a logarithm: .exp().
         """
         for model, inputs in self._pairings():
             found, name = outputs_of(model, inputs), type(model).__name__
@@ -196,7 +198,7 @@ class CompositeChecks(Harness):
                 )
 
     def _pairings(self, argument: str = "pixel_values") -> Iterator[tuple[PreTrainedModel, dict[str, Tensor]]]:
-        """Yield the models that hold texts against images, with inputs; their weights are large, so that rows differ."""
+        """Yield the models that hold texts against images, with inputs; of large weights, so that rows differ."""
         for model in self.built():
             inputs = self.inputs(model)
             known = model.forward.__code__.co_varnames if hasattr(model.forward, "__code__") else ()
@@ -231,16 +233,19 @@ def _is_kin(model: PreTrainedModel, part: PreTrainedModel) -> bool:
     return type(model).__module__.partition(".")[0] == type(part).__module__.partition(".")[0]
 
 
+def _read_by_models(config_class: type[PreTrainedConfig]) -> set[str]:
+    """Return the attributes that a package reads outside the module of its configurations."""
+    home = config_class.__module__
+    trees = [tree for module, tree in sources(home.partition(".")[0]) if module != home]
+    return {node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+
+
 def _differing(config: Any, wanted: PreTrainedConfig) -> list[str]:
     return [name for name in own_fields(wanted) if getattr(config, name) != getattr(wanted, name)]
 
 
 def _told(config: Any, names: Sequence[str]) -> str:
     return ", ".join(f"{name} = {getattr(config, name)!r}" for name in names[:5])
-
-
-def _usual(config_class: type[PreTrainedConfig]) -> PreTrainedConfig | None:
-    return built_config(config_class, {})
 
 
 def _on_meta(cls: type[PreTrainedModel], config: PreTrainedConfig) -> PreTrainedModel | None:

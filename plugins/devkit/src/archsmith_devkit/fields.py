@@ -215,6 +215,7 @@ def _model(cls: type[PreTrainedModel], config: PreTrainedConfig | None) -> PreTr
 
 
 def built_config(config_class: type[PreTrainedConfig], values: Mapping[str, Any]) -> PreTrainedConfig | None:
+    """Return a configuration of values; None where they are refused."""
     try:
         return config_class(**values)
     except ArchsmithError:
@@ -226,6 +227,7 @@ def _fields_of(config: PreTrainedConfig) -> list[str]:
 
 
 def own_fields(config: PreTrainedConfig) -> list[str]:
+    """Return the fields of an architecture itself that do something."""
     return [name for name in _fields_of(config) if name not in _OF_OTHERS and name not in config.descriptive]
 
 

@@ -18,11 +18,12 @@ from archsmith.processor import Processor
 from archsmith.registry import Kind, registry
 from archsmith_devkit.harness import refusal, saved_and_loaded
 from archsmith_devkit.tokenizers import sample_tokenizer
+from archsmith_devkit.vision import PixelChecks
 
 __all__ = ["FeatureExtractorConformance", "ImageProcessorConformance", "ProcessorConformance"]
 
 
-class ImageProcessorConformance:
+class ImageProcessorConformance(PixelChecks):
     """The checks for one image processor. Subclass it, and name the architecture.
 
     Attributes:
