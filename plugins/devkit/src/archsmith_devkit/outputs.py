@@ -20,8 +20,7 @@ _ORDER = (
     ("loss",),
     ("logits", "prediction_logits", "start_logits", "logits_per_image"),
     ("end_logits", "logits_per_text"),
-    ("last_hidden_state", "text_embeds", "embeddings"),
-    ("pooler_output", "image_embeds"),
+    ("last_hidden_state", "pooler_output", "text_embeds", "image_embeds", "embeddings"),
     ("hidden_states",),
     ("attentions",),
 )

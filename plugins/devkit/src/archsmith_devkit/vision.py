@@ -12,6 +12,7 @@ from archsmith.backbone import Backbone
 from archsmith.errors import ArchsmithError
 from archsmith.image_processor import ImageProcessor
 from archsmith.model import PreTrainedModel
+from archsmith_devkit.fields import built_config
 from archsmith_devkit.harness import Harness, outputs_of, refusal
 
 __all__ = ["PixelChecks", "VisionChecks"]
@@ -67,7 +68,7 @@ class VisionChecks(Harness):
             return
         told = f"{type(config).__name__} takes image_size = {least} with patch_size = {patch}"
         for cls in self.models().values():
-            if cls.main_input_name != "pixel_values" or issubclass(cls, Backbone):
+            if cls.main_input_name != "pixel_values" or issubclass(cls, Backbone) or not self._has_places(cls):
                 continue
             try:
                 model = cls(self.config_class()(**values)).eval()
@@ -80,6 +81,13 @@ class VisionChecks(Harness):
                     f"{told}, but {cls.__name__} of it takes no image of that size: {error}"
                 ) from error
             assert all(value.numel() for value in found.values()), f"{told}, but {cls.__name__} of it has no places"
+
+    def _has_places(self, cls: type[PreTrainedModel]) -> bool:
+        """Return whether a model has parameters for the size of its images."""
+        size = getattr(self.config(), "image_size", None)
+        larger = size * 2 if isinstance(size, int) else [each * 2 for each in size or ()]
+        config = built_config(self.config_class(), {**self.values(), "image_size": larger})
+        return config is not None and cls(config).num_parameters() != cls(self.config()).num_parameters()
 
 
 class PixelChecks:
