@@ -23,9 +23,6 @@ REASONS: dict[str, tuple[str, ...]] = {
         "decoder-rope-theta-ignored",
         "decoder-eps-hard-coded",
         "decoder-attention-dropout-in-evaluation",
-        "vision-dropout-never",
-        "composite-tower-of-defaults",
-        "composite-tower-of-a-few-fields",
         "audio-blank-hard-coded",
         "audio-activation-hard-coded",
     ),
@@ -34,9 +31,7 @@ REASONS: dict[str, tuple[str, ...]] = {
         "text-positions-ignored",
         "text-heads-drop-token-types",
         "decoder-positions-from-the-ends",
-        "vision-stretching-ignored",
         "audio-attention-head-drops-mask",
-        "composite-mask-not-passed-on",
     ),
     "No check asks for hidden_states, attentions and tuples, and counts, measures and compares what comes.": (
         "text-hidden-states-without-embeddings",
@@ -44,16 +39,12 @@ REASONS: dict[str, tuple[str, ...]] = {
         "text-heads-drop-hidden-states",
         "text-tuples-refused",
         "audio-attentions-missing",
-        "composite-output-in-another-order",
-        "composite-logits-transposed",
     ),
     "No check computes a loss anew from logits and labels, with some of the labels ignored.": (
         "text-ignored-labels-count",
         "decoder-labels-not-shifted",
         "decoder-labels-shifted-twice",
         "decoder-ignored-labels-count",
-        "vision-softmax-before-the-loss",
-        "composite-loss-of-one-direction",
         "audio-ctc-lengths-too-short",
         "audio-ctc-over-the-padding",
         "audio-padding-of-labels-counts",
@@ -62,7 +53,6 @@ REASONS: dict[str, tuple[str, ...]] = {
     "No check changes a later token of a decoder and compares what comes before it.": (
         "decoder-sees-the-next-token",
         "decoder-sees-everything",
-        "composite-texts-read-both-ways",
     ),
     "No check runs a decoder token by token, with and without padding, and compares it with one call.": (
         "decoder-causal-mask-from-the-start-of-the-cache",
@@ -93,37 +83,16 @@ REASONS: dict[str, tuple[str, ...]] = {
     "No check compares names with what there is: near misses of task keys, keys of buffers, parts and backbones.": (
         "decoder-task-key-misspelt",
         "decoder-buffer-in-the-files",
-        "vision-backbone-with-other-names",
-        "composite-key-of-the-part-misspelt",
-        "composite-prefix-of-the-part-misspelt",
     ),
     "Only numbers of the original show it: the model is consistent in itself.": (
         "decoder-values-rotated",
         "decoder-groups-in-the-wrong-order",
         "decoder-scale-by-another-width",
         "decoder-last-state-not-normalised",
-        "vision-mean-and-std-swapped",
         "vision-mean-for-the-class-token",
-        "composite-scale-not-raised",
-        "composite-vectors-not-normalised",
-    ),
-    "No check builds a model over used memory, and measures the initial values against initializer_range.": (
-        "vision-parameters-without-values",
-        "vision-initial-positions-of-size-1",
-        "composite-scale-without-a-value",
-        "composite-class-token-without-a-value",
-    ),
-    "No check passes images of other sizes and ratios, or of as few pixels as can be, with other stages chosen.": (
-        "vision-positions-cut-not-stretched",
-        "vision-features-of-the-last-layer",
-        "vision-no-rule-for-the-grid",
+        "composite-texts-read-both-ways",
     ),
     "No check asks whether another value of a setting of preprocessing changes what comes out, in the way it says.": (
-        "vision-filter-hard-coded",
-        "vision-always-resized",
-        "vision-always-normalised",
-        "vision-height-and-width-swapped",
-        "composite-crop-by-size",
         "audio-preemphasis-hard-coded",
         "audio-normalising-always",
         "processors-setting-without-effect",
@@ -133,10 +102,6 @@ REASONS: dict[str, tuple[str, ...]] = {
         "processors-own-setting-ignored",
         "processors-hop-hard-coded",
         "processors-feature-size-hard-coded",
-    ),
-    "No check computes the pixels anew from the settings.": (
-        "vision-normalised-before-rescaling",
-        "vision-blue-before-red",
     ),
     "No check passes audio of another sampling rate.": (
         "audio-sampling-rate-ignored",
@@ -168,7 +133,6 @@ REASONS: dict[str, tuple[str, ...]] = {
         "processors-pair-without-a-separator",
         "processors-case-kept-in-python",
     ),
-    "No check changes a nested configuration and looks at a second one.": ("composite-one-default-for-all",),
 }
 
 #: Mistake that no check sees → why.
@@ -180,8 +144,5 @@ UNNAMED: dict[str, str] = {
     "text-attention-dropout-in-evaluation": "numbers are off in many checks; none says that two equal calls differ",
     "audio-dropout-in-evaluation": "numbers are off in many checks, of which none says that two equal calls differ",
     "decoder-tied-by-default": "the message speaks of a new head, not of tie_word_embeddings",
-    "vision-rescaled-twice": "the message compares black with white, and does not speak of rescaling",
-    "vision-channels-of-another-model": "the message gives two shapes, and does not name stage_channels",
-    "vision-stages-off-by-one": "the message names parameters of the last layer, not the stages",
     "processors-unknown-text-dropped": "the message shows both texts, and does not say that words were lost",
 }
