@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import inspect
 import tempfile
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -14,16 +15,18 @@ from archsmith.backbone import Backbone
 from archsmith.config import PreTrainedConfig
 from archsmith.errors import ArchsmithError
 from archsmith.model import PreTrainedModel
+from archsmith.processor import Processor
 from archsmith_devkit.fields import Behaviour, built_config, other_values, own_fields
-from archsmith_devkit.harness import Harness, load_silently, outputs_of
+from archsmith_devkit.harness import Harness, load_silently, outputs_of, refusal
 from archsmith_devkit.sources import sources
 
-__all__ = ["CompositeChecks"]
+__all__ = ["CompositeChecks", "LengthChecks"]
 
 #: How far a length may be from 1; and a loss or a slope from what it is held against.
 _UNIT, _SAME = 1e-3, 1e-3
 #: Small models give nearly equal vectors; with weights so many times larger they differ.
 _LARGER = 8.0
+_LONG, _PLACES = "the quick brown fox jumps over the lazy dog", 4
 _SCALE, _PER_IMAGE, _PER_TEXT = "logit_scale", "logits_per_image", "logits_per_text"
 
 
@@ -210,6 +213,33 @@ class CompositeChecks(Harness):
                         parameter.mul_(_LARGER)
             if {_PER_IMAGE, _PER_TEXT} <= outputs_of(model, inputs).keys():
                 yield model, inputs
+
+
+class LengthChecks:
+    """What a processor does to long texts: mixed into `ProcessorConformance`."""
+
+    def processor(self) -> Processor:
+        """Return the processor, made of small parts."""
+        raise NotImplementedError
+
+    def test_texts_are_cut_to_max_length(self) -> None:
+        """A model of texts has so many places: what ``max_length`` does not cut off, it refuses.
+
+        Fix: pass max_length and truncation on to the tokenizer, together.
+        """
+        processor = self.processor()
+        taken = inspect.signature(type(processor).__call__).parameters
+        if processor.tokenizer is None or not {"text", "truncation", "max_length"} <= taken.keys():
+            return
+        call: Any = processor
+        if refusal(ArchsmithError, call, text=_LONG) is not None:
+            return  # it takes no text alone
+        told = f"{type(processor).__name__}: a text with truncation=True and max_length={_PLACES}"
+        try:
+            ids = call(text=[_LONG], truncation=True, max_length=_PLACES)["input_ids"][0]
+        except ArchsmithError as error:
+            raise AssertionError(f"{told} is refused, which without them is taken: {error}") from error
+        assert len(ids) <= _PLACES, f"{told} has {len(ids)} tokens; expected at most {_PLACES}"
 
 
 def _nested(config: PreTrainedConfig) -> list[tuple[str, PreTrainedConfig]]:

@@ -108,7 +108,6 @@ REASONS: dict[str, tuple[str, ...]] = {
         "processors-sampling-rate-dropped",
     ),
     "No check compares what a processor returns with what its parts do, option by option.": (
-        "composite-max-length-dropped",
         "composite-truncation-dropped",
         "composite-options-of-images-dropped",
         "composite-always-padded",
