@@ -16,13 +16,15 @@ from archsmith.files import PREPROCESSOR_FILE, PROCESSOR_FILE
 from archsmith.image_processor import ImageProcessor
 from archsmith.processor import Processor
 from archsmith.registry import Kind, registry
+from archsmith_devkit.composites import LengthChecks
 from archsmith_devkit.harness import refusal, saved_and_loaded
 from archsmith_devkit.tokenizers import sample_tokenizer
+from archsmith_devkit.vision import PixelChecks
 
 __all__ = ["FeatureExtractorConformance", "ImageProcessorConformance", "ProcessorConformance"]
 
 
-class ImageProcessorConformance:
+class ImageProcessorConformance(PixelChecks):
     """The checks for one image processor. Subclass it, and name the architecture.
 
     Attributes:
@@ -248,7 +250,7 @@ class FeatureExtractorConformance:
         return extractor(audio, sampling_rate=extractor.sampling_rate, **options)
 
 
-class ProcessorConformance:
+class ProcessorConformance(LengthChecks):
     """The checks for one processor. Subclass it, and name the architecture.
 
     Attributes:
