@@ -92,7 +92,7 @@ class FieldChecks(Harness):
             for name in _fields_of(self.config()) if usual is not None else ():
                 if "drop" not in name or not isinstance(getattr(self.config(), name), float | None):
                     continue
-                other = _model(cls, _built(self.config_class(), {**self.values(), name: 0.5}))
+                other = _model(cls, built_config(self.config_class(), {**self.values(), name: 0.5}))
                 if other is not None and usual is not None and other.state_dict().keys() == usual.state_dict().keys():
                     other.load_state_dict(usual.state_dict())
                     found, wanted = (outputs_of(model, self.inputs(model)) for model in (other, usual))
