@@ -1,6 +1,7 @@
 """Configurations inside a configuration: built from mappings as files hold them, and checked with the rest."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from typing import Any, get_args, get_origin
 
 from archsmith.errors import ConfigError, OptionError, UnknownArchitecture
@@ -41,6 +42,10 @@ def convert_nested(
     if value is None and optional:
         return None, []
     if isinstance(value, kinds):
+        declared = {kind.model_type: kind for kind in kinds if kind.model_type}.get(value.model_type, type(value))
+        if lost := sorted({each.name for each in fields(value)} - {each.name for each in fields(declared)}):
+            what = f"a {type(value).__name__}, whose {', '.join(lost)} would not come back from a file"
+            return None, [f"{name} must be a {declared.__name__}, but is {what}"]
         return value, [_inside(name, fault) for fault in value.faults()]
     if not isinstance(value, Mapping):
         names = " or ".join(f"a {kind.__name__}" for kind in kinds)
