@@ -6,6 +6,7 @@ from archsmith.errors import PluginError
 from archsmith.model import PreTrainedModel
 from archsmith.registry import Entry, Kind, registry
 from archsmith_cli.verb import load_verb
+from archsmith_devkit.audio import AudioChecks
 from archsmith_devkit.backbones import BackboneChecks
 from archsmith_devkit.beginnings import BeginningChecks
 from archsmith_devkit.configurations import ConfigurationChecks
@@ -37,6 +38,7 @@ class ArchitectureConformance(
     NumericsChecks,
     EvaluationChecks,
     DecoderChecks,
+    AudioChecks,
     FitChecks,
     BackboneChecks,
     ReferenceChecks,
@@ -58,6 +60,7 @@ class ExtensionConformance(
     NumericsChecks,
     EvaluationChecks,
     DecoderChecks,
+    AudioChecks,
     ReferenceChecks,
 ):
     """The checks for the models that an extension adds to somebody else's architecture.

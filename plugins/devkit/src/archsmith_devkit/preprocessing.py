@@ -10,19 +10,22 @@ import numpy as np
 import torch
 
 from archsmith.auto import AutoFeatureExtractor, AutoImageProcessor, AutoProcessor
-from archsmith.errors import ArchsmithError, InputError, OptionError
+from archsmith.errors import InputError, OptionError
 from archsmith.feature_extractor import SequenceFeatureExtractor
 from archsmith.files import PREPROCESSOR_FILE, PROCESSOR_FILE
 from archsmith.image_processor import ImageProcessor
 from archsmith.processor import Processor
 from archsmith.registry import Kind, registry
+from archsmith_devkit.feature_extractors import FeatureExtractorChecks
 from archsmith_devkit.harness import refusal, saved_and_loaded
+from archsmith_devkit.image_processors import ImageProcessorChecks
+from archsmith_devkit.processors import ProcessorChecks
 from archsmith_devkit.tokenizers import sample_tokenizer
 
 __all__ = ["FeatureExtractorConformance", "ImageProcessorConformance", "ProcessorConformance"]
 
 
-class ImageProcessorConformance:
+class ImageProcessorConformance(ImageProcessorChecks):
     """The checks for one image processor. Subclass it, and name the architecture.
 
     Attributes:
@@ -105,39 +108,13 @@ class ImageProcessorConformance:
             "more than 0 in the first alone"
         )
 
-    def test_settings_are_used(self) -> None:
-        """A setting of a published file that changes nothing is ignored: the model sees other pixels.
-
-        Fix: read every declared setting in the step that it belongs to, or do not declare it.
-        """
-        usual, image = self.processor(), _coloured()
-        wanted = usual(image, return_tensors="np").pixel_values
-        changes: dict[str, dict[str, Any]] = {
-            "rescale_factor": {"rescale_factor": 1 / 100} if usual.do_rescale else {},
-            "do_rescale": {"do_rescale": not usual.do_rescale},
-            "image_mean": {"image_mean": [0.1, 0.2, 0.3]} if usual.do_normalize else {},
-            "image_std": {"image_std": [0.1, 0.2, 0.3]} if usual.do_normalize else {},
-            "do_normalize": {"do_normalize": False} if usual.do_normalize else {},
-            "size": {"size": {"height": 16, "width": 24}} if usual.do_resize else {},
-            "do_resize": {"do_resize": False} if usual.do_resize else {},
-        }
-        for name, change in changes.items():
-            try:
-                if not change:
-                    continue
-                found = type(usual)(**change)(image, return_tensors="np").pixel_values
-            except ArchsmithError:
-                continue  # it says itself what it cannot do
-            same = found.shape == wanted.shape and np.allclose(found, wanted, atol=1e-6)
-            assert not same, f"{type(usual).__name__}: {name} = {change[name]!r} changes no pixel"
-
     def processor(self) -> ImageProcessor:
         """Return the image processor, with its usual settings."""
         found: ImageProcessor = registry.load(self.model_type, "image_processor", kind=self.kind)()
         return found
 
 
-class FeatureExtractorConformance:
+class FeatureExtractorConformance(FeatureExtractorChecks):
     """The checks for one feature extractor. Subclass it, and name the architecture.
 
     Attributes:
@@ -196,9 +173,11 @@ class FeatureExtractorConformance:
         """
         for side in ("right", "left"):
             batch = self._call(self._clips(), side, padding=True, return_attention_mask=True, return_tensors="np")
-            values, mask = batch[self.extractor_class.model_input_names[0]], batch["attention_mask"]
+            values, mask = self._by_places(batch), batch["attention_mask"]
             assert values.dtype == np.float32, f"features are {values.dtype}, not float32"
-            assert mask.shape == values.shape[:2], f"the mask has the shape {mask.shape}, features {values.shape}"
+            assert mask.shape == values.shape[:2], (
+                f"the mask has the shape {mask.shape}; expected {values.shape[:2]}, a number for each place of features"
+            )
             assert mask[0].all(), "the longest clip is not masked whole"
             edge = mask[1][::-1] if side == "right" else mask[1]
             assert not edge[: np.argmax(edge)].any(), f"padding is not on the {side}"
@@ -210,11 +189,15 @@ class FeatureExtractorConformance:
         Fix: normalise each clip by itself, before it is padded.
         """
         clips = self._clips()
-        batch = self._call(clips, padding=True, return_attention_mask=True, return_tensors="np")
-        name = self.extractor_class.model_input_names[0]
-        alone = self._call(clips[1:], return_tensors="np")[name][0]
-        found = batch[name][1][batch["attention_mask"][1].astype(bool)]
-        assert np.allclose(found, alone, atol=1e-6), "a clip in a batch is not what it is alone"
+        options: dict[str, Any] = {"padding": True, "return_attention_mask": True, "return_tensors": "np"}
+        if self.extractor_class().samples_per_place() is not None:  # clips are padded first, and all of it is seen
+            options |= {"padding": "max_length", "max_length": max(map(len, clips))}
+        rows = []
+        for given in (clips, clips[1:]):
+            batch = self._call(given, **options)
+            rows.append(self._by_places(batch)[-1][batch["attention_mask"][-1].astype(bool)])
+        assert rows[0].shape == rows[1].shape, f"a clip in a batch has {len(rows[0])} places, alone {len(rows[1])}"
+        assert np.allclose(*rows, atol=1e-6), "a clip in a batch is not what it is alone"
 
     def test_sources_agree(self) -> None:
         """A clip as a list, an array, a tensor, 16-bit samples or a file must become the same.
@@ -243,12 +226,17 @@ class FeatureExtractorConformance:
         samples = int(self.seconds * self.extractor_class().sampling_rate)
         return [random.uniform(-0.5, 0.5, size).astype(np.float32) for size in (samples, samples * 2 // 3)]
 
+    def _by_places(self, batch: Any) -> Any:
+        """Return the features of a batch, ``(clips, places, …)``."""
+        values = batch[self.extractor_class.model_input_names[0]]
+        return np.swapaxes(values, 1, 2) if self.extractor_class.places_last else values
+
     def _call(self, audio: Any, side: Literal["right", "left"] = "right", **options: Any) -> Any:
         extractor = self.extractor_class(padding_side=side)
         return extractor(audio, sampling_rate=extractor.sampling_rate, **options)
 
 
-class ProcessorConformance:
+class ProcessorConformance(ProcessorChecks):
     """The checks for one processor. Subclass it, and name the architecture.
 
     Attributes:
