@@ -22,9 +22,10 @@ __all__ = ["ProcessorChecks"]
 #: Part → the argument of its input.
 _ARGUMENTS = {"tokenizer": "text", "image_processor": "images", "feature_extractor": "audio"}
 _SECONDS = 0.2
-#: Part → lengths for ``max_length``: longer than the inputs below, and shorter.
-_LENGTHS = {"tokenizer": (20, 4), "feature_extractor": (8000, 800)}
+_LONGER, _SHORTER = 20, 4  # than the texts below, in tokens
 _TENSORS = "return_tensors"
+#: Options that are for every part; a length may be that of one alone.
+_OF_ALL = (_TENSORS, "padding", "padding=False")
 
 
 class ProcessorChecks(_Conformance):
@@ -54,7 +55,7 @@ class ProcessorChecks(_Conformance):
         call = _Calls(self.processor())
         for name, cases in _options(call).items():
             faults = [fault for part, options in cases if (fault := call.fault(part, options))]
-            if faults and (name == _TENSORS or len(faults) == len(cases)):  # a length may be that of one part alone
+            if faults and (name in _OF_ALL or len(faults) == len(cases)):
                 raise AssertionError(f"{call.name}: {name} is not passed on: {faults[0]}")
 
     def test_options_of_one_part(self) -> None:
@@ -64,7 +65,7 @@ class ProcessorChecks(_Conformance):
         """
         call = _Calls(self.processor())
         for part, argument in call.inputs.items():
-            keyword, options = f"{_ARGUMENTS[part]}_kwargs", _own_options(part, call.part(part))
+            keyword, options = f"{_ARGUMENTS[part]}_kwargs", _own_options(call, part)
             if keyword in call.arguments and argument is not None:
                 fault = call.fault(part, {}, own=options)
                 assert not fault, f"{call.name}: {keyword} is not passed on: {fault}"
@@ -124,6 +125,17 @@ class _Calls:
     def part(self, name: str) -> Any:
         return getattr(self.processor, name)
 
+    def lengths(self, part: str) -> tuple[int, int]:
+        """Return values for ``max_length`` that are longer than the inputs of a part, and shorter."""
+        if part == "tokenizer":
+            return _LONGER, _SHORTER
+        extractor, clips = self.part(part), self.inputs[part]
+        places = len(clips[0])
+        if extractor.samples_per_place() is None:
+            made = extractor(clips[0], sampling_rate=extractor.sampling_rate, padding=False)
+            places = np.shape(made[extractor.model_input_names[0]][0])[-1 if extractor.places_last else 0]
+        return 2 * places, places // 2
+
     def given(self, part: str, options: Mapping[str, Any] | None = None, own: Any = None) -> dict[str, Any]:
         """Return the arguments of a call of the processor for one part."""
         own, values = dict(own or {}), dict(options or {})
@@ -159,6 +171,7 @@ def _input(part: str, held: Any) -> Any:
     if part == "tokenizer":
         if held.pad_token is None:  # as whoever pads with such a tokenizer does
             held.pad_token = held.eos_token or held.unk_token
+        held.model_max_length = _SHORTER
         return ["the quick brown fox", "dog"]
     random = np.random.default_rng(0)
     if part == "image_processor":
@@ -167,11 +180,12 @@ def _input(part: str, held: Any) -> Any:
     return [random.uniform(-0.5, 0.5, size).astype(np.float32) for size in (samples, samples * 2 // 3)]
 
 
-def _own_options(part: str, held: Any) -> dict[str, Any]:
+def _own_options(call: _Calls, part: str) -> dict[str, Any]:
     """Return options for one part that change what it makes."""
+    held = call.part(part)
     if part == "image_processor":
         return {"rescale_factor": held.rescale_factor / 2} if held.do_rescale else {"do_rescale": True}
-    return {"padding": "max_length", "max_length": _LENGTHS[part][0]}
+    return {"padding": "max_length", "max_length": call.lengths(part)[0]}
 
 
 def _options(call: _Calls) -> dict[str, list[tuple[str, dict[str, Any]]]]:
@@ -179,20 +193,21 @@ def _options(call: _Calls) -> dict[str, list[tuple[str, dict[str, Any]]]]:
     found: dict[str, list[tuple[str, dict[str, Any]]]] = {}
     for part in call.inputs:
         known = inspect.signature(call.part(part).__call__).parameters
-        for name, options in _cases(part):
+        for name, options in _cases(call, part):
             if all(option in known and option in call.arguments for option in options):
                 found.setdefault(name, []).append((part, options))
     return found
 
 
-def _cases(part: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _cases(call: _Calls, part: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the name of an option, and a call that shows whether it is passed on."""
-    if part not in _LENGTHS:
+    if part == "image_processor":
         yield _TENSORS, {_TENSORS: "np"}
         return
-    longer, shorter = _LENGTHS[part]
+    longer, shorter = call.lengths(part)
     yield "padding=False", {"padding": False}
     yield "padding", {"padding": True}
     yield _TENSORS, {_TENSORS: "np", "padding": True}
     yield "max_length", {"padding": "max_length", "max_length": longer}
-    yield "truncation", {"truncation": True, "max_length": shorter}
+    # A tokenizer truncates to max_length anyway, and to its model_max_length only where it is asked to.
+    yield "truncation", {"truncation": True, **({} if part == "tokenizer" else {"max_length": shorter})}
