@@ -145,7 +145,8 @@ def _told(steps: Mapping[str, Any]) -> str:
 def _takes_more_than_images(cls: type[Any]) -> bool:
     """Return whether a call takes something beside images, as maps of labels."""
     usual = inspect.signature(ImageProcessor.__call__).parameters
-    return any(name not in usual for name in inspect.signature(cls.__call__).parameters)
+    taken = inspect.signature(cls.__call__).parameters.values()
+    return any(each.name not in usual and each.kind is not each.VAR_KEYWORD for each in taken)
 
 
 def _read_in_source(cls: type[Any]) -> set[str]:
