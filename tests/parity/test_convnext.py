@@ -156,7 +156,7 @@ def test_images(settings, tmp_path):
     theirs = transformers.ConvNextImageProcessorPil(**settings)
     theirs.save_pretrained(tmp_path)
     ours = archsmith.AutoImageProcessor.from_pretrained(tmp_path)
-    assert type(ours).__module__ == "acme_convnext.image_processor"
+    assert type(ours).__module__ == "archsmith_convnext_images.image_processor"
     for height, width in ((40, 60), (61, 33), (50, 50)):
         image = np.random.default_rng(height).integers(0, 256, (height, width, 3), np.uint8)
         found = ours(image, return_tensors="np").pixel_values

@@ -31,7 +31,10 @@ KNOWN_CLASSES: Mapping[str, str] = {
         "Roberta": "archsmith-bpe",
     }.items()
     for fast in ("", "Fast")
-}
+} | dict.fromkeys(
+    (f"ConvNext{end}" for end in ("FeatureExtractor", "ImageProcessor", "ImageProcessorFast", "ImageProcessorPil")),
+    "archsmith-convnext-images",
+)
 
 _CLASS_SUFFIX = re.compile(
     r"(config|model|backbone|pretrainedmodel|tokenizer|tokenizerfast|imageprocessor|featureextractor|processor|for\w+)"

@@ -42,7 +42,6 @@ from archsmith_bpe.vocabulary import (
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-    from archsmith.lengths import Truncation
 
 __all__ = ["ByteLevelSettings", "ByteLevelTokenizer", "ByteLevelTokenizerFast"]
 
@@ -130,9 +129,7 @@ class ByteLevelTokenizerFast(PreTrainedTokenizerFast):
             frame = json_frame(_around(self), trims_offsets=self.trims_offsets)
             self._edit("post_processor", frame["post_processor"])
 
-    def encode_texts(
-        self, texts: Any, truncation: "Truncation | None", *, add_special_tokens: bool, overflow: bool
-    ) -> Any:
+    def encode_texts(self, texts: Any, truncation: Any, *, add_special_tokens: bool, overflow: bool) -> Any:
         """As `PreTrainedTokenizerFast`; a byte without a token is refused, which the library would leave out."""
         if missing := missing_bytes(self.backend_tokenizer.get_vocab(with_added_tokens=False)):
             check_bytes(missing, texts.strings())

@@ -130,9 +130,9 @@ class FileChecks(Harness):
                 with warnings.catch_warnings(record=True) as said:
                     warnings.simplefilter("always")
                     head = cls.from_pretrained(folder)
-            assert any(issubclass(warning.category, ArchsmithWarning) for warning in said), (
-                f"{cls.__name__} started a new head without saying so"
-            )
+            told = any(issubclass(warning.category, ArchsmithWarning) for warning in said)
+            new = sorted(head.load_report.new) if head.load_report else []
+            assert told or not new, f"{cls.__name__} started {new} anew without saying so"
             ours = {name: tensor for name, tensor in head.base_model.state_dict().items() if name in base.state_dict()}
             for name, tensor in ours.items():
                 assert torch.equal(tensor, base.state_dict()[name]), f"{cls.__name__}: {name!r} is not the base model's"

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from archsmith.config import PreTrainedConfig
 from archsmith.errors import OptionError
 from archsmith.layers.stack import Stack
 from archsmith.model import PreTrainedModel
@@ -29,9 +30,12 @@ class SurgeryChecks(Harness):
                 continue
             assert model.input_embeddings, f"{name} must name its token embeddings in input_embeddings"
             inputs = self.inputs(model)
-            before, old = tensors_of(model(**inputs)), model.config.vocab_size
+            before, old = tensors_of(model(**inputs)), _vocabulary_of(model)
             embeddings = model.resize_token_embeddings(old + 3)
-            assert embeddings.num_embeddings == model.config.vocab_size == old + 3, f"{name} has another vocabulary now"
+            assert embeddings.num_embeddings == _vocabulary_of(model) == old + 3, (
+                f"{name}: {embeddings.num_embeddings} rows of embeddings and a vocab_size of {_vocabulary_of(model)} "
+                f"after a resize to {old + 3}"
+            )
             after = tensors_of(model(**inputs))
             for key, tensor in before.items():
                 scores = after[key][..., :old] if after[key].shape != tensor.shape else after[key]
@@ -116,6 +120,14 @@ def _assert_comes_back(harness: Harness, model: PreTrainedModel, what: str) -> N
     loaded = saved_and_loaded(model, mmap=False)
     inputs = harness.inputs(loaded)
     assert_near(f"{what} and loaded", tensors_of(loaded(**inputs)), tensors_of(model(**inputs)))
+
+
+def _vocabulary_of(model: PreTrainedModel) -> int:
+    """Return the ``vocab_size`` of a model's configuration, or of the one inside it that has one."""
+    inside = [value for value in vars(model.config).values() if isinstance(value, PreTrainedConfig)]
+    found: list[int] = [config.vocab_size for config in (model.config, *inside) if hasattr(config, "vocab_size")]
+    assert found, f"{type(model).__name__} has token embeddings, but no configuration of it has a vocab_size"
+    return found[0]
 
 
 def _assert_refused(why: str, method: Any, *arguments: Any) -> None:

@@ -19,13 +19,8 @@ def architectures() -> Iterator[Architecture]:
             "backbone": "archsmith_resnet.backbone:ResNetBackbone",
             "image-classification": "archsmith_resnet.model:ResNetForImageClassification",
         },
-        image_processor="archsmith_resnet.image_processor:ConvNextImageProcessor",
+        image_processor="ConvNextImageProcessor",
         tiny={"embedding_size": 4, "hidden_sizes": [8, 12, 20], "depths": [1, 2, 1]},
-        aliases={
-            "ConvNextFeatureExtractor": "ConvNextImageProcessor",
-            "ConvNextImageProcessorFast": "ConvNextImageProcessor",
-            "ConvNextImageProcessorPil": "ConvNextImageProcessor",
-        },
         presets={
             "microsoft/resnet-18": {**_IMAGENET, **_BASIC, "depths": [2, 2, 2, 2]},
             "microsoft/resnet-26": {**_IMAGENET, "depths": [2, 2, 2, 2]},

@@ -16,8 +16,7 @@ def architectures() -> Iterator[Architecture]:
             "image-classification": "acme_convnext.model:ConvNextForImageClassification",
             "backbone": "acme_convnext.model:ConvNextBackbone",
         },
-        image_processor="acme_convnext.image_processor:ConvNextImageProcessor",
-        aliases={"ConvNextFeatureExtractor": "ConvNextImageProcessor"},
+        image_processor="ConvNextImageProcessor",
         tiny={"hidden_sizes": [4, 6, 8, 10], "depths": [1, 1, 2, 1], "image_size": 48},
         presets={
             "facebook/convnext-tiny-224": {},
