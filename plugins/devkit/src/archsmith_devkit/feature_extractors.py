@@ -17,8 +17,8 @@ else:
 
 __all__ = ["FeatureExtractorChecks"]
 
-#: Told to a call, so that it shows in what a call refuses.
-_RATE = "sampling_rate"
+#: Settings that show in what a call refuses, and in its mask.
+_OF_CALLS = ("sampling_rate", "return_attention_mask")
 
 
 class FeatureExtractorChecks(_Conformance):
@@ -35,7 +35,7 @@ class FeatureExtractorChecks(_Conformance):
         variants = {
             name: variants_of(cls, name, value)
             for name, value in held.items()
-            if name != _RATE and name in cls.__dataclass_fields__
+            if name not in _OF_CALLS and name in cls.__dataclass_fields__
         }
         left = unused_settings(
             self._with, variants, switches_of(cls, held), own=own_settings(cls, SequenceFeatureExtractor)
@@ -72,10 +72,10 @@ class FeatureExtractorChecks(_Conformance):
         )
 
     def _with(self, change: Mapping[str, Any], clips: Any = None) -> dict[str, Any]:
-        """Return what clips, of which one has silence in it, become with some settings changed."""
+        """Return the features of clips, of which one has silence in it, with some settings changed."""
         extractor = self.extractor_class(**change)
         if clips is None:
             clips = self._clips()
             clips[0][len(clips[0]) // 2 : len(clips[0]) * 4 // 5] = 0
         made = extractor([np.copy(clip) for clip in clips], sampling_rate=extractor.sampling_rate, padding=True)
-        return dict(made)
+        return {name: rows for name, rows in made.items() if name != "attention_mask"}

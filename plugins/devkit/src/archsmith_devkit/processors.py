@@ -148,7 +148,12 @@ class _Calls:
     def fault(self, part: str, options: Mapping[str, Any], own: Any = None) -> str:
         """Return how what the processor makes differs from what the part makes; nothing if it does not."""
         rate = {"sampling_rate": self.part(part).sampling_rate} if part == "feature_extractor" else {}
-        wanted = self.part(part)(self.inputs[part], **rate, **options, **(own or {}))
+        if part == "tokenizer":  # which truncates to max_length anyway, but to this only where it is asked to
+            self.part(part).model_max_length = _SHORTER if "truncation" in options else _LONGER
+        try:
+            wanted = self.part(part)(self.inputs[part], **rate, **options, **(own or {}))
+        except ArchsmithError:
+            return ""  # it says itself what it cannot do, as to pad without a token for it
         told = ", ".join(f"{name} = {value!r}" for name, value in {**options, **(own or {})}.items())
         what = f"with {told} it makes of {_ARGUMENTS[part]}, beside what its {part.replace('_', ' ')} makes:"
         try:
@@ -171,7 +176,6 @@ def _input(part: str, held: Any) -> Any:
     if part == "tokenizer":
         if held.pad_token is None:  # as whoever pads with such a tokenizer does
             held.pad_token = held.eos_token or held.unk_token
-        held.model_max_length = _SHORTER
         return ["the quick brown fox", "dog"]
     random = np.random.default_rng(0)
     if part == "image_processor":
@@ -205,9 +209,9 @@ def _cases(call: _Calls, part: str) -> Iterator[tuple[str, dict[str, Any]]]:
         yield _TENSORS, {_TENSORS: "np"}
         return
     longer, shorter = call.lengths(part)
+    truncated = {} if part == "tokenizer" else {"max_length": shorter}  # it has a model_max_length
     yield "padding=False", {"padding": False}
     yield "padding", {"padding": True}
     yield _TENSORS, {_TENSORS: "np", "padding": True}
     yield "max_length", {"padding": "max_length", "max_length": longer}
-    # A tokenizer truncates to max_length anyway, and to its model_max_length only where it is asked to.
-    yield "truncation", {"truncation": True, **({} if part == "tokenizer" else {"max_length": shorter})}
+    yield "truncation", {"truncation": True, **truncated}
