@@ -26,9 +26,9 @@ _VALUES: dict[str, tuple[Any, ...]] = {
     "crop_size": ({"height": 24, "width": 20},),
     "pad_size": ({"height": 384, "width": 320},),
     "resample": (0, 2, 3),
-    "image_mean": (_MEAN,),
-    "image_std": (_STD,),
-    "rescale_factor": (_FACTOR,),
+    "image_mean": (_STD,),
+    "image_std": (_MEAN,),
+    "rescale_factor": (_FACTOR / 2,),
 }
 #: What turns a step on, with what it needs.
 _STEPS: dict[str, dict[str, Any]] = {
