@@ -46,7 +46,11 @@ class Speech(ArchitectureConformance):
 @pytest.mark.parametrize(
     ("model", "check", "said"),
     [
-        (Deaf, "padding_of_audio_does_not_count", r"Deaf, a clip of \d+ samples, padded to 1600 \(attention_mask\): logi"),
+        (
+            Deaf,
+            "padding_of_audio_does_not_count",
+            r"Deaf, a clip of \d+ samples, padded to 1600 \(attention_mask\): logi",
+        ),
         (OtherBlank, "ctc_loss", "OtherBlank: the loss of pad_token_id = 3, the blank is .*; expected "),
         (CountsIgnored, "ctc_loss", "CountsIgnored: the loss of one clip with a label of -100 is .*; expected "),
     ],
@@ -143,7 +147,11 @@ def test_sound_feature_extractors_pass(extractor, check):
 @pytest.mark.parametrize(
     ("extractor", "check", "said"),
     [
-        (TwoBands, "audio_settings_are_used", "feature_size = 4 is taken and not followed: .* of TwoBands returns must"),
+        (
+            TwoBands,
+            "audio_settings_are_used",
+            "feature_size = 4 is taken and not followed: .* of TwoBands returns must",
+        ),
         (OwnHop, "audio_settings_are_used", "OwnHop: nothing of what it makes of clips changes with hop = "),
         (OfThisRate, "other_sampling_rates_are_refused", "OfThisRate takes a clip of sampling_rate = 32000"),
         (Louder, "clips_are_independent", "Louder, called again with the same clips after louder ones: input_values"),

@@ -61,9 +61,21 @@ def images(processor):
     [
         (Turned, "channels_keep_their_order", r"Turned makes of red, beside black, \[0.0, 0.0, .*\] in its three"),
         (OwnMean, "settings_are_used", r"OwnMean: image_mean = \[0.4, 0.5, 0.6\].* changes no pixel"),
-        (NormalizedFirst, "steps_do_what_they_say", r"NormalizedFirst with do_rescale = True, .* makes of the pixel \["),
-        (WidthFirst, "steps_do_what_they_say", "WidthFirst with do_resize = .* makes 64 x 32 pixels .* expected 32 x 64"),
-        (Centred, "images_are_independent", "Centred, image 0 of a batch, held against the same image alone: pixel_val"),
+        (
+            NormalizedFirst,
+            "steps_do_what_they_say",
+            r"NormalizedFirst with do_rescale = True, .* makes of the pixel \[",
+        ),
+        (
+            WidthFirst,
+            "steps_do_what_they_say",
+            "WidthFirst with do_resize = .* makes 64 x 32 pixels .* expected 32 x 64",
+        ),
+        (
+            Centred,
+            "images_are_independent",
+            "Centred, image 0 of a batch, held against the same image alone: pixel_val",
+        ),
         (ArraysApart, "sources_agree", "ArraysApart makes something else of a Pillow image than of an array"),
     ],
 )
@@ -185,10 +197,22 @@ def test_a_sound_processor_passes(check):
 @pytest.mark.parametrize(
     ("processor", "check", "said"),
     [
-        (TextLost, "inputs_together", "TextLost, given text and images, returns no input_ids: what it makes of text is"),
-        (NoTensors, "options_reach_the_parts", "NoTensors: return_tensors is not passed on: with return_tensors = 'np'"),
+        (
+            TextLost,
+            "inputs_together",
+            "TextLost, given text and images, returns no input_ids: what it makes of text is",
+        ),
+        (
+            NoTensors,
+            "options_reach_the_parts",
+            "NoTensors: return_tensors is not passed on: with return_tensors = 'np'",
+        ),
         (NoKwargs, "options_of_one_part", "NoKwargs: text_kwargs is not passed on: with padding = 'max_length', max"),
-        (Undeclared, "parts_are_declared", "Undeclared takes images, but image_processor is not among its parts, which"),
+        (
+            Undeclared,
+            "parts_are_declared",
+            "Undeclared takes images, but image_processor is not among its parts, which",
+        ),
         (Hears, "other_sampling_rates_are_refused", "Hears takes audio of sampling_rate = 32000; expected an Input"),
     ],
 )

@@ -26,11 +26,10 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
         noun: What messages call a field.
         attribute_map: Other name → field.
         positional: The fields that arguments without a name are for.
-        merged: Names that are given like fields, but are none: `merge_values` makes fields of them.
+        merged: Names that only mean something together: `merge_values` makes fields of them.
         advice: Name that other libraries take here → what to do instead.
         invalidates: Field → fields that no longer hold when it is given anew, because they follow from it.
         computed: Properties that a file holds too: left out when it is read, because they follow from the fields.
-        null_is_off: Whether None is False for a field that is on or off.
     """
 
     noun: ClassVar[str] = "field"
@@ -40,7 +39,6 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
     advice: ClassVar[Mapping[str, str]] = {}
     invalidates: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     computed: ClassVar[tuple[str, ...]] = ()
-    null_is_off: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -163,6 +161,7 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
         else:
             wrong |= unknown
         passed += [f"{name!r} {self._no_field()}.{names.hint(name)}" for name in wrong]
+        known, replaced = ({name: names.off(name, value) for name, value in each.items()} for each in (known, replaced))
         count, merged = len(replaced), list[str]()
         together = self.merge_values(known, replaced, merged)
         (passed if len(replaced) < count else faults).extend(merged)
@@ -205,8 +204,7 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
         return faults
 
     def _raise(self, faults: Iterable[str], source: str = "") -> None:
-        found = tuple(fault.rstrip(".") for fault in faults)
-        if found:
+        if found := tuple(fault.rstrip(".") for fault in faults):
             where = f"{source}: {type(self).__name__}" if source else type(self).__name__
             is_unknown = any(f"' is not a {self.noun} of " in fault for fault in found)
             raise (UnknownField if is_unknown else self.error_for(source))(
@@ -241,7 +239,9 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
         if own in names.nested:
             value, faults = names.convert(own, value)  # a mapping is a whole part here
             self._raise(faults)
-        if own in self.invalidates or own in self.merged:
+        if own in names.merged and value is None:
+            self._raise([f"{name} must be given, but is None"])
+        if own in self.invalidates or own in names.merged:
             self.update(**{own: value})
         elif own not in names.fields:
             self._raise([f"{name!r} {self._no_field()}.{names.hint(name)}"])

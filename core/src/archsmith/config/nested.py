@@ -47,7 +47,10 @@ def convert_nested(
         null = ", or null" if optional else ""
         return None, [f"{name} must be {names}, or its values as a mapping{null}, but is {shown(value)}"]
     try:
-        return _built(value, kinds, f"{owner}.{name}", over) if given else _read(value, kinds, f"{owner}.{name}"), []
+        if given:
+            return _built(value, kinds, f"{owner}.{name}", over), []
+        kind, values = _kind_of(value, kinds, f"{owner}.{name}")
+        return kind.from_dict(values, source=f"{owner}.{name}"), []
     except ConfigError as error:
         return None, [_inside(name, fault) for fault in error.faults] or [str(error)]
 
@@ -63,12 +66,6 @@ def configs_inside(config: Any) -> Iterator[Any]:
 def _inside(name: str, fault: str) -> str:
     """Return what is wrong inside a field with the whole path: of a name that is quoted, within the quotes."""
     return f"'{name}.{fault[1:]}" if fault.startswith("'") else f"{name}.{fault}"
-
-
-def _read(values: Mapping[str, Any], kinds: tuple[type[Any], ...], source: str) -> Any:
-    """Build the configuration that a file describes."""
-    kind, values = _kind_of(values, kinds, source)
-    return kind.from_dict(values, source=source)
 
 
 def _built(changes: Mapping[Any, Any], kinds: tuple[type[Any], ...], source: str, over: Any) -> Any:

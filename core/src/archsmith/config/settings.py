@@ -50,11 +50,7 @@ class DeclaredSettings(FromPretrained, CheckedFields, abc.ABC):
     needs_file: ClassVar[bool] = True
 
     def __init__(self, **values: Any) -> None:
-        self._fill(self._given(values), unknown_allowed=False)
-
-    def changed(self, /, **values: Any) -> Self:
-        """Return a copy with other settings. Raises `OptionError`: one is wrong, is not a setting or misses another."""
-        return super().changed(**self._given(values))
+        self._fill(values, unknown_allowed=False)
 
     # ---- files ----------------------------------------------------------------------------------------------
 
@@ -108,11 +104,11 @@ class DeclaredSettings(FromPretrained, CheckedFields, abc.ABC):
         """
         if not isinstance(values, Mapping):
             raise OptionError(f"{cls.__name__} must be built from a mapping, but got {shown(values)}.")
-        content = cls._given(values)
+        content = dict(values)
         cls._check_kind(content, source or "the values")
         cls._check_writer(content, source or "the values")
         content.pop("archsmith", None)
-        own, overrides = field_names(cls).own, cls._given(overrides)
+        own = field_names(cls).own
         kept = {name: value for name, value in content.items() if own(name) not in set(map(own, overrides))}
         new = cls.__new__(cls)
         new._fill(kept, unknown_allowed=True, source=source or PREPROCESSOR_FILE, overrides=overrides)  # noqa: SLF001
@@ -157,13 +153,6 @@ class DeclaredSettings(FromPretrained, CheckedFields, abc.ABC):
     def error_for(self, source: str) -> type[ArchsmithError]:
         """Return the class of the error for faults: a file is damaged, an argument is wrong."""
         return CheckpointCorrupt if source else OptionError
-
-    @classmethod
-    def _given(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return values in which a flag that is None is off."""
-        names = field_names(cls)
-        flags = {name for name in values if names.hints.get(names.own(name)) is bool}
-        return {name: False if value is None and name in flags else value for name, value in values.items()}
 
     @classmethod
     def _check_kind(cls, content: Mapping[Any, Any], source: str) -> None:

@@ -51,7 +51,9 @@ class ModelType(type):
         """Build a model; the outermost one is finished, with the models inside that were built along with it."""
         refuse_abstract(cls)
         model: Any = cls.__new__(cls, *args, **kwargs)  # type: ignore[arg-type]
-        options = _options(cls, args, kwargs)
+        names = [*inspect.signature(cls.__init__).parameters][1:]  # type: ignore[misc]
+        given = dict(zip(names, args, strict=False)) | kwargs
+        options = {name: value for name, value in given.items() if name != names[0]}  # beside the configuration
         if _building.unfinished is not None:
             _building.unfinished.add(model)
             model.__init__(*args, **kwargs)
@@ -66,15 +68,6 @@ class ModelType(type):
         link_parts(model)
         model.build_record = BuildRecord(options, model.config.to_dict(), shapes_and_kinds(held))
         return model
-
-
-def _options(cls: type[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Return what a constructor is given beside the configuration, which is its first argument."""
-    if len(args) == 1 and not kwargs:
-        return {}
-    names = [*inspect.signature(cls.__init__).parameters][1:]
-    given = dict(zip(names, args, strict=False)) | kwargs
-    return {name: value for name, value in given.items() if name != names[0]}
 
 
 def _finish(model: AnyModel, unfinished: set[Any]) -> dict[str, Any]:

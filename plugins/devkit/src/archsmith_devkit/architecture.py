@@ -9,16 +9,20 @@ from archsmith_cli.verb import load_verb
 from archsmith_devkit.audio import AudioChecks
 from archsmith_devkit.backbones import BackboneChecks
 from archsmith_devkit.beginnings import BeginningChecks
+from archsmith_devkit.buffers import BufferChecks
 from archsmith_devkit.configurations import ConfigurationChecks
-from archsmith_devkit.decoders import DecoderChecks
+from archsmith_devkit.decoder_states import DecoderStateChecks
 from archsmith_devkit.evaluation import EvaluationChecks
 from archsmith_devkit.fields import FieldChecks
 from archsmith_devkit.files import FileChecks
 from archsmith_devkit.fit import FitChecks
+from archsmith_devkit.forward_arguments import ArgumentChecks
+from archsmith_devkit.half_precision import HalfPrecisionChecks
 from archsmith_devkit.harness import refusal
 from archsmith_devkit.imports import ImportChecks
 from archsmith_devkit.manifest import DeclarationChecks
 from archsmith_devkit.numerics import NumericsChecks
+from archsmith_devkit.problem_types import ProblemTypeChecks
 from archsmith_devkit.replay import ReferenceChecks
 from archsmith_devkit.surgery import SurgeryChecks
 from archsmith_devkit.training import TrainingChecks
@@ -34,11 +38,15 @@ class ArchitectureConformance(
     FileChecks,
     BeginningChecks,
     TrainingChecks,
+    ProblemTypeChecks,
     SurgeryChecks,
     NumericsChecks,
     EvaluationChecks,
-    DecoderChecks,
     AudioChecks,
+    ArgumentChecks,
+    HalfPrecisionChecks,
+    BufferChecks,
+    DecoderStateChecks,
     FitChecks,
     BackboneChecks,
     ReferenceChecks,
@@ -56,11 +64,15 @@ class ExtensionConformance(
     FileChecks,
     BeginningChecks,
     TrainingChecks,
+    ProblemTypeChecks,
     SurgeryChecks,
     NumericsChecks,
     EvaluationChecks,
-    DecoderChecks,
     AudioChecks,
+    ArgumentChecks,
+    HalfPrecisionChecks,
+    BufferChecks,
+    DecoderStateChecks,
     ReferenceChecks,
 ):
     """The checks for the models that an extension adds to somebody else's architecture.

@@ -1,7 +1,7 @@
-"""Checks of feature extractors: every setting counts, no call knows of another, and other sampling rates are refused."""
+"""Checks of feature extractors: settings count, no call knows of another, and other sampling rates are refused."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -10,19 +10,23 @@ from archsmith.feature_extractor import SequenceFeatureExtractor
 from archsmith_devkit.harness import refusal
 from archsmith_devkit.settings import first_difference, own_settings, switches_of, unused_settings, variants_of
 
-if TYPE_CHECKING:
-    from archsmith_devkit.preprocessing import FeatureExtractorConformance as _Conformance
-else:
-    _Conformance = object
-
 __all__ = ["FeatureExtractorChecks"]
 
 #: Settings that show in what a call refuses, and in its mask.
 _OF_CALLS = ("sampling_rate", "return_attention_mask")
 
 
-class FeatureExtractorChecks(_Conformance):
+class FeatureExtractorChecks:
     """What a published file says must happen to a clip happens to it, each time."""
+
+    @property
+    def extractor_class(self) -> type[SequenceFeatureExtractor]:
+        """The class that is checked."""
+        raise NotImplementedError
+
+    def clips(self) -> list[Any]:
+        """Return two clips, the longer one first, each ``(samples,)``."""
+        raise NotImplementedError
 
     def test_audio_settings_are_used(self) -> None:
         """A setting of a published file that changes nothing is ignored: the model hears something else.
@@ -48,7 +52,7 @@ class FeatureExtractorChecks(_Conformance):
 
         Fix: override no __call__, or hand sampling_rate on to that of the base class as the caller gave it.
         """
-        extractor, clip = self.extractor_class(), self._clips()[0]
+        extractor, clip = self.extractor_class(), self.clips()[0]
         other = extractor.sampling_rate * 2
         said = refusal(InputError, extractor, clip, sampling_rate=other)
         assert said is not None, (
@@ -62,7 +66,7 @@ class FeatureExtractorChecks(_Conformance):
 
         Fix: compute means and largest values of each clip alone, and keep them in local variables.
         """
-        quiet, loud = [0.3 * clip for clip in self._clips()], [1.9 * clip for clip in self._clips()]
+        quiet, loud = [0.3 * clip for clip in self.clips()], [1.9 * clip for clip in self.clips()]
         before = self._with({}, quiet)
         self._with({}, loud)
         found = first_difference(self._with({}, quiet), before)
@@ -75,7 +79,7 @@ class FeatureExtractorChecks(_Conformance):
         """Return the features of clips, of which one has silence in it, with some settings changed."""
         extractor = self.extractor_class(**change)
         if clips is None:
-            clips = self._clips()
+            clips = self.clips()
             clips[0][len(clips[0]) // 2 : len(clips[0]) * 4 // 5] = 0
         made = extractor([np.copy(clip) for clip in clips], sampling_rate=extractor.sampling_rate, padding=True)
         return {name: rows for name, rows in made.items() if name != "attention_mask"}

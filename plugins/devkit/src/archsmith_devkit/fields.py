@@ -14,7 +14,7 @@ from archsmith.backbone_config import BackboneConfig, BackboneHostConfig
 from archsmith.config import PreTrainedConfig
 from archsmith.errors import ArchsmithError
 from archsmith.model import PreTrainedModel
-from archsmith_devkit.harness import Harness, outputs_of
+from archsmith_devkit.harness import Harness, assert_near, outputs_of
 from archsmith_devkit.labels import labels_for
 from archsmith_devkit.sources import sources
 
@@ -81,6 +81,22 @@ class FieldChecks(Harness):
             if _is_switch(getattr(config, name), other)
         ]
         return sorted(found, key=lambda switch: any(isinstance(value, str) for value in switch.values()))[:_SWITCHES]
+
+    def test_dropout_is_for_training(self) -> None:
+        """Dropout of a published configuration must not disturb what a model answers: it is for training alone.
+
+        Fix: hand self.training to every dropout, as F.dropout(hidden, self.dropout, self.training), or a share of 0.
+        """
+        for task, cls in self.models().items():
+            usual = _model(cls, self.config())
+            for name in _fields_of(self.config()) if usual is not None else ():
+                if "drop" not in name or not isinstance(getattr(self.config(), name), float | None):
+                    continue
+                other = _model(cls, _built(self.config_class(), {**self.values(), name: 0.5}))
+                if other is not None and usual is not None and other.state_dict().keys() == usual.state_dict().keys():
+                    other.load_state_dict(usual.state_dict())
+                    found, wanted = (outputs_of(model, self.inputs(model)) for model in (other, usual))
+                    assert_near(f"{cls.__name__} ({task}) in evaluation mode with {name} = 0.5", found, wanted)
 
     def test_descriptive_fields_have_none(self) -> None:
         """A file that has a descriptive field wrong is read with its default: that must change no result.

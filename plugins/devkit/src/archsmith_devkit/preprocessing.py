@@ -160,7 +160,7 @@ class FeatureExtractorConformance(FeatureExtractorChecks):
 
         Fix: keep what a call computes in local variables, and compute out of place.
         """
-        extractor, clips = self.extractor_class(), self._clips()
+        extractor, clips = self.extractor_class(), self.clips()
         before, samples = copy.deepcopy(extractor), [clip.copy() for clip in clips]
         self._call(clips, padding=True, return_tensors="pt")
         assert extractor == before, "a call changed the settings"
@@ -172,7 +172,7 @@ class FeatureExtractorConformance(FeatureExtractorChecks):
         Fix: return one row for each place of features_of, and let the base class pad and mask.
         """
         for side in ("right", "left"):
-            batch = self._call(self._clips(), side, padding=True, return_attention_mask=True, return_tensors="np")
+            batch = self._call(self.clips(), side, padding=True, return_attention_mask=True, return_tensors="np")
             values, mask = self._by_places(batch), batch["attention_mask"]
             assert values.dtype == np.float32, f"features are {values.dtype}, not float32"
             assert mask.shape == values.shape[:2], (
@@ -188,7 +188,7 @@ class FeatureExtractorConformance(FeatureExtractorChecks):
 
         Fix: normalise each clip by itself, before it is padded.
         """
-        clips = self._clips()
+        clips = self.clips()
         options: dict[str, Any] = {"padding": True, "return_attention_mask": True, "return_tensors": "np"}
         if self.extractor_class().samples_per_place() is not None:  # clips are padded first, and all of it is seen
             options |= {"padding": "max_length", "max_length": max(map(len, clips))}
@@ -197,14 +197,14 @@ class FeatureExtractorConformance(FeatureExtractorChecks):
             batch = self._call(given, **options)
             rows.append(self._by_places(batch)[-1][batch["attention_mask"][-1].astype(bool)])
         assert rows[0].shape == rows[1].shape, f"a clip in a batch has {len(rows[0])} places, alone {len(rows[1])}"
-        assert np.allclose(*rows, atol=1e-6), "a clip in a batch is not what it is alone"
+        assert np.allclose(rows[0], rows[1], atol=1e-6), "a clip in a batch is not what it is alone"
 
     def test_sources_agree(self) -> None:
         """A clip as a list, an array, a tensor, 16-bit samples or a file must become the same.
 
         Fix: leave reading to the base class; features_of gets float32 samples.
         """
-        clip = np.round(self._clips()[0] * 32767).astype(np.int16)
+        clip = np.round(self.clips()[0] * 32767).astype(np.int16)
         floats = clip.astype(np.float32) / 32768
         name = self.extractor_class.model_input_names[0]
         wanted = self._call(floats, return_tensors="np")[name]
@@ -221,7 +221,8 @@ class FeatureExtractorConformance(FeatureExtractorChecks):
             said = refusal(InputError, self._call, bad)
             assert said is not None, f"{self.extractor_class.__name__} takes {str(bad)[:60]!r} for audio"
 
-    def _clips(self) -> list[Any]:
+    def clips(self) -> list[Any]:
+        """Return two clips of noise, the longer one first, each ``(samples,)``."""
         random = np.random.default_rng(0)
         samples = int(self.seconds * self.extractor_class().sampling_rate)
         return [random.uniform(-0.5, 0.5, size).astype(np.float32) for size in (samples, samples * 2 // 3)]

@@ -3,7 +3,7 @@
 import inspect
 import itertools
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,11 +11,6 @@ from archsmith.errors import ArchsmithError, InputError
 from archsmith.processor import Processor
 from archsmith_devkit.harness import refusal
 from archsmith_devkit.settings import first_difference
-
-if TYPE_CHECKING:
-    from archsmith_devkit.preprocessing import ProcessorConformance as _Conformance
-else:
-    _Conformance = object
 
 __all__ = ["ProcessorChecks"]
 
@@ -28,8 +23,12 @@ _TENSORS = "return_tensors"
 _OF_ALL = (_TENSORS, "padding", "padding=False")
 
 
-class ProcessorChecks(_Conformance):
+class ProcessorChecks:
     """Whoever uses a processor gets what whoever uses its parts gets."""
+
+    def processor(self) -> Any:
+        """Return the processor, made of small parts."""
+        raise NotImplementedError
 
     def test_parts_are_declared(self) -> None:
         """A part that a call uses and ``parts`` does not name is neither saved nor loaded, and cannot be given.

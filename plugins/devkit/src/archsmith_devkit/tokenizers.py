@@ -11,20 +11,12 @@ from archsmith.auto import AutoTokenizer
 from archsmith.errors import ArchsmithError, InputError
 from archsmith.registry import Kind, registry
 from archsmith_devkit.harness import refusal, saved_and_loaded
-from archsmith_devkit.tokenizer_words import OwnWordsChecks, own_texts, own_words
+from archsmith_devkit.tokenizer_words import TEXTS, OwnWordsChecks, own_texts, own_words
 
 __all__ = ["TokenizerConformance", "sample_tokenizer"]
 
 _WORDS = "the quick brown fox jump ##s ##ed over lazy dog un ##believ ##able don"
 _CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,;:!?'-()"
-TEXTS = (
-    "the quick brown fox jumps over the lazy dog",
-    "Unbelievable! Don't  jump,\tfox; (jumped)\n",
-    "ÀÉÎ naïve café 你好 x² — “quoted” 😀",
-    "",
-    " ",
-    "a" * 130,
-)
 
 
 def sample_tokenizer(cls: type[Any]) -> Any:
