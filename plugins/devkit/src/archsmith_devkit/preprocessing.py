@@ -15,7 +15,7 @@ from archsmith.feature_extractor import SequenceFeatureExtractor
 from archsmith.files import PREPROCESSOR_FILE, PROCESSOR_FILE
 from archsmith.image_processor import ImageProcessor
 from archsmith.processor import Processor
-from archsmith.registry import Kind, registry
+from archsmith.registry import Kind, Owner, State, registry
 from archsmith_devkit.feature_extractors import FeatureExtractorChecks
 from archsmith_devkit.harness import refusal, saved_and_loaded
 from archsmith_devkit.image_processors import ImageProcessorChecks
@@ -256,8 +256,11 @@ class ProcessorConformance(ProcessorChecks):
         return found
 
     def _part(self, name: str) -> Any:
-        role = f"{name}_fast" if f"{name}_fast" in registry.roles(self.model_type, self.kind) else name
-        part_class = registry.load(self.model_type, role, kind=self.kind)
+        owner = Owner(self.model_type, self.kind)
+        if {name, f"{name}_fast"}.isdisjoint(registry.roles(*owner)):  # the part is of another package
+            owner = _owner_with(name)
+        role = f"{name}_fast" if f"{name}_fast" in registry.roles(*owner) else name
+        part_class = registry.load(owner.name, role, kind=owner.kind)
         return sample_tokenizer(part_class) if name == "tokenizer" else part_class()
 
     def test_parts(self) -> None:
@@ -300,6 +303,18 @@ def _greys() -> list[Any]:
 
 def _coloured() -> Any:
     return np.random.default_rng(0).integers(0, 256, (40, 56, 3), np.uint8)
+
+
+def _owner_with(part: str) -> Owner:
+    """Return the first of what is installed that brings a part, be it an architecture or preprocessing alone."""
+    for kind in (Kind.PROCESSOR, Kind.ARCHITECTURE):
+        for entry in registry.entries(kind):
+            if entry.state is State.OK and not {part, f"{part}_fast"}.isdisjoint(registry.roles(*entry.owner)):
+                return entry.owner
+    raise AssertionError(
+        f"nothing that is installed brings the part {part}: install a package that does, or override processor() of "
+        "ProcessorConformance"
+    )
 
 
 def _settings(part: Any) -> Any:

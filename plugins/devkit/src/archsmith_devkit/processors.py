@@ -148,7 +148,7 @@ class _Calls:
         """Return how what the processor makes differs from what the part makes; nothing if it does not."""
         rate = {"sampling_rate": self.part(part).sampling_rate} if part == "feature_extractor" else {}
         if part == "tokenizer":  # which truncates to max_length anyway, but to this only where it is asked to
-            self.part(part).model_max_length = _SHORTER if "truncation" in options else _LONGER
+            self.part(part).model_max_length = _SHORTER if "truncation" in options else 2 * _LONGER
         try:
             wanted = self.part(part)(self.inputs[part], **rate, **options, **(own or {}))
         except ArchsmithError:
