@@ -16,16 +16,18 @@ from archsmith.files import PREPROCESSOR_FILE, PROCESSOR_FILE
 from archsmith.image_processor import ImageProcessor
 from archsmith.processor import Processor
 from archsmith.registry import Kind, Owner, State, registry
+from archsmith_devkit.composites import LengthChecks
 from archsmith_devkit.feature_extractors import FeatureExtractorChecks
 from archsmith_devkit.harness import refusal, saved_and_loaded
 from archsmith_devkit.image_processors import ImageProcessorChecks
 from archsmith_devkit.processors import ProcessorChecks
 from archsmith_devkit.tokenizers import sample_tokenizer
+from archsmith_devkit.vision import PixelChecks
 
 __all__ = ["FeatureExtractorConformance", "ImageProcessorConformance", "ProcessorConformance"]
 
 
-class ImageProcessorConformance(ImageProcessorChecks):
+class ImageProcessorConformance(PixelChecks, ImageProcessorChecks):
     """The checks for one image processor. Subclass it, and name the architecture.
 
     Attributes:
@@ -237,7 +239,7 @@ class FeatureExtractorConformance(FeatureExtractorChecks):
         return extractor(audio, sampling_rate=extractor.sampling_rate, **options)
 
 
-class ProcessorConformance(ProcessorChecks):
+class ProcessorConformance(LengthChecks, ProcessorChecks):
     """The checks for one processor. Subclass it, and name the architecture.
 
     Attributes:
