@@ -75,8 +75,9 @@ def _plugin_page(readme: Path) -> str:
 
 
 def _public_names(module: Path) -> list[str]:
-    """Return what a module lists in ``__all__``; it is not imported."""
-    for node in ast.parse(module.read_text(encoding="utf-8")).body:
+    """Return what a module, or the stub beside it, lists in ``__all__``; it is not imported."""
+    stub = module.with_suffix(".pyi")
+    for node in ast.parse((stub if stub.exists() else module).read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
             return list(ast.literal_eval(node.value))
     return []

@@ -1020,3 +1020,20 @@ def test_a_near_miss_of_the_number_of_classes_is_announced():
         ArchsmithWarning, match=r"'num_label' is not a field .* has no effect\. Did you mean 'num_labels'"
     ):
         DistilBertConfig.from_dict({"model_type": "distilbert", "num_label": 3})
+
+
+def test_what_a_class_merges_adds_to_what_those_above_it_merge():
+    class Merging(PreTrainedConfig):
+        merged = ("halves",)
+        width: int = field(default=8, doc="How wide.")
+
+        def merge_values(self, known, replaced, faults):
+            merged = super().merge_values(known, replaced, faults)
+            return merged | ({"width": 2 * known.pop("halves")} if "halves" in known else {})
+
+    config = Merging(halves=3, num_labels=3)
+    assert (config.width, config.num_labels) == (6, 3)
+    config.id2label = {0: "no", 1: "yes"}
+    assert config.label2id == {"no": 0, "yes": 1}
+    with pytest.raises(ConfigError, match=r"^Merging: num_labels must be given, but is None\.$"):
+        config.num_labels = None

@@ -293,6 +293,23 @@ def test_missing_files(speech, tmp_path):
         Wav2Vec2Processor.from_pretrained(tmp_path)
 
 
+def test_no_part_is_lost_wherever_its_settings_stand(tmp_path):
+    """A newer key of the audio part, and a part in a file of its own beside one that is nested."""
+    audio, images = Wav2Vec2FeatureExtractor(sampling_rate=8000), ViTImageProcessor()
+    Processor(feature_extractor=audio, image_processor=images).save_pretrained(tmp_path)
+    nested = json.loads((tmp_path / "processor_config.json").read_text())
+    alone = nested.pop("feature_extractor")
+    (tmp_path / "processor_config.json").write_text(json.dumps(nested | {"audio_processor": alone}))
+    read = AutoProcessor.from_pretrained(tmp_path)
+    assert (read.feature_extractor, read.image_processor) == (audio, images)
+    (tmp_path / "processor_config.json").write_text(json.dumps(nested))
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(alone))
+    read = AutoProcessor.from_pretrained(tmp_path)
+    assert (read.feature_extractor, read.image_processor) == (audio, images)
+    (tmp_path / "preprocessor_config.json").write_text('{"processor_class": "Processor"}')  # says nothing
+    assert AutoProcessor.from_pretrained(tmp_path).feature_extractor is None
+
+
 def test_unknown_keys_are_kept(speech, tmp_path):
     speech.save_pretrained(tmp_path)
     edit(tmp_path / "processor_config.json", mystery=[1])

@@ -1016,7 +1016,8 @@ class TestFromPretrained:
 
     def test_says_who_wrote_it(self, saved):
         config = json.loads((saved / "tokenizer_config.json").read_text())
-        assert config["archsmith"] == {"version": archsmith.__version__}
+        written = {"plugin": "archsmith-wordpiece", "plugin_version": archsmith.__version__}
+        assert config["archsmith"] == {"version": archsmith.__version__, **written}
         assert config["tokenizer_class"] == "PreTrainedTokenizerFast"
 
     def test_a_plugins_class_is_named_without_fast(self, tokenizer):

@@ -127,6 +127,8 @@ def complaint(came: Any, name: str, value: Any, where: str) -> str | None:
     if (name, value) == ("features_only", None):
         text = "False"  # null is off, which this one must not be
     parts = (name, "must") if isinstance(value, dict | list | set | tuple) else (name, text, "must")
+    if isinstance(value, dict) and "is not a field of" in str(came.error):  # of the configuration inside
+        parts = (name,)
     return misses(came.error, Refused(ConfigError, (where, *parts)))
 
 

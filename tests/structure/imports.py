@@ -24,11 +24,13 @@ def modules():
 def imported(name, path, known):
     """Return module → the names taken from it, for the modules known that one imports, in whatever way.
 
-    The table of a lazy face counts: it imports what it hands out. So does a reference ``"module:Class"``.
+    The stub or the table of a lazy face counts: it imports what it hands out. So does a reference ``"module:Class"``.
     """
+    sources = [each for each in (path, path.with_suffix(".pyi")) if each.exists()]
+    nodes = [node for each in sources for node in ast.walk(ast.parse(each.read_text(encoding="utf-8")))]
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     found = {}
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 found.setdefault(alias.name, set()).add("")
@@ -42,7 +44,7 @@ def imported(name, path, known):
                 module, taken = (f"{base}.{alias.name}", "") if f"{base}.{alias.name}" in known else (base, alias.name)
                 found.setdefault(module, set()).add(taken)
         elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "lazy_attributes":
-            for key in node.args[1].keys:
+            for key in getattr(node.args[1], "keys", ()):
                 found.setdefault(f"{name}.{key.value}", set()).add("")
         elif isinstance(node, ast.Constant) and (reference := _REFERENCE.fullmatch(str(node.value))):
             found.setdefault(reference[1], set()).add(reference[2])

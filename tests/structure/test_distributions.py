@@ -34,6 +34,13 @@ def test_wheels_hold_the_numbers_of_the_original(member):
     assert recorded <= included
 
 
+def test_the_wheel_of_the_core_holds_the_stubs():
+    """A lazy face reads its names from the stub beside it."""
+    stubs = set((ROOT / "core" / "src").rglob("*.pyi"))
+    assert len(stubs) > 1
+    assert stubs <= {Path(file.path) for file in WheelBuilder(str(ROOT / "core")).recurse_included_files()}
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("member", MEMBERS, ids=lambda member: member.name)
 def test_wheel_and_source_archive(member, tmp_path):

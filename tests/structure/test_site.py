@@ -120,7 +120,8 @@ def test_every_public_name_is_in_the_reference(module, site):
     documented = {line.split(" ")[0] for line in zlib.decompress(tail).decode().splitlines()}
     source = next(parent for parent in module.parents if parent.name == "src")
     path = ".".join(module.relative_to(source).with_suffix("").parts).removesuffix(".__init__")
-    tree = ast.parse(module.read_text(encoding="utf-8"))
+    stub = module.with_suffix(".pyi")
+    tree = ast.parse((stub if stub.exists() else module).read_text(encoding="utf-8"))
     lists = [node for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"]
     names = ast.literal_eval(lists[0].value)
     assert names

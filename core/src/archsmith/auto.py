@@ -11,7 +11,7 @@ from archsmith.files.checkpoint import Checkpoint, refuse_remote_code
 from archsmith.files.names import CONFIG_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE, TOKENIZER_CONFIG_FILE
 from archsmith.messages import did_you_mean, shown
 from archsmith.options import read_flags
-from archsmith.processor.parts import architecture_of, held_parts, read_part, read_preprocessor, read_tokenizer
+from archsmith.processor.parts import architecture_of, held_parts, read_part, read_tokenizer
 from archsmith.registry.base import registry
 from archsmith.registry.installed import Owner
 from archsmith.registry.resolve import config_from, model_type_of, provider_of, read_config
@@ -222,7 +222,7 @@ class _AutoSettings(_Auto[_Found]):
             UnknownTask: The architecture has none.
             UnknownArchitecture, PluginError, CheckpointError, HubError: As `AutoConfig.from_pretrained`.
         """
-        return read_preprocessor(cls.kind, checkpoint, _known(config), **options)  # type: ignore[no-any-return]
+        return read_part(cls.kind, checkpoint, _known(config), **options)  # type: ignore[no-any-return]
 
 
 class AutoImageProcessor(_AutoSettings["ImageProcessor"]):

@@ -13,8 +13,7 @@ from archsmith.backbone_config import TIMM, BackboneConfig, BackboneHostConfig
 from archsmith.errors import ConfigError, OptionError, PluginBroken
 from archsmith.model.base import PreTrainedModel
 from archsmith.model.building import values_come_from_files
-from archsmith.model.marker import whole_of
-from archsmith.model.whole import adopt, changed_configs
+from archsmith.model.marker import adopt, changed_configs, whole_of
 from archsmith.registry.base import registry
 
 __all__ = ["Backbone", "load_backbone"]
@@ -145,17 +144,12 @@ def load_backbone(config: BackboneHostConfig, *, own: Mapping[str, type[Backbone
         raise ConfigError(f"load_backbone needs the configuration of a host, but got {type(config).__name__}.")
     pretrained = config.use_pretrained_backbone and not values_come_from_files()
     chosen = config.resolve_backbone(pretrained=pretrained)
-    backbone_class = _class_for(chosen, own or {})
-    if pretrained and chosen.model_type != TIMM and config.backbone is not None:
-        return backbone_class.from_pretrained(config.backbone, config=chosen, dtype=torch.float32).train()
-    return backbone_class(chosen)
-
-
-def _class_for(config: Any, own: Mapping[str, type[Backbone]]) -> type[Backbone]:
-    found = own.get(config.model_type) or registry.load(config.model_type, "models.backbone")
+    found = (own or {}).get(chosen.model_type) or registry.load(chosen.model_type, "models.backbone")
     if not issubclass(found, Backbone):
         raise PluginBroken(
-            f"{found.__module__}.{found.__name__} is declared as the backbone of {config.model_type!r}, but is no "
+            f"{found.__module__}.{found.__name__} is declared as the backbone of {chosen.model_type!r}, but is no "
             "archsmith.backbone.Backbone. Its author must derive it from that class."
         )
-    return found
+    if pretrained and chosen.model_type != TIMM and config.backbone is not None:
+        return found.from_pretrained(config.backbone, config=chosen, dtype=torch.float32).train()
+    return found(chosen)

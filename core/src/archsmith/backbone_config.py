@@ -52,9 +52,7 @@ class BackboneConfig(PreTrainedConfig):
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], /, *, source: str = "", **overrides: Any) -> Self:
         """Build a configuration as `PreTrainedConfig.from_dict`; a file that names its last stage names none."""
-        if not isinstance(values, Mapping):
-            return super().from_dict(values, source=source, **overrides)  # which refuses it
-        names = values.get("stage_names")
+        names = values.get("stage_names") if isinstance(values, Mapping) else None  # type: ignore[redundant-expr]
         if isinstance(names, list) and names:
             features, indices = values.get("out_features"), values.get("out_indices")
             if features in (None, names[-1:]) and indices in (None, [len(names) - 1], [-1]):
@@ -71,14 +69,10 @@ class BackboneConfig(PreTrainedConfig):
         names = self.stage_names
         if not names or any(self._stage_faults(names)):
             return {}
-        features, indices = self.out_features, self.out_indices
-        if features is None and indices is None:
-            indices = [len(names) - 1]
-        if features is None:
-            return {"out_features": [names[index] for index in indices or ()], "out_indices": indices}
-        if indices is None:
-            return {"out_indices": [names.index(feature) for feature in features]}
-        return {}
+        if self.out_features is None:
+            indices = self.out_indices or [len(names) - 1]
+            return {"out_features": [names[index] for index in indices], "out_indices": indices}
+        return {"out_indices": self.out_indices or [names.index(feature) for feature in self.out_features]}
 
     def rules(self) -> Iterator[str]:
         """Yield a sentence for each rule about stages that is broken."""
@@ -100,15 +94,13 @@ class BackboneConfig(PreTrainedConfig):
         said = f"stage_names are {', '.join(listed)}"
         places: list[int] = []
         if indices is not None:
-            wrong = [index for index in indices if not -len(names) <= index < len(names)]
-            if wrong:
+            if wrong := [index for index in indices if not -len(names) <= index < len(names)]:
                 yield f"out_indices must lie from {-len(names)} to {len(names) - 1} ({said}), but holds {wrong[0]}"
                 return
             places = [index % len(names) for index in indices]
             yield from _order_faults("out_indices", indices, places)
         if features is not None:
-            wrong_names = [feature for feature in features if feature not in names]
-            if wrong_names:
+            if wrong_names := [feature for feature in features if feature not in names]:
                 hint = did_you_mean(wrong_names[0], names)
                 yield f"out_features must be stages ({said}), but holds {shown(wrong_names[0])}.{hint}".rstrip(".")
                 return
@@ -195,8 +187,7 @@ class BackboneHostConfig(PreTrainedConfig):
         wants_weights = self.use_pretrained_backbone if pretrained is None else pretrained
         if self.use_timm_backbone:
             given = {"backbone": self.backbone, "use_pretrained_backbone": wants_weights}
-            clash = given.keys() & self.backbone_kwargs.keys()
-            if clash:
+            if clash := given.keys() & self.backbone_kwargs.keys():
                 raise ConfigError(f"{type(self).__name__}: backbone_kwargs must not hold {', '.join(sorted(clash))}.")
             return _build(TIMM, {**given, **self.backbone_kwargs})
         preset = None if wants_weights or Path(self.backbone).is_dir() else find_preset(self.backbone)

@@ -207,14 +207,11 @@ class BatchEncoding(BatchFeature):
 
     def token_to_word(self, batch_or_token_index: int, token_index: int | None = None) -> int | None:
         """Return the word that a token belongs to, None for a special token. Raises as `tokens`."""
-        found = self._asked("token_to_word", batch_or_token_index, token_index)
-        return found[1] if isinstance(found, tuple) else found  # type: ignore[no-any-return]
+        return self._asked("token_to_word", batch_or_token_index, token_index)  # type: ignore[no-any-return]
 
     def token_to_chars(self, batch_or_token_index: int, token_index: int | None = None) -> CharSpan | None:
         """Return the characters that a token stands for, None for a special token. Raises as `tokens`."""
         found = self._asked("token_to_chars", batch_or_token_index, token_index)
-        if found is not None and isinstance(found[1], tuple):
-            found = found[1]
         return None if found is None else CharSpan(*found)
 
     def word_to_tokens(

@@ -121,7 +121,15 @@ class BaseModelOutput(ModelOutput):
     attentions: tuple[Tensor, ...] | None = None
 
 
-class BaseModelOutputWithPooling(ModelOutput):
+class _PoolingOutput(ModelOutput):
+    """The fields of the two classes with a pooler."""
+
+    last_hidden_state: Tensor | None = None
+    pooler_output: Tensor | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
+
+
+class BaseModelOutputWithPooling(_PoolingOutput):
     """What a model without a head, but with a pooler, returns.
 
     Attributes:
@@ -131,9 +139,6 @@ class BaseModelOutputWithPooling(ModelOutput):
         attentions: As `BaseModelOutput`.
     """
 
-    last_hidden_state: Tensor | None = None
-    pooler_output: Tensor | None = None
-    hidden_states: tuple[Tensor, ...] | None = None
     attentions: tuple[Tensor, ...] | None = None
 
 
@@ -149,7 +154,7 @@ class BaseModelOutputWithNoAttention(ModelOutput):
     hidden_states: tuple[Tensor, ...] | None = None
 
 
-class BaseModelOutputWithPoolingAndNoAttention(ModelOutput):
+class BaseModelOutputWithPoolingAndNoAttention(_PoolingOutput):
     """What a convolutional model without a head, but with a pooler, returns.
 
     Attributes:
@@ -157,10 +162,6 @@ class BaseModelOutputWithPoolingAndNoAttention(ModelOutput):
         pooler_output: ``(batch, channels, 1, 1)`` float.
         hidden_states: As `BaseModelOutputWithNoAttention`.
     """
-
-    last_hidden_state: Tensor | None = None
-    pooler_output: Tensor | None = None
-    hidden_states: tuple[Tensor, ...] | None = None
 
 
 class BackboneOutput(ModelOutput):
@@ -177,12 +178,17 @@ class BackboneOutput(ModelOutput):
     attentions: tuple[Tensor, ...] | None = None
 
 
-class _LogitsOutput(ModelOutput):
-    """The fields of the classes below that hold nothing but logits, with the loss before and what is kept behind."""
+class _PlainLogitsOutput(ModelOutput):
+    """The fields where there is nothing but logits, with the loss before and what is kept behind: of convolutions."""
 
     loss: Tensor | None = None
     logits: Tensor | None = None
     hidden_states: tuple[Tensor, ...] | None = None
+
+
+class _LogitsOutput(_PlainLogitsOutput):
+    """Likewise, of a model with attention."""
+
     attentions: tuple[Tensor, ...] | None = None
 
 
@@ -197,7 +203,7 @@ class ImageClassifierOutput(_LogitsOutput):
     """
 
 
-class ImageClassifierOutputWithNoAttention(ModelOutput):
+class ImageClassifierOutputWithNoAttention(_PlainLogitsOutput):
     """What a convolutional classifier of images returns.
 
     Attributes:
@@ -205,10 +211,6 @@ class ImageClassifierOutputWithNoAttention(ModelOutput):
         logits: ``(batch, labels)`` float.
         hidden_states: As `BaseModelOutputWithNoAttention`.
     """
-
-    loss: Tensor | None = None
-    logits: Tensor | None = None
-    hidden_states: tuple[Tensor, ...] | None = None
 
 
 class MaskedImageModelingOutput(ModelOutput):

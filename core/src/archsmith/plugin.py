@@ -20,7 +20,7 @@ name of a class that another plugin exports.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any
@@ -59,13 +59,7 @@ class ManifestError(PluginError, ValueError):
 class _Record:
     """What the records of a manifest share; each declares its own fields."""
 
-    tokenizer: str | None
-    tokenizer_fast: str | None
-    image_processor: str | None
-    feature_extractor: str | None
-    processor: str | None
     aliases: Mapping[str, str]
-    waivers: Mapping[str, str]
 
     def references(self) -> dict[str, str]:
         """Return every reference by the role it plays, such as ``config``, ``models.base`` or ``tokenizer``."""
@@ -78,17 +72,22 @@ class _Record:
         classes = {reference.partition(":")[2]: reference for reference in public if ":" in reference}
         return classes | {old: classes[new] for old, new in self.aliases.items()}
 
-    def _settle(self, name: object, faults: list[str]) -> None:
-        """Refuse a malformed record; make the mappings of a sound one read-only. Raises `ManifestError`."""
-        for part in COMPONENTS:
-            if (reference := getattr(self, part)) is not None:
-                faults += _reference_faults(part, reference)
-        faults += [*_aliases_faults(self.aliases), *waiver_faults(self.waivers)]
+    def __post_init__(self) -> None:
+        """Refuse a malformed record; make what a sound one holds read-only. Raises `ManifestError`."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}  # type: ignore[arg-type]  # of a dataclass
+        given = {name: value for name, value in values.items() if value is not None or name not in COMPONENTS}
+        faults = [fault for name, value in given.items() for fault in _field_faults(name, value)]
+        if not {"config", *COMPONENTS} & given.keys() and given.get("models", {}) == {}:
+            tasks = "a task in models, or " if "models" in given else ""
+            faults.append(f"there must be at least {tasks}one of {', '.join(COMPONENTS)}")
         if faults := faults or _exports_faults(self):
-            raise ManifestError(f"{type(self).__name__}({name!r}): {'; '.join(faults)}")
-        for each in fields(self):  # type: ignore[arg-type]  # of a dataclass
-            if isinstance(value := getattr(self, each.name), Mapping):
-                object.__setattr__(self, each.name, MappingProxyType(dict(value)))
+            named = next(iter(values.values()))
+            raise ManifestError(f"{type(self).__name__}({named!r}): {'; '.join(faults)}")
+        for name, value in given.items():
+            if isinstance(value, Mapping):
+                object.__setattr__(self, name, MappingProxyType(dict(value)))
+            elif name == "private_configs":
+                object.__setattr__(self, name, tuple(value))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,13 +128,6 @@ class Architecture(_Record):
     tiny: Mapping[str, Any] = field(default_factory=dict)
     waivers: Mapping[str, str] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        faults = [*_name_faults("model_type", self.model_type), *_reference_faults("config", self.config)]
-        faults += [*_models_faults(self.models), *_presets_faults(self.presets)]
-        faults += [*_private_faults(self.private_configs), *_tiny_faults(self.tiny)]
-        self._settle(self.model_type, faults)
-        object.__setattr__(self, "private_configs", tuple(self.private_configs))
-
     def references(self) -> dict[str, str]:
         """Return every reference by the role it plays, such as ``config``, ``models.base`` or ``tokenizer``."""
         private = {f"private_configs.{i}": reference for i, reference in enumerate(self.private_configs)}
@@ -171,12 +163,6 @@ class Extension(_Record):
     aliases: Mapping[str, str] = field(default_factory=dict)
     waivers: Mapping[str, str] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        faults = [*_name_faults("model_type", self.model_type), *_models_faults(self.models)]
-        if self.models == {}:
-            faults += _nothing_faults(self, "a task in models, or ")
-        self._settle(self.model_type, faults)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Preprocessing(_Record):
@@ -205,9 +191,6 @@ class Preprocessing(_Record):
     aliases: Mapping[str, str] = field(default_factory=dict)
     waivers: Mapping[str, str] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self._settle(self.name, [*_name_faults("name", self.name), *_nothing_faults(self)])
-
 
 class PluginSpec:
     """The hooks that a manifest may implement."""
@@ -229,77 +212,76 @@ class PluginSpec:
         """Return the model_type of a config.json that names none this registry knows, or None if it is not yours."""
 
 
-def _name_faults(role: str, name: object) -> Iterator[str]:
-    if not isinstance(name, str) or not MODEL_TYPE.fullmatch(name):
-        yield f"{role} must be lower-case letters, digits, '_' and '-', but is {name!r}"
-
-
-def _nothing_faults(record: _Record, other: str = "") -> Iterator[str]:
-    if all(getattr(record, part) is None for part in COMPONENTS):
-        yield f"there must be at least {other}one of {', '.join(COMPONENTS)}"
-
-
-def _reference_faults(role: str, reference: object) -> list[str]:
-    if isinstance(reference, str) and (_REFERENCE.fullmatch(reference) or _CLASS.fullmatch(reference)):
-        return []
-    return [f"{role} must be a reference 'module:Class' (or the name of another plugin's class), but is {reference!r}"]
-
-
-def _models_faults(models: object) -> Iterator[str]:
-    if not isinstance(models, Mapping):
-        yield f"models must map task keys to references, but is {models!r}"
-        return
-    from archsmith.tasks import published_task
-
-    for task, reference in models.items():
-        known = published_task(task) if isinstance(task, str) else None
-        if known not in (None, task):
-            yield f"the task key {task!r} is a known one that is spelt otherwise: write {known!r}"
-        elif not isinstance(task, str) or not _TASK.fullmatch(task):
-            yield f"a task key must be kebab-case, as 'masked-lm', but is {task!r}"
-        yield from _reference_faults(f"models[{task!r}]", reference)
-
-
-def _presets_faults(presets: object) -> Iterator[str]:
-    if not isinstance(presets, Mapping):
-        yield f"presets must map checkpoint ids to configuration values, but is {presets!r}"
-        return
-    for name, values in presets.items():
-        if not isinstance(name, str) or not isinstance(values, Mapping):
-            yield f"presets[{name!r}] must be a mapping of configuration values, but is {values!r}"
-
-
-def _aliases_faults(aliases: object) -> Iterator[str]:
-    if not isinstance(aliases, Mapping):
-        yield f"aliases must map older class names to this plugin's class names, but is {aliases!r}"
-        return
-    for old, new in aliases.items():
-        if not all(isinstance(name, str) and _CLASS.fullmatch(name) for name in (old, new)):
-            yield f"aliases must map class names to class names, but holds {old!r}: {new!r}"
-
-
-def _private_faults(references: object) -> Iterator[str]:
-    if isinstance(references, str) or not isinstance(references, Sequence):
-        yield f"private_configs must be a tuple of references, but is {references!r}"
-        return
-    for reference in references:
-        if not isinstance(reference, str) or not _REFERENCE.fullmatch(reference):
-            yield f"private_configs must hold references 'module:Class', but holds {reference!r}"
-
-
-def _tiny_faults(values: object) -> Iterator[str]:
-    if not isinstance(values, Mapping) or not all(isinstance(name, str) for name in values):
-        yield f"tiny must map configuration fields to values, but is {values!r}"
-
-
 def waiver_faults(waivers: object) -> Iterator[str]:
     """Yield one sentence for each waiver without a name or a reason."""
-    if not isinstance(waivers, Mapping):
-        yield f"waivers must map names of checks to reasons, but is {waivers!r}"
-        return
-    for name, reason in waivers.items():
-        if not isinstance(name, str) or not isinstance(reason, str) or len(reason.split()) < _REASON_WORDS:
-            yield f"waivers[{name!r}] must say in {_REASON_WORDS} words or more why, but is {reason!r}"
+    return _field_faults("waivers", waivers)
+
+
+def _field_faults(name: str, value: object) -> Iterator[str]:
+    """Yield what is wrong with the value of a field of a record."""
+    if name in ("model_type", "name"):
+        if not isinstance(value, str) or not MODEL_TYPE.fullmatch(value):
+            yield f"{name} must be lower-case letters, digits, '_' and '-', but is {value!r}"
+    elif name == "private_configs":
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            yield f"private_configs must be a tuple of references, but is {value!r}"
+            return
+        for reference in value:
+            if not isinstance(reference, str) or not _REFERENCE.fullmatch(reference):
+                yield f"private_configs must hold references 'module:Class', but holds {reference!r}"
+    elif name not in _MAPPINGS:
+        yield from _reference_faults(name, value)
+    elif not isinstance(value, Mapping):
+        yield f"{name} must map {_MAPPINGS[name][0]}, but is {value!r}"
+    else:
+        for key, each in value.items():
+            yield from _MAPPINGS[name][1](key, each)
+
+
+def _reference_faults(role: str, reference: object) -> Iterator[str]:
+    if not isinstance(reference, str) or not (_REFERENCE.fullmatch(reference) or _CLASS.fullmatch(reference)):
+        yield f"{role} must be a reference 'module:Class' (or the name of another plugin's class), but is {reference!r}"
+
+
+def _model_faults(task: object, reference: object) -> Iterator[str]:
+    from archsmith.tasks import published_task
+
+    known = published_task(task) if isinstance(task, str) else None
+    if known not in (None, task):
+        yield f"the task key {task!r} is a known one that is spelt otherwise: write {known!r}"
+    elif not isinstance(task, str) or not _TASK.fullmatch(task):
+        yield f"a task key must be kebab-case, as 'masked-lm', but is {task!r}"
+    yield from _reference_faults(f"models[{task!r}]", reference)
+
+
+def _preset_faults(name: object, values: object) -> Iterator[str]:
+    if not isinstance(name, str) or not isinstance(values, Mapping):
+        yield f"presets[{name!r}] must be a mapping of configuration values, but is {values!r}"
+
+
+def _alias_faults(old: object, new: object) -> Iterator[str]:
+    if not all(isinstance(name, str) and _CLASS.fullmatch(name) for name in (old, new)):
+        yield f"aliases must map class names to class names, but holds {old!r}: {new!r}"
+
+
+def _tiny_faults(name: object, value: object) -> Iterator[str]:
+    if not isinstance(name, str):
+        yield f"tiny must map configuration fields to values, but holds {name!r}: {value!r}"
+
+
+def _waiver_faults(name: object, reason: object) -> Iterator[str]:
+    if not isinstance(name, str) or not isinstance(reason, str) or len(reason.split()) < _REASON_WORDS:
+        yield f"waivers[{name!r}] must say in {_REASON_WORDS} words or more why, but is {reason!r}"
+
+
+#: Field that is a mapping → what it maps, and what is wrong with one of its items.
+_MAPPINGS: Mapping[str, tuple[str, Callable[[object, object], Iterator[str]]]] = {
+    "models": ("task keys to references", _model_faults),
+    "presets": ("checkpoint ids to configuration values", _preset_faults),
+    "aliases": ("older class names to this plugin's class names", _alias_faults),
+    "tiny": ("configuration fields to values", _tiny_faults),
+    "waivers": ("names of checks to reasons", _waiver_faults),
+}
 
 
 def _exports_faults(record: _Record) -> list[str]:

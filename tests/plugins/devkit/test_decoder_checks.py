@@ -6,12 +6,20 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from archsmith.config import Size, field
+from archsmith.outputs import BaseModelOutput
+from archsmith_devkit.decoder_states import DecoderStateChecks
 from archsmith_devkit.decoders import DecoderChecks
 from archsmith_devkit.evaluation import EvaluationChecks
 
-from .toy_decoder import ToyClassifier, ToyDecoder, conformance
+from .toy_decoder import Layer, ToyClassifier, ToyConfig, ToyDecoder, conformance
 
-CHECKS = [name for group in (DecoderChecks, EvaluationChecks) for name in vars(group) if name.startswith("test_")]
+CHECKS = [
+    name
+    for group in (DecoderChecks, DecoderStateChecks, EvaluationChecks)
+    for name in vars(group)
+    if name.startswith("test_")
+]
 
 
 @pytest.mark.parametrize("check", CHECKS)
@@ -67,6 +75,11 @@ class KeepsInTraining(ToyDecoder):
 class NeverKeeps(ToyDecoder):
     def kept(self, past, use_cache):
         return None
+
+
+class KeepsWhateverIsConfigured(ToyDecoder):
+    def kept(self, past, use_cache):
+        return None if use_cache is False or (use_cache is None and self.training) else past
 
 
 class UnshiftedLoss(ToyDecoder):
@@ -142,7 +155,46 @@ class OneTable(ToyDecoder):
         self.embed.weight = self.table
 
 
+class ChangesTheCache(ToyDecoder):
+    def forward(self, input_ids, attention_mask=None, position_ids=None, past_key_values=None, **options):
+        output = super().forward(input_ids, attention_mask, position_ids, past_key_values, **options)
+        for key, _ in past_key_values or ():
+            key.zero_()
+        return output
+
+    forward.__signature__ = inspect.signature(ToyDecoder.forward)
+
+
+class CountsFromTheCall(ToyDecoder):
+    def places(self, mask, tokens):
+        return super().places(mask[:, -tokens:], tokens)
+
+
+class CountsPaddingBelowZero(ToyDecoder):
+    def __init__(self, config):
+        super().__init__(config)
+        self.table = torch.nn.Embedding(32, 1)
+
+    def places(self, mask, tokens):
+        places = (mask.cumsum(1) - 1)[:, -tokens:].long()
+        self.table(places)
+        return places
+
+
+class Averaged(ToyDecoder):
+    def forward(self, *arguments, return_dict=None, **options):
+        output = super().forward(*arguments, return_dict=True, **options)
+        output.attentions = output.attentions and tuple(each.mean(1) for each in output.attentions)
+        return self.as_requested(output, return_dict)
+
+    forward.__signature__ = inspect.signature(ToyDecoder.forward)
+
+
 FAULTS = [
+    ("cache_is_left_alone", ChangesTheCache, r"changes past_key_values\[0\]\[0\], which belongs to its caller"),
+    ("cache", CountsFromTheCall, "past_key_values, 1 tokens at a time, without position_ids: logits is off by"),
+    ("padding_on_either_side", CountsPaddingBelowZero, "on the left, without position_ids: IndexError: index out of"),
+    ("attentions", Averaged, r"attentions\[0\] is \(2, 7, 7\); expected an axis for the heads"),
     ("no_token_sees_the_next", SeesTheFuture, "token 1 changed: logits before it: logits is off by"),
     ("no_token_sees_the_next", SeesItselfOnly, "the last token's logits do not depend on token 1"),
     ("padding_on_either_side", CountsPadding, "CountsPadding, padded on the left: logits is off by"),
@@ -151,6 +203,7 @@ FAULTS = [
     ("cache_on_request", AlwaysKeeps, "AlwaysKeeps returns past_key_values with use_cache=False"),
     ("cache_on_request", KeepsInTraining, "returns past_key_values in training, where nobody asked"),
     ("cache_on_request", NeverKeeps, "NeverKeeps returns no past_key_values with use_cache=True"),
+    ("cache_on_request", KeepsWhateverIsConfigured, "with config.use_cache = False: expected no past_key_values"),
     ("shifted_loss", UnshiftedLoss, "it is not shifted"),
     ("shifted_loss", CountedLoss, r"the loss with -100 at \[1, 3\] is .*; expected"),
     ("rotary_positions_are_relative", TurnsTwice, r"position_ids \+ 3: logits is off by"),
@@ -193,3 +246,81 @@ def test_learned_positions_are_not_held_to_be_relative():
 
     conformance(Learned).test_rotary_positions_are_relative()
     conformance(Learned).test_cache()
+
+
+class GroupedConfig(ToyConfig):
+    num_attention_heads: Size = field(default=4)
+    num_key_value_heads: Size = field(default=2)
+
+
+class GroupedLayer(Layer):
+    def __init__(self, config):
+        super().__init__(config)
+        self.shared = config.num_key_value_heads
+        width = config.hidden_size // self.heads
+        self.qkv = torch.nn.ModuleList(
+            torch.nn.Linear(config.hidden_size, heads * width) for heads in (self.heads, self.shared, self.shared)
+        )
+
+    def repeated(self, states):
+        return states.repeat_interleave(self.heads // self.shared, 1)
+
+    def forward(self, hidden, mask, positions, past, owner):
+        batch, tokens, _ = hidden.shape
+        query, key, value = (
+            each(self.norm(hidden)).view(batch, tokens, heads, -1).transpose(1, 2)
+            for each, heads in zip(self.qkv, (self.heads, self.shared, self.shared), strict=True)
+        )
+        query, key = self.turn(query, positions), self.repeated(self.turn(key, positions))
+        scores = query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5
+        maps = scores.masked_fill(~mask, torch.finfo(scores.dtype).min).softmax(-1)
+        attended = (maps @ self.repeated(value)).transpose(1, 2).reshape(hidden.shape)
+        return hidden + self.out(attended), (key, value), maps
+
+
+class TurnedGroups(GroupedLayer):
+    def repeated(self, states):
+        return states.repeat(1, self.heads // self.shared, 1, 1)
+
+
+def grouped(layer):
+    class Grouped(ToyDecoder):
+        config_class = GroupedConfig
+
+        def __init__(self, config):
+            super().__init__(config)
+            self.layers = torch.nn.ModuleList(layer(config) for _ in range(config.num_hidden_layers))
+
+    return conformance(Grouped, config=GroupedConfig)
+
+
+def test_heads_that_share_keys_are_neighbours():
+    grouped(GroupedLayer).test_grouped_heads()
+    with pytest.raises(AssertionError, match=r"num_key_value_heads = 2, beside the model of 4 .* logits is off by"):
+        grouped(TurnedGroups).test_grouped_heads()
+
+
+class Base(ToyDecoder):
+    """The model without a head: its last hidden state is normalised, and so is the last of all."""
+
+    last = 1.0
+
+    def forward(self, *arguments, return_dict=None, **options):
+        output = super().forward(*arguments, return_dict=True, **options)
+        states = output.hidden_states
+        found = BaseModelOutput(last_hidden_state=output.logits, hidden_states=None)
+        found.hidden_states = states and (*states[:-1], output.logits * self.last)
+        return self.as_requested(found, return_dict)
+
+    forward.__signature__ = inspect.signature(ToyDecoder.forward)
+
+
+def test_the_last_state_is_the_last_of_all():
+    checks = conformance()
+    models = checks.models()
+    checks.models = lambda: {"base": Base, **models}
+    checks.test_last_hidden_state_is_the_last_of_all()
+    checks.models = lambda: {"base": type("Raw", (Base,), {"last": 2.0}), **models}
+    said = r"Raw, beside last_hidden_state: hidden_states\[2\] is off by"
+    with pytest.raises(AssertionError, match=said):
+        checks.test_last_hidden_state_is_the_last_of_all()

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from archsmith.config import NonNegative, PreTrainedConfig, Probability, Size, TokenId, field
+from archsmith.layers.losses import classification_loss
 from archsmith.model import PreTrainedModel
 from archsmith.outputs import ModelOutput, SequenceClassifierOutput
 from archsmith_devkit import ArchitectureConformance
@@ -140,7 +141,7 @@ class ToyClassifier(ToyDecoder):
 
     def __init__(self, config):
         super().__init__(config)
-        self.head = nn.Linear(config.hidden_size, 2)
+        self.head = nn.Linear(config.hidden_size, config.num_labels)
 
     def last(self, logits, mask):
         places = torch.arange(mask.shape[1]) * mask
@@ -149,7 +150,12 @@ class ToyClassifier(ToyDecoder):
     def forward(self, input_ids, attention_mask=None, position_ids=None, labels=None, *, return_dict=None):
         mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
         scores = super().forward(input_ids, mask, position_ids, return_dict=True).logits
-        return self.as_requested(SequenceClassifierOutput(logits=self.last(scores, mask)), return_dict)
+        logits = self.last(scores, mask)
+        loss = None if labels is None else self.classes_loss(logits, labels)
+        return self.as_requested(SequenceClassifierOutput(loss=loss, logits=logits), return_dict)
+
+    def classes_loss(self, logits, labels):
+        return classification_loss(logits, labels, self.config.problem_type)
 
 
 def conformance(decoder=ToyDecoder, classifier=ToyClassifier, config=ToyConfig):

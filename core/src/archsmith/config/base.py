@@ -67,7 +67,7 @@ class PreTrainedConfig(FromPretrained, CheckedFields):
     model_type: ClassVar[str] = ""
     base_config_key: ClassVar[str] = ""
     own_file = CONFIG_FILE
-    merged = ("num_labels",)
+    merged = LABEL_FIELDS
     advice = {"model_type": "It is fixed by the class; AutoConfig picks the class by it."}
     descriptive: ClassVar[tuple[str, ...]] = ("architectures", "dtype")
 
@@ -89,9 +89,8 @@ class PreTrainedConfig(FromPretrained, CheckedFields):
         if len(args) > len(given):
             allowed = f"only {', '.join(self.positional)} may be" if self.positional else "none may be"
             raise OptionError(f"{owner} takes keyword arguments; {allowed} positional, got {len(args)}.")
-        for name in given:
-            if name in values:
-                raise OptionError(f"{owner} got multiple values for {name}: one positional, one by keyword.")
+        for name in given.keys() & values.keys():
+            raise OptionError(f"{owner} got multiple values for {name}: one positional, one by keyword.")
         self._fill(values | given, unknown_allowed=False)
 
     # ---- reading --------------------------------------------------------------------------------------------
@@ -105,9 +104,7 @@ class PreTrainedConfig(FromPretrained, CheckedFields):
             CheckpointNotFound, CheckpointCorrupt, HubError: The file cannot be had.
         """
         values = checkpoint.read_json(CONFIG_FILE)
-        source = str(checkpoint.path(CONFIG_FILE))
-        cls.check_is_configuration(values, source)
-        own, source = cls.own_values(values, source)
+        own, source = cls.own_values(values, str(checkpoint.path(CONFIG_FILE)))
         return cls.from_dict(own, source=source, **overrides)
 
     @classmethod
@@ -115,8 +112,12 @@ class PreTrainedConfig(FromPretrained, CheckedFields):
         """Return what a config.json holds of this class, and where: all of it, or what a whole has for this part.
 
         Raises:
-            ConfigError: It is a whole's, but its part is another one, or says not which.
+            ConfigError: It is another kind's, as a tokenizer's, or a whole's whose part is another one, or says not
+                which.
         """
+        if "model_type" not in values and not any(map(field_names(cls).knows, values)):
+            what = f"it has neither model_type nor a field of {cls.__name__}. Pass the folder, or its {CONFIG_FILE}"
+            raise ConfigError(f"{source}: this is not the configuration of a model: {what}.")
         key, whole = cls.base_config_key, values.get("model_type")
         if not key or key not in values or whole == cls.model_type:
             return values, source
@@ -128,13 +129,6 @@ class PreTrainedConfig(FromPretrained, CheckedFields):
             )
         common = {name: values[name] for name in ("quantization_config",) if name in values}
         return common | dict(part), where
-
-    @classmethod
-    def check_is_configuration(cls, values: Mapping[str, Any], source: str) -> None:
-        """Refuse a file that is another kind's, as a tokenizer's. Raises `ConfigError`."""
-        if "model_type" not in values and not any(map(field_names(cls).knows, values)):
-            what = f"it has neither model_type nor a field of {cls.__name__}. Pass the folder, or its {CONFIG_FILE}"
-            raise ConfigError(f"{source}: this is not the configuration of a model: {what}.")
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], /, *, source: str = "", **overrides: Any) -> Self:
@@ -182,7 +176,7 @@ class PreTrainedConfig(FromPretrained, CheckedFields):
         Raises:
             ConfigError: A value was changed in place to something that JSON cannot hold.
         """
-        return encode_json(self.to_diff_dict() if use_diff else self._file_dict(_plain_file_dict)).decode()
+        return encode_json(self.to_diff_dict() if use_diff else self._file_dict()).decode()
 
     def to_json_file(self, path: str | os.PathLike[str], *, use_diff: bool = False) -> None:
         """Write `to_json_string` to a file. Raises `SaveFailed` as `save_pretrained`."""
@@ -243,35 +237,24 @@ class PreTrainedConfig(FromPretrained, CheckedFields):
 
     # ---- internals ------------------------------------------------------------------------------------------
 
-    def _file_dict(self, nested: Callable[["PreTrainedConfig"], Any]) -> dict[str, Any]:
-        """Return what config.json holds: the class's own fields, and of the common ones those that differ."""
+    def _file_dict(self, nested: Callable[["PreTrainedConfig"], Any] | None = None) -> dict[str, Any]:
+        """Return what config.json holds: the class's own fields, and of the common ones those that differ.
+
+        Args:
+            nested: Does the same for a configuration among them; None: this one, so that nobody says who wrote it.
+        """
         common = field_names(PreTrainedConfig).fields.keys() - inspect.get_annotations(type(self)).keys()
         own = [name for name in field_names(type(self)).fields if name not in common]
-        return self._json([*own, *(name for name in self._differing() if name in common)], nested)
+        differing = [name for name in self._differing() if name in common]
+        return self._json([*own, *differing], nested or PreTrainedConfig._file_dict)
 
     def _json(self, names: Iterable[str], nested: Callable[["PreTrainedConfig"], Any]) -> dict[str, Any]:
         """Return fields as JSON values; ``nested`` does the same for a configuration among them."""
         self._raise(self._field_faults())
-        held = {name: getattr(self, name) for name in names}
         values = {
-            name: nested(value) if isinstance(value, PreTrainedConfig) else to_json(value)
-            for name, value in held.items()
+            name: nested(value) if isinstance(value := getattr(self, name), PreTrainedConfig) else to_json(value)
+            for name in names
         }
         values |= {name: value for name in self.computed if (value := getattr(self, name)) is not None}
         model_type = {"model_type": self.model_type} if self.model_type else {}
         return copy.deepcopy(self.extra) | values | model_type
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        names, faults = field_names(type(self)), list[str]()
-        if names.own(name) not in LABEL_FIELDS:
-            super().__setattr__(name, value)
-        elif value is None:
-            self._raise([f"{name} must be given, but is None"])
-        else:
-            self.__dict__.update(merge_labels(self.__dict__, {names.own(name): value}, names.hints, faults))
-            self._raise(faults)
-
-
-def _plain_file_dict(config: PreTrainedConfig) -> dict[str, Any]:
-    """Return what config.json holds, without who wrote it."""
-    return config._file_dict(_plain_file_dict)  # noqa: SLF001  # its own kind

@@ -26,7 +26,7 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
         noun: What messages call a field.
         attribute_map: Other name → field.
         positional: The fields that arguments without a name are for.
-        merged: Names that are given like fields, but are none: `merge_values` makes fields of them.
+        merged: Names that only mean something together: `merge_values` makes fields of them.
         advice: Name that other libraries take here → what to do instead.
         invalidates: Field → fields that no longer hold when it is given anew, because they follow from it.
         computed: Properties that a file holds too: left out when it is read, because they follow from the fields.
@@ -66,8 +66,11 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
     # ---- changing -------------------------------------------------------------------------------------------
 
     def update(self, /, **values: Any) -> None:
-        """Change several fields at once: all of them, or none if any is wrong. Raises as `changed`."""
-        self.__dict__.update(self.changed(**values).__dict__)
+        """Change several fields at once: all of them, or none if any is wrong. Raises as `changed`.
+
+        A configuration inside stays the object that it is, unless it becomes one of another class.
+        """
+        self._become(self.changed(**values))
 
     def changed(self, /, **values: Any) -> Self:
         """Return a copy with other values.
@@ -79,6 +82,7 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
         new.__dict__["_extra"] = dict(self.extra)
         told = {*self._differing(), *field_names(type(self)).nested}  # the others follow from these again
         current = {name: getattr(self, name) for name in told}
+        current |= {name: copy.deepcopy(current[name]) for name in field_names(type(self)).nested}
         new._fill(current, unknown_allowed=False, overrides=values)  # noqa: SLF001  # its own kind
         return new
 
@@ -161,6 +165,7 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
         else:
             wrong |= unknown
         passed += [f"{name!r} {self._no_field()}.{names.hint(name)}" for name in wrong]
+        known, replaced = ({name: names.off(name, value) for name, value in each.items()} for each in (known, replaced))
         count, merged = len(replaced), list[str]()
         together = self.merge_values(known, replaced, merged)
         (passed if len(replaced) < count else faults).extend(merged)
@@ -186,6 +191,15 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
         self._raise([fault.rstrip(".") + told for fault in self.rules()], source + changed)
         return notes
 
+    def _become(self, new: Self) -> None:
+        """Take over the values of another object of this class, which nobody else holds."""
+        for name in field_names(type(self)).nested:
+            old, part = getattr(self, name, None), getattr(new, name)
+            if old is not None and type(old) is type(part):
+                old._become(part)  # noqa: SLF001  # its own kind
+                new.__dict__[name] = old
+        self.__dict__.update(new.__dict__)
+
     def _keep(self, unknown: Mapping[str, Any], known: Collection[str], source: str, faults: list[str]) -> None:
         """Keep the keys of a file that are not fields; announce those that look like one."""
         unknown = {name: value for name, value in unknown.items() if name not in self.computed}
@@ -203,8 +217,7 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
         return faults
 
     def _raise(self, faults: Iterable[str], source: str = "") -> None:
-        found = tuple(fault.rstrip(".") for fault in faults)
-        if found:
+        if found := tuple(fault.rstrip(".") for fault in faults):
             where = f"{source}: {type(self).__name__}" if source else type(self).__name__
             is_unknown = any(f"' is not a {self.noun} of " in fault for fault in found)
             raise (UnknownField if is_unknown else self.error_for(source))(
@@ -239,7 +252,9 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
         if own in names.nested:
             value, faults = names.convert(own, value)  # a mapping is a whole part here
             self._raise(faults)
-        if own in self.invalidates or own in self.merged:
+        if own in names.merged and value is None:
+            self._raise([f"{name} must be given, but is None"])
+        if own in self.invalidates or own in names.merged:
             self.update(**{own: value})
         elif own not in names.fields:
             self._raise([f"{name!r} {self._no_field()}.{names.hint(name)}"])

@@ -85,7 +85,7 @@ def convert(name: str, value: Any, hint: Any) -> tuple[Any, list[str]]:
         # The library stumbles over some foreign objects before it says that they have the wrong type.
         places = re.fullmatch(r".* - at `\$((?:\[\d+\])+)`", str(error))
         for place in re.findall(r"\d+", places[1]) if places else ():
-            name, hint, value = f"{name}[{place}]", _of_elements(hint), _plain(value, hint)[int(place)]
+            name, hint, value = f"{name}[{place}]", _of_elements(hint), [*_plain(value, hint)][int(place)]
         return None, [f"{name} must be {expected(hint)}, but is {shown(value)}"]
     for leaf in _leaves(converted):
         if isinstance(leaf, float) and not math.isfinite(leaf):
@@ -135,22 +135,14 @@ def expected(hint: Any) -> str:
 
 def _several(one: str) -> str:
     """Return the plural of what `expected` says, as ``"integers from 1 to 10"``."""
-    for article in ("a ", "an "):
-        if one.startswith(article) and " or " not in one:
-            noun, space, rest = one.removeprefix(article).partition(" ")
-            return f"{noun}s{space}{rest}"
-    return one
+    return one if " or " in one else re.sub(r"^an? (\S+)", r"\1s", one)
 
 
 def _limits(limits: msgspec.Meta) -> str:
-    low, high = limits.ge, limits.le
-    if low is not None and high is not None:
-        return f" from {low} to {high}"
-    if low is not None:
-        return f" of at least {low}"
-    if limits.gt is not None:
-        return f" above {limits.gt}"
-    return f" of at most {high}" if high is not None else ""
+    if limits.ge is not None and limits.le is not None:
+        return f" from {limits.ge} to {limits.le}"
+    words = {"of at least": limits.ge, "above": limits.gt, "of at most": limits.le, "below": limits.lt}
+    return next((f" {word} {limit}" for word, limit in words.items() if limit is not None), "")
 
 
 def _plain(value: Any, hint: Any) -> Any:
@@ -165,10 +157,8 @@ def _plain(value: Any, hint: Any) -> Any:
 
 def _leaves(value: Any) -> Iterator[Any]:
     if isinstance(value, dict):
-        yield from value
-        for item in value.values():
-            yield from _leaves(item)
-    elif isinstance(value, list | tuple):
+        value = [*value, *value.values()]
+    if isinstance(value, list | tuple):
         for item in value:
             yield from _leaves(item)
     else:

@@ -26,6 +26,7 @@ class FieldNames:
         hints: Field name → its type.
         others: Other name → field name.
         nested: The fields that hold configurations.
+        merged: Names that only mean something together, those of the classes above among them.
         advice: Name that is not a field → what to do instead.
     """
 
@@ -33,9 +34,9 @@ class FieldNames:
         hints = get_type_hints(cls, include_extras=True)
         self.fields = {declared.name: declared for declared in dataclasses.fields(cls) if declared.init}
         self.hints = {name: hints[name] for name in self.fields}
-        old = {name: own for name, own in _OLD_NAMES.items() if own in self.fields}
-        self.others: dict[str, str] = old | dict(cls.attribute_map)
+        self.others = {name: own for name, own in _OLD_NAMES.items() if own in self.fields} | dict(cls.attribute_map)
         self.nested = frozenset(name for name, hint in self.hints.items() if nested_kinds(hint))
+        self.merged = tuple(name for each in cls.__mro__ for name in vars(each).get("merged", ()))
         self.advice: Mapping[str, str] = cls.advice
         self._class = cls
 
@@ -48,9 +49,14 @@ class FieldNames:
             given: It was given in a call; else it is a file's.
             over: What the field held so far, of which a mapping changes a part.
         """
+        value = self.off(name, value)
         if name in self.nested:
             return convert_nested(name, value, self.hints[name], owner=self._class.__name__, given=given, over=over)
         return convert(name, value, self.hints[name])
+
+    def off(self, name: str, value: Any) -> Any:
+        """Return a value; of None, for a field that is on or off, False."""
+        return False if value is None and self.hints.get(name) is bool else value
 
     def default(self, name: str) -> Any:
         """Return a field's default; `dataclasses.MISSING` if it has none."""
@@ -71,12 +77,12 @@ class FieldNames:
             return ""  # no field is called so, and Python itself asks for such names often
         if name in self.advice:
             return f" {self.advice[name]}"
-        return did_you_mean(name, [*self.fields, *self.others, *self._class.merged])
+        return did_you_mean(name, [*self.fields, *self.others, *self.merged])
 
     def knows(self, name: str) -> bool:
         """Return whether a name can be given."""
         own = self.own(name)
-        return own in self.fields or own in self._class.merged
+        return own in self.fields or own in self.merged
 
     def split(self, values: Mapping[str, Any], faults: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the values by field name, and apart from them those that are no fields of this class."""
@@ -90,7 +96,7 @@ class FieldNames:
             own = self.own(name)
             if not self.knows(name):
                 unknown[name] = value
-            elif own in known and not is_equal(known[own], value):
+            elif own in known and not is_equal(self.off(own, known[own]), self.off(own, value)):
                 faults.append(
                     f"{said[own]} is {shown(known[own])} and {name} is {shown(value)}, but they are one "
                     f"{self._class.noun}"
@@ -101,7 +107,7 @@ class FieldNames:
 
     def near_misses(self, unknown: Mapping[str, Any], known: Collection[str]) -> Iterator[tuple[str, str]]:
         """Yield each of the first unknown names that looks like a misspelt field, with a hint which."""
-        absent = [name for name in (*self.fields, *self.others, *self._class.merged) if self.own(name) not in known]
+        absent = [name for name in (*self.fields, *self.others, *self.merged) if self.own(name) not in known]
         for name in itertools.islice(unknown, _COMPARED):
             if not name.startswith("_") and (hint := did_you_mean(name, absent, cutoff=0.85)):
                 yield name, hint

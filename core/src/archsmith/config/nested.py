@@ -1,6 +1,7 @@
 """Configurations inside a configuration: built from mappings as files hold them, and checked with the rest."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from typing import Any, get_args, get_origin
 
 from archsmith.errors import ConfigError, OptionError, UnknownArchitecture
@@ -41,15 +42,26 @@ def convert_nested(
     if value is None and optional:
         return None, []
     if isinstance(value, kinds):
-        return value, [_inside(name, fault) for fault in value.faults()]
+        return value, _lost_faults(name, value, kinds) or [_inside(name, fault) for fault in value.faults()]
     if not isinstance(value, Mapping):
         names = " or ".join(f"a {kind.__name__}" for kind in kinds)
         null = ", or null" if optional else ""
         return None, [f"{name} must be {names}, or its values as a mapping{null}, but is {shown(value)}"]
     try:
-        return _built(value, kinds, f"{owner}.{name}", over) if given else _read(value, kinds, f"{owner}.{name}"), []
+        if given:
+            return _built(value, kinds, f"{owner}.{name}", over), []
+        kind, values = _kind_of(value, kinds, f"{owner}.{name}")
+        return kind.from_dict(values, source=f"{owner}.{name}"), []
     except ConfigError as error:
         return None, [_inside(name, fault) for fault in error.faults] or [str(error)]
+
+
+def _lost_faults(name: str, value: Any, kinds: tuple[type[Any], ...]) -> list[str]:
+    """Say which fields of a subclass the class that a file leads to does not have: they would not come back."""
+    declared = {kind.model_type: kind for kind in kinds if kind.model_type}.get(value.model_type, type(value))
+    lost = sorted({each.name for each in fields(value)} - {each.name for each in fields(declared)})
+    what = f"a {type(value).__name__}, whose {', '.join(lost)} would not come back from a file"
+    return [f"{name} must be a {declared.__name__}, but is {what}"] if lost else []
 
 
 def configs_inside(config: Any) -> Iterator[Any]:
@@ -63,12 +75,6 @@ def configs_inside(config: Any) -> Iterator[Any]:
 def _inside(name: str, fault: str) -> str:
     """Return what is wrong inside a field with the whole path: of a name that is quoted, within the quotes."""
     return f"'{name}.{fault[1:]}" if fault.startswith("'") else f"{name}.{fault}"
-
-
-def _read(values: Mapping[str, Any], kinds: tuple[type[Any], ...], source: str) -> Any:
-    """Build the configuration that a file describes."""
-    kind, values = _kind_of(values, kinds, source)
-    return kind.from_dict(values, source=source)
 
 
 def _built(changes: Mapping[Any, Any], kinds: tuple[type[Any], ...], source: str, over: Any) -> Any:

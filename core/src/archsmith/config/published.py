@@ -41,9 +41,7 @@ def put_in_order(
 
 def _read_as(name: str, value: Any, names: FieldNames, *, is_descriptive: bool) -> Any:
     """Return what a value of a file stands for; `dataclasses.MISSING`: for nothing, so the default counts."""
-    may_be_null = not names.convert(name, None)[1]
-    if names.hints[name] is bool:
-        return value is not None and value
+    value, may_be_null = names.off(name, value), not names.convert(name, None)[1]
     if value is None and not may_be_null and names.default(name) is not dataclasses.MISSING:
         return dataclasses.MISSING
     is_token = name.endswith("_token_id") and type(value) is int

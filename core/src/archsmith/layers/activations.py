@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import cast
+from typing import get_args
 
 import torch
 import torch.nn.functional as F  # noqa: N812  # the field's own abbreviation
@@ -33,32 +33,25 @@ def _sqrt_softplus(values: Tensor) -> Tensor:
     return torch.sqrt(F.softplus(values))
 
 
-#: Name → function from a tensor of any shape to one of the same shape; a type checker holds the names to `Activation`.
-ACTIVATIONS: Mapping[Activation, Callable[[Tensor], Tensor]] = MappingProxyType(
-    {
-        "gelu": F.gelu,
-        "gelu_10": lambda values: F.gelu(values).clamp(-10.0, 10.0),
-        "gelu_accurate": _gelu_tanh,
-        "gelu_fast": _gelu_tanh,
-        "gelu_new": _gelu_tanh,
-        "gelu_python": F.gelu,
-        "gelu_python_tanh": _gelu_tanh,
-        "gelu_pytorch_tanh": _gelu_tanh,
-        "hardswish": F.hardswish,
-        "laplace": _laplace,
-        "leaky_relu": F.leaky_relu,
-        "linear": lambda values: values,
-        "mish": F.mish,
-        "quick_gelu": _quick_gelu,
-        "relu": F.relu,
-        "relu2": lambda values: F.relu(values).square(),
-        "relu6": F.relu6,
-        "sigmoid": torch.sigmoid,
-        "silu": F.silu,
-        "sqrtsoftplus": _sqrt_softplus,
-        "swish": F.silu,
-        "tanh": torch.tanh,
-    }
+#: The names that torch does not have itself.
+_OTHERS: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "gelu_10": lambda values: F.gelu(values).clamp(-10.0, 10.0),
+    "gelu_accurate": _gelu_tanh,
+    "gelu_fast": _gelu_tanh,
+    "gelu_new": _gelu_tanh,
+    "gelu_python": F.gelu,
+    "gelu_python_tanh": _gelu_tanh,
+    "gelu_pytorch_tanh": _gelu_tanh,
+    "laplace": _laplace,
+    "linear": lambda values: values,
+    "quick_gelu": _quick_gelu,
+    "relu2": lambda values: F.relu(values).square(),
+    "sqrtsoftplus": _sqrt_softplus,
+    "swish": F.silu,
+}
+#: Name → function from a tensor of any shape to one of the same shape.
+ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType(
+    {name: _OTHERS[name] if name in _OTHERS else getattr(F, name) for name in get_args(Activation)}
 )
 
 
@@ -73,7 +66,7 @@ def activation(name: str) -> Callable[[Tensor], Tensor]:
         >>> activation("relu")(torch.tensor([-1.0, 2.0])).tolist()
         [0.0, 2.0]
     """
-    function = ACTIVATIONS.get(cast("Activation", name)) if isinstance(name, str) else None  # type: ignore[redundant-expr]
+    function = ACTIVATIONS.get(name) if isinstance(name, str) else None  # type: ignore[redundant-expr]
     if function is None:
         hint = did_you_mean(str(name), ACTIVATIONS)
         raise InputError(f"there is no activation {name!r}; expected one of {', '.join(ACTIVATIONS)}.{hint}")

@@ -49,13 +49,6 @@ def attend(
     return (probabilities @ value).transpose(1, 2).flatten(2), probabilities
 
 
-def _fits(shape: torch.Size, wanted: tuple[int | None, ...]) -> bool:
-    """Return whether a mask can be spread over ``(batch, heads, tokens, keys)``; its keys must all be there."""
-    return shape[-1] == wanted[-1] and all(
-        want is None or size in (1, want) for size, want in zip(shape, wanted, strict=True)
-    )
-
-
 def attention_mask_for(hidden: Tensor, attention_mask: Tensor | None, *, causal: bool = False) -> Tensor | None:
     """Return the mask that `attend` takes.
 
@@ -76,12 +69,13 @@ def attention_mask_for(hidden: Tensor, attention_mask: Tensor | None, *, causal:
     mask: Tensor | None = None
     if attention_mask is not None:
         check_tensor("attention_mask", attention_mask)
-        if attention_mask.ndim == 4 and _fits(attention_mask.shape, (batch, None, tokens, tokens)):  # noqa: PLR2004
+        shape = attention_mask.shape
+        if len(shape) == 4 and shape[0] in (1, batch) and shape[2] in (1, tokens) and shape[3] == tokens:  # noqa: PLR2004
             return attention_mask.to(hidden.dtype) if attention_mask.is_floating_point() else attention_mask.bool()
-        if attention_mask.shape != (batch, tokens):
+        if shape != (batch, tokens):
             raise InputError(
                 f"attention_mask must have the shape (batch, tokens) = {(batch, tokens)} "
-                f"or (batch, heads, tokens, tokens), but has {tuple(attention_mask.shape)}."
+                f"or (batch, heads, tokens, tokens), but has {tuple(shape)}."
             )
         mask = attention_mask.bool()[:, None, None, :]  # (batch, 1, 1, tokens)
         # Looking at the values would stop a GPU and break a graph; on the CPU it is cheap, and no mask is faster.

@@ -34,8 +34,8 @@ def check_token_inputs(
     Raises:
         InputError: Both or neither are given, or one has the wrong shape, type, length or values.
     """
-    given = _the_one(input_ids, inputs_embeds)
-    if given is input_ids:
+    name, given = _the_one(input_ids, inputs_embeds)
+    if name == "input_ids":
         if given.ndim != 2:  # noqa: PLR2004
             raise InputError(f"input_ids must have the shape (batch, tokens), but have {tuple(given.shape)}.")
         check_ids("input_ids", given, vocab_size)
@@ -55,15 +55,14 @@ def check_token_inputs(
         )
 
 
-def _the_one(input_ids: Tensor | None, inputs_embeds: Tensor | None) -> Tensor:
-    """Return the one of the two that is given. Raises `InputError`: both are, or none, or it is not a tensor."""
+def _the_one(input_ids: Tensor | None, inputs_embeds: Tensor | None) -> tuple[str, Tensor]:
+    """Return which of the two is given, and it. Raises `InputError`: both are, or none, or it is not a tensor."""
     if (input_ids is None) == (inputs_embeds is None):
         given = "neither" if input_ids is None else "both"
         raise InputError(f"pass either input_ids or inputs_embeds, but got {given}.")
     name, value = ("inputs_embeds", inputs_embeds) if input_ids is None else ("input_ids", input_ids)
-    if not isinstance(value, Tensor):
-        raise InputError(f"{name} must be a tensor, but is {shown(value)}. Ask the tokenizer: return_tensors='pt'.")
-    return value
+    check_tensor(name, value, hint=" Ask the tokenizer: return_tensors='pt'.")
+    return name, value  # type: ignore[return-value]  # it is a tensor
 
 
 def check_ids(name: str, ids: Tensor, limit: int, *, shape: tuple[int, int] | None = None) -> None:
@@ -102,9 +101,8 @@ def check_choices(input_ids: Tensor | None, inputs_embeds: Tensor | None) -> tup
     Raises:
         InputError: Both or neither are given, one has another number of dimensions, or there is no choice.
     """
-    value, name, axes = _the_one(input_ids, inputs_embeds), "input_ids", "(batch, choices, tokens)"
-    if input_ids is None:
-        name, axes = "inputs_embeds", "(batch, choices, tokens, width)"
+    name, value = _the_one(input_ids, inputs_embeds)
+    axes = "(batch, choices, tokens)" if name == "input_ids" else "(batch, choices, tokens, width)"
     if value.ndim != axes.count(",") + 1:
         raise InputError(
             f"{name} must have the shape {axes}, but have {tuple(value.shape)}. Put the choices of each "

@@ -76,27 +76,19 @@ def rotary_frequencies(
         theta *= stretch ** (head_size / (head_size - 2))
     exponents = torch.arange(0, head_size, 2, dtype=torch.int64, device=device).float() / head_size
     frequencies = 1.0 / theta**exponents
-    if kind == "linear":
-        return frequencies / factor, 1.0
+    slowed: Tensor | float = float(kind == "linear")  # how much of the factor counts for each wave
     if kind == "llama3":
-        return _by_wave_length(frequencies, parameters, factor, trained), 1.0
-    if kind == "yarn":
-        return _by_rotations(frequencies, parameters, factor, theta, trained), _temperature(parameters, factor)
-    return frequencies, 1.0
+        low, high = float(parameters["low_freq_factor"]), float(parameters["high_freq_factor"])
+        turns = trained * frequencies / (2 * math.pi)  # in a text of the training's length
+        slowed = 1 - ((turns - low) / (high - low)).clamp(0, 1)
+    elif kind == "yarn":
+        slowed = _slowed_by_rotations(frequencies, parameters, theta, trained)
+    scale = _temperature(parameters, factor) if kind == "yarn" else 1.0
+    return slowed * frequencies / factor + (1 - slowed) * frequencies, scale
 
 
-def _by_wave_length(frequencies: Tensor, parameters: Mapping[str, Any], factor: float, trained: int) -> Tensor:
-    """Slow waves down by a factor, leave quick ones, and blend those between."""
-    low, high = float(parameters["low_freq_factor"]), float(parameters["high_freq_factor"])
-    turns = trained * frequencies / (2 * math.pi)  # in a text of the training's length
-    kept = ((turns - low) / (high - low)).clamp(0, 1)
-    return (1 - kept) * frequencies / factor + kept * frequencies
-
-
-def _by_rotations(
-    frequencies: Tensor, parameters: Mapping[str, Any], factor: float, theta: float, trained: int
-) -> Tensor:
-    """As `_by_wave_length`, with a ramp over the places of the pairs (YaRN, section 3.2)."""
+def _slowed_by_rotations(frequencies: Tensor, parameters: Mapping[str, Any], theta: float, trained: int) -> Tensor:
+    """Return how far each wave is slowed down: a ramp over the places of the pairs (YaRN, section 3.2)."""
     size = 2 * frequencies.shape[0]
 
     def place(turns: float) -> float:  # of the wave that turns so often in a text of the training's length
@@ -107,8 +99,7 @@ def _by_rotations(
         first, last = math.floor(first), math.ceil(last)
     first, last = max(first, 0), min(last, size - 1)
     places = torch.arange(size // 2, dtype=torch.float32, device=frequencies.device)
-    slowed = ((places - first) / (last - first or 0.001)).clamp(0, 1)
-    return slowed * frequencies / factor + (1 - slowed) * frequencies
+    return ((places - first) / (last - first or 0.001)).clamp(0, 1)
 
 
 def _temperature(parameters: Mapping[str, Any], factor: float) -> float:

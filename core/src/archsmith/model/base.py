@@ -3,7 +3,7 @@
 import copy
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import torch
 
@@ -12,28 +12,18 @@ from archsmith.errors import ConfigError, OptionError, WeightsMismatch
 from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.names import CONFIG_FILE, GENERATION_FILE
 from archsmith.files.pretrained import FromPretrained
-from archsmith.files.weights import Weights, find_weights
+from archsmith.files.weights import find_weights
 from archsmith.model.building import ModelType, build_for, refuse_abstract
 from archsmith.model.facts import ModelFacts
 from archsmith.model.loading import load_tensors, notices, quantised
 from archsmith.model.marker import LoadReport
-from archsmith.model.matching import Match, match_weights
+from archsmith.model.matching import Match
 from archsmith.model.meta import TooLarge
-from archsmith.model.options import (
-    attention_name,
-    device_from,
-    dtype_from,
-    model_options,
-    patterns_from,
-    refuse_unknown_options,
-    refuse_unknown_overrides,
-)
+from archsmith.model.options import attention_name, check_options, device_from, dtype_from, patterns_from, split_options
 from archsmith.model.parts import ties_of
 from archsmith.options import checked_call, read_flags
 
 __all__ = ["PreTrainedModel"]
-
-_Model = TypeVar("_Model", bound="PreTrainedModel")
 
 
 class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
@@ -89,7 +79,7 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
             OptionError: An option does not exist or has an impossible value.
         """
         target, attention = dtype_from(dtype), attention_name(attn_implementation)
-        refuse_unknown_options(cls, model_options, config)
+        check_options(cls, model_options, config)
         model = cls(config, **model_options)
         model.set_attn_implementation(attention)
         return model.to(target) if target is not None else model
@@ -138,12 +128,10 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
         read_flags(mmap=mmap, check_finite=check_finite)
         target_dtype, target_device = dtype_from(torch_dtype if dtype is None else dtype), device_from(device)
         attention = attention_name(attn_implementation)
-        model, weights, match = cls._match(checkpoint, config, values, allow_new, allow_unused, overrides)
+        model, match = cls._match(checkpoint, config, values, allow_new, allow_unused, overrides)
         model.set_attn_implementation(attention)
-        load_tensors(
-            model, weights, match, dtype=target_dtype, device=target_device, mmap=mmap, check_finite=check_finite
-        )
-        for message in notices(model, weights, match, dtype=target_dtype):
+        load_tensors(match, dtype=target_dtype, device=target_device, mmap=mmap, check_finite=check_finite)
+        for message in notices(match, dtype=target_dtype):
             checkpoint.warn(message)
         model.read_side_files(checkpoint)
         if target_dtype is not None:
@@ -176,7 +164,7 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
         """
         checkpoint = Checkpoint.open_with(id_or_path, options)
         return checkpoint.read_consistent(
-            lambda: cls._match(checkpoint, config, None, allow_new, allow_unused, options)[2].report
+            lambda: cls._match(checkpoint, config, None, allow_new, allow_unused, options)[1].report
         )
 
     @classmethod
@@ -188,19 +176,16 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
         allow_new: Sequence[str],
         allow_unused: Sequence[str],
         overrides: Mapping[str, Any],
-    ) -> tuple[Self, Weights, Match]:
+    ) -> tuple[Self, Match]:
         """Read configuration and headers, build the model on the meta device, and match the two."""
         refuse_abstract(cls)
         new, unused = patterns_from("allow_new", allow_new), patterns_from("allow_unused", allow_unused)
-        options = {name: overrides[name] for name in model_options(cls) if name in overrides}
-        overrides = {name: value for name, value in overrides.items() if name not in options}
-        refuse_unknown_overrides(cls, overrides)
+        options, overrides = split_options(cls, overrides)
         found = checkpoint.find(CONFIG_FILE)
         if values is None:
             values = checkpoint.read_json(CONFIG_FILE) if found else {}
         if config is None:
             checkpoint.path(CONFIG_FILE)  # says what is missing
-            cls.config_class.check_is_configuration(values, str(found))
             own_values, source = cls.config_class.own_values(values, str(found))
             config = cls.config_class.from_dict(own_values, source=source, **overrides)
         else:
@@ -212,17 +197,24 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
             config.update(**overrides)
         weights = find_weights(checkpoint)
         weights.check_same_save(checkpoint, values)
-        model = _built(cls, config, options, weights, source=str(found or checkpoint.source))
         saved_from = values.get("architectures")
         same_class = isinstance(saved_from, list) and cls.__name__ in saved_from
         is_part = cls.config_class.base_config_key in values and values.get("model_type") != config.model_type
         ties = ties_of(values) if is_part else None
         try:
-            match = match_weights(model, weights, same_class=same_class, allow_new=new, allow_unused=unused, ties=ties)
+            model = build_for(weights, cls, config, options)
+            match = Match(model, weights, same_class=same_class, allow_new=new, allow_unused=unused, ties=ties)
         except WeightsMismatch as error:
             said = " ".join([error.message, *quantised(config)])
-            raise WeightsMismatch(said, faults=error.faults, source=weights.source) from None
-        return model, weights, match
+            raise WeightsMismatch(said, faults=error.faults, source=getattr(error, "source", weights.source)) from None
+        except TooLarge as error:
+            raise WeightsMismatch(
+                f"the configuration describes a model of far more parameters than the {len(weights.tensors)} tensors "
+                f"of {weights.source!r}. Check that config.json and the weights belong together."
+            ) from error
+        except (RuntimeError, OverflowError, MemoryError, ConfigError) as error:
+            raise ConfigError(f"{found or checkpoint.source}: no {cls.__name__} can be built: {error}") from error
+        return model, match
 
     # ---- saving ---------------------------------------------------------------------------------------------
 
@@ -242,17 +234,3 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
         from archsmith.model.saving import save_model
 
         save_model(self, save_directory, max_shard_size)
-
-
-def _built(
-    cls: type[_Model], config: PreTrainedConfig, options: dict[str, Any], weights: Weights, *, source: str
-) -> _Model:
-    try:
-        return build_for(weights, cls, config, options)
-    except TooLarge as error:
-        raise WeightsMismatch(
-            f"the configuration describes a model of far more parameters than the {len(weights.tensors)} tensors of "
-            f"{weights.source!r}. Check that config.json and the weights belong together."
-        ) from error
-    except (RuntimeError, OverflowError, MemoryError, ConfigError) as error:
-        raise ConfigError(f"{source}: no {cls.__name__} can be built: {error}") from error

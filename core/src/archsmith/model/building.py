@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from archsmith.config.base import PreTrainedConfig
-from archsmith.errors import OptionError
+from archsmith.errors import ConfigError, OptionError
 from archsmith.files.weights import Weights
 from archsmith.model.initial_values import initialise
 from archsmith.model.marker import AnyModel, BuildRecord, link_parts
@@ -51,7 +51,9 @@ class ModelType(type):
         """Build a model; the outermost one is finished, with the models inside that were built along with it."""
         refuse_abstract(cls)
         model: Any = cls.__new__(cls, *args, **kwargs)  # type: ignore[arg-type]
-        options = _options(cls, args, kwargs)
+        names = [*inspect.signature(cls.__init__).parameters][1:]  # type: ignore[misc]
+        given = dict(zip(names, args, strict=False)) | kwargs
+        options = {name: value for name, value in given.items() if name != names[0]}  # beside the configuration
         if _building.unfinished is not None:
             _building.unfinished.add(model)
             model.__init__(*args, **kwargs)
@@ -68,15 +70,6 @@ class ModelType(type):
         return model
 
 
-def _options(cls: type[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Return what a constructor is given beside the configuration, which is its first argument."""
-    if len(args) == 1 and not kwargs:
-        return {}
-    names = [*inspect.signature(cls.__init__).parameters][1:]
-    given = dict(zip(names, args, strict=False)) | kwargs
-    return {name: value for name, value in given.items() if name != names[0]}
-
-
 def _finish(model: AnyModel, unfinished: set[Any]) -> dict[str, Any]:
     """Take out the heads that configurations call pruned, and give initial values unless files will bring others.
 
@@ -90,6 +83,12 @@ def _finish(model: AnyModel, unfinished: set[Any]) -> dict[str, Any]:
         elif isinstance(module, AnyModel) and module.base_model is module:
             cut_configured_heads(module)
     held = model.state_dict()
+    for name, source in model.tied_names().items():
+        if (shape := tuple(held[name].shape)) != (wanted := tuple(held[source].shape)):
+            raise ConfigError(
+                f"{type(model).__name__} ties {name!r} to {source!r}, but its configuration makes them {shape} and "
+                f"{wanted}. Make them of one size, or keep them apart: tie_word_embeddings=False."
+            )
     if _building.on_meta is not None:
         return held
     if not any(parameter.is_meta for parameter in model.parameters()):  # else it is built under torch.device("meta")

@@ -1,5 +1,6 @@
 """The parameters of a model that have one row for each token of the vocabulary: which they are, and more or fewer."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -13,8 +14,7 @@ from archsmith.errors import InputError, OptionError
 from archsmith.messages import shown
 from archsmith.model.initial_values import initialise
 from archsmith.model.loading import same_values
-from archsmith.model.marker import AnyModel, put, whole_of
-from archsmith.model.whole import adopt, changed_configs, path_inside
+from archsmith.model.marker import AnyModel, adopt, changed_configs, put, whole_of
 
 __all__ = ["input_path", "output_path", "replace_module", "resize_rows", "rows_for"]
 
@@ -86,13 +86,11 @@ def resize_rows(part: AnyModel, count: int, *, from_mean: bool) -> None:
             put(model, name, other)
     first_names = {_memory_of(model.get_parameter(name)): name for name in reversed(names)}
     new = {place: _resized(model, name, count, from_mean=from_mean) for place, name in first_names.items()}
-    for name, parameter in list(model.named_parameters(remove_duplicate=False)):
-        if (place := _memory_of(parameter)) in new:  # what was one stays one
-            put(model, name, new[place])
-            module = model.get_submodule(name.rpartition(".")[0])
-            for size in ("num_embeddings", "out_features"):
-                if hasattr(module, size):
-                    setattr(module, size, count)
+    for name in _replace(model, new):  # what was one stays one
+        module = model.get_submodule(name.rpartition(".")[0])
+        for size in ("num_embeddings", "out_features"):
+            if hasattr(module, size):
+                setattr(module, size, count)
     adopt(model, changed)
 
 
@@ -111,11 +109,17 @@ def replace_module(model: AnyModel, path: str, module: Any, *, kind: type[nn.Mod
             "For another number of tokens call resize_token_embeddings first."
         )
     new = {_memory_of(parameter): module.get_parameter(name) for name, parameter in old.named_parameters()}
-    shared = {name: new.get(_memory_of(each)) for name, each in model.named_parameters(remove_duplicate=False)}
     put(model, path, module)
-    for name, parameter in shared.items():
-        if parameter is not None:
-            put(model, name, parameter)
+    _replace(model, new)
+
+
+def _replace(model: AnyModel, new: Mapping[Any, nn.Parameter]) -> list[str]:
+    """Put parameters in the place of those that are at a place in memory; return all names of these."""
+    places = {name: _memory_of(each) for name, each in model.named_parameters(remove_duplicate=False)}
+    names = [name for name, place in places.items() if place in new]
+    for name in names:
+        put(model, name, new[places[name]])
+    return names
 
 
 def _memory_of(tensor: Tensor) -> tuple[Any, ...]:
@@ -134,7 +138,7 @@ def _shapes(module: nn.Module) -> dict[str, list[int]]:
 
 def _row_names(whole: AnyModel, part: AnyModel) -> list[str]:
     """Return the full names of the parameters that have a row for each token of a part."""
-    dot = path_inside(whole, part)
+    dot = next(f"{path}." if path else "" for path, module in whole.named_modules() if module is part)
     paths = [f"{dot}{path}" for path in (input_path(part), output_path(part)) if path is not None]
     names = [f"{path}.{name}" for path in paths for name, _ in whole.get_submodule(path).named_parameters()]
     tied = whole.tied_names()

@@ -1,6 +1,8 @@
 """The work that all models share: facts about them, and changes to them."""
 
-from collections.abc import Collection, Mapping
+import functools
+from collections.abc import Collection, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
@@ -8,17 +10,20 @@ from torch import nn
 
 from archsmith.errors import OptionError
 from archsmith.layers.stack import Stack
-from archsmith.model.dummy_inputs import dummy_inputs
+from archsmith.messages import did_you_mean
 from archsmith.model.embeddings import input_path, output_path, replace_module, resize_rows, rows_for
-from archsmith.model.freezing import set_trainable
-from archsmith.model.marker import AnyModel, whole_of
+from archsmith.model.marker import AnyModel, adopt, changed_configs, whole_of
 from archsmith.model.options import attention_name
 from archsmith.model.pruning import cut_heads, heads_to_cut
-from archsmith.model.whole import adopt, changed_configs
 from archsmith.options import read_flag
 from archsmith.outputs import ModelOutput
 
 __all__ = ["ModelFacts"]
+
+#: Main input → how long its rows are as `ModelFacts.dummy_inputs`, and how much of the second one is not padding.
+_LENGTHS = {"input_ids": (7, 4), "input_values": (1600, 1000)}
+#: Likewise, height and width of images.
+_IMAGE = (48, 64)
 
 
 class ModelFacts(AnyModel):
@@ -41,13 +46,30 @@ class ModelFacts(AnyModel):
         """Small arguments for one forward pass, to trace, export or check the model with.
 
         By default as ``main_input_name`` says: ``input_ids`` (2, 7) with an ``attention_mask``, ``pixel_values``
-        (2, channels, height, width), or ``input_values`` (2, 1600) with an ``attention_mask``. A model that takes
-        anything else overrides it.
+        (2, channels, height, width) of the configuration's ``num_channels`` (3) and ``image_size`` (48 by 64 pixels if
+        it has none), or ``input_values`` (2, 1600) with an ``attention_mask``; the second row is shorter where lengths
+        may differ. They are the same numbers each time. A model that takes anything else overrides it.
 
         Raises:
             NotImplementedError: The main input is another, and the class does not override this.
         """
-        return dummy_inputs(self)
+        name, config = self.main_input_name, self.config
+        generator = torch.Generator().manual_seed(0)
+        if name == "pixel_values":
+            size = getattr(config, "image_size", _IMAGE)
+            height, width = (size, size) if isinstance(size, int) else size
+            channels = getattr(config, "num_channels", 3)
+            return {name: torch.randn(2, channels, height, width, generator=generator)}
+        if name in _LENGTHS:
+            places, own = _LENGTHS[name]
+            mask = torch.ones(2, places, dtype=torch.long)
+            mask[1, own:] = 0
+            draw = functools.partial(torch.randint, config.vocab_size) if name == "input_ids" else torch.randn
+            return {name: draw(mask.shape, generator=generator), "attention_mask": mask}
+        raise NotImplementedError(
+            f"{type(self).__name__} takes {name!r}, so it must define dummy_inputs, as only input_ids, pixel_values, "
+            "input_values are known."
+        )
 
     def num_parameters(self, *, only_trainable: bool = False, exclude_embeddings: bool = False) -> int:
         """Return how many numbers the parameters hold; a tied one counts once.
@@ -113,11 +135,11 @@ class ModelFacts(AnyModel):
         Raises:
             OptionError: A pattern matches nothing; then nothing is frozen.
         """
-        return set_trainable(self, patterns, trainable=False)
+        return _set_trainable(self, patterns, trainable=False)
 
     def unfreeze(self, *patterns: str) -> list[str]:
         """Let parameters be trained again. As `freeze`."""
-        return set_trainable(self, patterns, trainable=True)
+        return _set_trainable(self, patterns, trainable=True)
 
     # ---- embeddings of tokens -------------------------------------------------------------------------------
 
@@ -152,8 +174,7 @@ class ModelFacts(AnyModel):
             InputError: It is no ``nn.Linear``, or has another shape.
             OptionError: The model has none.
         """
-        path = output_path(self)
-        if path is None:
+        if (path := output_path(self)) is None:
             raise OptionError(f"{type(self).__name__} has no output embeddings: no layer of it scores tokens.")
         replace_module(self, path, embeddings, kind=nn.Linear)
 
@@ -228,11 +249,31 @@ class ModelFacts(AnyModel):
         return [module for module in self.modules() if isinstance(module, Stack)]
 
     def _checkpoint(self, *, on: bool) -> None:
-        stacks = self._stacks()
-        if not stacks:
+        if not (stacks := self._stacks()):
             raise OptionError(
                 f"{type(self).__name__} has no gradient checkpointing: none of its layers are in a Stack "
                 "(archsmith.layers.stack)."
             )
         for stack in stacks:
             stack.gradient_checkpointing = on
+
+
+def _set_trainable(model: nn.Module, patterns: Sequence[str], *, trainable: bool) -> list[str]:
+    """Set whether the parameters that any pattern matches (all, if there is none) are trained; return their names.
+
+    Raises:
+        OptionError: A pattern matches nothing; then nothing was changed.
+    """
+    parameters = dict(model.named_parameters(remove_duplicate=False))
+    for pattern in patterns:
+        if not isinstance(pattern, str):
+            raise OptionError(f"a pattern must be a string, as 'classifier.*', but is {pattern!r}.")
+        if not any(fnmatchcase(name, pattern) for name in parameters):
+            groups = [f"{path}.*" for path, _ in model.named_modules() if path]
+            hint = f" Did you mean {pattern + '.*'!r}?" if f"{pattern}.*" in groups else ""
+            hint = hint or did_you_mean(pattern, [*parameters, *groups])
+            raise OptionError(f"no parameter of {type(model).__name__} matches {pattern!r}.{hint}")
+    chosen = [name for name in parameters if not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)]
+    for name in chosen:
+        parameters[name].requires_grad_(trainable)
+    return chosen

@@ -36,8 +36,7 @@ def _runs(tensors: Mapping[str, Tensor]) -> Iterator[list[str]]:
     for name, tensor in sorted(tensors.items(), key=lambda item: item[1].data_ptr()):
         if not (tensor.is_floating_point() or tensor.is_complex()) or not tensor.numel():
             continue
-        same = bool(run) and tensor.dtype == tensors[run[-1]].dtype and tensor.element_size() > 1
-        if run and (tensor.data_ptr() != end or not same):
+        if run and (tensor.data_ptr() != end or tensor.dtype != tensors[run[-1]].dtype or tensor.element_size() == 1):
             yield run
             run = []
         run.append(name)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from archsmith.errors import PluginBroken
-from archsmith.model.marker import AnyModel
+from archsmith.model.marker import AnyModel, put_values
 
 __all__ = ["initialise"]
 
@@ -80,8 +80,7 @@ def _make_empty(module: nn.Module, name: str, dtype: torch.dtype | None, device:
     if not tensor.is_meta:
         return False
     if isinstance(tensor, nn.Parameter):
-        fresh = torch.full(tensor.shape, float("nan"), dtype=dtype, device=device)
-        setattr(module, name, nn.Parameter(fresh, requires_grad=tensor.requires_grad))
+        put_values(module, name, torch.full(tensor.shape, float("nan"), dtype=dtype, device=device))
         return True
     if not hasattr(module, "init_buffers"):
         setattr(module, name, torch.zeros(tensor.shape, dtype=tensor.dtype, device=device))

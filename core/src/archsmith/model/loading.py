@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from archsmith.config.base import PreTrainedConfig
 from archsmith.config.nested import configs_inside
@@ -13,28 +13,22 @@ from archsmith.files.weights import Weights
 from archsmith.messages import shorten, shown
 from archsmith.model.finite import first_not_finite
 from archsmith.model.initial_values import initialise
-from archsmith.model.marker import AnyModel
+from archsmith.model.marker import AnyModel, put_values
 from archsmith.model.matching import COUNTER, Match
 
 __all__ = ["load_tensors", "notices", "quantised", "same_values"]
 
 
 def load_tensors(
-    model: AnyModel,
-    weights: Weights,
-    match: Match,
-    *,
-    dtype: torch.dtype | None,
-    device: torch.device,
-    mmap: bool,
-    check_finite: bool,
+    match: Match, *, dtype: torch.dtype | None, device: torch.device, mmap: bool, check_finite: bool
 ) -> None:
-    """Put the tensors of the files in place of the meta ones, and give values to what the files do not hold.
+    """Put the tensors of the files in place of a model's meta ones, and give values to what the files do not hold.
 
     Raises:
         WeightsMismatch: A tensor holds NaN or infinity, or two tied ones differ.
         PluginBroken: The model has buffers that nothing gives values to.
     """
+    model, weights = match.model, match.weights
     names = {info.name: name for name, info in match.found.items()}
     tensors = weights.load(names, mmap=mmap)
     tensors |= {key: _count(tensor) for key, tensor in tensors.items() if names[key].endswith(COUNTER)}
@@ -57,7 +51,10 @@ def load_tensors(
     _share_tied(model, state, weights)
     floats = (tensor.dtype for tensor in state.values() if tensor.is_floating_point() and tensor.element_size() > 1)
     dtype = dtype or next(floats, torch.float32)
-    _assign(model, state)
+    modules = dict(model.named_modules(remove_duplicate=False))
+    for name, tensor in state.items():  # as load_state_dict(assign=True), in a third of the time: all is checked by now
+        path, _, attribute = name.rpartition(".")
+        put_values(modules[path], attribute, tensor)
     if match.report.new:
         held = model.state_dict()  # what another library has computed has its values already
         empty = {name for name in match.report.new if held[name].is_meta}
@@ -67,20 +64,6 @@ def load_tensors(
     if device.type != "cpu":
         model.to(device)  # buffers that the constructor computed itself
     model.load_report = match.report
-
-
-def _assign(model: AnyModel, state: dict[str, Tensor]) -> None:
-    """Put tensors in place of those that bear their names, without a copy.
-
-    ``load_state_dict(assign=True)`` does this too, in three times the time: names and shapes are checked by now.
-    """
-    modules = dict(model.named_modules(remove_duplicate=False))
-    for name, tensor in state.items():
-        path, _, attribute = name.rpartition(".")
-        module = modules[path]
-        present = getattr(module, attribute)
-        new = nn.Parameter(tensor, present.requires_grad) if isinstance(present, nn.Parameter) else tensor
-        setattr(module, attribute, new)
 
 
 def _complete(model: AnyModel, loaded: Collection[str], dtype: torch.dtype, device: torch.device) -> None:
@@ -107,21 +90,17 @@ def _complete(model: AnyModel, loaded: Collection[str], dtype: torch.dtype, devi
                     f"{type(module).__name__} must make it in a method init_buffers()."
                 )
             if not tensor.is_meta and tensor.is_floating_point() and tensor.dtype != dtype:
-                converted = tensor.detach().to(dtype)
-                is_parameter = isinstance(tensor, nn.Parameter)
-                setattr(module, name, nn.Parameter(converted, tensor.requires_grad) if is_parameter else converted)
+                put_values(module, name, tensor.detach().to(dtype))
 
 
-def notices(loaded: AnyModel, weights: Weights, match: Match, *, dtype: torch.dtype | None) -> Iterator[str]:
+def notices(match: Match, *, dtype: torch.dtype | None) -> Iterator[str]:
     """Yield what the user has to know: what started anew, what was left over, and what does not compute together.
 
     Args:
-        loaded: The model.
-        weights: What the files hold.
-        match: What of it the model has taken.
+        match: What the model has taken of the files.
         dtype: The type that all was converted to; None: each has that of the files.
     """
-    model = type(loaded).__name__
+    weights, model = match.weights, type(match.model).__name__
     new = [name for name in match.report.new if not name.endswith(COUNTER)]
     owners = {name.rpartition(".")[0] for name in new}
     counters = [name for name in match.report.new if name not in new and name.rpartition(".")[0] not in owners]
@@ -137,11 +116,11 @@ def notices(loaded: AnyModel, weights: Weights, match: Match, *, dtype: torch.dt
     if match.report.unused:
         yield f"{model}: in {weights.source!r}, but not used by this model: {shorten(match.report.unused)}."
     if dtype is None:
-        yield from _type_notices(model, weights, match)
-        yield from quantised(loaded.config)
+        yield from _type_notices(model, match)
+        yield from quantised(match.model.config)
 
 
-def _type_notices(model: str, weights: Weights, match: Match) -> Iterator[str]:
+def _type_notices(model: str, match: Match) -> Iterator[str]:
     """Say which types torch cannot compute with, alone or together, rather than leave it to the first call."""
     by_type: dict[str, list[str]] = {}
     for name, info in match.found.items():
@@ -151,12 +130,12 @@ def _type_notices(model: str, weights: Weights, match: Match) -> Iterator[str]:
         by_count = sorted(by_type.items(), key=lambda pair: -len(pair[1]))
         named = "; ".join(f"{dtype} ({len(names)}: {shorten(names, 2)})" for dtype, names in by_count)
         yield (
-            f"{model}: the weights in {weights.source!r} are of several types, which seldom compute together: {named}. "
-            "To have one type pass dtype='float32', or another."
+            f"{model}: the weights in {match.weights.source!r} are of several types, which seldom compute together: "
+            f"{named}. To have one type pass dtype='float32', or another."
         )
     elif by_type and (small := next(iter(by_type))).startswith("F8"):
         yield (
-            f"{model}: the weights in {weights.source!r} are of type {small}, which torch does not compute with. "
+            f"{model}: the weights in {match.weights.source!r} are of type {small}, which torch does not compute with. "
             "Pass dtype='float32' or dtype='bfloat16'."
         )
 

@@ -1,7 +1,8 @@
 """What marks a module as a model: what its class declares, and what the parts of this package need of it."""
 
+import copy
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from types import MethodType
 from typing import Any, ClassVar
@@ -11,7 +12,9 @@ from torch import Tensor, nn
 from archsmith.config.base import PreTrainedConfig
 from archsmith.messages import shorten
 
-__all__ = ["AnyModel", "BuildRecord", "LoadReport", "link_parts", "put", "whole_of"]
+__all__ = [
+    "AnyModel", "BuildRecord", "LoadReport", "adopt", "changed_configs", "link_parts", "put", "put_values", "whole_of",
+]  # fmt: skip
 
 _DRAWN = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Embedding)
 _NORMALISING = (nn.LayerNorm, nn.GroupNorm)
@@ -150,10 +153,46 @@ def link_parts(model: AnyModel) -> None:
             part.built_into = weakref.ref(model)
 
 
+def changed_configs(whole: AnyModel, changes: Iterable[tuple[PreTrainedConfig, Mapping[str, Any]]]) -> dict[int, Any]:
+    """Return copies with other values: a configuration may be that of other models too, which do not change.
+
+    Args:
+        whole: The model whose configuration, and all inside it, is copied.
+        changes: Configuration, of the whole or of a model inside → fields to change.
+
+    Returns:
+        The ``id`` of an object → its copy.
+
+    Raises:
+        ConfigError: A value is wrong, or breaks a rule of a configuration around it.
+    """
+    changes, memo = list(changes), dict[int, Any]()
+    copies = [copy.deepcopy(config, memo) for config in (whole.config, *(config for config, _ in changes))]
+    for config, values in changes:
+        memo[id(config)].update(**values)
+    for copied in copies:
+        copied.check()
+    return memo
+
+
+def adopt(whole: AnyModel, copies: Mapping[int, Any]) -> None:
+    """Put changed configurations in the place of those that they are copies of, wherever a module holds one."""
+    for module in whole.modules():
+        held = module.__dict__.get("config")
+        if isinstance(held, PreTrainedConfig) and id(held) in copies:
+            module.config = copies[id(held)]
+
+
 def put(model: nn.Module, name: str, new: Tensor | nn.Module) -> None:
     """Put a parameter, a buffer or a module in the place that a full name says."""
     owner, _, attribute = name.rpartition(".")
     setattr(model.get_submodule(owner), attribute, new)
+
+
+def put_values(module: nn.Module, name: str, values: Tensor) -> None:
+    """Put other values in the place of a parameter or a buffer that a module holds; what is a parameter stays one."""
+    old = getattr(module, name)
+    setattr(module, name, nn.Parameter(values, old.requires_grad) if isinstance(old, nn.Parameter) else values)
 
 
 def _trained(module: nn.Module, name: str) -> Tensor | None:

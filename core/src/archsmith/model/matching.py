@@ -12,31 +12,16 @@ from archsmith.messages import shorten, shown
 from archsmith.model.marker import AnyModel, LoadReport
 from archsmith.model.parts import places_of
 
-__all__ = ["COUNTER", "Match", "match_weights", "shapes_and_kinds"]
+__all__ = ["COUNTER", "Match", "shapes_and_kinds"]
 
 _SHOWN_FAULTS = 20
 #: The end of the name of a buffer that counts, and that no output depends on: a file may lack it, or hold it rounded.
 COUNTER = "num_batches_tracked"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Match:
-    """The result of `match_weights`: parameter name → tensor in the files, and the report."""
-
-    found: Mapping[str, TensorInfo]
-    report: LoadReport
-
-
-def match_weights(
-    model: AnyModel,
-    weights: Weights,
-    *,
-    same_class: bool,
-    allow_new: tuple[str, ...] = (),
-    allow_unused: tuple[str, ...] = (),
-    ties: Mapping[str, str] | None = None,
-) -> Match:
-    """Match the tensors in the files with the parameters of a model.
+    """Which tensor in the files is which parameter of a model.
 
     Below the base prefix every name must match, apart from the ignored and the optional ones. Outside of it another
     head's tensors may be left over, and a whole head may be new; not so if the files were saved from this very class.
@@ -50,45 +35,66 @@ def match_weights(
         ties: Of files of a whole that the model is a part of: parameter of the whole → the one it is the same as. What
             belongs to the other parts is left over then. None: the files are of the model's own architecture.
 
+    Attributes:
+        found: Parameter → tensor in the files.
+        report: What became of each.
+
     Raises:
         WeightsMismatch: Names every tensor that is missing, left over, or of another shape or class of type.
     """
-    return _Matcher(model, weights, same_class, allow_new, allow_unused, ties).run()
-
-
-@dataclass
-class _Matcher:
-    """The state of one matching: what was found so far, and the faults."""
 
     model: AnyModel
     weights: Weights
     same_class: bool
-    allow_new: tuple[str, ...]
-    allow_unused: tuple[str, ...]
-    ties: Mapping[str, str] | None
+    allow_new: tuple[str, ...] = ()
+    allow_unused: tuple[str, ...] = ()
+    ties: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
-        model, weights = self.model, self.weights
-        self.wanted = model.build_record.tensors or shapes_and_kinds(model.state_dict())
-        self.tied = model.tied_names()
-        self.ignored_keys, self.optional_keys = _patterns(model, "ignored_keys"), _patterns(model, "optional_keys")
-        self.head_keys = _patterns(model, "head_keys")
-        for path, module in model.base_model.named_modules():
-            if path and isinstance(module, AnyModel) and module.base_model is module:
-                self.ignored_keys += [f"{path}.{pattern}" for pattern in _patterns(module, "ignored_keys")]
-                self.optional_keys += [f"{path}.{pattern}" for pattern in _patterns(module, "optional_keys")]
-        self.has_head = model.base_model is not model  # then there is a prefix
-        self.prefix = f"{model.base_model_prefix}." if model.base_model_prefix else ""
+        self.wanted = self.model.build_record.tensors or shapes_and_kinds(self.model.state_dict())
+        self.tied = self.model.tied_names()
+        self._read_declarations()
         self.found: dict[str, TensorInfo] = {}
         self.new: list[str] = []
         self.unused: list[str] = []
         self.ignored: list[str] = []
         self.faults: list[str] = []
+        self._read_spelling()
+        for key, info in self.weights.tensors.items():
+            if key.startswith(self.root):
+                self._place(key.removeprefix(self.root), info)
+            else:
+                self.unused.append(key)
+        for name in self.wanted:
+            self._check(name)
+        for name in [name for name in self.wanted if name not in self.found]:
+            self._miss(name)
+        if self.faults:
+            self._fail()
+        loaded = tuple(name for name in self.wanted if name in self.found)
+        self.report = LoadReport(loaded, tuple(self.new), tuple(sorted(self.unused)), tuple(sorted(self.ignored)))
+
+    def _read_declarations(self) -> None:
+        """Take the patterns that the model declares, and with them those of the models inside its base."""
+        model = self.model
+        self.has_head = model.base_model is not model  # then there is a prefix
+        self.prefix = f"{model.base_model_prefix}." if model.base_model_prefix else ""
+        self.head_keys = _patterns(model, "head_keys")
+        self.ignored_keys, self.optional_keys = _patterns(model, "ignored_keys"), _patterns(model, "optional_keys")
+        for path, module in model.base_model.named_modules():
+            if path and isinstance(module, AnyModel) and module.base_model is module:
+                self.ignored_keys += [f"{path}.{pattern}" for pattern in _patterns(module, "ignored_keys")]
+                self.optional_keys += [f"{path}.{pattern}" for pattern in _patterns(module, "optional_keys")]
+
+    def _read_spelling(self) -> None:
+        """Find out how the files spell the names of the parameters: below which path, with the base prefix or not."""
         self.root = "" if self.ties is None else self._find_root()
-        inside = [key.removeprefix(self.root) for key in weights.tensors if key.startswith(self.root)]
+        inside = [key.removeprefix(self.root) for key in self.weights.tensors if key.startswith(self.root)]
         self.file_has_prefix = bool(self.prefix) and any(key.startswith(self.prefix) for key in inside)
+        heads_last = sorted(self.wanted, key=lambda name: not name.startswith(self.prefix))
+        self.spelled = {self._spell(name): name for name in heads_last}
         is_among_others = self.ties is not None and not self.root and not self.file_has_prefix
-        self.tops = {self._spelled(name).partition(".")[0] for name in self.wanted} if is_among_others else None
+        self.tops = {key.partition(".")[0] for key in self.spelled} if is_among_others else None
 
     def _find_root(self) -> str:
         """Return what stands before the keys of this part in the files of a whole."""
@@ -105,41 +111,15 @@ class _Matcher:
             )
         return root
 
-    def run(self) -> Match:
-        for key, info in self.weights.tensors.items():
-            if key.startswith(self.root):
-                self._place(key.removeprefix(self.root), info)
-            else:
-                self.unused.append(key)
-        for name in [name for name in self.wanted if name not in self.found]:
-            self._take_twin(name, self.ties or {})
-        for name in [name for name in self.wanted if name in self.found]:
-            self._check(name, *self.wanted[name])
-        for name in [name for name in self.wanted if name not in self.found]:
-            self._miss(name)
-        if self.faults:
-            self._fail()
-        loaded = tuple(name for name in self.wanted if name in self.found)
-        rest = tuple(self.new), tuple(sorted(self.unused)), tuple(sorted(self.ignored))
-        return Match(self.found, LoadReport(loaded, *rest))
-
-    def _take_twin(self, name: str, ties: Mapping[str, str]) -> None:
-        """Take for a parameter what the whole has tied it to, in another part, and what alone is in the files."""
-        info = self.weights.tensors.get(ties.get(self.root + self._spelled(name), ""))
-        if info is not None and info not in self.found.values():
-            self.found[name] = info
-            self.unused = [key for key in self.unused if key != info.name]
-
-    def _spelled(self, name: str) -> str:
-        """Return a parameter as the files spell it: the reverse of `_name`."""
+    def _spell(self, name: str) -> str:
+        """Return a parameter as the files spell it."""
         if self.has_head == self.file_has_prefix:
             return name
         return name.removeprefix(self.prefix) if self.has_head else self.prefix + name
 
     def _place(self, key: str, info: TensorInfo) -> None:
         """Find the parameter that a key in the files belongs to, or decide what its being left over means."""
-        names = (self._name(key), self._name(self.model.rename_key(key)))
-        name = next((name for name in names if name in self.wanted), None)
+        name = self.spelled.get(key, self.spelled.get(self.model.rename_key(key)))
         if name is None:
             is_others = self.tops is not None and key.partition(".")[0] not in self.tops
             self._leave_over(info.name, None if is_others else self._in_base(key, has_prefix=self.file_has_prefix))
@@ -147,15 +127,6 @@ class _Matcher:
             self.faults.append(f"{self.found[name].name!r} and {key!r} in the files are both the parameter {name!r}")
         else:
             self.found[name] = info
-
-    def _name(self, key: str) -> str:
-        """Return a key as this model would spell it: with or without the base prefix."""
-        if self.has_head == self.file_has_prefix or not self.prefix:
-            return key
-        if not self.has_head:
-            # A key outside the base has no place in a model without a head, whatever its name.
-            return key.removeprefix(self.prefix) if key.startswith(self.prefix) else f"(head) {key}"
-        return key if key in self.wanted else self.prefix + key
 
     def _in_base(self, name: str, *, has_prefix: bool) -> str | None:
         """Return a key of the files or a parameter as the base model has it, or None if it belongs to a head."""
@@ -174,8 +145,18 @@ class _Matcher:
         else:
             self.faults.append(f"unexpected key {key!r}: not a parameter of the model")
 
-    def _check(self, name: str, shape: tuple[int, ...], kind: str) -> None:
-        info = self.found[name]
+    def _check(self, name: str) -> None:
+        """Hold what was found against the parameter.
+
+        Where nothing was, take what the whole has tied it to, in another part, and what alone is in the files.
+        """
+        (shape, kind), info = self.wanted[name], self.found.get(name)
+        if info is None:
+            info = self.weights.tensors.get((self.ties or {}).get(self.root + self._spell(name), ""))
+            if info is None or info in self.found.values():
+                return
+            self.found[name] = info
+            self.unused = [key for key in self.unused if key != info.name]
         if info.shape == shape and (info.kind == kind or (name.endswith(COUNTER) and info.kind == "float")):
             return
         if _any(self.allow_new, name):

@@ -10,10 +10,7 @@ from archsmith.config.names import field_names
 from archsmith.errors import OptionError, UnknownField
 from archsmith.messages import did_you_mean
 
-__all__ = [
-    "attention_name", "device_from", "dtype_from", "model_options", "patterns_from", "refuse_unknown_options",
-    "refuse_unknown_overrides",
-]  # fmt: skip
+__all__ = ["attention_name", "check_options", "device_from", "dtype_from", "patterns_from", "split_options"]
 
 ATTENTION = ("sdpa", "eager")
 _DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32, "float64": torch.float64}
@@ -73,35 +70,41 @@ def patterns_from(name: str, patterns: Sequence[str]) -> tuple[str, ...]:
     return tuple(patterns)
 
 
-def model_options(model_class: type[Any]) -> list[str]:
+def _model_options(model_class: type[Any]) -> list[str]:
     """Return the keyword arguments that a model's constructor takes beside its configuration."""
     parameters = list(inspect.signature(model_class.__init__).parameters.values())[2:]
     return [p.name for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
 
 
-def refuse_unknown_options(model_class: type[Any], options: Mapping[str, Any], config: object) -> None:
+def check_options(model_class: type[Any], options: Mapping[str, Any], config: object) -> None:
     """Refuse options of ``from_config`` that the model's constructor does not take."""
-    known = model_options(model_class)
+    known = _model_options(model_class)
     for name in options.keys() - set(known):
         hint = " Change the configuration itself." if hasattr(config, name) else did_you_mean(name, known)
         raise OptionError(f"{model_class.__name__}.from_config has no option {name!r}.{hint}")
 
 
-def refuse_unknown_overrides(model_class: type[Any], overrides: Mapping[str, Any]) -> None:
-    """Refuse keyword arguments of ``from_pretrained`` that are neither its options nor fields of the configuration.
+def split_options(model_class: type[Any], given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Divide keyword arguments of ``from_pretrained``: options of the model's constructor, and fields to change.
 
     Args:
         model_class: The class that is loaded.
-        overrides: What is left when the options are taken away.
+        given: What is left when the options of ``from_pretrained`` itself are taken away.
+
+    Raises:
+        UnknownField: One of them is neither.
     """
+    own = _model_options(model_class)
     names = field_names(model_class.config_class)
     fields = [*names.fields, *names.others, "num_labels"]
     methods = [inspect.signature(method) for method in (model_class.from_pretrained, model_class.read)]
     options = [p.name for method in methods for p in method.parameters.values() if p.kind is p.KEYWORD_ONLY]
-    known = [*options, *model_options(model_class), *fields]
-    for name in overrides:
-        if name not in fields:
+    known = [*options, *own, *fields]
+    for name in given:
+        if name not in (*own, *fields):
             advised = f" {_ELSEWHERE[name]}." if name in _ELSEWHERE else ""
             hint = advised or (names.hint(name) if name in names.advice else did_you_mean(name, known))
             kind = model_class.config_class.__name__
             raise UnknownField(f"{name!r} is not a field of {kind}, nor an option of {model_class.__name__}.{hint}")
+    taken = {name: value for name, value in given.items() if name in own}
+    return taken, {name: value for name, value in given.items() if name not in own}

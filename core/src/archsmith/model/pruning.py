@@ -11,7 +11,7 @@ from torch import nn
 
 from archsmith.config.fields import Count, convert
 from archsmith.errors import ConfigError, OptionError
-from archsmith.model.marker import AnyModel
+from archsmith.model.marker import AnyModel, put_values
 
 __all__ = ["cut_configured_heads", "cut_heads", "heads_to_cut"]
 
@@ -97,6 +97,5 @@ def _keep(linear: nn.Module, kept: list[int], heads: int, *, dim: int) -> None:
         if dim < old.ndim:
             size = old.shape[dim] // heads
             places = torch.tensor(kept, device=old.device)[:, None] * size + torch.arange(size, device=old.device)
-            new = old.detach().index_select(dim, places.flatten())
-            setattr(linear, name, nn.Parameter(new, requires_grad=old.requires_grad))
+            put_values(linear, name, old.detach().index_select(dim, places.flatten()))
     setattr(linear, "in_features" if dim else "out_features", linear.get_parameter("weight").shape[dim])

@@ -11,7 +11,7 @@ from archsmith.files.weights import Header, TensorInfo, Weights
 from archsmith.messages import announce, reason
 from archsmith.model.building import build_for
 from archsmith.model.marker import AnyModel
-from archsmith.model.matching import match_weights, shapes_and_kinds
+from archsmith.model.matching import Match, shapes_and_kinds
 from archsmith.model.meta import TooLarge
 
 __all__ = ["original_names", "original_tensors", "refuse_unloadable"]
@@ -36,7 +36,7 @@ def refuse_unloadable(model: AnyModel, state: Mapping[str, Tensor], config: dict
     Raises:
         ConfigError: No load would take the weights; every fault is named.
     """
-    record, cls = model.build_record, type(model)
+    record, cls, faults = model.build_record, type(model), list[str]()
     if record.tensors == shapes_and_kinds(original_tensors(model)) and record.config == model.config.to_dict():
         return
     where = Path("the model")  # as messages name it
@@ -44,25 +44,34 @@ def refuse_unloadable(model: AnyModel, state: Mapping[str, Tensor], config: dict
     weights = Weights(str(where), {where: Header(tensors, {}, (0, 0, 0, 0))})
     try:
         built = build_for(weights, cls, cls.config_class.from_dict(config), record.options)
-        match_weights(built, weights, same_class=True)
+        Match(built, weights, same_class=True)
     except WeightsMismatch as error:
-        faults = (fault.replace(": not in the files", ": the model has no such parameter") for fault in error.faults)
-        raise _refusal(cls, tuple(faults)) from None
+        told = error.faults or (error.message.rstrip("."),)
+        faults = [fault.replace(": not in the files", ": the model has no such parameter") for fault in told]
     except TooLarge:
-        raise _refusal(cls, (f"it describes far more than the {len(state)} tensors that there are",)) from None
+        faults = [f"it describes far more than the {len(state)} tensors that there are"]
     except ArchsmithError as error:
-        raise _refusal(cls, (error.message.rstrip("."),)) from None
+        faults = [error.message.rstrip(".")]
     except Exception as error:  # noqa: BLE001  # whatever the constructor of a stranger raises
         announce(
             f"{cls.__name__} is saved, but nobody knows whether it loads: {cls.__name__}(config) fails with "
             f"{type(error).__name__}: {reason(error)}. Save a model that its configuration alone can build."
         )
         return
-    if told := list(_differences(model, built)):
-        more = f"; and {len(told) - _TOLD} more" if len(told) > _TOLD else ""
+    if faults:
+        named = "".join(f"\n  - {fault}" for fault in faults)
+        raise ConfigError(
+            f"{cls.__name__} cannot be saved: it is not the model that its configuration builds, so no load would take "
+            f"it:{named}\nSet the configuration to what the model is (as num_labels, or the number of layers), or undo "
+            "what has replaced or wrapped its parts. To keep the weights as they are use "
+            "safetensors.torch.save_model(model, file).",
+            faults=tuple(faults),
+        )
+    if changed := list(_differences(model, built)):
+        more = f"; and {len(changed) - _TOLD} more" if len(changed) > _TOLD else ""
         announce(
-            f"{cls.__name__} is saved, but what is loaded will not be the same: {'; '.join(told[:_TOLD])}{more}. The "
-            "configuration has changed since the model was built from it, or a part was replaced."
+            f"{cls.__name__} is saved, but what is loaded will not be the same: {'; '.join(changed[:_TOLD])}{more}. "
+            "The configuration has changed since the model was built from it, or a part was replaced."
         )
 
 
@@ -76,17 +85,6 @@ def _differences(model: nn.Module, built: nn.Module) -> Iterator[str]:
         is_so, would_be = (f"{type(each).__name__}({each.extra_repr()})" for each in (module, other))
         if is_so != would_be:
             yield f"{path!r} is {is_so}, but would be {would_be}"
-
-
-def _refusal(cls: type[AnyModel], faults: tuple[str, ...]) -> ConfigError:
-    named = "".join(f"\n  - {fault}" for fault in faults)
-    return ConfigError(
-        f"{cls.__name__} cannot be saved: it is not the model that its configuration builds, so no load would take "
-        f"it:{named}\nSet the configuration to what the model is (as num_labels, or the number of layers), or undo "
-        "what has replaced or wrapped its parts. To keep the weights as they are use "
-        "safetensors.torch.save_model(model, file).",
-        faults=faults,
-    )
 
 
 def original_tensors(model: nn.Module) -> dict[str, Tensor]:

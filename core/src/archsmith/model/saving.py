@@ -60,7 +60,9 @@ def save_model(model: Any, save_directory: str | os.PathLike[str], max_shard_siz
     folder = save_folder(save_directory)
     provenance = registry.provenance(type(model)) | {"save_id": secrets.token_hex(16)}
     if len(shards) > 1:
-        contents[INDEX_FILE] = _index(shards)
+        total = sum(tensor.nbytes for tensors in shards.values() for tensor in tensors.values())
+        weight_map = {key: name for name, tensors in shards.items() for key in tensors}
+        contents[INDEX_FILE] = encode_json({"metadata": {"total_size": total}, "weight_map": weight_map})
     contents[CONFIG_FILE] = encode_json({**config, "archsmith": provenance})
     metadata = encode_metadata(provenance)
     with replacing(folder, [*shards, *contents], delete=delete) as staging:
@@ -161,9 +163,3 @@ def _shards(state: dict[str, Tensor], limit: int) -> dict[str, dict[str, Tensor]
     if len(groups) == 1:
         return {WEIGHTS_FILE: groups[0]}
     return {f"model-{i:05d}-of-{len(groups):05d}.safetensors": group for i, group in enumerate(groups, 1)}
-
-
-def _index(shards: dict[str, dict[str, Tensor]]) -> bytes:
-    total = sum(tensor.nbytes for tensors in shards.values() for tensor in tensors.values())
-    weight_map = {key: name for name, tensors in shards.items() for key in tensors}
-    return encode_json({"metadata": {"total_size": total}, "weight_map": weight_map})

@@ -1,9 +1,9 @@
 """Processors: the preprocessing objects of a model that takes several kinds of input, as one."""
 
 import copy
-import importlib
 import inspect
 import os
+import pkgutil
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
@@ -255,8 +255,7 @@ class Processor(FromPretrained):
 
 
 def _is_kind(part: Any, name: str) -> bool:
-    module, _, base = PARTS[name][1].partition(":")
-    return isinstance(part, getattr(importlib.import_module(module), base))
+    return isinstance(part, pkgutil.resolve_name(PARTS[name][1]))
 
 
 def _plain(name: str) -> str:

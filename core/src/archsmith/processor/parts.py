@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
-from archsmith.config.settings import find_values, kind_of
+from archsmith.config.settings import find_values
 from archsmith.errors import CheckpointNotFound, ConfigError, PluginError
 from archsmith.files.checkpoint import Checkpoint
-from archsmith.files.names import CONFIG_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE, TOKENIZER_CONFIG_FILE, TOKENIZER_FILE
+from archsmith.files.names import CONFIG_FILE, PREPROCESSOR_FILE, TOKENIZER_CONFIG_FILE, TOKENIZER_FILE
 from archsmith.options import read_flags
 from archsmith.registry.base import registry
 from archsmith.registry.installed import Owner
-from archsmith.registry.resolve import provider_of, read_model_type
+from archsmith.registry.resolve import model_type_of, provider_of
 
-__all__ = ["architecture_of", "held_parts", "read_part", "read_preprocessor", "read_tokenizer"]
+__all__ = ["architecture_of", "held_parts", "read_part", "read_tokenizer"]
 
 #: What tokenizer_config.json may name although it says nothing about the architecture.
 _GENERAL_TOKENIZERS = ("PreTrainedTokenizer", "TokenizersBackend")
@@ -20,26 +20,15 @@ _GENERAL_TOKENIZERS = ("PreTrainedTokenizer", "TokenizersBackend")
 _TOKENIZER_FILES = (TOKENIZER_CONFIG_FILE, TOKENIZER_FILE, "vocab.txt", "vocab.json")
 
 
-def read_part(kind: str, checkpoint: Checkpoint, owner: Owner | None) -> Any:
-    """Read one part of a processor: its file names its class, else it is that of an owner.
-
-    Args:
-        kind: ``"tokenizer"``, ``"image_processor"`` or ``"feature_extractor"``.
-        checkpoint: Where to look.
-        owner: Whose part it is, where its own file does not tell the class.
-    """
-    if kind == "tokenizer":
-        return read_tokenizer(checkpoint, owner)
-    return read_preprocessor(kind, checkpoint, owner)
-
-
 def held_parts(checkpoint: Checkpoint, owner: Owner | None) -> list[str]:
     """Return the kinds of preprocessing objects that a checkpoint has files of."""
-    nested = checkpoint.read_json(PROCESSOR_FILE) if checkpoint.find(PROCESSOR_FILE) else {}
-    kinds: list[str] = [kind for kind in ("feature_extractor", "image_processor") if kind in nested]
-    if not kinds and checkpoint.find(PREPROCESSOR_FILE):
-        values = checkpoint.read_json(PREPROCESSOR_FILE)
-        kinds = [_kind_of(values, owner)]
+    found = {kind: find_values(checkpoint, kind) for kind in ("feature_extractor", "image_processor")}
+    kinds = [kind for kind, contents in found.items() if contents]
+    if (
+        len(kinds) > 1 and len({contents[-1][1] for contents in found.values()}) == 1
+    ):  # one file, which is of one of them
+        nested = [kind for kind, contents in found.items() if len(contents) > 1]
+        kinds = nested or [_kind_of(checkpoint.read_json(PREPROCESSOR_FILE), owner)]
     elif not kinds and _config_has_images(checkpoint):
         kinds = ["image_processor"]  # config.json tells all of it
     if any(checkpoint.find(file) for file in _TOKENIZER_FILES):
@@ -47,13 +36,21 @@ def held_parts(checkpoint: Checkpoint, owner: Owner | None) -> list[str]:
     return kinds
 
 
-def read_preprocessor(kind: str, checkpoint: Checkpoint, owner: Owner | None, **overrides: Any) -> Any:
-    """Read the image processor or the feature extractor of a checkpoint; see `read_part`.
+def read_part(kind: str, checkpoint: Checkpoint, owner: Owner | None, **overrides: Any) -> Any:
+    """Read one part of a processor: its file names its class, else it is that of an owner.
+
+    Args:
+        kind: ``"tokenizer"``, ``"image_processor"`` or ``"feature_extractor"``.
+        checkpoint: Where to look.
+        owner: Whose part it is, where its own file does not tell the class.
+        **overrides: Settings that replace those of the file.
 
     Raises:
         UnknownArchitecture, PluginError: No usable plugin provides the class.
         CheckpointNotFound, CheckpointCorrupt, HubError: The file cannot be had, or nothing tells the class.
     """
+    if kind == "tokenizer":
+        return read_tokenizer(checkpoint, owner, **overrides)
     found = find_values(checkpoint, kind)
     values, source = found[0] if found else ({}, "")
     keys = (f"{kind}_type", "feature_extractor_type")  # the second one is older, and of both
@@ -71,7 +68,7 @@ def read_tokenizer(checkpoint: Checkpoint, owner: Owner | None, *, use_fast: boo
     """Read the tokenizer of a checkpoint; see `read_part`.
 
     The class that tokenizer_config.json names decides, because a tokenizer may be another architecture's; a general
-    class, or none, leaves it to the architecture. Raises as `read_preprocessor`.
+    class, or none, leaves it to the architecture. Raises as `read_part`.
     """
     read_flags(use_fast=use_fast)
     path, key = checkpoint.find(TOKENIZER_CONFIG_FILE), "tokenizer_class"
@@ -116,14 +113,12 @@ def _config_has_images(checkpoint: Checkpoint) -> bool:
 
 def architecture_of(checkpoint: Checkpoint) -> Owner | None:
     """Return the architecture that the checkpoint's config.json names; None if there is no such file."""
-    return Owner(read_model_type(checkpoint)) if checkpoint.find(CONFIG_FILE) else None
+    path = checkpoint.find(CONFIG_FILE)
+    return Owner(model_type_of(checkpoint.read_json(CONFIG_FILE), source=str(path))) if path else None
 
 
 def _kind_of(values: Mapping[str, Any], owner: Owner | None) -> str:
-    """Return which kind of object a preprocessor_config.json is of."""
-    told = kind_of(values)
-    if told in ("image_processor", "feature_extractor"):
-        return str(told)
+    """Return which kind of object a preprocessor_config.json is of that could be of either."""
     named = values.get("feature_extractor_type")
     if isinstance(named, str):  # in older files of an image processor too
         try:

@@ -1,34 +1,5 @@
 """The installed plugins: found by their metadata, loaded when they are asked for."""
 
-from typing import TYPE_CHECKING
+from archsmith.lazy import lazy_face
 
-from archsmith.lazy import lazy_attributes
-
-if TYPE_CHECKING:
-    from archsmith.registry.base import Registry, registry
-    from archsmith.registry.exports import Export
-    from archsmith.registry.installed import Entry, Kind, Owner, State, may_claim
-    from archsmith.registry.known import KNOWN_CLASSES, KNOWN_PLUGINS, known_distribution, known_model_type, squash
-    from archsmith.registry.metadata import normal_name
-    from archsmith.registry.preferences import CONFIG_VARIABLE, Pin, Settings, Switch, find_faults
-    from archsmith.registry.resolve import Preset, all_presets, find_preset, model_type_of
-
-__all__ = [
-    "CONFIG_VARIABLE", "KNOWN_CLASSES", "KNOWN_PLUGINS",
-    "Entry", "Export", "Kind", "Owner", "Pin", "Preset", "Registry", "Settings", "State", "Switch",
-    "all_presets", "find_faults", "find_preset", "known_distribution", "known_model_type", "may_claim",
-    "model_type_of", "normal_name", "registry", "squash",
-]  # fmt: skip
-
-__getattr__ = lazy_attributes(
-    __name__,
-    {
-        "base": ["Registry", "registry"],
-        "exports": ["Export"],
-        "installed": ["Entry", "Kind", "Owner", "State", "may_claim"],
-        "known": ["KNOWN_CLASSES", "KNOWN_PLUGINS", "known_distribution", "known_model_type", "squash"],
-        "metadata": ["normal_name"],
-        "resolve": ["Preset", "all_presets", "find_preset", "model_type_of"],
-        "preferences": ["CONFIG_VARIABLE", "Pin", "Settings", "Switch", "find_faults"],
-    },
-)
+__getattr__, __dir__ = lazy_face(__name__)

@@ -1,8 +1,8 @@
 """Find an installed architecture, load its manifest, and then exactly the class that was asked for.
 
-The registry knows every *name* from package metadata (`archsmith.discovery`). A manifest is imported when its name is
-asked for, a class when its role is, a command when its verb is invoked; nothing else of a plugin ever runs. A plugin
-is registered whole or not at all. Before the registry refuses a name, it looks once more at what is installed.
+The registry knows every *name* from package metadata (`archsmith.registry.metadata`). A manifest is imported when its
+name is asked for, a class when its role is, a command when its verb is invoked; nothing else of a plugin ever runs. A
+plugin is registered whole or not at all. Before the registry refuses a name, it looks once more at what is installed.
 """
 
 import os
@@ -16,7 +16,7 @@ from archsmith.messages import announce, did_you_mean, shorten, shown
 from archsmith.plugin import COMPONENTS, Architecture
 from archsmith.registry.blame import describe
 from archsmith.registry.catalog import Catalog
-from archsmith.registry.exports import Export, class_names, find_export, manifest_of, names_of, remedy_for
+from archsmith.registry.exports import Export, class_names, find_export, manifest_of
 from archsmith.registry.installed import Entry, Index, Kind, Owner, State
 from archsmith.registry.known import KNOWN_PLUGINS
 from archsmith.registry.manifest import Record, break_plugin, load_class, named_role
@@ -37,21 +37,24 @@ class Registry:
         True
         >>> registry.get("distilbert").config
         'archsmith_distilbert.config:DistilBertConfig'
+
+    Attributes:
+        catalog: The entries, and what was loaded of them.
     """
 
     def __init__(self) -> None:
-        self._catalog = Catalog()
+        self.catalog = Catalog()
 
     # ---- what is installed ----------------------------------------------------------------------------------
 
     @property
     def index(self) -> Index:
         """What package metadata says: entries, problems of the settings, notes."""
-        return self._catalog.index
+        return self.catalog.index
 
     def refresh(self) -> None:
         """Forget the scan and every plugin that did not load; what was installed or repaired meanwhile is found."""
-        self._catalog.refresh()
+        self.catalog.refresh()
 
     def names(self) -> list[str]:
         """Return every claimed model_type, whatever its state, without loading any plugin."""
@@ -59,12 +62,12 @@ class Registry:
 
     def entries(self, kind: Kind | None = None) -> list[Entry]:
         """Return what is installed, with the state as far as it is known now; loads nothing."""
-        return [entry for entry in self._catalog.entries() if kind in (None, entry.kind)]
+        return [entry for entry in self.catalog.entries() if kind in (None, entry.kind)]
 
     def load_all(self) -> None:
         """Load every usable manifest, so that `entries` tells which of them are broken. Commands are not loaded."""
-        for entry in self._catalog.usable():
-            self._catalog.load(entry)
+        for entry in self.catalog.usable():
+            self.catalog.load(entry)
 
     # ---- one name -------------------------------------------------------------------------------------------
 
@@ -137,10 +140,10 @@ class Registry:
             PluginError: No installed plugin provides it.
             PluginDisabled, PluginConflict, PluginIncompatible, PluginBroken: One does, but it cannot be used.
         """
-        entry = self._catalog.find(Kind.COMMAND, verb)
+        entry = self.catalog.find(Kind.COMMAND, verb)
         if entry is None:
             raise self._unknown(Kind.COMMAND, verb)
-        return self._catalog.use(entry)
+        return self.catalog.use(entry)
 
     def identify(self, config: Mapping[str, Any]) -> str | None:
         """Return the architecture of a config.json that names none which is installed; None if no plugin recognises it.
@@ -151,9 +154,9 @@ class Registry:
         Args:
             config: The content of config.json.
         """
-        owners = {entry.key: entry for entry in self._catalog.usable() if entry.kind is Kind.ARCHITECTURE}
+        owners = {entry.key: entry for entry in self.catalog.usable() if entry.kind is Kind.ARCHITECTURE}
         for _, entry in sorted(owners.items()):
-            manifest = manifest_of(self._catalog, entry)
+            manifest = manifest_of(self.catalog, entry)
             try:
                 answer = manifest.identify(config)
             except KeyboardInterrupt:
@@ -179,11 +182,11 @@ class Registry:
             PluginBroken: Its plugin exports the name, but the class does not import.
             AttributeError: No plugin exports it.
         """
-        return self.resolve(find_export(self._catalog, name))
+        return self.resolve(find_export(self.catalog, name))
 
     def class_names(self) -> set[str]:
         """Return the names of all classes that usable plugins export; each manifest is loaded for that."""
-        return class_names(self._catalog)
+        return class_names(self.catalog)
 
     def exports(self, entry: Entry) -> dict[str, str]:
         """Return class name → reference for what one plugin provides under one entry, older names included.
@@ -191,11 +194,11 @@ class Registry:
         Raises:
             PluginDisabled, PluginConflict, PluginIncompatible, PluginBroken: It cannot be used.
         """
-        return self._catalog.use(entry).exports(entry)  # type: ignore[no-any-return]
+        return self.catalog.use(entry).exports(entry)  # type: ignore[no-any-return]
 
     def records(self, entry: Entry) -> list[Record]:
         """Return what a plugin declares under one entry: a record, or several extensions. Raises as `exports`."""
-        return self._catalog.use(entry).of(entry)  # type: ignore[no-any-return]
+        return self.catalog.use(entry).of(entry)  # type: ignore[no-any-return]
 
     def provider(self, cls: type[Any]) -> Entry | None:
         """Return the entry of the plugin that a configuration, model or preprocessing class comes from."""
@@ -226,29 +229,17 @@ class Registry:
         found = self._exports_beside(self.provider(cls))
         return {name: reference.partition(":")[2] for _, exported in found for name, reference in exported.items()}
 
-    def names_of(self, export: Export) -> set[str]:
-        """Return the names under which a class may be asked for: its own, and older ones."""
-        return names_of(self._catalog, export)
-
-    def remedy_for(self, name: str) -> str:
-        """Return what to do about a class that no plugin provides, as sentences with a space before them."""
-        return remedy_for(self._catalog, name)
-
-    def look_again(self) -> None:
-        """Forget the scan, because something may have been installed; what is loaded stays loaded."""
-        self._catalog.look_again()
-
     def _exports_beside(self, entry: Entry | None) -> list[tuple[Entry, dict[str, str]]]:
         """Return the usable entries of one distribution, with what each exports."""
         entries = self.index.declared_by(entry.distribution) if entry else ()
         usable = [each for each in entries if each.state is State.OK]
-        return [(each, manifest_of(self._catalog, each).exports(each)) for each in usable]
+        return [(each, manifest_of(self.catalog, each).exports(each)) for each in usable]
 
     # ---- how they are found ---------------------------------------------------------------------------------
 
     def owners(self) -> list[Owner]:
         """Return the usable architectures, and then the preprocessing that none of them owns."""
-        usable = [entry.owner for entry in self._catalog.usable() if entry.kind is not Kind.EXTENSION]
+        usable = [entry.owner for entry in self.catalog.usable() if entry.kind is not Kind.EXTENSION]
         return sorted(usable, key=lambda owner: (owner.kind is Kind.PROCESSOR, owner.name))
 
     def claims(self, owner: Owner, role: str = "") -> dict[str, list[Export]]:
@@ -261,9 +252,9 @@ class Registry:
         entry, record = self._find(owner)
         found = {each: {reference: Export(entry, reference)} for each, reference in record.references().items()}
         if owner.kind is Kind.ARCHITECTURE and (not role or role in COMPONENTS or role.startswith("models.")):
-            for other in self._catalog.usable():
+            for other in self.catalog.usable():
                 if other.kind is Kind.EXTENSION and other.model_type == owner.name:
-                    for each, reference in manifest_of(self._catalog, other).references(other).items():
+                    for each, reference in manifest_of(self.catalog, other).references(other).items():
                         found.setdefault(each, {}).setdefault(reference, Export(other, reference))
         return {each: self._by_pin(owner, each, [*claims.values()]) for each, claims in found.items()}
 
@@ -281,7 +272,7 @@ class Registry:
         if ":" in reference:
             return load_class(entry, reference)
         try:
-            foreign = find_export(self._catalog, reference)
+            foreign = find_export(self.catalog, reference)
         except ClassNotAvailable as error:
             raise ClassNotAvailable(f"{entry} needs a class of another plugin. {error}", name=reference) from error
         except AttributeError as error:
@@ -289,10 +280,10 @@ class Registry:
         return load_class(foreign.entry, foreign.reference)
 
     def _find(self, owner: Owner, source: str | None = None, written_by: str | None = None) -> tuple[Entry, Record]:
-        entry = self._catalog.find(owner.kind, owner.name)
+        entry = self.catalog.find(owner.kind, owner.name)
         if entry is None:
             raise self._unknown(owner.kind, owner.name, source, written_by)
-        (record,) = self._catalog.use(entry, source=source).of(entry)
+        (record,) = self.catalog.use(entry, source=source).of(entry)
         return entry, record
 
     def _unknown(self, kind: Kind, name: str, source: str | None = None, written_by: str | None = None) -> PluginError:

@@ -9,13 +9,10 @@ from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.names import CONFIG_FILE
 from archsmith.messages import shown
 from archsmith.registry.base import registry
-from archsmith.registry.exports import Export
+from archsmith.registry.exports import Export, names_of, remedy_for
 from archsmith.registry.installed import Kind, Owner, State
 
-__all__ = [
-    "Preset", "all_presets", "config_from", "find_preset", "model_type_of", "provider_of", "read_config",
-    "read_model_type",
-]  # fmt: skip
+__all__ = ["Preset", "all_presets", "config_from", "find_preset", "model_type_of", "provider_of", "read_config"]
 
 # ---- architectures ------------------------------------------------------------------------------------------------
 
@@ -62,11 +59,6 @@ def config_from(values: Mapping[str, Any], *, source: str, **overrides: Any) -> 
     return registry.load(model_type, "config").from_dict(values, source=source, **overrides)
 
 
-def read_model_type(checkpoint: Checkpoint) -> str:
-    """Return the architecture of an opened checkpoint. Raises as `model_type_of`, and as `Checkpoint.read_json`."""
-    return model_type_of(checkpoint.read_json(CONFIG_FILE), source=str(checkpoint.path(CONFIG_FILE)))
-
-
 def read_config(checkpoint: Checkpoint, **overrides: Any) -> Any:
     """Read the configuration of an opened checkpoint. Raises as `config_from`, and as `Checkpoint.read_json`."""
     return config_from(checkpoint.read_json(CONFIG_FILE), source=str(checkpoint.path(CONFIG_FILE)), **overrides)
@@ -99,7 +91,7 @@ def provider_of(key: str, named: str, roles: Sequence[str], *, source: str, firs
     """
     for again in (False, True):
         if again:
-            registry.look_again()  # something may have been installed by now
+            registry.catalog.look_again()  # something may have been installed by now
         if first and _classes(first, named, roles, borrowed=True):
             return first
         found = {owner: classes for owner in registry.owners() if (classes := _classes(owner, named, roles))}
@@ -113,8 +105,9 @@ def provider_of(key: str, named: str, roles: Sequence[str], *, source: str, firs
                 "class that you mean, or switch one off: archsmith disable",
                 **{key: named},
             )
+    remedy = remedy_for(registry.catalog, _bare(named))
     raise UnknownArchitecture(
-        f"{source} names {key} {shown(named)}, which no installed plugin provides.{registry.remedy_for(_bare(named))} "
+        f"{source} names {key} {shown(named)}, which no installed plugin provides.{remedy} "
         "To read the files with another class, call that class's from_pretrained.",
         **{key: named},
     )
@@ -131,7 +124,7 @@ def _classes(owner: Owner, named: str, roles: Sequence[str], *, borrowed: bool =
         export: name
         for export in exports
         if borrowed or ":" in export.reference
-        for name in sorted(registry.names_of(export), key=lambda name: name == named)
+        for name in sorted(names_of(registry.catalog, export), key=lambda name: name == named)
         if _bare(name) == _bare(named)
     }
 

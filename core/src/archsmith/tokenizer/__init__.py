@@ -1,56 +1,5 @@
 """Tokenizers: in Python, and on the Rust library ``tokenizers``, which is imported when the first one is made."""
 
-from typing import TYPE_CHECKING
+from archsmith.lazy import lazy_face
 
-from archsmith.lazy import lazy_attributes
-
-if TYPE_CHECKING:
-    from archsmith.tokenizer.added_tokens import AddedToken, read_token
-    from archsmith.tokenizer.base import PreTrainedTokenizerBase
-    from archsmith.tokenizer.calls import EncodedRows
-    from archsmith.tokenizer.characters import WHITE_SPACE, CharacterClass
-    from archsmith.tokenizer.fast import PreTrainedTokenizerFast, named_file
-    from archsmith.tokenizer.files import plain_settings
-    from archsmith.tokenizer.post_processor import read_template, surround, template_json
-    from archsmith.tokenizer.rust import (
-        MAX_TOKENIZER_BYTES,
-        check_vocabulary,
-        import_tokenizers,
-        load_tokenizer_json,
-        translated,
-    )
-    from archsmith.tokenizer.settings import Token, TokenizerSettings, read_settings, stored_settings
-    from archsmith.tokenizer.slow import PreTrainedTokenizer
-    from archsmith.tokenizer.special_tokens import SPECIAL_TOKENS, SpecialToken, SpecialTokenId, SpecialTokens
-    from archsmith.tokenizer.templates import SpecialTokensTemplate, TemplatePart
-    from archsmith.tokenizer.texts import clean_up
-    from archsmith.tokenizer.vocabulary import Vocabulary, check_token_ids, id_rows
-
-__all__ = [
-    "MAX_TOKENIZER_BYTES", "SPECIAL_TOKENS", "WHITE_SPACE", "AddedToken", "CharacterClass", "EncodedRows",
-    "PreTrainedTokenizer", "PreTrainedTokenizerBase", "PreTrainedTokenizerFast", "SpecialToken", "SpecialTokenId",
-    "SpecialTokens", "SpecialTokensTemplate", "TemplatePart", "Token", "TokenizerSettings", "Vocabulary",
-    "check_token_ids", "check_vocabulary", "clean_up", "id_rows", "import_tokenizers", "load_tokenizer_json",
-    "named_file", "plain_settings", "read_settings", "read_template", "read_token", "stored_settings", "surround",
-    "template_json", "translated",
-]  # fmt: skip
-
-__getattr__ = lazy_attributes(
-    __name__,
-    {
-        "added_tokens": ["AddedToken", "read_token"],
-        "base": ["PreTrainedTokenizerBase"],
-        "calls": ["EncodedRows"],
-        "characters": ["WHITE_SPACE", "CharacterClass"],
-        "fast": ["PreTrainedTokenizerFast", "named_file"],
-        "files": ["plain_settings"],
-        "rust": ["MAX_TOKENIZER_BYTES", "check_vocabulary", "import_tokenizers", "load_tokenizer_json", "translated"],
-        "settings": ["Token", "TokenizerSettings", "read_settings", "stored_settings"],
-        "slow": ["PreTrainedTokenizer"],
-        "special_tokens": ["SPECIAL_TOKENS", "SpecialToken", "SpecialTokenId", "SpecialTokens"],
-        "post_processor": ["read_template", "surround", "template_json"],
-        "templates": ["SpecialTokensTemplate", "TemplatePart"],
-        "texts": ["clean_up"],
-        "vocabulary": ["Vocabulary", "check_token_ids", "id_rows"],
-    },
-)
+__getattr__, __dir__ = lazy_face(__name__)

@@ -6,21 +6,30 @@ from archsmith.errors import PluginError
 from archsmith.model import PreTrainedModel
 from archsmith.registry import Entry, Kind, registry
 from archsmith_cli.verb import load_verb
+from archsmith_devkit.audio import AudioChecks
 from archsmith_devkit.backbones import BackboneChecks
 from archsmith_devkit.beginnings import BeginningChecks
+from archsmith_devkit.buffers import BufferChecks
+from archsmith_devkit.composites import CompositeChecks
 from archsmith_devkit.configurations import ConfigurationChecks
-from archsmith_devkit.decoders import DecoderChecks
+from archsmith_devkit.decoder_states import DecoderStateChecks
 from archsmith_devkit.evaluation import EvaluationChecks
 from archsmith_devkit.fields import FieldChecks
 from archsmith_devkit.files import FileChecks
 from archsmith_devkit.fit import FitChecks
+from archsmith_devkit.forward_arguments import ArgumentChecks
+from archsmith_devkit.half_precision import HalfPrecisionChecks
 from archsmith_devkit.harness import refusal
 from archsmith_devkit.imports import ImportChecks
+from archsmith_devkit.initial_values import InitialValueChecks
 from archsmith_devkit.manifest import DeclarationChecks
 from archsmith_devkit.numerics import NumericsChecks
+from archsmith_devkit.outputs import OutputChecks
+from archsmith_devkit.problem_types import ProblemTypeChecks
 from archsmith_devkit.replay import ReferenceChecks
 from archsmith_devkit.surgery import SurgeryChecks
 from archsmith_devkit.training import TrainingChecks
+from archsmith_devkit.vision import VisionChecks
 
 __all__ = ["ArchitectureConformance", "CommandConformance", "EntryChecks", "ExtensionConformance"]
 
@@ -32,13 +41,22 @@ class ArchitectureConformance(
     FieldChecks,
     FileChecks,
     BeginningChecks,
+    InitialValueChecks,
     TrainingChecks,
+    ProblemTypeChecks,
     SurgeryChecks,
     NumericsChecks,
     EvaluationChecks,
-    DecoderChecks,
+    AudioChecks,
+    ArgumentChecks,
+    HalfPrecisionChecks,
+    BufferChecks,
+    DecoderStateChecks,
     FitChecks,
+    OutputChecks,
+    VisionChecks,
     BackboneChecks,
+    CompositeChecks,
     ReferenceChecks,
 ):
     """The checks for one architecture. Subclass it, and name the architecture.
@@ -53,11 +71,17 @@ class ExtensionConformance(
     ImportChecks,
     FileChecks,
     BeginningChecks,
+    InitialValueChecks,
     TrainingChecks,
+    ProblemTypeChecks,
     SurgeryChecks,
     NumericsChecks,
     EvaluationChecks,
-    DecoderChecks,
+    AudioChecks,
+    ArgumentChecks,
+    HalfPrecisionChecks,
+    BufferChecks,
+    DecoderStateChecks,
     ReferenceChecks,
 ):
     """The checks for the models that an extension adds to somebody else's architecture.

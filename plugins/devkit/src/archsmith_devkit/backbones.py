@@ -1,6 +1,7 @@
 """Checks of a backbone: what it says of its feature maps is what they are, whichever stages are chosen."""
 
 import copy
+import itertools
 import json
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -12,6 +13,7 @@ from archsmith.auto import AutoBackbone
 from archsmith.backbone import Backbone, load_backbone
 from archsmith.backbone_config import BackboneHostConfig
 from archsmith.errors import ConfigError, InputError
+from archsmith.model import PreTrainedModel
 from archsmith_devkit.harness import Harness, assert_near, refusal, saved_and_loaded
 
 __all__ = ["BackboneChecks"]
@@ -64,7 +66,8 @@ class BackboneChecks(Harness):
                     expected = sorted((2, channels, row, column) for row in rows for column in columns)
                     assert tuple(found.shape) in expected, (
                         f"{type(backbone).__name__}: the feature map of {stage!r} for images of {height} x {width} "
-                        f"(height x width) is {tuple(found.shape)}, not {' or '.join(map(str, expected))}"
+                        f"(height x width) is {tuple(found.shape)}; expected {' or '.join(map(str, expected))}, by "
+                        f"stage_channels {channels} and stage_strides {stride}"
                     )
 
     def test_backbone_gives_the_chosen_stages(self) -> None:
@@ -143,6 +146,52 @@ class BackboneChecks(Harness):
                 assert reached, f"{type(backbone).__name__}: no gradient of {stage!r} reaches a parameter"
                 assert pixels.grad is not None, f"{type(backbone).__name__}: no gradient of {stage!r} reaches pixels"
 
+    def test_backbone_stages_follow_each_other(self) -> None:
+        """Each stage must give what comes out of its own layers: one off by one gives what went into them.
+
+        Fix: select() from the outputs of all stages, in the order of stage_names, the stem's first.
+        """
+        for backbone in self.backbones():
+            name, stages = type(backbone).__name__, backbone.stage_names
+            weights = {key for key, parameter in backbone.named_parameters() if parameter.ndim > 1}
+            reached = [self._reached_by(backbone, index) & weights for index in range(len(stages))]
+            for (before, rest), (after, own) in itertools.pairwise(zip(stages, reached, strict=True)):
+                assert own - rest, (
+                    f"{name}: the feature map of {after!r} depends on no weight that that of {before!r} does not "
+                    "depend on; expected those of one more stage: feature_maps lie in the order of out_features, each "
+                    "after the layers of its stage"
+                )
+
+    def _reached_by(self, backbone: Backbone, index: int) -> set[str]:
+        """Return the parameters that a feature map depends on."""
+        backbone.zero_grad(set_to_none=True)
+        backbone(self._images(backbone)).feature_maps[index].square().sum().backward()
+        return {name for name, parameter in backbone.named_parameters() if parameter.grad is not None}
+
+    def test_backbone_has_the_names_of_its_base(self) -> None:
+        """A backbone is loaded from the published files of the whole model, whose names it must have.
+
+        Fix: call modules as the base model does, and let base_model_prefix be that of the base model.
+        """
+        base_class = self.base_class()
+        for backbone in self.backbones():
+            if base_class is None or base_class.base_model_prefix != backbone.base_model_prefix:
+                continue
+            if any(isinstance(module, base_class) for module in backbone.modules()):
+                continue  # it holds the base model, whose names are its own
+            base = base_class(self.config())
+            own, known = backbone.state_dict(), base.state_dict()
+            stages = set(backbone.stage_names)
+            strange = [key for key in own if key not in known and not stages.intersection(key.split("."))]
+            lacking = [key for key in known if key not in own]
+            for key in strange:
+                kind = _kind(backbone, key)
+                meant = next((each for each in lacking if _kind(base, each) == kind), None)
+                assert meant is None, (
+                    f"{type(backbone).__name__}: {key} of the backbone is not in {base_class.__name__}, which has "
+                    f"{meant} of the same shape {tuple(own[key].shape)} instead; files of one do not fill the other"
+                )
+
     def test_backbone_comes_back_from_files(self) -> None:
         """A saved backbone must come back through its Auto class with its choice, or with another one.
 
@@ -193,6 +242,12 @@ class BackboneChecks(Harness):
         channels = self.inputs(backbone)["pixel_values"].shape[1]
         size = self.image_sizes[0] if height is None or width is None else (height, width)
         return torch.randn((2, channels, *size), generator=torch.Generator().manual_seed(0))
+
+
+def _kind(model: PreTrainedModel, key: str) -> tuple[Any, ...]:
+    """Return what a tensor is: of which kind of module, at which depth, under which name, and its shape."""
+    path, _, name = key.rpartition(".")
+    return type(model.get_submodule(path)), key.count("."), name, model.state_dict()[key].shape
 
 
 def _choosing(backbone: Backbone, **choice: Any) -> Backbone:

@@ -11,7 +11,7 @@ from torch import Tensor
 from archsmith.model import PreTrainedModel
 from archsmith_devkit.harness import Harness, assert_near
 
-__all__ = ["DecoderChecks"]
+__all__ = ["DecoderChecks", "call", "some_ids", "takes"]
 
 _TOKENS, _PADDING, _IGNORED = 6, 2, -100
 
@@ -33,7 +33,7 @@ class DecoderChecks(Harness):
         Fix: attend with causal=True (archsmith.layers.attention), with and without an attention_mask.
         """
         for model in self.decoders():
-            ids, name = _ids(model), type(model).__name__
+            ids, name = some_ids(model), type(model).__name__
             for masked in (False, True):
                 mask = {"attention_mask": torch.ones_like(ids)} if masked else {}
                 before = _logits(model, ids, **mask)
@@ -59,14 +59,26 @@ class DecoderChecks(Harness):
         position_ids.
         """
         for model in self.decoders():
-            ids, name = _ids(model), type(model).__name__
+            ids, name = some_ids(model), type(model).__name__
             alone = _logits(model, ids, attention_mask=torch.ones_like(ids))
             for side in ("right", "left"):
                 padded, mask, positions = _padded(ids, side)
-                places = {"position_ids": positions} if _takes(model, "position_ids") else {}
-                found = _logits(model, padded, attention_mask=mask, **places)
+                found = _logits(model, padded, attention_mask=mask, **_positions(model, positions))
                 own = found[:, :_TOKENS] if side == "right" else found[:, _PADDING:]
                 assert_near(f"{name}, padded on the {side}", {"logits": own}, {"logits": alone})
+                self._assert_counts(model, side, alone)
+
+    def _assert_counts(self, model: PreTrainedModel, side: str, alone: Tensor) -> None:
+        """Assert that a model that gets no position_ids takes padding, and if it is rotary, that it does not count."""
+        padded, mask, _ = _padded(some_ids(model), side)
+        what = f"{type(model).__name__}, padded on the {side}, without position_ids"
+        try:
+            found = _logits(model, padded, attention_mask=mask)
+        except Exception as error:
+            raise AssertionError(f"{what}: {type(error).__name__}: {error}") from error
+        if _is_rotary(model):
+            own = found[:, :_TOKENS] if side == "right" else found[:, _PADDING:]
+            assert_near(what, {"logits": own}, {"logits": alone})
 
     def test_cache(self) -> None:
         """Token by token with a cache must be what the whole text gives at once, padded on the left or not.
@@ -75,16 +87,17 @@ class DecoderChecks(Harness):
         mask with the whole attention_mask.
         """
         for model in self.decoders():
-            if not _takes(model, "past_key_values"):
+            if not takes(model, "past_key_values"):
                 continue
-            ids, name = _ids(model), type(model).__name__
+            ids, name = some_ids(model), type(model).__name__
             for padded in (False, True):
                 given, mask, positions = _padded(ids, "left") if padded else (ids, torch.ones_like(ids), _places(ids))
-                whole = _logits(model, given, attention_mask=mask, **_positions(model, positions))
-                skip = _PADDING if padded else 0
-                for first, step in ((skip + 1, 1), (skip + 2, 2)):
-                    found = _continued(model, given, mask, positions, first, step)
-                    what = f"{name}, {step} tokens at a time{', padded on the left' if padded else ''}"
+                skip, side = (_PADDING, ", padded on the left") if padded else (0, "")
+                for first, step, places in ((skip + 1, 1, positions), (skip + 2, 2, positions), (skip + 2, 1, None)):
+                    whole = _logits(model, given, attention_mask=mask, **_positions(model, places))
+                    found = _continued(model, given, mask, places, first, step)
+                    counted = ", without position_ids" if places is None else ""
+                    what = f"{name} with past_key_values, {step} tokens at a time{side}{counted}"
                     assert_near(what, {"logits": found[:, skip:]}, {"logits": whole[:, skip:]})
 
     def test_cache_on_request(self) -> None:
@@ -93,17 +106,23 @@ class DecoderChecks(Harness):
         Fix: return past_key_values where use_cache=True, and None where use_cache=False.
         """
         for model in self.decoders():
-            name, ids = type(model).__name__, _ids(model)
-            if not _takes(model, "use_cache"):
+            name, ids = type(model).__name__, some_ids(model)
+            if not takes(model, "use_cache"):
                 continue
             for training in (False, True):
                 model.train(training)
-                kept = _call(model, ids, use_cache=False).get("past_key_values")
+                kept = call(model, ids, use_cache=False).get("past_key_values")
                 assert kept is None, f"{name} returns past_key_values with use_cache=False"
-            plain = _call(model.train(), ids).get("past_key_values")
+            plain = call(model.train(), ids).get("past_key_values")
             assert plain is None, f"{name} returns past_key_values in training, where nobody asked for it"
-            asked = _call(model.eval(), ids, use_cache=True).get("past_key_values")
+            asked = call(model.eval(), ids, use_cache=True).get("past_key_values")
             assert asked is not None, f"{name} returns no past_key_values with use_cache=True"
+            for wanted in (False, True) if hasattr(model.config, "use_cache") else ():
+                config = self.config()
+                config.update(use_cache=wanted)
+                found = call(type(model)(config).eval(), ids).get("past_key_values")
+                told = "past_key_values" if wanted else "no past_key_values"
+                assert (found is not None) == wanted, f"{name} with config.use_cache = {wanted}: expected {told}"
 
     def test_shifted_loss(self) -> None:
         """Each token is told from those before it: a loss that is not shifted teaches a model to repeat its input.
@@ -111,11 +130,11 @@ class DecoderChecks(Harness):
         Fix: F.cross_entropy(logits[:, :-1], labels[:, 1:], ignore_index=-100), the mean over labelled tokens.
         """
         for model in self.decoders():
-            ids, name = _ids(model), type(model).__name__
+            ids, name = some_ids(model), type(model).__name__
             for hidden in ((), (1, 3), (0, _TOKENS - 1)):
                 labels = ids.clone()
                 labels[:, list(hidden)] = _IGNORED
-                output = _call(model, ids, labels=labels)
+                output = call(model, ids, labels=labels)
                 logits, loss = output["logits"].float(), output.get("loss")
                 assert loss is not None, f"{name} makes no loss of labels"
                 wanted = F.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten(), ignore_index=_IGNORED)
@@ -139,7 +158,7 @@ class DecoderChecks(Harness):
         if "pad_token_id" in config.to_dict() or hasattr(config, "pad_token_id"):
             config.update(pad_token_id=0)
         model = cls(config).eval()
-        ids, name = _ids(model).clamp(min=1), cls.__name__
+        ids, name = some_ids(model).clamp(min=1), cls.__name__
         alone = _logits(model, ids)
         for place in (0, _TOKENS - 1):
             changed = ids.clone()
@@ -157,8 +176,8 @@ class DecoderChecks(Harness):
         Fix: rotate queries and keys by the same positions, both, once, before they meet.
         """
         for model in self.decoders():
-            ids = _ids(model)
-            if not _takes(model, "position_ids") or not _is_rotary(model):
+            ids = some_ids(model)
+            if not takes(model, "position_ids") or not _is_rotary(model):
                 continue
             places = _places(ids)
             found, wanted = (_logits(model, ids, position_ids=places + moved) for moved in (3, 0))
@@ -169,7 +188,8 @@ class DecoderChecks(Harness):
             )
 
 
-def _ids(model: PreTrainedModel) -> Tensor:
+def some_ids(model: PreTrainedModel) -> Tensor:
+    """Return two texts of six tokens, the same each time."""
     generator = torch.Generator().manual_seed(0)
     return torch.randint(model.config.vocab_size, (2, _TOKENS), generator=generator)
 
@@ -186,33 +206,37 @@ def _padded(ids: Tensor, side: str) -> tuple[Tensor, Tensor, Tensor]:
     return torch.cat(order, 1), mask, (mask.cumsum(1) - 1).clamp(min=0)
 
 
-def _takes(model: PreTrainedModel, name: str) -> bool:
+def takes(model: PreTrainedModel, name: str) -> bool:
+    """Return whether forward has an argument of a name."""
     return name in inspect.signature(model.forward).parameters
 
 
-def _positions(model: PreTrainedModel, positions: Tensor) -> dict[str, Tensor]:
-    return {"position_ids": positions} if _takes(model, "position_ids") else {}
+def _positions(model: PreTrainedModel, positions: Tensor | None) -> dict[str, Tensor]:
+    return {"position_ids": positions} if positions is not None and takes(model, "position_ids") else {}
 
 
 @torch.no_grad()
-def _call(model: PreTrainedModel, ids: Tensor, **options: Any) -> Any:
+def call(model: PreTrainedModel, ids: Tensor, **options: Any) -> Any:
+    """Return what a model puts out for texts, as an output rather than a tuple."""
     with torch.random.fork_rng(devices=[]):
-        return model(input_ids=ids, **options, **({"return_dict": True} if _takes(model, "return_dict") else {}))
+        return model(input_ids=ids, **options, **({"return_dict": True} if takes(model, "return_dict") else {}))
 
 
 def _logits(model: PreTrainedModel, ids: Tensor, **options: Any) -> Tensor:
-    found: Tensor = _call(model, ids, **options)["logits"]
+    found: Tensor = call(model, ids, **options)["logits"]
     return found
 
 
-def _continued(model: PreTrainedModel, ids: Tensor, mask: Tensor, places: Tensor, first: int, step: int) -> Tensor:
+def _continued(
+    model: PreTrainedModel, ids: Tensor, mask: Tensor, places: Tensor | None, first: int, step: int
+) -> Tensor:
     """Return the logits of a text that is read in parts, each with the cache of those before."""
     ends = [first, *range(first + step, ids.shape[1], step), ids.shape[1]]
     begin, past, found = 0, None, []
     for end in dict.fromkeys(ends):
         more: dict[str, Any] = {} if past is None else {"past_key_values": past}
-        own = _positions(model, places[:, begin:end])
-        output = _call(model, ids[:, begin:end], attention_mask=mask[:, :end], use_cache=True, **more, **own)
+        own = _positions(model, None if places is None else places[:, begin:end])
+        output = call(model, ids[:, begin:end], attention_mask=mask[:, :end], use_cache=True, **more, **own)
         begin, past = end, output.get("past_key_values")
         assert past is not None, f"{type(model).__name__} returns no past_key_values with use_cache=True"
         found.append(output["logits"])

@@ -124,6 +124,7 @@ class EvaluationChecks(Harness):
                 if name == "attentions" and layers:
                     assert len(maps) == layers, f"{whole}: {len(maps)} maps for num_hidden_layers = {layers}"
                 for place, each in enumerate(maps):
+                    assert each is not None, f"{whole}[{place}] is None, although output_attentions=True asks for it"
                     _assert_is_attention(f"{whole}[{place}]", each, model)
                     _assert_padding_has_none(f"{whole}[{place}]", each, self.inputs(model).get("attention_mask"), model)
 
@@ -179,6 +180,8 @@ def _asked(harness: Harness, model: PreTrainedModel, what: str) -> Any:
     for name, value in asked.items():
         if name.endswith(what) and isinstance(value, tuple):
             assert plain.get(name) is None, f"{type(model).__name__} returns {name}, for which nobody asked"
+            lost = [place for place, each in enumerate(value) if not isinstance(each, Tensor)]
+            assert not lost, f"{type(model).__name__} with {option}=True: {name}{lost[:1]} is {value[lost[0]]!r}"
             yield name, value, plain, asked
 
 
@@ -190,6 +193,7 @@ def _assert_same_beside(what: str, plain: Any, asked: Any) -> None:
 
 def _assert_is_attention(what: str, found: Tensor, model: PreTrainedModel) -> None:
     heads = getattr(model.config, "num_attention_heads", None)
+    assert heads is None or found.ndim != 3, f"{what} is {tuple(found.shape)}; expected an axis for the heads"  # noqa: PLR2004
     if found.ndim == 4 and isinstance(heads, int) and not _has_two_stacks(model):  # noqa: PLR2004
         assert found.shape[1] == heads, f"{what} is {tuple(found.shape)}; expected {heads} heads in its second place"
     sums = found.sum(-1)

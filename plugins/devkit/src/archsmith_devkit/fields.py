@@ -14,11 +14,11 @@ from archsmith.backbone_config import BackboneConfig, BackboneHostConfig
 from archsmith.config import PreTrainedConfig
 from archsmith.errors import ArchsmithError
 from archsmith.model import PreTrainedModel
-from archsmith_devkit.harness import Harness, outputs_of
+from archsmith_devkit.harness import Harness, assert_near, outputs_of
 from archsmith_devkit.labels import labels_for
 from archsmith_devkit.sources import sources
 
-__all__ = ["FieldChecks"]
+__all__ = ["Behaviour", "FieldChecks", "built_config", "other_values", "own_fields"]
 
 _BASES = (PreTrainedConfig, BackboneConfig, BackboneHostConfig)
 #: Fields that others check, or that are there for who writes texts with a model.
@@ -45,12 +45,12 @@ class FieldChecks(Harness):
         Fix: read the field where the number or function is written, or remove it; a field that is there for
         others belongs in the configuration's descriptive.
         """
-        usual = _Behaviour(self, self.values())
+        usual = Behaviour(self, self.values())
         left = {name: others for name, others in self._varied().items() if not usual.differs_by(name, others)}
         if usual.has_unknown_losses:  # what counts in a loss that is not made here is looked for in the source
             left = {name: others for name, others in left.items() if name not in _read_in_source(self)}
         for switch in self._switches() if left else ():  # some fields count only where another says so
-            turned = _Behaviour(self, {**self.values(), **switch})
+            turned = Behaviour(self, {**self.values(), **switch})
             left = {name: others for name, others in left.items() if not turned.differs_by(name, others)}
         config, who = self.config(), ", ".join(cls.__name__ for cls in self.models().values())
         told = "; ".join(
@@ -64,9 +64,9 @@ class FieldChecks(Harness):
     def _varied(self) -> dict[str, list[Any]]:
         """Return field → other values with which the configuration can be built."""
         config, found = self.config(), {}
-        for name in _own_fields(config) if self.models() else ():
-            others = _others(type(config), name, getattr(config, name))
-            possible = [other for other in others if _built(type(config), {**self.values(), name: other})]
+        for name in own_fields(config) if self.models() else ():
+            others = other_values(type(config), name, getattr(config, name))
+            possible = [other for other in others if built_config(type(config), {**self.values(), name: other})]
             if possible:
                 found[name] = possible
         return found
@@ -82,15 +82,31 @@ class FieldChecks(Harness):
         ]
         return sorted(found, key=lambda switch: any(isinstance(value, str) for value in switch.values()))[:_SWITCHES]
 
+    def test_dropout_is_for_training(self) -> None:
+        """Dropout of a published configuration must not disturb what a model answers: it is for training alone.
+
+        Fix: hand self.training to every dropout, as F.dropout(hidden, self.dropout, self.training), or a share of 0.
+        """
+        for task, cls in self.models().items():
+            usual = _model(cls, self.config())
+            for name in _fields_of(self.config()) if usual is not None else ():
+                if "drop" not in name or not isinstance(getattr(self.config(), name), float | None):
+                    continue
+                other = _model(cls, built_config(self.config_class(), {**self.values(), name: 0.5}))
+                if other is not None and usual is not None and other.state_dict().keys() == usual.state_dict().keys():
+                    other.load_state_dict(usual.state_dict())
+                    found, wanted = (outputs_of(model, self.inputs(model)) for model in (other, usual))
+                    assert_near(f"{cls.__name__} ({task}) in evaluation mode with {name} = 0.5", found, wanted)
+
     def test_descriptive_fields_have_none(self) -> None:
         """A file that has a descriptive field wrong is read with its default: that must change no result.
 
         Fix: take the field out of the configuration's descriptive.
         """
-        config, usual = self.config(), _Behaviour(self, self.values())
+        config, usual = self.config(), Behaviour(self, self.values())
         for name in config.descriptive:
             if name in _fields_of(config) and name not in _OF_OTHERS:
-                for other in _others(type(config), name, getattr(config, name)):
+                for other in other_values(type(config), name, getattr(config, name)):
                     assert not usual.differs({name: other}), (
                         f"{type(config).__name__}.{name} is descriptive, but {name} = {other!r} changes what "
                         f"{usual.who} computes"
@@ -109,9 +125,9 @@ class FieldChecks(Harness):
             for name in _fields_of(inner):
                 if name in _OF_OTHERS:
                     continue
-                for other in list(_others(type(inner), name, getattr(inner, name)))[:1]:
+                for other in list(other_values(type(inner), name, getattr(inner, name)))[:1]:
                     nested = {**inner.to_dict(), name: other}
-                    changed = _built(type(config), {**self.values(), outer: nested})
+                    changed = built_config(type(config), {**self.values(), outer: nested})
                     if changed is None:
                         continue
                     what = f"{type(config).__name__}.{outer}.{name} = {other!r}"
@@ -127,14 +143,14 @@ class FieldChecks(Harness):
                         assert found == other, f"{what}: it is {found!r} after {how}"
 
 
-class _Behaviour:
+class Behaviour:
     """What the models of a configuration compute, to be held against that of another."""
 
     def __init__(self, harness: Harness, values: Mapping[str, Any]) -> None:
         self.harness, self.values, self.who = harness, values, ""
         self.models = []
         for task, cls in harness.models().items():
-            model = _model(cls, _built(harness.config_class(), values))
+            model = _model(cls, built_config(harness.config_class(), values))
             if model is not None:
                 self.models.append((task, model, _computed(harness, task, model)))
 
@@ -156,7 +172,7 @@ class _Behaviour:
 
     def differs(self, changes: Mapping[str, Any]) -> bool:
         """Return whether any model becomes, computes or learns something else with other values."""
-        config = _built(self.harness.config_class(), {**self.values, **changes})
+        config = built_config(self.harness.config_class(), {**self.values, **changes})
         if config is None:
             return False
         return any(self._differs(task, model, expected, config) for task, model, expected in self.models)
@@ -214,7 +230,8 @@ def _model(cls: type[PreTrainedModel], config: PreTrainedConfig | None) -> PreTr
         return None
 
 
-def _built(config_class: type[PreTrainedConfig], values: Mapping[str, Any]) -> PreTrainedConfig | None:
+def built_config(config_class: type[PreTrainedConfig], values: Mapping[str, Any]) -> PreTrainedConfig | None:
+    """Return a configuration of values; None where they are refused."""
     try:
         return config_class(**values)
     except ArchsmithError:
@@ -225,7 +242,8 @@ def _fields_of(config: PreTrainedConfig) -> list[str]:
     return [declared.name for declared in dataclasses.fields(config) if declared.init]
 
 
-def _own_fields(config: PreTrainedConfig) -> list[str]:
+def own_fields(config: PreTrainedConfig) -> list[str]:
+    """Return the fields of an architecture itself that do something."""
     return [name for name in _fields_of(config) if name not in _OF_OTHERS and name not in config.descriptive]
 
 
@@ -234,7 +252,7 @@ def _is_switch(value: Any, other: Any) -> bool:
     return isinstance(value, bool | str) or (not value and bool(other)) or value is None
 
 
-def _others(config_class: type[PreTrainedConfig], name: str, value: Any) -> Iterator[Any]:
+def other_values(config_class: type[PreTrainedConfig], name: str, value: Any) -> Iterator[Any]:
     """Yield other values of a field, of its type, that a small model can have."""
     hint = get_type_hints(config_class, include_extras=True)[name]
     for other in _candidates(hint, value):

@@ -1,8 +1,12 @@
 """Checks of what a model computes: the same for a row alone, without padding, in bfloat16, and as a graph."""
 
+import inspect
+
 import torch
 from torch import Tensor
 
+from archsmith.errors import ArchsmithError
+from archsmith.model import PreTrainedModel
 from archsmith_devkit.harness import Harness, assert_near, outputs_of, tensors_of
 
 __all__ = ["NumericsChecks"]
@@ -74,9 +78,10 @@ class NumericsChecks(Harness):
         for model in self.built():
             inputs, short = self.inputs(model), str(dtype).removeprefix("torch.")
             expected = outputs_of(model, inputs)
-            found = outputs_of(
-                model.to(dtype), {name: v.to(dtype) if v.is_floating_point() else v for name, v in inputs.items()}
-            )
+            inputs = {name: v.to(dtype) if v.is_floating_point() else v for name, v in inputs.items()}
+            found = outputs_of(model.to(dtype), inputs)
+            if "output_attentions" in inspect.signature(model.forward).parameters:
+                _assert_maps(f"{type(model).__name__} in {short} with output_attentions=True", model, inputs)
             for name, value in expected.items():
                 kept = found[name].dtype in (dtype, value.dtype if "loss" in name else dtype)
                 assert kept or not value.is_floating_point(), (
@@ -113,6 +118,18 @@ class NumericsChecks(Harness):
                 found = tensors_of(torch.compile(model, backend="aot_eager", fullgraph=True)(**inputs))
             torch.compiler.reset()
             assert_near(f"{type(model).__name__}, compiled", found, outputs_of(model, inputs))
+
+
+def _assert_maps(what: str, model: PreTrainedModel, inputs: dict[str, Tensor]) -> None:
+    """Assert that a model in half precision runs where attention is computed step by step, as its maps need it."""
+    try:
+        found = outputs_of(model, inputs, output_attentions=True)
+    except ArchsmithError:
+        return  # it says that it has none
+    except Exception as error:
+        raise AssertionError(f"{what}: {type(error).__name__}: {error}") from error
+    for name, value in found.items():
+        assert "attentions" not in name or value.isfinite().all(), f"{what}: {name} has numbers that are not finite"
 
 
 def _own_pairs(name: str, value: Tensor) -> Tensor:

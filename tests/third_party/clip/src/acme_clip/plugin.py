@@ -31,9 +31,6 @@ def architectures() -> Iterator[Architecture]:
         aliases={"CLIPTokenizer": "CLIPTokenizerFast", "CLIPFeatureExtractor": "CLIPImageProcessor"},
         tiny={"text_config": _TEXT, "vision_config": _VISION, "projection_dim": 6},
         presets={"openai/clip-vit-base-patch32": {}},
-        waivers={
-            "vocabulary_resizes": "The vocabulary is that of the nested text_config.",
-        },
     )
     yield Architecture(
         model_type="clip_text_model",

@@ -1,0 +1,19 @@
+from archsmith.config.base import PreTrainedConfig
+from archsmith.config.fields import (
+    Activation,
+    Count,
+    Depth,
+    DType,
+    NonNegative,
+    Probability,
+    Size,
+    TokenId,
+    expected,
+    field,
+    to_json,
+)
+
+__all__ = [
+    "Activation", "Count", "DType", "Depth", "NonNegative", "PreTrainedConfig", "Probability", "Size", "TokenId",
+    "expected", "field", "to_json",
+]  # fmt: skip

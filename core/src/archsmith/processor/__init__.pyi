@@ -1,0 +1,3 @@
+from archsmith.processor.base import Processor
+
+__all__ = ["Processor"]
