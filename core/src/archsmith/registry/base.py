@@ -6,6 +6,7 @@ plugin is registered whole or not at all. Before the registry refuses a name, it
 """
 
 import os
+import pkgutil
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -25,6 +26,14 @@ from archsmith.registry.preferences import Pin
 
 __all__ = ["Registry", "registry"]
 
+#: Part → what its class inherits from.
+_BASES: Mapping[str, str] = {
+    "tokenizer": "archsmith.tokenizer:PreTrainedTokenizerBase",
+    "tokenizer_fast": "archsmith.tokenizer:PreTrainedTokenizerBase",
+    "image_processor": "archsmith.image_processor:ImageProcessor",
+    "feature_extractor": "archsmith.feature_extractor:SequenceFeatureExtractor",
+    "processor": "archsmith.processor:Processor",
+}
 _WRITER = re.compile(r"[A-Za-z0-9][\w.-]{0,99}( [A-Za-z0-9][\w.+!-]{0,49})?", re.ASCII)
 
 
@@ -120,7 +129,7 @@ class Registry:
         Raises:
             UnknownTask: The architecture has no such task or component.
             PluginConflict: Two plugins provide it.
-            PluginBroken: The reference does not lead to a class.
+            PluginBroken: The reference does not lead to a class, or not to one that can play the role.
             PluginError: As for `get`.
         """
         owner = Owner(name, kind)
@@ -131,7 +140,11 @@ class Registry:
             claims = [claim for claim in claims if claim.entry.key == normal_name(pin.distribution)]
         if len(claims) != 1:
             raise self._conflict(owner, role)
-        return self.resolve(claims[0])
+        found, base = self.resolve(claims[0]), _BASES.get(role)
+        if base and not issubclass(found, pkgutil.resolve_name(base)):
+            cause = f"{claims[0].reference!r}, {named_role(role)} of {name!r}, must be a subclass of {base}, but is not"
+            raise break_plugin(claims[0].entry, cause)
+        return found
 
     def command(self, verb: str) -> Any:
         """Import and return what a command's entry point names, a function or a typer app; nothing imports it before.
