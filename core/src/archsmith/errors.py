@@ -50,19 +50,12 @@ class ArchsmithError(Exception):
     def __init__(self, message: str, **details: Any) -> None:
         self.message = clean(message, lines=True)  # whatever a stranger's text in it may hold
         super().__init__(self.message)
-        self._details = details
+        self.__dict__.update(details)  # so that copies have those too that a builtin keeps elsewhere, as ``name``
         for name, value in details.items():
             setattr(self, name, value)
 
     def __str__(self) -> str:
         return self.message
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (type(self), self.message, self._details)
-
-
-def _restore(kind: type[ArchsmithError], message: str, details: dict[str, Any]) -> ArchsmithError:
-    return kind(message, **details)
 
 
 class ArchsmithWarning(UserWarning):

@@ -32,16 +32,19 @@ class Truncation:
         stride: How many tokens each overflowing piece repeats of the one before.
         strategy: Which text of a pair is truncated.
         direction: The side on which tokens are dropped.
+        special: How many special tokens each row gets.
     """
 
     max_length: int
     stride: int
     strategy: str
     direction: Side
+    special: int = 0
 
-    def room(self, special: int) -> int:
-        """Return how many tokens are left for the text beside so many special ones."""
-        return self.max_length - special
+    @property
+    def room(self) -> int:
+        """How many tokens are left for the text beside the special ones."""
+        return self.max_length - self.special
 
 
 def resolve_truncation(
@@ -53,6 +56,7 @@ def resolve_truncation(
     direction: Side,
     model_max_length: int,
     is_pair: bool,
+    special: int,
 ) -> Truncation | None:
     """Decide how a call truncates its texts; None if it does not.
 
@@ -76,21 +80,20 @@ def resolve_truncation(
             "truncation needs a length: this tokenizer has no model_max_length. Pass max_length=, or set it once: "
             "tokenizer.model_max_length = 512."
         )
-    return Truncation(model_max_length if max_length is None else max_length, number, strategy, direction)
+    return Truncation(model_max_length if max_length is None else max_length, number, strategy, direction, special)
 
 
-def check_room(truncation: Truncation, *, special: int, is_pair: bool) -> None:
+def check_room(truncation: Truncation, *, is_pair: bool) -> None:
     """Refuse a truncation that leaves no room for the text beside the special tokens, or too little for the stride.
 
     Args:
         truncation: How rows are truncated.
-        special: How many special tokens each row gets.
         is_pair: Whether rows hold two texts.
 
     Raises:
         OptionError: There is too little room.
     """
-    room = truncation.room(special)
+    room, special = truncation.room, truncation.special
     least = 0 if special and not is_pair else 1
     if room < least:
         raise OptionError(
@@ -107,18 +110,17 @@ def check_room(truncation: Truncation, *, special: int, is_pair: bool) -> None:
         )
 
 
-def check_untruncated(truncation: Truncation, special: int, lengths: Sequence[tuple[int, int]]) -> None:
+def check_untruncated(truncation: Truncation, lengths: Sequence[tuple[int, int]]) -> None:
     """Refuse pairs where the text that is not truncated leaves too little room for the other.
 
     Args:
         truncation: How one text of each pair is truncated.
-        special: How many special tokens each row gets.
         lengths: The tokens of both texts of each pair.
 
     Raises:
         InputError: There is too little room.
     """
-    room = truncation.room(special)
+    room = truncation.room
     for row, pair in enumerate(lengths):
         length = pair[0] if truncation.strategy == "only_second" else pair[1]
         if room - length <= truncation.stride and sum(pair) > room:

@@ -88,10 +88,16 @@ def import_library(module: str, library: str, *, need: str, install: str) -> Any
 
 
 def checked_call(method: _Method) -> _Method:
-    """Have a method refuse arguments that it does not take with an `OptionError`, which says which it has."""
+    """Have a method refuse arguments that it does not take with an `OptionError`, which says which it has.
+
+    An option that is declared as ``bool`` takes nothing but True and False, and ``return_tensors`` a type of tensor.
+    """
+    flags = [name for name, hint in method.__annotations__.items() if hint is bool]
 
     @functools.wraps(method)
     def checked(*args: Any, **options: Any) -> Any:
+        read_flags(**{name: options[name] for name in flags if name in options})
+        check_tensor_type(options.get("return_tensors"))
         try:
             return method(*args, **options)
         except TypeError as error:

@@ -26,8 +26,4 @@ def clean(text: str, *, lines: bool = False) -> str:
         >>> print(clean("toy\x1b[2K\rbert"))
         toy\x1b[2K\rbert
     """
-    return _UNSEEN.sub(lambda found: found[0] if lines and found[0] == "\n" else _escaped(found[0]), text)
-
-
-def _escaped(char: str) -> str:
-    return char.encode("unicode_escape").decode("ascii")
+    return _UNSEEN.sub(lambda found: found[0] if lines and found[0] == "\n" else ascii(found[0])[1:-1], text)

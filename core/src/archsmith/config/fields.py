@@ -72,6 +72,7 @@ def field(*, default: Any = dataclasses.MISSING, doc: str = "") -> Any:
 
 def convert(name: str, value: Any, hint: Any) -> tuple[Any, list[str]]:
     """Return the value in the type that the hint asks for, and no fault; or None and one sentence that says why not."""
+    value = False if value is None and hint is bool else value  # null turns it off
     for mark in getattr(hint, "__metadata__", ()):
         if isinstance(mark, ReadBy) and value is not None:
             try:

@@ -11,7 +11,7 @@ from archsmith.config.fields import to_json
 from archsmith.config.names import field_names
 from archsmith.errors import ArchsmithError, CheckpointCorrupt, CheckpointNotFound, OptionError
 from archsmith.files.checkpoint import Checkpoint
-from archsmith.files.commit import save_folder, write_file
+from archsmith.files.commit import save_files
 from archsmith.files.names import CONFIG_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE
 from archsmith.files.pretrained import FromPretrained
 from archsmith.files.strictjson import encode_json
@@ -143,10 +143,7 @@ class DeclaredSettings(FromPretrained, CheckedFields, abc.ABC):
             OptionError: A setting was broken in place.
             SaveFailed: The system refused; an older file is still there.
         """
-        content = encode_json(self.to_file_dict())
-        path = save_folder(save_directory) / PREPROCESSOR_FILE
-        write_file(path, content)
-        return (str(path),)
+        return save_files(save_directory, {PREPROCESSOR_FILE: encode_json(self.to_file_dict())})
 
     # ---- internals ------------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """The audio clips of one call to a feature extractor: whatever they are passed as, brought into one form."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -71,12 +71,13 @@ class AudioReader:
         if isinstance(audio, list | tuple):
             if not audio:
                 raise InputError("the audio is an empty list; expected samples, or at least one clip.")
-            if not _is_number(audio[0]):
+            if not isinstance(audio[0], int | float | complex) and getattr(audio[0], "ndim", None) != 0:
                 return [(f"audio[{row}]", clip) for row, clip in enumerate(audio)]
             return [("the audio", audio)]
         if not hasattr(audio, "ndim"):
             raise InputError(f"{wrong} {type(audio).__name__}: {shown(audio)}.")
-        if audio.ndim == 2 and not self.downmix and not _has_channels_behind(audio.shape):  # noqa: PLR2004
+        has_channels = audio.ndim == 2 and 0 < audio.shape[1] <= min(MOST_CHANNELS, audio.shape[0] - 1)  # noqa: PLR2004
+        if audio.ndim == 2 and not self.downmix and not has_channels:  # noqa: PLR2004
             return [(f"audio[{row}]", clip) for row, clip in enumerate(audio)]
         return [("the audio", audio)]
 
@@ -210,13 +211,5 @@ def _as_array(name: str, clip: Any) -> "NDArray[Any]":
         raise InputError(f"{name} cannot be an array of samples: {shown(clip)}.") from error
 
 
-def _has_channels_behind(shape: Sequence[int]) -> bool:
-    return 0 < shape[1] <= MOST_CHANNELS and shape[1] < shape[0]
-
-
 def _is_file(clip: Any) -> bool:
     return isinstance(clip, str | bytes | os.PathLike)
-
-
-def _is_number(sample: Any) -> bool:
-    return isinstance(sample, int | float | complex) or getattr(sample, "ndim", None) == 0

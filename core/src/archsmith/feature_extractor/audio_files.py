@@ -48,8 +48,9 @@ def decode_audio(source: str | os.PathLike[str] | bytes, name: str) -> "tuple[ND
             frames = int(audio.frames)
     except (soundfile.SoundFileError, TypeError, ValueError, OSError, MemoryError) as error:
         # TypeError: the name ends in .raw, for which the library wants to be told everything.
+        said = str(getattr(error, "error_string", "")).strip().rstrip(".") or reason(error)
         raise InputError(
-            f"{name} cannot be read as audio: {_said(error)}. Expected a whole WAV, FLAC, OGG or MP3 file."
+            f"{name} cannot be read as audio: {said[:200]}. Expected a whole WAV, FLAC, OGG or MP3 file."
         ) from error
     if len(samples) < frames or _is_cut_off(content, kind):
         announce(f"{name} is cut off: only its first {len(samples) / rate:.2f} seconds could be read.")
@@ -111,7 +112,3 @@ def _is_cut_off(content: bytes | Path, kind: str) -> bool:
         head = file.read(8)
         claimed = int.from_bytes(head[4:], "little")
         return head[:4] == b"RIFF" and claimed not in (0, 2**32 - 1) and claimed + 8 > file.seek(0, os.SEEK_END) + 1
-
-
-def _said(error: Exception) -> str:
-    return str(getattr(error, "error_string", "")).strip().rstrip(".")[:200] or reason(error)[:200]

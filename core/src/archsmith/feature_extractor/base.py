@@ -13,7 +13,7 @@ from archsmith.feature_extractor.audio import AudioReader, read_rate
 from archsmith.feature_extractor.audio_files import MAX_SAMPLES
 from archsmith.lengths import Padding, resolve_padding
 from archsmith.messages import announce, shown
-from archsmith.options import HUGE, TensorType, check_tensor_type, checked_call, read_count, read_flag, read_flags
+from archsmith.options import HUGE, TensorType, checked_call, read_count, read_flag
 
 if TYPE_CHECKING:
     import numpy as np
@@ -156,7 +156,6 @@ class SequenceFeatureExtractor(DeclaredSettings):
             OptionError: An option is wrong, or contradicts another.
             MissingDependency: A library that reads or resamples audio is not installed.
         """
-        read_flags(resample=resample, downmix=downmix)
         reader = AudioReader(
             target=self.sampling_rate,
             given=read_rate(sampling_rate),
@@ -164,7 +163,6 @@ class SequenceFeatureExtractor(DeclaredSettings):
             downmix=downmix,
             any_level=self.is_level_free(),
         )
-        check_tensor_type(return_tensors)
         padding = self.usual_padding if padding is None else padding
         truncation = read_flag("truncation", truncation, self.usual_truncation)
         shape = self._plan(padding, max_length, truncation, pad_to_multiple_of)
@@ -208,12 +206,11 @@ class SequenceFeatureExtractor(DeclaredSettings):
             InputError: The sequences are of a wrong form.
             OptionError: An option is wrong.
         """
-        check_tensor_type(return_tensors)
         shape = self._plan(padding, max_length, truncation, pad_to_multiple_of)
         wants_mask = read_flag("return_attention_mask", return_attention_mask, self.return_attention_mask)
-        columns = _columns(processed_features, self.model_input_names[0], 1 if self.feature_size == 1 else 2)
         name = self.model_input_names[0]
-        sequences = [self._sequence(f"{name}[{row}]", values) for row, values in enumerate(columns.pop(name))]
+        columns = _columns(processed_features, name, 1 if self.feature_size == 1 else 2)
+        sequences = [self._places_first(f"{name}[{row}]", it, InputError) for row, it in enumerate(columns.pop(name))]
         columns.pop("attention_mask", None)
         rows, spans = self._rows(sequences, shape, stack=return_tensors is not None)
         return self._batch(rows, _masks(rows, spans) if wants_mask else None, columns, return_tensors)
@@ -222,7 +219,6 @@ class SequenceFeatureExtractor(DeclaredSettings):
 
     def _plan(self, padding: Any, max_length: Any, truncation: Any, multiple: Any) -> tuple[Padding | None, int | None]:
         """Decide how sequences are padded, and to which length they are truncated. Raises `OptionError`."""
-        read_flags(truncation=truncation)
         length = read_count("max_length", max_length, least=1)
         if length is None and (truncation or (isinstance(padding, str) and padding == "max_length")):
             length = self.usual_length()
@@ -289,12 +285,9 @@ class SequenceFeatureExtractor(DeclaredSettings):
             raise InputError(f"a clip of {len(clip)} samples is too short: {type(self).__name__} makes nothing of it.")
         return self._places_first(f"what features_of of {type(self).__name__} returns", made, PluginError)
 
-    def _sequence(self, name: str, values: Any) -> "NDArray[np.float32]":
-        """Return one sequence of a batch to be padded, ``(places, …)``."""
-        return self._places_first(name, to_tensor(name, values, "np"), InputError)
-
-    def _places_first(self, name: str, array: "NDArray[Any]", error: type[ArchsmithError]) -> "NDArray[np.float32]":
+    def _places_first(self, name: str, values: Any, error: type[ArchsmithError]) -> "NDArray[np.float32]":
         """Return a sequence with its places in front. Raises an error of that class: the shape is another one."""
+        array: NDArray[Any] = to_tensor(name, values, "np")
         axes = ["places"] if self.feature_size == 1 else ["places", str(self.feature_size)]
         rows = array.T if self.places_last else array
         if rows.ndim != len(axes) or rows.shape[1:] not in ((), (self.feature_size,)) or not len(rows):

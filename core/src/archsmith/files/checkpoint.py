@@ -154,10 +154,8 @@ class Checkpoint:
         """
         said = None
         for attempt in range(1, _ATTEMPTS + 1):
-            self._files.clear()
-            self._contents.clear()
-            self._seen.clear()
-            self._warnings.clear()
+            for known in (self._files, self._contents, self._seen, self._warnings):
+                known.clear()
             try:
                 result = read()
             except ArchsmithError as error:

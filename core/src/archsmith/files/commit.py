@@ -24,7 +24,7 @@ from archsmith.files.journal import JOURNAL_FILE, STAGING_PATTERN, Journal, Stam
 from archsmith.files.paths import is_link, kind_of, local_path, open_flags, status_of
 from archsmith.messages import reason
 
-__all__ = ["LOCK_FILE", "replacing", "save_folder", "step", "write_file", "write_files"]
+__all__ = ["LOCK_FILE", "replacing", "save_files", "save_folder", "step", "write_file", "write_files"]
 
 #: The file by which one save at a time has a folder.
 LOCK_FILE = ".archsmith.lock"
@@ -55,6 +55,19 @@ def write_files(folder: Path, contents: Mapping[str, bytes], *, delete: re.Patte
     with replacing(folder, tuple(contents), delete=delete) as staging:
         for name, content in contents.items():
             step((staging / name).write_bytes, content)
+
+
+def save_files(
+    save_directory: str | os.PathLike[str], contents: Mapping[str, bytes], *, delete: re.Pattern[str] | None = None
+) -> tuple[str, ...]:
+    """Put files into a folder, which is made if needed, as `write_files` does, and return their paths.
+
+    Raises:
+        SaveFailed, OptionError: As `save_folder`, `replacing`.
+    """
+    folder = save_folder(save_directory)
+    write_files(folder, contents, delete=delete)
+    return tuple(str(folder / name) for name in contents)
 
 
 @contextlib.contextmanager

@@ -26,7 +26,7 @@ from archsmith.image_processor.steps import (
     resize,
 )
 from archsmith.messages import announce, shown
-from archsmith.options import TensorType, check_tensor_type, checked_call
+from archsmith.options import TensorType, checked_call
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -163,7 +163,7 @@ class ImageProcessor(DeclaredSettings):
             is_later = "size" not in values
             size, longest = values.pop("size", size), values.pop("max_size", None)
             try:
-                size = with_edges(size, longest, is_square=is_square is not False, is_later=is_later)
+                size = with_edges(size, longest, is_square=is_square is True, is_later=is_later)
             except OptionError as error:
                 faults.append(error.message)
             if values is replaced and (longest is not None or not is_later):
@@ -193,7 +193,6 @@ class ImageProcessor(DeclaredSettings):
             OptionError: A setting does not exist, is wrong, or misses another.
             MissingDependency: Pillow is needed, but not installed.
         """
-        check_tensor_type(return_tensors)
         if not settings:
             self.check()
         processor = self.changed(**settings) if settings else self
@@ -277,8 +276,9 @@ class ImageProcessor(DeclaredSettings):
             if pixels.dtype != np.uint8:
                 values[:] = np.moveaxis(self.scale(pixels), -1, 0)
                 return values
-            if shape[0] not in tables:
-                tables[shape[0]] = self._table(shape[0])
+            if shape[0] not in tables:  # what `scale` makes of the 256 values of 8 bits, (channels, 256)
+                ramp = np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], shape[0], axis=2)  # (256, 1, channels)
+                tables[shape[0]] = np.ascontiguousarray(self.scale(ramp)[:, 0].T)
             for channel, table in enumerate(tables[shape[0]]):
                 np.take(table, pixels[:, :, channel], out=values[channel], mode="clip")
             return values
@@ -320,11 +320,8 @@ class ImageProcessor(DeclaredSettings):
             return make(index, pixels, orientation)
 
         threads = min(os.cpu_count() or 1, len(sources), _MOST_THREADS)
-        if threads == 1:
-            results = [made(index) for index in range(len(sources))]
-        else:  # Pillow and numpy let other threads run while they compute
-            with ThreadPoolExecutor(threads) as pool:
-                results = list(pool.map(made, range(len(sources))))
+        with ThreadPoolExecutor(threads) as pool:  # Pillow and numpy let other threads run while they compute
+            results = list((pool.map if threads > 1 else map)(made, range(len(sources))))
         for note in notes:
             announce(note)
         return results
@@ -338,11 +335,6 @@ class ImageProcessor(DeclaredSettings):
                     f"its pixels are decimal numbers of at most {peak:.6g}, as if they were rescaled already. Pass "
                     "do_rescale=False to take them as they are, or multiply them by 255"
                 )
-
-    def _table(self, channels: int) -> Array:
-        """Return what `scale` makes of the 256 values of 8 bits, (channels, 256)."""
-        ramp = np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], channels, axis=2)  # (256, 1, channels)
-        return np.ascontiguousarray(self.scale(ramp)[:, 0].T)
 
     @classmethod
     def _check_writer(cls, content: dict[str, Any], source: str) -> None:

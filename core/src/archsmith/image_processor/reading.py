@@ -46,10 +46,7 @@ def flatten(images: Any) -> list[Any]:
         if _is_pillow(source):
             if _is_series(source):
                 announce(f"{source!r} holds several images; the one at which it stands is used.")
-            try:
-                _load(source)
-            except InputError as error:
-                raise InputError(f"{source!r} {error}.") from error
+            _load(source, repr(source))
     return sources
 
 
@@ -92,7 +89,7 @@ def open_image(source: Any, notes: list[str]) -> tuple[Any, int | None]:
         return _upright(_opened(source, notes))
     if not _is_pillow(source):
         return source, None
-    _load(source)
+    _load(source, "it")
     return _upright(source)
 
 
@@ -130,10 +127,7 @@ def _opened(source: Any, notes: list[str]) -> "Image":
     with image:
         if _is_series(image):
             notes.append(f"{name} holds several images; the first one is used.")
-        try:
-            _load(image)
-        except InputError as error:
-            raise InputError(f"{name} {error}") from error
+        _load(image, name)
     return image
 
 
@@ -166,15 +160,15 @@ def _is_series(image: "Image") -> bool:
         return False
 
 
-def _load(image: "Image") -> None:
-    """Decode an image of Pillow, whole or not at all. Raises `InputError`, whose message goes on after its name."""
+def _load(image: "Image", name: str) -> None:
+    """Decode an image of Pillow, whole or not at all. Raises `InputError`."""
     is_undecoded = bool(getattr(image, "tile", None))
     if is_undecoded:
-        check_extent("has", image.height, image.width)
+        check_extent(f"{name} has", image.height, image.width)
     try:
         image.load()
     except Exception as error:  # Pillow's readers let through what they stumble over
-        raise InputError(f"is {'damaged' if is_undecoded else 'unusable'}: {reason(error)}") from error
+        raise InputError(f"{name} is {'damaged' if is_undecoded else 'unusable'}: {reason(error)}.") from error
 
 
 # ---- images of Pillow ---------------------------------------------------------------------------------------

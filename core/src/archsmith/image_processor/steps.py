@@ -16,8 +16,6 @@ from archsmith.messages import shown
 from archsmith.options import import_library
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     from PIL.Image import Image
 
 __all__ = [
@@ -39,13 +37,13 @@ WIDE = 257
 _WITH_OPACITY = {"LA": "RGBA", "PA": "RGBA", "RGBA": "RGBA", "La": "LA", "RGBa": "RGBA"}
 
 
-def import_pillow() -> "ModuleType":
+def import_pillow() -> Any:
     """Import the library Pillow.
 
     Raises:
         MissingDependency: It is not installed.
     """
-    return import_library("PIL.Image", "the library pillow", need="images need", install="archsmith[vision]")  # type: ignore[no-any-return]
+    return import_library("PIL.Image", "the library pillow", need="images need", install="archsmith[vision]")
 
 
 def check_extent(what: str, height: int, width: int) -> None:
@@ -69,12 +67,13 @@ def check_extent(what: str, height: int, width: int) -> None:
     limit = getattr(sys.modules.get("PIL.Image"), "MAX_IMAGE_PIXELS", MAX_PIXELS)
     if limit is None:
         return
+    found = f"{what} {width} x {height} pixels"
     if height * width > limit:
-        raise InputError(f"{what} {width} x {height} pixels, above the limit of {limit:,} (PIL.Image.MAX_IMAGE_PIXELS)")
+        raise InputError(f"{found}, above the limit of {limit:,} (PIL.Image.MAX_IMAGE_PIXELS).")
     if max(height, width) > MAX_SIDE:
         raise InputError(
-            f"{what} {width} x {height} pixels, but a side may have {MAX_SIDE:,}. Cut it into pieces, or lift both "
-            "limits of size: PIL.Image.MAX_IMAGE_PIXELS = None"
+            f"{found}, but a side may have {MAX_SIDE:,}. Cut it into pieces, or lift both "
+            "limits of size: PIL.Image.MAX_IMAGE_PIXELS = None."
         )
 
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 from archsmith.batch import BatchFeature
 from archsmith.errors import InputError, OptionError
 from archsmith.files.checkpoint import Checkpoint
-from archsmith.files.commit import save_folder, write_files
+from archsmith.files.commit import save_files
 from archsmith.files.names import CHAT_TEMPLATE_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE
 from archsmith.files.pretrained import FromPretrained
 from archsmith.files.strictjson import encode_json
@@ -230,9 +230,8 @@ class Processor(FromPretrained):
             contents[PREPROCESSOR_FILE] = encode_json(values | {"processor_class": name})
         written = {"archsmith": registry.provenance(type(self))}
         contents[PROCESSOR_FILE] = encode_json(self.to_dict() | settings | written)
-        folder = save_folder(save_directory)
-        write_files(folder, contents, delete=self.superseded_files(folder, re.escape(PREPROCESSOR_FILE)))
-        return tuple(str(folder / file) for file in contents)
+        superseded = self.superseded_files(save_directory, re.escape(PREPROCESSOR_FILE))
+        return save_files(save_directory, contents, delete=superseded)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings of all parts but the tokenizer, which has files of its own, as JSON values."""

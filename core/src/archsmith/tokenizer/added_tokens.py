@@ -8,7 +8,6 @@ from typing import Any
 
 from archsmith.errors import OptionError
 from archsmith.messages import shown
-from archsmith.options import read_flags
 from archsmith.tokenizer.characters import WHITE_SPACE, WORD
 
 __all__ = ["AddedToken", "TokenFinder", "as_special", "read_token", "read_token_list", "read_tokens"]
@@ -93,9 +92,8 @@ def read_tokens(values: Any, *, are_special: bool) -> list[AddedToken]:
         are_special: Whether all are special.
 
     Raises:
-        OptionError: One is not a token, or ``are_special`` is neither True nor False.
+        OptionError: One is not a token.
     """
-    read_flags(special_tokens=are_special)
     given = values if isinstance(values, list | tuple) else [values]
     tokens = read_token_list("new_tokens", given)
     return [
@@ -104,28 +102,22 @@ def read_tokens(values: Any, *, are_special: bool) -> list[AddedToken]:
     ]
 
 
-@dataclass(frozen=True)
 class TokenFinder:
     """Finds tokens: the first, and of those that begin at one place the longest.
 
-    Attributes:
-        pattern: Matches any of them; None if there are none.
-        tokens: What is matched → id and token.
+    Args:
+        added: Id → token, of which those count that are found in normalised texts.
+        normalize: What normalises them; None: those count that are found in texts as they stand.
     """
 
-    pattern: re.Pattern[str] | None
-    tokens: Mapping[str, tuple[int, AddedToken]]
-
-    @classmethod
-    def of(cls, added: Mapping[int, AddedToken], normalize: Callable[[str], str] | None) -> "TokenFinder":
-        """Build the finder of those tokens that are found in normalised texts, or with None in texts as they stand."""
-        tokens: dict[str, tuple[int, AddedToken]] = {}
+    def __init__(self, added: Mapping[int, AddedToken], normalize: Callable[[str], str] | None) -> None:
+        self._tokens = tokens = dict[str, tuple[int, AddedToken]]()
         for number, token in sorted(added.items(), key=lambda item: not item[1].special):
             if bool(token.normalized) == (normalize is not None):
                 tokens.setdefault(normalize(token.content) if normalize else token.content, (number, token))
         tokens.pop("", None)
         longest_first = sorted(tokens, key=len, reverse=True)
-        return cls(re.compile("|".join(map(re.escape, longest_first))) if tokens else None, tokens)
+        self._pattern = re.compile("|".join(map(re.escape, longest_first))) if tokens else None
 
     def pieces(self, text: str, *, splits_special: bool) -> Iterator[tuple[str, int | None]]:
         """Yield the parts of a text in order: each with the id of its token, or None for text between tokens.
@@ -135,17 +127,17 @@ class TokenFinder:
             splits_special: Do not find special tokens.
         """
         behind = 0
-        for match in self.pattern.finditer(text) if self.pattern else ():
-            number, token = self.tokens[match.group()]
+        for match in self._pattern.finditer(text) if self._pattern else ():
+            number, token = self._tokens[match.group()]
             if token.special and splits_special:
                 continue
             start, stop = match.span()
-            if token.single_word and (_is_word(text[start - 1 : start]) or _is_word(text[stop : stop + 1])):
+            if token.single_word and any(each in WORD for each in text[start - 1 : start] + text[stop : stop + 1]):
                 continue
             if token.lstrip:
-                start = max(_space_before(text, start), behind)
+                start = max(start - _spaces(text, range(start - 1, -1, -1)), behind)
             if token.rstrip:
-                stop = _space_behind(text, stop)
+                stop += _spaces(text, range(stop, len(text)))
             if behind < start:
                 yield text[behind:start], None
             yield text[start:stop], number
@@ -154,17 +146,6 @@ class TokenFinder:
             yield text[behind:], None
 
 
-def _is_word(character: str) -> bool:
-    return bool(character) and character in WORD
-
-
-def _space_before(text: str, place: int) -> int:
-    while place > 0 and text[place - 1] in WHITE_SPACE:
-        place -= 1
-    return place
-
-
-def _space_behind(text: str, place: int) -> int:
-    while place < len(text) and text[place] in WHITE_SPACE:
-        place += 1
-    return place
+def _spaces(text: str, places: range) -> int:
+    """Return how many characters are white space from the first of these places on."""
+    return next((count for count, place in enumerate(places) if text[place] not in WHITE_SPACE), len(places))

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self, overload
 
 from archsmith.errors import InputError, OptionError
 from archsmith.files.checkpoint import Checkpoint
+from archsmith.files.commit import save_files
 from archsmith.files.names import CHAT_TEMPLATE_FILE, SPECIAL_TOKENS_FILE, TOKENIZER_CONFIG_FILE
 from archsmith.files.pretrained import FromPretrained
 from archsmith.files.strictjson import encode_json
@@ -16,7 +17,7 @@ from archsmith.options import HUGE, checked_call
 from archsmith.tokenizer import calls, files
 from archsmith.tokenizer.added_tokens import AddedToken, read_tokens
 from archsmith.tokenizer.calls import EncodedRows
-from archsmith.tokenizer.files import find_vocabulary, read_tokenizer, tokenizer_config, write_contents
+from archsmith.tokenizer.files import find_vocabulary, read_tokenizer, tokenizer_config
 from archsmith.tokenizer.settings import TokenizerSettings, read_settings, setting_hints, special_names
 from archsmith.tokenizer.special_tokens import (
     SPECIAL_TOKENS,
@@ -231,24 +232,7 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
         self.vocabulary = self.vocabulary.with_tokens(read_tokens(new_tokens, are_special=special_tokens))
         return len(self) - before
 
-    @checked_call
-    def add_special_tokens(
-        self, special_tokens_dict: Mapping[str, Any], *, replace_extra_special_tokens: bool = True
-    ) -> int:
-        """Set special tokens, add those that the vocabulary lacks, and return how many were new.
-
-        Args:
-            special_tokens_dict: Name → token, such as ``{"pad_token": "[PAD]"}``; the names ``extra_special_tokens``
-                and ``additional_special_tokens`` take a list of tokens without a name.
-            replace_extra_special_tokens: The list replaces the one before, whose tokens stay in the vocabulary; with
-                False it goes behind it.
-
-        Raises:
-            OptionError: A name or a token is wrong; nothing was changed.
-        """
-        before = len(self)
-        add_special_tokens(self, special_tokens_dict, keeps=not replace_extra_special_tokens)
-        return len(self) - before
+    add_special_tokens = checked_call(add_special_tokens)
 
     def __setattr__(self, name: str, value: Any) -> None:
         kind = type(self).Settings
@@ -292,14 +276,12 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
             CheckpointNotFound, CheckpointCorrupt, HubError: The files cannot be had.
             MissingDependency: The library ``tokenizers`` is needed, but not installed.
         """
-        tokenizer: Self = read_tokenizer(cls, checkpoint, overrides)
-        tokenizer.read_side_files(checkpoint)
-        return tokenizer
+        return read_tokenizer(cls, checkpoint, overrides)  # type: ignore[no-any-return]
 
     @checked_call
     def save_pretrained(self, save_directory: str | os.PathLike[str]) -> tuple[str, ...]:
         """Write the vocabulary and the settings into a folder, and return the paths. Raises `SaveFailed`."""
-        return write_contents(save_directory, self.file_contents(), delete=self.superseded_files(save_directory))
+        return save_files(save_directory, self.file_contents(), delete=self.superseded_files(save_directory))
 
     def file_contents(self, *, processor_class: str | None = None) -> dict[str, bytes]:
         """Return name → content of the files that `save_pretrained` writes.
@@ -320,7 +302,7 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
             OptionError: The plain files cannot hold this vocabulary.
             SaveFailed: The system refused.
         """
-        return write_contents(save_directory, self.plain_contents())
+        return save_files(save_directory, self.plain_contents())
 
     # ---- calls ----------------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 They are the methods of `PreTrainedTokenizerBase`, written as functions; `tokenizer` is one, and stands above them.
 """
 
-from abc import ABC, abstractmethod
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +11,7 @@ from archsmith.batch import BatchEncoding
 from archsmith.errors import InputError, OptionError
 from archsmith.lengths import Padding, Side, Truncation, check_room, resolve_padding, resolve_truncation
 from archsmith.messages import announce, shown
-from archsmith.options import TensorType, check_tensor_type, checked_call, read_count, read_flag, read_flags
+from archsmith.options import TensorType, checked_call, read_count, read_flag
 from archsmith.tokenizer.collation import collate, read_columns
 from archsmith.tokenizer.texts import clean_up, read_texts
 from archsmith.tokenizer.vocabulary import id_rows
@@ -19,11 +19,11 @@ from archsmith.tokenizer.vocabulary import id_rows
 __all__ = ["EncodedRows", "batch_decode", "call", "decode", "encode", "pad", "tokenize"]
 
 
-class EncodedRows(ABC):
+class EncodedRows:
     """What the texts of a call became, row by row, before they are padded.
 
     Attributes:
-        pieces: The rows, each with its ``ids`` and its ``tokens``.
+        pieces: The rows: encodings of the library ``tokenizers``, or what has the same columns as attributes.
         ids: The ids of each row.
         samples: For each row the text that it is from: a text that was truncated can have several rows.
 
@@ -36,25 +36,30 @@ class EncodedRows(ABC):
         self.samples = [sample for sample, row in enumerate(rows) for _ in row]
         self.ids: list[Sequence[int]] = [piece.ids for piece in self.pieces]
 
-    def tokens(self) -> list[str]:
-        """Return the tokens of the first row."""
-        return list(self.pieces[0].tokens)
-
-    @abstractmethod
-    def column(self, name: str) -> Sequence[Sequence[Any]]:
+    def column(self, name: str) -> list[list[Any]]:
         """Return ``token_type_ids``, ``special_tokens_mask`` or ``offset_mapping``."""
+        attribute = {"token_type_ids": "type_ids", "offset_mapping": "offsets"}.get(name, name)
+        return [getattr(piece, attribute) for piece in self.pieces]
 
-    @abstractmethod
     def encodings(
         self, width: int | None, side: Side, padding: tuple[int, int, str] | None
-    ) -> Callable[[], Sequence[Any]] | None:
-        """Return what makes the encodings of the library ``tokenizers``, padded; None for a slow tokenizer.
+    ) -> Callable[[], Sequence[Any]]:
+        """Return what pads the encodings of the library ``tokenizers`` when they are first asked for.
 
         Args:
             width: The length they get; None: as they are.
             side: Where the padding goes.
             padding: Its id, its token type and its token.
         """
+
+        def padded() -> Sequence[Any]:
+            if width is not None and padding is not None:
+                number, token_type, token = padding
+                for encoding in self.pieces:
+                    encoding.pad(width, direction=side, pad_id=number, pad_type_id=token_type, pad_token=token)
+            return self.pieces
+
+        return padded
 
 
 @checked_call
@@ -109,17 +114,15 @@ def call(
         InputError: The texts are of a wrong form or cannot be encoded, or the rows cannot become a tensor.
         OptionError: An option is wrong, or contradicts another.
     """
-    check_tensor_type(return_tensors)
-    read_flags(
-        add_special_tokens=add_special_tokens,
-        return_special_tokens_mask=return_special_tokens_mask,
-        return_offsets_mapping=return_offsets_mapping,
-        return_overflowing_tokens=return_overflowing_tokens,
-        return_length=return_length,
-    )
+    if return_offsets_mapping and not tokenizer.is_fast:
+        raise OptionError(
+            "return_offsets_mapping=True needs a fast tokenizer, but this one is in Python. Use its fast class, "
+            f"{_fast_name(type(tokenizer))}."
+        )
     texts = read_texts(text, text_pair, is_split_into_words=is_split_into_words)
     is_pair = texts.seconds is not None
     max_length = read_count("max_length", max_length, least=1)
+    special = tokenizer.num_special_tokens_to_add(pair=is_pair) if add_special_tokens else 0
     truncated = resolve_truncation(
         truncation,
         max_length=max_length,
@@ -128,11 +131,11 @@ def call(
         direction=tokenizer.truncation_side,
         model_max_length=tokenizer.model_max_length,
         is_pair=is_pair,
+        special=special,
     )
     padded = _padding(tokenizer, padding, max_length, pad_to_multiple_of, padding_side, truncated)
     if truncated is not None:
-        special = tokenizer.num_special_tokens_to_add(pair=is_pair) if add_special_tokens else 0
-        check_room(truncated, special=special, is_pair=is_pair)
+        check_room(truncated, is_pair=is_pair)
     elif max_length is not None and padded is not None and padded.length is None:
         announce(
             f"max_length={max_length} has no effect: padding={padding!r} pads to the longest row, and nothing is "
@@ -144,14 +147,15 @@ def call(
     _announce_long_rows(rows.ids, tokenizer.model_max_length)
     main = tokenizer.model_input_names[0]
     columns: dict[str, Sequence[Any] | None] = {main: rows.ids}
-    if _is_wanted(tokenizer, "token_type_ids", return_token_type_ids):
-        columns["token_type_ids"] = rows.column("token_type_ids")
-    if _is_wanted(tokenizer, "attention_mask", return_attention_mask):
-        columns["attention_mask"] = None
-    if return_special_tokens_mask:
-        columns["special_tokens_mask"] = rows.column("special_tokens_mask")
-    if return_offsets_mapping:
-        columns["offset_mapping"] = rows.column("offset_mapping")
+    asked = {
+        "token_type_ids": return_token_type_ids,
+        "attention_mask": return_attention_mask,
+        "special_tokens_mask": return_special_tokens_mask,
+        "offset_mapping": return_offsets_mapping,
+    }
+    for name, flag in asked.items():
+        if _is_wanted(tokenizer, name, flag):
+            columns[name] = rows.column(name) if name != "attention_mask" else None
     data = _collate(tokenizer, columns, padded, return_tensors)
     if return_length:
         data["length"] = [len(row) for row in data[main]]
@@ -161,7 +165,8 @@ def call(
         data = {name: value if name == "length" else value[0] for name, value in data.items()}
     width = None if padded is None else padded.width(max(map(len, rows.ids)))
     side = tokenizer.padding_side if padded is None else padded.side
-    return BatchEncoding(data, rows.encodings(width, side, _pad_token(tokenizer)), tensor_type=return_tensors)
+    encodings = rows.encodings(width, side, _pad_token(tokenizer)) if tokenizer.is_fast else None
+    return BatchEncoding(data, encodings, tensor_type=return_tensors)
 
 
 call.__name__ = "__call__"  # by which a bound one is pickled
@@ -178,12 +183,11 @@ def tokenize(tokenizer: Any, text: str, pair: str | None = None, *, add_special_
     Raises:
         InputError: It is not a text, or cannot be encoded.
     """
-    read_flags(add_special_tokens=add_special_tokens)
     texts = read_texts(text, pair)
     if not texts.is_single:
         raise InputError(f"tokenize takes one text as a string, but got {shown(text)}.")
     rows: EncodedRows = tokenizer.encode_texts(texts, None, add_special_tokens=add_special_tokens, overflow=False)
-    return rows.tokens()
+    return list(rows.pieces[0].tokens)
 
 
 def pad(
@@ -216,7 +220,6 @@ def pad(
         InputError: The rows are of a wrong form.
         OptionError: An option is wrong.
     """
-    check_tensor_type(return_tensors)
     main = tokenizer.model_input_names[0]
     columns, kind, is_single = read_columns(encoded_inputs, main)
     length = read_count("max_length", max_length, least=1)
@@ -250,7 +253,6 @@ def decode(
         InputError: An id is not a number or is not in the vocabulary.
     """
     rows, is_batch = id_rows(tokenizer.vocabulary, token_ids, tokenizer.model_input_names[0])
-    read_flags(skip_special_tokens=skip_special_tokens)
     cleans = read_flag("clean_up_tokenization_spaces", clean_up_tokenization_spaces, tokenizer.cleans_up)
     texts = tokenizer.decode_rows(rows, skip_special_tokens=skip_special_tokens)
     texts = [clean_up(text) for text in texts] if cleans else texts
@@ -278,6 +280,12 @@ def batch_decode(
 
 
 # ---- the steps of a call ----------------------------------------------------------------------------------------
+
+
+def _fast_name(cls: type) -> str:
+    """Return the name of the class on the library that stands beside one in Python."""
+    names = (name for kind in cls.__mro__ if hasattr(sys.modules.get(kind.__module__), name := f"{kind.__name__}Fast"))
+    return next(names, "PreTrainedTokenizerFast")
 
 
 def _padding(

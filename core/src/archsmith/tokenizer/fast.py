@@ -1,14 +1,14 @@
 """Tokenizers on the Rust library ``tokenizers``, which is imported when the first one is made."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from archsmith.errors import CheckpointNotFound, InputError, OptionError
 from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.names import TOKENIZER_FILE
-from archsmith.lengths import Side, Truncation, check_untruncated
+from archsmith.lengths import Truncation, check_untruncated
 from archsmith.messages import shown
 from archsmith.options import checked_call
 from archsmith.tokenizer import rust
@@ -103,7 +103,7 @@ class PreTrainedTokenizerFast(PreTrainedTokenizerBase):
 
     def encode_texts(
         self, texts: Texts, truncation: Truncation | None, *, add_special_tokens: bool, overflow: bool
-    ) -> "FastRows":
+    ) -> EncodedRows:
         """Turn checked texts into rows of ids; with ``overflow`` also what was truncated."""
         tokenizer = self.backend_tokenizer
         if self.split_special_tokens:
@@ -111,8 +111,7 @@ class PreTrainedTokenizerFast(PreTrainedTokenizerBase):
         try:
             if truncation is not None:
                 if texts.seconds is not None and truncation.strategy != "longest_first":
-                    special = tokenizer.num_special_tokens_to_add(is_pair=True) if add_special_tokens else 0
-                    _check_untruncated(tokenizer, texts, truncation, special)
+                    _check_untruncated(tokenizer, texts, truncation)
                 tokenizer = rust.variant(tokenizer, truncation)
             encodings = tokenizer.encode_batch(
                 texts.rows(), is_pretokenized=texts.is_split, add_special_tokens=add_special_tokens
@@ -123,7 +122,7 @@ class PreTrainedTokenizerFast(PreTrainedTokenizerBase):
             field = rust.at_fault(self.backend_tokenizer, texts.strings())
             with rust.translated(InputError, f"the text is sound, but the {field} of tokenizer.json cannot take it"):
                 raise
-        return FastRows(encodings, overflow=overflow)
+        return EncodedRows([[each, *each.overflowing] if overflow else [each] for each in encodings])
 
     def decode_rows(self, rows: Sequence[Sequence[int]], *, skip_special_tokens: bool) -> list[str]:
         """Turn rows of checked ids into texts."""
@@ -144,7 +143,7 @@ class PreTrainedTokenizerFast(PreTrainedTokenizerBase):
         return {TOKENIZER_FILE: rust.to_json(self.backend_tokenizer, self._stored)}
 
 
-def _check_untruncated(tokenizer: "Tokenizer", texts: Texts, truncation: Truncation, special: int) -> None:
+def _check_untruncated(tokenizer: "Tokenizer", texts: Texts, truncation: Truncation) -> None:
     """Refuse pairs where the text that is kept leaves too little room; the library would panic over them."""
 
     def lengths(rows: Iterable[Any]) -> list[int]:
@@ -154,43 +153,11 @@ def _check_untruncated(tokenizer: "Tokenizer", texts: Texts, truncation: Truncat
     keeps_first = truncation.strategy == "only_second"
     kept, others = (texts.firsts, texts.seconds) if keeps_first else (texts.seconds, texts.firsts)
     stays = lengths(kept or ())
-    room = truncation.room(special) - truncation.stride
+    room = truncation.room - truncation.stride
     # How long the other one is only matters where room is tight.
     rest = lengths(text if room <= length else text[:0] for text, length in zip(others or (), stays, strict=True))
     pairs = zip(stays, rest, strict=True) if keeps_first else zip(rest, stays, strict=True)
-    check_untruncated(truncation, special, list(pairs))
-
-
-class FastRows(EncodedRows):
-    """The rows of a call, as encodings of the library.
-
-    Args:
-        encodings: One for each text.
-        overflow: Whether what was truncated becomes rows too.
-    """
-
-    def __init__(self, encodings: Sequence[Any], *, overflow: bool) -> None:
-        super().__init__([[each, *each.overflowing] if overflow else [each] for each in encodings])
-
-    def column(self, name: str) -> list[list[Any]]:
-        """Return a column by the name that it has in the output."""
-        attribute = {"token_type_ids": "type_ids", "offset_mapping": "offsets"}.get(name, name)
-        return [getattr(encoding, attribute) for encoding in self.pieces]
-
-    def encodings(
-        self, width: int | None, side: Side, padding: tuple[int, int, str] | None
-    ) -> Callable[[], Sequence[Any]]:
-        """Return what pads the encodings when they are first asked for."""
-        pieces = self.pieces
-
-        def padded() -> Sequence[Any]:
-            if width is not None and padding is not None:
-                number, token_type, token = padding
-                for encoding in pieces:
-                    encoding.pad(width, direction=side, pad_id=number, pad_type_id=token_type, pad_token=token)
-            return pieces
-
-        return padded
+    check_untruncated(truncation, list(pairs))
 
 
 def named_file(name: str, path: Any) -> Path:

@@ -1,13 +1,10 @@
 """The files of a tokenizer: what ``read`` and ``save_pretrained`` of every tokenizer do."""
 
-import os
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from archsmith.errors import CheckpointCorrupt, CheckpointNotFound, OptionError
 from archsmith.files.checkpoint import Checkpoint
-from archsmith.files.commit import save_folder, write_files
 from archsmith.files.names import CHAT_TEMPLATE_FILE, TOKENIZER_FILE
 from archsmith.messages import shown
 from archsmith.options import HUGE
@@ -15,7 +12,6 @@ from archsmith.tokenizer.settings import load_tokenizer_config, read_settings, s
 
 __all__ = [
     "chat_template", "find_vocabulary", "plain_settings", "read_tokenizer", "set_chat_template", "tokenizer_config",
-    "write_contents",
 ]  # fmt: skip
 
 #: How the field writes that a model takes a row of any length.
@@ -45,6 +41,7 @@ def read_tokenizer(cls: Any, checkpoint: Checkpoint, overrides: Mapping[str, Any
     settings = {name: value for name, value in known.items() if name not in unused}
     tokenizer = _build(cls, arguments, settings, overrides, where=where)
     tokenizer.extra = extra | {name: values[name] for name in unused if name in values}
+    tokenizer.read_side_files(checkpoint)
     return tokenizer
 
 
@@ -106,15 +103,6 @@ def plain_settings(tokenizer: Any) -> dict[str, Any]:
         if is_own or name == "model_max_length":
             values[name] = list(value) if isinstance(value, tuple) else value
     return values
-
-
-def write_contents(
-    directory: str | os.PathLike[str], contents: Mapping[str, bytes], *, delete: re.Pattern[str] | None = None
-) -> tuple[str, ...]:
-    """Write name → content into a folder, delete others that match, and return the paths. Raises `SaveFailed`."""
-    folder = save_folder(directory)
-    write_files(folder, contents, delete=delete)
-    return tuple(str(folder / name) for name in contents)
 
 
 def chat_template(tokenizer: Any) -> str | None:

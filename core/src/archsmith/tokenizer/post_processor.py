@@ -14,14 +14,13 @@ _Number = Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
 _End = tuple[str, int]
 
 
-class _Text(msgspec.Struct):
-    id: Literal["A", "B"]
-    type_id: _Number
-
-
 class _Beside(msgspec.Struct):
     id: str
     type_id: _Number
+
+
+class _Text(_Beside):
+    id: Literal["A", "B"]
 
 
 class _Place(msgspec.Struct, rename={"text": "Sequence", "beside": "SpecialToken"}, omit_defaults=True):
@@ -46,9 +45,8 @@ class _Bert(msgspec.Struct, tag_field="type", tag="BertProcessing"):
     cls: tuple[str, _Number]
 
 
-class _Roberta(msgspec.Struct, tag_field="type", tag="RobertaProcessing"):
-    sep: tuple[str, _Number]
-    cls: tuple[str, _Number]
+class _Roberta(_Bert, tag="RobertaProcessing"):
+    """It puts two separators between texts."""
 
 
 class _ByteLevel(msgspec.Struct, tag_field="type", tag="ByteLevel"):

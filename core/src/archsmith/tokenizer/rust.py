@@ -18,10 +18,7 @@ from archsmith.tokenizer.limits import check_limits, steps_of
 from archsmith.tokenizer.vocabulary import check_token_ids, new_ids
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     from tokenizers import Tokenizer
-
 
 __all__ = [
     "MAX_TOKENIZER_BYTES", "RustVocabulary", "check_templates", "check_vocabulary", "import_tokenizers",
@@ -34,7 +31,7 @@ MAX_TOKENIZER_BYTES = 512 * 2**20
 LOSSY = ("0.23.1", "0.23.2")
 
 
-def import_tokenizers() -> "ModuleType":
+def import_tokenizers() -> Any:
     """Import the library.
 
     Raises:
@@ -50,7 +47,7 @@ def import_tokenizers() -> "ModuleType":
         said += "Rename that file, or run: pip install tokenizers"
     if version is None or version in LOSSY:
         raise MissingDependency(said, library="tokenizers")
-    return tokenizers  # type: ignore[no-any-return]
+    return tokenizers
 
 
 @contextlib.contextmanager
@@ -167,7 +164,8 @@ def variant(
     new.normalizer = tokenizer.normalizer
     new.pre_tokenizer = tokenizer.pre_tokenizer
     if truncation is not None:  # before the post-processor, whose tokens it would count where a call leaves them out
-        new.enable_truncation(**asdict(truncation))
+        told = {name: value for name, value in asdict(truncation).items() if name != "special"}
+        new.enable_truncation(**told)
     new.post_processor = tokenizer.post_processor
     new.decoder = tokenizer.decoder
     new.add_tokens(

@@ -72,10 +72,8 @@ class TokenizerSettings(TypedDict, total=False):
 TOKEN_SETTINGS = (*SPECIAL_TOKENS, *UNNAMED_TOKENS, "model_specific_special_tokens", "added_tokens_decoder")
 
 
-@functools.cache
-def all_hints(kind: type) -> dict[str, Any]:
-    """Return name → type of all settings of a tokenizer."""
-    return get_type_hints(kind)
+#: Returns name → type of all settings of a tokenizer.
+all_hints = functools.cache(get_type_hints)
 
 
 @functools.cache
@@ -123,8 +121,7 @@ def read_settings(kind: type, values: Mapping[str, Any], *, owner: str) -> dict[
 
 
 def _read_plain(name: str, value: Any, hint: Any) -> Any:
-    """Check one plain setting and return it. None turns an on-off setting off. Raises `OptionError`: it is wrong."""
-    value = False if value is None and hint is bool else value
+    """Check one plain setting and return it. Raises `OptionError`: it is wrong."""
     if name == "model_max_length":
         value = HUGE if value is None else value
         value = int(value) if isinstance(value, float) and value.is_integer() else value

@@ -1,6 +1,5 @@
 """Tokenizers in Python: slower than those on the library ``tokenizers``, and with no need of it."""
 
-import sys
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +9,8 @@ from archsmith.lengths import Truncation, check_untruncated
 from archsmith.options import checked_call
 from archsmith.tokenizer.added_tokens import AddedToken, TokenFinder
 from archsmith.tokenizer.base import PreTrainedTokenizerBase
-from archsmith.tokenizer.templates import SlowRows, SpecialTokensTemplate
+from archsmith.tokenizer.calls import EncodedRows
+from archsmith.tokenizer.templates import SpecialTokensTemplate
 from archsmith.tokenizer.texts import Texts, check_strings, unencodable
 from archsmith.tokenizer.vocabulary import Vocabulary
 
@@ -77,7 +77,7 @@ class PreTrainedTokenizer(PreTrainedTokenizerBase):
 
     def encode_texts(
         self, texts: Texts, truncation: Truncation | None, *, add_special_tokens: bool, overflow: bool
-    ) -> SlowRows:
+    ) -> EncodedRows:
         """Turn checked texts into rows of ids; with ``overflow`` also what was truncated."""
         if reason := unencodable(texts):
             raise InputError(reason)
@@ -85,10 +85,9 @@ class PreTrainedTokenizer(PreTrainedTokenizerBase):
         pairs = list(zip(*([self._encode_text(text) for text in column] for column in columns), strict=True))
         template = self.template
         if truncation is not None and len(columns) > 1 and truncation.strategy != "longest_first":
-            special = template.count(is_pair=True) if add_special_tokens else 0
-            check_untruncated(truncation, special, [(len(first[0]), len(second[0])) for first, second in pairs])
+            check_untruncated(truncation, [(len(first[0]), len(second[0])) for first, second in pairs])
         rows = [template.rows(pair, truncation, adds_special=add_special_tokens) for pair in pairs]
-        return SlowRows(rows, overflow=overflow, fast=_fast_name(type(self)))
+        return EncodedRows(rows if overflow else [row[:1] for row in rows])
 
     def _encode_text(self, text: str | Sequence[str]) -> tuple[list[int], list[str]]:
         ids: list[int] = []
@@ -110,7 +109,7 @@ class PreTrainedTokenizer(PreTrainedTokenizerBase):
         found = self._finders  # other threads may set it, to the same
         if found is None or found[0] is not self.vocabulary:
             added = self.vocabulary.added
-            found = (self.vocabulary, TokenFinder.of(added, None), TokenFinder.of(added, self.normalize_text))
+            found = (self.vocabulary, TokenFinder(added, None), TokenFinder(added, self.normalize_text))
             self._finders = found
         pieces: list[tuple[str, int | None]] = []
         for piece, number in found[1].pieces(text, splits_special=self.split_special_tokens):
@@ -120,12 +119,3 @@ class PreTrainedTokenizer(PreTrainedTokenizerBase):
             else:
                 pieces.append((piece, number))
         return pieces
-
-
-def _fast_name(cls: type) -> str:
-    """Return the name of the class on the library that stands beside one in Python."""
-    for kind in cls.__mro__:
-        name = f"{kind.__name__}Fast"
-        if hasattr(sys.modules.get(kind.__module__), name):
-            return name
-    return "PreTrainedTokenizerFast"

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar, overload
+from typing import Any, overload
 
 from archsmith.errors import ArchsmithError, InputError, OptionError
 from archsmith.messages import did_you_mean, shown
@@ -18,8 +18,6 @@ __all__ = [
 SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 #: The settings that list special tokens without a name; the second is the old one.
 UNNAMED_TOKENS = ("extra_special_tokens", "additional_special_tokens")
-
-_Vocabulary = TypeVar("_Vocabulary", bound=TokenVocabulary)
 
 
 @dataclass(frozen=True)
@@ -68,8 +66,8 @@ def set_special_token(tokenizer: Any, name: str, value: Any) -> None:
 
 
 def first_special_tokens(
-    cls: Any, settings: Mapping[str, Any], names: Collection[str], vocabulary: _Vocabulary
-) -> tuple[_Vocabulary, SpecialTokens]:
+    cls: Any, settings: Mapping[str, Any], names: Collection[str], vocabulary: TokenVocabulary
+) -> tuple[TokenVocabulary, SpecialTokens]:
     """Return the vocabulary of a tokenizer with its special tokens in it, and these.
 
     Args:
@@ -107,22 +105,25 @@ def first_special_tokens(
     return vocabulary.with_tokens(list(new.values())) if new else vocabulary, special
 
 
-def add_special_tokens(tokenizer: Any, given: Any, *, keeps: bool) -> None:
-    """Set special tokens of a tokenizer, and add those that its vocabulary lacks.
+def add_special_tokens(
+    tokenizer: Any, special_tokens_dict: Mapping[str, Any], *, replace_extra_special_tokens: bool = True
+) -> int:
+    """Set special tokens, add those that the vocabulary lacks, and return how many were new.
 
     Args:
-        tokenizer: The tokenizer.
-        given: Name → token; ``extra_special_tokens`` and ``additional_special_tokens`` have lists of tokens.
-        keeps: Put the list behind the one that there is.
+        special_tokens_dict: Name → token, such as ``{"pad_token": "[PAD]"}``; the names ``extra_special_tokens``
+            and ``additional_special_tokens`` take a list of tokens without a name.
+        replace_extra_special_tokens: The list replaces the one before, whose tokens stay in the vocabulary; with
+            False it goes behind it.
 
     Raises:
         OptionError: A name or a token is wrong; nothing was changed.
     """
-    if not isinstance(given, Mapping):
-        raise OptionError(f"special_tokens_dict must map names to tokens, but is {shown(given)}.")
+    if not isinstance(special_tokens_dict, Mapping):
+        raise OptionError(f"special_tokens_dict must map names to tokens, but is {shown(special_tokens_dict)}.")
     named: dict[str, AddedToken] = {}
     others: list[AddedToken] | None = None
-    for name, value in given.items():
+    for name, value in special_tokens_dict.items():
         if name in UNNAMED_TOKENS:
             others = [*(others or ()), *read_token_list(name, value)]
         elif name in (*SPECIAL_TOKENS, *tokenizer.special_tokens.named):
@@ -132,13 +133,14 @@ def add_special_tokens(tokenizer: Any, given: Any, *, keeps: bool) -> None:
             raise OptionError(f"there is no special token {name!r}.{hint}")
     marked = {token.content for token in tokenizer.vocabulary.added.values() if token.special}
     new = [as_special(token) for token in (*named.values(), *(others or ())) if token.content not in marked]
-    tokenizer.add_tokens(new)
+    count: int = tokenizer.add_tokens(new)
     for name, token in named.items():
         set_special_token(tokenizer, name, token)
     if others is not None:
-        kept = tokenizer.special_tokens.others if keeps else ()
+        kept = () if replace_extra_special_tokens else tokenizer.special_tokens.others
         contents = tuple(dict.fromkeys([*kept, *map(str, others)]))
         tokenizer.special_tokens = replace(tokenizer.special_tokens, others=contents)
+    return count
 
 
 class SpecialToken:

@@ -3,28 +3,27 @@
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from archsmith.errors import OptionError
 from archsmith.lengths import Side, Truncation
-from archsmith.tokenizer.calls import EncodedRows
+from archsmith.options import HUGE
 
-__all__ = ["Row", "SlowRows", "SpecialTokensTemplate", "TemplatePart"]
+__all__ = ["Row", "SpecialTokensTemplate", "TemplatePart"]
 
 
 class Row(NamedTuple):
-    """Tokens in a row.
+    """Tokens in a row, by the names that the library ``tokenizers`` gives to what an encoding holds.
 
     Attributes:
         ids: Their ids.
-        types: Which text of a pair each is from.
-        special: 1 for what was put around the texts.
+        type_ids: Which text of a pair each is from.
+        special_tokens_mask: 1 for what was put around the texts.
         tokens: The tokens themselves.
     """
 
     ids: list[int]
-    types: list[int]
-    special: list[int]
+    type_ids: list[int]
+    special_tokens_mask: list[int]
     tokens: list[str]
 
     def joined(self, other: "Row") -> "Row":
@@ -94,20 +93,14 @@ class SpecialTokensTemplate:
             adds_special: Put the tokens around them.
         """
         parts = self.pair if len(texts) > 1 else self.single
-        kept = [len(ids) for ids, _ in texts]
-        if truncation is not None:
-            kept = _lengths(
-                kept, truncation, truncation.room(self.count(is_pair=len(texts) > 1) if adds_special else 0)
-            )
+        told = truncation or Truncation(HUGE, 0, "longest_first", "right")
+        kept = _lengths([len(ids) for ids, _ in texts], told)
         rows = [Row([], [], [], [])]
         for part in parts:
             if part.text is not None:
                 ids, tokens = texts[part.text]
                 whole = Row(ids, [part.token_type] * len(ids), [0] * len(ids), tokens)
-                pieces = [whole]
-                if truncation is not None:
-                    pieces = whole.truncated(kept[part.text], truncation.stride, truncation.direction)
-                rows = _merged(rows, pieces)
+                rows = _merged(rows, whole.truncated(kept[part.text], told.stride, told.direction))
             elif adds_special:
                 size = len(part.ids)
                 rows = _merged(rows, [Row([*part.ids], [part.token_type] * size, [1] * size, [*part.tokens])])
@@ -121,8 +114,9 @@ def _merged(rows: list[Row], others: list[Row]) -> list[Row]:
     return joined + [rows[0].joined(other) for other in others[1:]]
 
 
-def _lengths(lengths: list[int], truncation: Truncation, room: int) -> list[int]:
+def _lengths(lengths: list[int], truncation: Truncation) -> list[int]:
     """Return to how many tokens each text is truncated."""
+    room = truncation.room
     if sum(lengths) <= room:
         return lengths
     if len(lengths) == 1:
@@ -134,29 +128,3 @@ def _lengths(lengths: list[int], truncation: Truncation, room: int) -> list[int]
         return [first, room - first]
     shorter = min(first, second, room // 2)
     return [shorter, room - shorter] if first <= second else [room - shorter, shorter]
-
-
-class SlowRows(EncodedRows):
-    """The rows of a call to a tokenizer in Python.
-
-    Args:
-        rows: For each text its row, and behind it what was truncated.
-        overflow: Whether what was truncated becomes rows too.
-        fast: The name of the class that can trace tokens back, for the message.
-    """
-
-    def __init__(self, rows: Sequence[Sequence[Row]], *, overflow: bool, fast: str) -> None:
-        super().__init__(rows if overflow else [row[:1] for row in rows])
-        self._fast = fast
-
-    def column(self, name: str) -> list[list[Any]]:
-        """Return a column by the name that it has in the output. Raises `OptionError`: it needs the fast class."""
-        if name == "offset_mapping":
-            raise OptionError(
-                "return_offsets_mapping=True needs a fast tokenizer, but this one is in Python. Use its fast class, "
-                f"{self._fast}."
-            )
-        return [row.types if name == "token_type_ids" else row.special for row in self.pieces]
-
-    def encodings(self, width: int | None, side: Side, padding: tuple[int, int, str] | None) -> None:
-        """Return None: only the library ``tokenizers`` has encodings."""

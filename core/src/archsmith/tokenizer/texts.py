@@ -7,7 +7,6 @@ from typing import Any
 
 from archsmith.errors import InputError
 from archsmith.messages import shown
-from archsmith.options import read_flags
 
 __all__ = ["Texts", "check_strings", "clean_up", "read_texts", "unencodable"]
 
@@ -33,9 +32,6 @@ class Texts:
     is_single: bool
     is_split: bool
 
-    def __len__(self) -> int:
-        return len(self.firsts)
-
     def strings(self) -> list[str]:
         """Return every text, or every word of the texts."""
         rows = [*self.firsts, *(self.seconds or ())]
@@ -54,9 +50,7 @@ def read_texts(text: Any, text_pair: Any = None, *, is_split_into_words: bool = 
 
     Raises:
         InputError: It is none of these, the batch is empty, or the two batches differ in length.
-        OptionError: ``is_split_into_words`` is neither True nor False.
     """
-    read_flags(is_split_into_words=is_split_into_words)
     if not is_split_into_words and text_pair is None and _is_pairs(text):
         return Texts([row[0] for row in text], [row[1] for row in text], is_single=False, is_split=False)
     single = _is_one(text, is_split=is_split_into_words)

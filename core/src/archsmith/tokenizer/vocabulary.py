@@ -3,7 +3,7 @@
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self
 
 from archsmith.errors import ArchsmithError, CheckpointCorrupt, InputError, OptionError
 from archsmith.messages import shown
@@ -47,9 +47,6 @@ class TokenVocabulary(Protocol):
 
     def with_tokens(self, tokens: Sequence[AddedToken]) -> Self:
         """Return a vocabulary with tokens behind the largest id; one that this one has keeps its id."""
-
-
-_Vocabulary = TypeVar("_Vocabulary", bound=TokenVocabulary)
 
 
 class Vocabulary:
@@ -124,7 +121,7 @@ def check_token_ids(vocabulary: Mapping[Any, Any], where: str, kind: type[Archsm
             raise kind(f"{where}: the tokens {shown(seen[number])} and {shown(token)} share the id {number}.")
 
 
-def with_added(vocabulary: _Vocabulary, added: Mapping[int, AddedToken]) -> _Vocabulary:
+def with_added(vocabulary: TokenVocabulary, added: Mapping[int, AddedToken]) -> TokenVocabulary:
     """Return a vocabulary with tokens whose ids are known. Raises `OptionError`: it gives them other ids."""
     check_token_ids({token.content: number for number, token in added.items()}, "added_tokens_decoder", OptionError)
     missing = [token for number, token in sorted(added.items()) if number not in vocabulary.added]
