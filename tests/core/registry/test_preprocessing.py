@@ -265,7 +265,7 @@ def test_a_class_of_the_wrong_kind_is_refused(site, registry):
     said = message_of(PluginBroken, registry.load, "ears", "image_processor", kind=Kind.PROCESSOR)
     assert said.startswith(
         "acme-ears 1.0 is broken: 'acme_ears.extractor:EarsFeatureExtractor', the image processor of 'ears', must be "
-        "a subclass of archsmith.image_processor:ImageProcessor, but is not. Run: pip install --upgrade acme-ears"
+        "a subclass of ImageProcessor, but is not. Run: pip install --upgrade acme-ears"
     )
 
 

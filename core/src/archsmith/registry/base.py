@@ -6,7 +6,6 @@ plugin is registered whole or not at all. Before the registry refuses a name, it
 """
 
 import os
-import pkgutil
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -26,13 +25,13 @@ from archsmith.registry.preferences import Pin
 
 __all__ = ["Registry", "registry"]
 
-#: Part → what its class inherits from.
+#: Part → what its class inherits from, by name: what holds the parts needs the registry.
 _BASES: Mapping[str, str] = {
-    "tokenizer": "archsmith.tokenizer:PreTrainedTokenizerBase",
-    "tokenizer_fast": "archsmith.tokenizer:PreTrainedTokenizerBase",
-    "image_processor": "archsmith.image_processor:ImageProcessor",
-    "feature_extractor": "archsmith.feature_extractor:SequenceFeatureExtractor",
-    "processor": "archsmith.processor:Processor",
+    "tokenizer": "PreTrainedTokenizerBase",
+    "tokenizer_fast": "PreTrainedTokenizerBase",
+    "image_processor": "ImageProcessor",
+    "feature_extractor": "SequenceFeatureExtractor",
+    "processor": "Processor",
 }
 _WRITER = re.compile(r"[A-Za-z0-9][\w.-]{0,99}( [A-Za-z0-9][\w.+!-]{0,49})?", re.ASCII)
 
@@ -141,7 +140,8 @@ class Registry:
         if len(claims) != 1:
             raise self._conflict(owner, role)
         found, base = self.resolve(claims[0]), _BASES.get(role)
-        if base and not issubclass(found, pkgutil.resolve_name(base)):
+        inherited = {each.__name__ for each in found.__mro__ if each.__module__.partition(".")[0] == "archsmith"}
+        if base and base not in inherited:
             cause = f"{claims[0].reference!r}, {named_role(role)} of {name!r}, must be a subclass of {base}, but is not"
             raise break_plugin(claims[0].entry, cause)
         return found
