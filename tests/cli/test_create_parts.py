@@ -65,6 +65,28 @@ def test_a_tokenizer_alone(installed, tmp_path):
     assert "tokenizer.json" in result.data["files"]
 
 
+def test_a_tokenizer_of_several_files(installed, tmp_path):
+    (tmp_path / "vocab.json").write_text(json.dumps({"a": 0, "b": 1, "ab": 2, "<|endoftext|>": 3}))
+    (tmp_path / "merges.txt").write_text("#version: 0.2\na b\n")
+    args = ("--kind", "tokenizer", "--vocab")
+    result = installed("create", "gpt2-tokenizer", tmp_path / "out", *args, tmp_path / "vocab.json")
+    assert result.code == 1
+    said = "GPT2TokenizerFast has its vocabulary in vocab.json and merges.txt. Pass the folder that holds them: --vocab"
+    assert said in result.err
+    result = installed("create", "gpt2-tokenizer", tmp_path / "out", *args, tmp_path, "--json")
+    assert (result.code, result.err) == (0, "")
+    assert archsmith.AutoTokenizer.from_pretrained(tmp_path / "out")("abba").input_ids == [2, 1, 0]
+    whole = tmp_path / "out" / "tokenizer.json"
+    result = installed("create", "gpt2-tokenizer", tmp_path / "again", *args, whole, "--json")
+    assert (result.code, result.err) == (0, "")
+    assert archsmith.AutoTokenizer.from_pretrained(tmp_path / "again")("abba").input_ids == [2, 1, 0]
+    result = installed("create", "gpt2-tokenizer", tmp_path / "none", *args, tmp_path / "again" / "..", "--set", "x=1")
+    assert (result.code, "'x' is not an option" in result.err) == (1, True)
+    (tmp_path / "empty").mkdir()
+    result = installed("create", "gpt2-tokenizer", tmp_path / "none", *args, tmp_path / "empty")
+    assert (result.code, "it holds no vocabulary for GPT2TokenizerFast" in result.err) == (1, True)
+
+
 TINY_SPEECH = ("--set", "hidden_size=16", "--set", "num_attention_heads=2", "--set", "num_hidden_layers=1")
 TINY_SPEECH += ("--set", "intermediate_size=8", "--set", "conv_dim=[8, 8, 8, 8, 8, 8, 8]")
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Unpack
 
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from archsmith import PreTrainedTokenizer, PreTrainedTokenizerFast
 from archsmith.tokenizer import (
@@ -82,6 +82,7 @@ class ToyTokenizerFast(PreTrainedTokenizerFast):
         clean = read_settings(ToySettings, settings, owner="ToyTokenizerFast")
         vocabulary = load_words(vocab_file)
         tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+        tokenizer.normalizer = normalizers.Lowercase()
         tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
         if clean.get("add_bos_token", True):
             tokenizer.post_processor = processors.TemplateProcessing(

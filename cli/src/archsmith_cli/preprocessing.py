@@ -6,6 +6,7 @@ from typing import Any
 
 from archsmith.config import PreTrainedConfig
 from archsmith.errors import OptionError, PluginConflict, UnknownTask
+from archsmith.files import Checkpoint
 from archsmith.messages import announce
 from archsmith.plugin import COMPONENTS
 from archsmith.registry import Owner, registry
@@ -70,7 +71,24 @@ def _build(owner: Owner, kind: str, settings: Mapping[str, Any], vocabulary: str
         return part_class(**settings)
     if vocabulary is None:
         raise OptionError(f"{part_class.__name__} needs a vocabulary. Pass --vocab FILE.")
-    return part_class(vocab_file=vocabulary, **settings)
+    return part_class(**_vocabulary_of(part_class, vocabulary, settings), **settings)
+
+
+def _vocabulary_of(tokenizer_class: Any, path: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments that hold the vocabulary: a file, or those files of a folder that the class reads."""
+    name, ways = tokenizer_class.__name__, tokenizer_class.vocab_files
+    if not Path(path).is_dir():
+        named = [argument for way in ways if len(way) == 1 for argument, file in way.items() if file == Path(path).name]
+        several = next((way for way in ways if "vocab_file" in way and len(way) > 1), None)
+        if several and not named:
+            files = " and ".join(several.values())
+            raise OptionError(f"{name} has its vocabulary in {files}. Pass the folder that holds them: --vocab FOLDER.")
+        return {named[0] if named else "vocab_file": path}
+    found: dict[str, Any] = tokenizer_class.read_vocabulary(Checkpoint.open(path))
+    unused = tokenizer_class.unused_settings(found)
+    for setting in settings.keys() & unused.keys():
+        raise OptionError(f"{setting}={settings[setting]!r} can have no effect: {unused[setting]}.")
+    return found
 
 
 def _parts(owner: Owner, processor_class: Any, settings: Mapping[str, Any], vocabulary: str | None) -> dict[str, Any]:

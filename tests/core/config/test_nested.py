@@ -317,3 +317,22 @@ def test_a_list_of_configurations_is_refused_in_words():
 
     with pytest.raises(OptionError, match=r"a field cannot be list\[.*Words\]\. Declare a field of its own for each"):
         Several()
+
+
+def test_a_change_keeps_the_objects_inside_and_a_copy_shares_none():
+    config = Both()
+    part = config.text_config
+    config.update(text_config={"hidden_size": 12})
+    assert config.text_config is part
+    assert part.hidden_size == 12
+    copied = config.changed()
+    copied.text_config.hidden_size = 20
+    assert part.hidden_size == 12
+
+
+def test_a_part_of_a_class_that_its_file_would_not_bring_back_is_refused():
+    class OwnWords(Words):
+        own: int = field(default=1, doc="Nobody else's.")
+
+    with pytest.raises(ConfigError, match=r"text_config must be a \w+, but is a OwnWords, whose own would not come"):
+        Both(text_config=OwnWords(own=3))

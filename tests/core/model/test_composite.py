@@ -540,3 +540,23 @@ def test_what_a_file_lacks_inside_has_its_value_or_is_refused(tmp_path, missing)
 
         with pytest.raises(PluginBroken, match=f"'{missing}' has no"):
             AroundWaves.from_pretrained(tmp_path, allow_new=[missing])
+
+
+def test_a_tie_of_two_shapes_is_refused(tmp_path):
+    """The towers of `Both` are tied: one vocabulary of another size would be made the other without a word."""
+    config = BothConfig(tie_word_embeddings=True, text_config={"vocab_size": 7})
+    Both(config).save_pretrained(tmp_path)
+    with pytest.raises(
+        ConfigError, match=r"Both ties '.*' to '.*', but its configuration makes them \(7, 4\) and \(9, 4\)"
+    ):
+        Both(config.changed(text_config={"vocab_size": 9}))
+    with pytest.raises(ConfigError, match=r"but its configuration makes them"):
+        Both.from_pretrained(tmp_path, text_config={"vocab_size": 9})
+
+
+def test_a_change_of_the_whole_reaches_the_model_inside(tmp_path):
+    model = Both(BothConfig())
+    inside = model.text_model.config
+    model.config.update(text_config={"num_attention_heads": 4})
+    assert model.text_model.config is inside is model.config.text_config
+    assert inside.num_attention_heads == 4

@@ -38,7 +38,8 @@ def run(
         str | None, typer.Option("--task", metavar="TASK", help="Which model; see: archsmith show NAME.")
     ] = None,
     vocabulary: Annotated[
-        str | None, typer.Option("--vocab", metavar="FILE", help="The vocabulary of a tokenizer or a processor.")
+        str | None,
+        typer.Option("--vocab", metavar="PATH", help="The vocabulary of a tokenizer or a processor: a file or folder."),
     ] = None,
     seed: Annotated[
         int | None, typer.Option("--seed", metavar="N", min=0, max=2**63 - 1, help="Seed of the random weights.")

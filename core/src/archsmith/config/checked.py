@@ -66,8 +66,11 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
     # ---- changing -------------------------------------------------------------------------------------------
 
     def update(self, /, **values: Any) -> None:
-        """Change several fields at once: all of them, or none if any is wrong. Raises as `changed`."""
-        self.__dict__.update(self.changed(**values).__dict__)
+        """Change several fields at once: all of them, or none if any is wrong. Raises as `changed`.
+
+        A configuration inside stays the object that it is, unless it becomes one of another class.
+        """
+        self._become(self.changed(**values))
 
     def changed(self, /, **values: Any) -> Self:
         """Return a copy with other values.
@@ -79,6 +82,7 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
         new.__dict__["_extra"] = dict(self.extra)
         told = {*self._differing(), *field_names(type(self)).nested}  # the others follow from these again
         current = {name: getattr(self, name) for name in told}
+        current |= {name: copy.deepcopy(current[name]) for name in field_names(type(self)).nested}
         new._fill(current, unknown_allowed=False, overrides=values)  # noqa: SLF001  # its own kind
         return new
 
@@ -186,6 +190,15 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
         changed = f", with {', '.join(overrides)} of the call" if source and overrides else ""
         self._raise([fault.rstrip(".") + told for fault in self.rules()], source + changed)
         return notes
+
+    def _become(self, new: Self) -> None:
+        """Take over the values of another object of this class, which nobody else holds."""
+        for name in field_names(type(self)).nested:
+            old, part = getattr(self, name, None), getattr(new, name)
+            if old is not None and type(old) is type(part):
+                old._become(part)  # noqa: SLF001  # its own kind
+                new.__dict__[name] = old
+        self.__dict__.update(new.__dict__)
 
     def _keep(self, unknown: Mapping[str, Any], known: Collection[str], source: str, faults: list[str]) -> None:
         """Keep the keys of a file that are not fields; announce those that look like one."""

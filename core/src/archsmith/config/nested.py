@@ -1,6 +1,7 @@
 """Configurations inside a configuration: built from mappings as files hold them, and checked with the rest."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from typing import Any, get_args, get_origin
 
 from archsmith.errors import ConfigError, OptionError, UnknownArchitecture
@@ -41,7 +42,7 @@ def convert_nested(
     if value is None and optional:
         return None, []
     if isinstance(value, kinds):
-        return value, [_inside(name, fault) for fault in value.faults()]
+        return value, _lost_faults(name, value, kinds) or [_inside(name, fault) for fault in value.faults()]
     if not isinstance(value, Mapping):
         names = " or ".join(f"a {kind.__name__}" for kind in kinds)
         null = ", or null" if optional else ""
@@ -53,6 +54,14 @@ def convert_nested(
         return kind.from_dict(values, source=f"{owner}.{name}"), []
     except ConfigError as error:
         return None, [_inside(name, fault) for fault in error.faults] or [str(error)]
+
+
+def _lost_faults(name: str, value: Any, kinds: tuple[type[Any], ...]) -> list[str]:
+    """Say which fields of a subclass the class that a file leads to does not have: they would not come back."""
+    declared = {kind.model_type: kind for kind in kinds if kind.model_type}.get(value.model_type, type(value))
+    lost = sorted({each.name for each in fields(value)} - {each.name for each in fields(declared)})
+    what = f"a {type(value).__name__}, whose {', '.join(lost)} would not come back from a file"
+    return [f"{name} must be a {declared.__name__}, but is {what}"] if lost else []
 
 
 def configs_inside(config: Any) -> Iterator[Any]:

@@ -6,6 +6,7 @@ from archsmith.errors import PluginError
 from archsmith.model import PreTrainedModel
 from archsmith.registry import Entry, Kind, registry
 from archsmith_cli.verb import load_verb
+from archsmith_devkit.audio import AudioChecks
 from archsmith_devkit.backbones import BackboneChecks
 from archsmith_devkit.beginnings import BeginningChecks
 from archsmith_devkit.buffers import BufferChecks
@@ -46,6 +47,7 @@ class ArchitectureConformance(
     SurgeryChecks,
     NumericsChecks,
     EvaluationChecks,
+    AudioChecks,
     ArgumentChecks,
     HalfPrecisionChecks,
     BufferChecks,
@@ -75,6 +77,7 @@ class ExtensionConformance(
     SurgeryChecks,
     NumericsChecks,
     EvaluationChecks,
+    AudioChecks,
     ArgumentChecks,
     HalfPrecisionChecks,
     BufferChecks,

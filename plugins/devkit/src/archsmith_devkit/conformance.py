@@ -18,6 +18,7 @@ from archsmith_devkit.architecture import (
     use,
 )
 from archsmith_devkit.harness import Harness, refusal
+from archsmith_devkit.parts import PartsConformance
 from archsmith_devkit.preprocessing import FeatureExtractorConformance, ImageProcessorConformance, ProcessorConformance
 from archsmith_devkit.report import Check, Report, checks_in
 from archsmith_devkit.tokenizers import TokenizerConformance
@@ -145,8 +146,10 @@ def _subjects(entries: Iterable[Entry]) -> Iterator[_Part]:
         if entry.kind is Kind.ARCHITECTURE:
             yield from _architecture(entry, label)
         elif entry.kind is Kind.PROCESSOR:
+            yield _Part(entry, label, PartsConformance(entry), _waivers_of(entry))
             yield from _preprocessing(entry)
         elif entry.kind is Kind.EXTENSION:
+            yield _Part(entry, label, PartsConformance(entry), _waivers_of(entry))
             yield from _preprocessing(entry)
             if not any(
                 role.startswith("models.") for record in registry.records(entry) for role in record.references()
@@ -164,6 +167,10 @@ def _architecture(entry: Entry, label: str) -> Iterator[_Part]:
     without = " " if "backbone" in record.models else "backbone_"
     yield _Part(entry, label, type("Architecture", (ArchitectureConformance,), names)(), record.waivers, without)
     yield from _preprocessing(entry)
+
+
+def _waivers_of(entry: Entry) -> dict[str, str]:
+    return {name: reason for record in registry.records(entry) for name, reason in record.waivers.items()}
 
 
 def _preprocessing(entry: Entry) -> Iterator[_Part]:

@@ -124,6 +124,7 @@ class EvaluationChecks(Harness):
                 if name == "attentions" and layers:
                     assert len(maps) == layers, f"{whole}: {len(maps)} maps for num_hidden_layers = {layers}"
                 for place, each in enumerate(maps):
+                    assert each is not None, f"{whole}[{place}] is None, although output_attentions=True asks for it"
                     _assert_is_attention(f"{whole}[{place}]", each, model)
                     _assert_padding_has_none(f"{whole}[{place}]", each, self.inputs(model).get("attention_mask"), model)
 

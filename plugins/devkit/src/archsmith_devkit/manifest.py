@@ -14,11 +14,12 @@ from archsmith.registry import registry
 from archsmith.tokenizer import PreTrainedTokenizer, PreTrainedTokenizerFast
 from archsmith_devkit.harness import Harness, refusal, run_python
 
-__all__ = ["HEAVY", "DeclarationChecks"]
+__all__ = ["HEAVY", "PART_BASES", "DeclarationChecks"]
 
 #: What a manifest, a package's ``__init__`` and a configuration must not bring with them.
 HEAVY = ("torch", "tokenizers", "PIL", "soundfile", "safetensors", "huggingface_hub", "timm", "torchvision", "scipy")
-_BASES: dict[str, type[Any]] = {
+#: Role → the class that what plays it derives from.
+PART_BASES: dict[str, type[Any]] = {
     "config": PreTrainedConfig,
     "private_configs": PreTrainedConfig,
     "models": PreTrainedModel,
@@ -73,7 +74,7 @@ class DeclarationChecks(Harness):
         architecture = registry.get(self.model_type)
         for role in architecture.references():
             found = registry.load(self.model_type, role)
-            kind = _BASES[role.partition(".")[0]]
+            kind = PART_BASES[role.partition(".")[0]]
             assert issubclass(found, kind), (
                 f"{role} of {self.model_type!r} is {found.__name__}, which is not a {kind.__name__}"
             )

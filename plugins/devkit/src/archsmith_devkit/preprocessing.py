@@ -10,21 +10,24 @@ import numpy as np
 import torch
 
 from archsmith.auto import AutoFeatureExtractor, AutoImageProcessor, AutoProcessor
-from archsmith.errors import ArchsmithError, InputError, OptionError
+from archsmith.errors import InputError, OptionError
 from archsmith.feature_extractor import SequenceFeatureExtractor
 from archsmith.files import PREPROCESSOR_FILE, PROCESSOR_FILE
 from archsmith.image_processor import ImageProcessor
 from archsmith.processor import Processor
-from archsmith.registry import Kind, registry
+from archsmith.registry import Kind, Owner, State, registry
 from archsmith_devkit.composites import LengthChecks
+from archsmith_devkit.feature_extractors import FeatureExtractorChecks
 from archsmith_devkit.harness import refusal, saved_and_loaded
+from archsmith_devkit.image_processors import ImageProcessorChecks
+from archsmith_devkit.processors import ProcessorChecks
 from archsmith_devkit.tokenizers import sample_tokenizer
 from archsmith_devkit.vision import PixelChecks
 
 __all__ = ["FeatureExtractorConformance", "ImageProcessorConformance", "ProcessorConformance"]
 
 
-class ImageProcessorConformance(PixelChecks):
+class ImageProcessorConformance(PixelChecks, ImageProcessorChecks):
     """The checks for one image processor. Subclass it, and name the architecture.
 
     Attributes:
@@ -107,39 +110,13 @@ class ImageProcessorConformance(PixelChecks):
             "more than 0 in the first alone"
         )
 
-    def test_settings_are_used(self) -> None:
-        """A setting of a published file that changes nothing is ignored: the model sees other pixels.
-
-        Fix: read every declared setting in the step that it belongs to, or do not declare it.
-        """
-        usual, image = self.processor(), _coloured()
-        wanted = usual(image, return_tensors="np").pixel_values
-        changes: dict[str, dict[str, Any]] = {
-            "rescale_factor": {"rescale_factor": 1 / 100} if usual.do_rescale else {},
-            "do_rescale": {"do_rescale": not usual.do_rescale},
-            "image_mean": {"image_mean": [0.1, 0.2, 0.3]} if usual.do_normalize else {},
-            "image_std": {"image_std": [0.1, 0.2, 0.3]} if usual.do_normalize else {},
-            "do_normalize": {"do_normalize": False} if usual.do_normalize else {},
-            "size": {"size": {"height": 16, "width": 24}} if usual.do_resize else {},
-            "do_resize": {"do_resize": False} if usual.do_resize else {},
-        }
-        for name, change in changes.items():
-            try:
-                if not change:
-                    continue
-                found = type(usual)(**change)(image, return_tensors="np").pixel_values
-            except ArchsmithError:
-                continue  # it says itself what it cannot do
-            same = found.shape == wanted.shape and np.allclose(found, wanted, atol=1e-6)
-            assert not same, f"{type(usual).__name__}: {name} = {change[name]!r} changes no pixel"
-
     def processor(self) -> ImageProcessor:
         """Return the image processor, with its usual settings."""
         found: ImageProcessor = registry.load(self.model_type, "image_processor", kind=self.kind)()
         return found
 
 
-class FeatureExtractorConformance:
+class FeatureExtractorConformance(FeatureExtractorChecks):
     """The checks for one feature extractor. Subclass it, and name the architecture.
 
     Attributes:
@@ -185,7 +162,7 @@ class FeatureExtractorConformance:
 
         Fix: keep what a call computes in local variables, and compute out of place.
         """
-        extractor, clips = self.extractor_class(), self._clips()
+        extractor, clips = self.extractor_class(), self.clips()
         before, samples = copy.deepcopy(extractor), [clip.copy() for clip in clips]
         self._call(clips, padding=True, return_tensors="pt")
         assert extractor == before, "a call changed the settings"
@@ -197,10 +174,12 @@ class FeatureExtractorConformance:
         Fix: return one row for each place of features_of, and let the base class pad and mask.
         """
         for side in ("right", "left"):
-            batch = self._call(self._clips(), side, padding=True, return_attention_mask=True, return_tensors="np")
-            values, mask = batch[self.extractor_class.model_input_names[0]], batch["attention_mask"]
+            batch = self._call(self.clips(), side, padding=True, return_attention_mask=True, return_tensors="np")
+            values, mask = self._by_places(batch), batch["attention_mask"]
             assert values.dtype == np.float32, f"features are {values.dtype}, not float32"
-            assert mask.shape == values.shape[:2], f"the mask has the shape {mask.shape}, features {values.shape}"
+            assert mask.shape == values.shape[:2], (
+                f"the mask has the shape {mask.shape}; expected {values.shape[:2]}, a number for each place of features"
+            )
             assert mask[0].all(), "the longest clip is not masked whole"
             edge = mask[1][::-1] if side == "right" else mask[1]
             assert not edge[: np.argmax(edge)].any(), f"padding is not on the {side}"
@@ -211,19 +190,23 @@ class FeatureExtractorConformance:
 
         Fix: normalise each clip by itself, before it is padded.
         """
-        clips = self._clips()
-        batch = self._call(clips, padding=True, return_attention_mask=True, return_tensors="np")
-        name = self.extractor_class.model_input_names[0]
-        alone = self._call(clips[1:], return_tensors="np")[name][0]
-        found = batch[name][1][batch["attention_mask"][1].astype(bool)]
-        assert np.allclose(found, alone, atol=1e-6), "a clip in a batch is not what it is alone"
+        clips = self.clips()
+        options: dict[str, Any] = {"padding": True, "return_attention_mask": True, "return_tensors": "np"}
+        if self.extractor_class().samples_per_place() is not None:  # clips are padded first, and all of it is seen
+            options |= {"padding": "max_length", "max_length": max(map(len, clips))}
+        rows = []
+        for given in (clips, clips[1:]):
+            batch = self._call(given, **options)
+            rows.append(self._by_places(batch)[-1][batch["attention_mask"][-1].astype(bool)])
+        assert rows[0].shape == rows[1].shape, f"a clip in a batch has {len(rows[0])} places, alone {len(rows[1])}"
+        assert np.allclose(rows[0], rows[1], atol=1e-6), "a clip in a batch is not what it is alone"
 
     def test_sources_agree(self) -> None:
         """A clip as a list, an array, a tensor, 16-bit samples or a file must become the same.
 
         Fix: leave reading to the base class; features_of gets float32 samples.
         """
-        clip = np.round(self._clips()[0] * 32767).astype(np.int16)
+        clip = np.round(self.clips()[0] * 32767).astype(np.int16)
         floats = clip.astype(np.float32) / 32768
         name = self.extractor_class.model_input_names[0]
         wanted = self._call(floats, return_tensors="np")[name]
@@ -240,17 +223,23 @@ class FeatureExtractorConformance:
             said = refusal(InputError, self._call, bad)
             assert said is not None, f"{self.extractor_class.__name__} takes {str(bad)[:60]!r} for audio"
 
-    def _clips(self) -> list[Any]:
+    def clips(self) -> list[Any]:
+        """Return two clips of noise, the longer one first, each ``(samples,)``."""
         random = np.random.default_rng(0)
         samples = int(self.seconds * self.extractor_class().sampling_rate)
         return [random.uniform(-0.5, 0.5, size).astype(np.float32) for size in (samples, samples * 2 // 3)]
+
+    def _by_places(self, batch: Any) -> Any:
+        """Return the features of a batch, ``(clips, places, …)``."""
+        values = batch[self.extractor_class.model_input_names[0]]
+        return np.swapaxes(values, 1, 2) if self.extractor_class.places_last else values
 
     def _call(self, audio: Any, side: Literal["right", "left"] = "right", **options: Any) -> Any:
         extractor = self.extractor_class(padding_side=side)
         return extractor(audio, sampling_rate=extractor.sampling_rate, **options)
 
 
-class ProcessorConformance(LengthChecks):
+class ProcessorConformance(LengthChecks, ProcessorChecks):
     """The checks for one processor. Subclass it, and name the architecture.
 
     Attributes:
@@ -269,8 +258,11 @@ class ProcessorConformance(LengthChecks):
         return found
 
     def _part(self, name: str) -> Any:
-        role = f"{name}_fast" if f"{name}_fast" in registry.roles(self.model_type, self.kind) else name
-        part_class = registry.load(self.model_type, role, kind=self.kind)
+        owner = Owner(self.model_type, self.kind)
+        if {name, f"{name}_fast"}.isdisjoint(registry.roles(*owner)):  # the part is of another package
+            owner = _owner_with(name)
+        role = f"{name}_fast" if f"{name}_fast" in registry.roles(*owner) else name
+        part_class = registry.load(owner.name, role, kind=owner.kind)
         return sample_tokenizer(part_class) if name == "tokenizer" else part_class()
 
     def test_parts(self) -> None:
@@ -313,6 +305,18 @@ def _greys() -> list[Any]:
 
 def _coloured() -> Any:
     return np.random.default_rng(0).integers(0, 256, (40, 56, 3), np.uint8)
+
+
+def _owner_with(part: str) -> Owner:
+    """Return the first of what is installed that brings a part, be it an architecture or preprocessing alone."""
+    for kind in (Kind.PROCESSOR, Kind.ARCHITECTURE):
+        for entry in registry.entries(kind):
+            if entry.state is State.OK and not {part, f"{part}_fast"}.isdisjoint(registry.roles(*entry.owner)):
+                return entry.owner
+    raise AssertionError(
+        f"nothing that is installed brings the part {part}: install a package that does, or override processor() of "
+        "ProcessorConformance"
+    )
 
 
 def _settings(part: Any) -> Any:

@@ -11,19 +11,12 @@ from archsmith.auto import AutoTokenizer
 from archsmith.errors import ArchsmithError, InputError
 from archsmith.registry import Kind, registry
 from archsmith_devkit.harness import refusal, saved_and_loaded
+from archsmith_devkit.tokenizer_words import TEXTS, OwnWordsChecks, own_texts, own_words
 
 __all__ = ["TokenizerConformance", "sample_tokenizer"]
 
 _WORDS = "the quick brown fox jump ##s ##ed over lazy dog un ##believ ##able don"
 _CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,;:!?'-()"
-TEXTS = (
-    "the quick brown fox jumps over the lazy dog",
-    "Unbelievable! Don't  jump,\tfox; (jumped)\n",
-    "ÀÉÎ naïve café 你好 x² — “quoted” 😀",
-    "",
-    " ",
-    "a" * 130,
-)
 
 
 def sample_tokenizer(cls: type[Any]) -> Any:
@@ -74,7 +67,7 @@ def _merging(folder: Path, special: list[str]) -> dict[str, Path]:
     return {"vocab_file": vocabulary, "merges_file": merges}
 
 
-class TokenizerConformance:
+class TokenizerConformance(OwnWordsChecks):
     """The checks for the tokenizers of one architecture. Subclass it, and name the architecture.
 
     Attributes:
@@ -108,6 +101,10 @@ class TokenizerConformance:
             for text, options in _calls():
                 one, other = slow(text, **options).input_ids, fast(text, **options).input_ids
                 assert one == other, f"{text!r} with {options}: the slow tokenizer gives {one}, the fast one {other}"
+            for texts in own_texts(slow):
+                one, other = slow(*texts).input_ids, fast(*texts).input_ids
+                what = f"the pair {texts}" if len(texts) > 1 else repr(*texts)
+                assert one == other, f"{what}: the slow tokenizer gives {one}, the fast one {other}"
 
     def test_files(self) -> None:
         """A tokenizer must come back from its files with every id, through its own class and through AutoTokenizer.
@@ -158,11 +155,11 @@ class TokenizerConformance:
         Fix: undo in decoding what cutting a text adds: marks of pieces, spaces, special tokens.
         """
         for tokenizer in self.tokenizers().values():
-            text = TEXTS[0]
-            ids = tokenizer(text, add_special_tokens=False).input_ids
-            if tokenizer.unk_token_id not in ids:
-                found = tokenizer.decode(ids)
-                assert found.casefold() == text, f"{text!r} comes back as {found!r}"
+            for text in filter(None, (TEXTS[0], " ".join(own_words(tokenizer)))):
+                ids = tokenizer(text, add_special_tokens=False).input_ids
+                if tokenizer.unk_token_id not in ids:
+                    found = tokenizer.decode(ids)
+                    assert found.casefold() == text.casefold(), f"{text!r} comes back from decode as {found!r}"
 
     def test_offsets(self) -> None:
         """Whoever marks an answer in a text cuts it out by the offsets of its tokens.
