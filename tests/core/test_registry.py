@@ -745,7 +745,7 @@ def borrow(site, manifest_of, name="OtherConfig"):
 def test_a_class_of_another_plugin(site, registry, manifest_of):
     borrow(site, manifest_of)
     site.install("other")
-    assert registry.load("toy", "tokenizer") is registry.load("other", "config")
+    assert registry.resolve(registry.roles("toy")["tokenizer"]) is registry.load("other", "config")
     assert "OtherConfig" not in registry.exports(registry.entries()[1])
 
 

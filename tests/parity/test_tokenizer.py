@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from tokenizers import pre_tokenizers
 
 from archsmith.tokenizer import PreTrainedTokenizerFast
+from archsmith_bpe import GPT2Tokenizer, GPT2TokenizerFast
 from archsmith_wordpiece import WordPieceTokenizer, WordPieceTokenizerFast
 
 logging.getLogger("transformers").setLevel(logging.ERROR)
@@ -448,3 +450,19 @@ def test_marks_of_special_tokens(tmp_path):
         assert marks[0] == marks[1]
         text = "x1 X1 X2  x3 X3 x4 X4 x5 X5 x6 X6"
         assert tokenizers[0](text).input_ids == tokenizers[1](text).input_ids
+
+
+@pytest.mark.parametrize("ends", [("add_bos_token",), ("add_eos_token",), ("add_bos_token", "add_eos_token")])
+def test_the_ends_of_byte_level_tokenizers(ends, tmp_path):
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    vocabulary = {token: number for number, token in enumerate(["<s>", "</s>", *sorted(alphabet)])}
+    (tmp_path / "vocab.json").write_text(json.dumps(vocabulary))
+    (tmp_path / "merges.txt").write_text("#version: 0.2\n")
+    tokens = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "</s>", "tokenizer_class": "GPT2Tokenizer"}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(tokens | dict.fromkeys(ends, True)))
+    oracle = transformers.AutoTokenizer.from_pretrained(tmp_path)
+    for cls in (GPT2Tokenizer, GPT2TokenizerFast):
+        ours = cls.from_pretrained(tmp_path)
+        for texts in (("hello",), ("hello you", "a b")):
+            expected = oracle(*texts, return_token_type_ids=True)
+            assert dict(ours(*texts, return_token_type_ids=True)) == dict(expected)

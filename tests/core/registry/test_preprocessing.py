@@ -172,8 +172,8 @@ def test_states(site, registry, monkeypatch, tmp_path, error, variable, changes,
         from archsmith import SoundsFeatureExtractor  # noqa: F401
     named = {"feature_extractor_type": "SoundsFeatureExtractor"}
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(named))
-    said = message_of(UnknownArchitecture, archsmith.AutoFeatureExtractor.from_pretrained, tmp_path)
-    assert f"which no installed plugin provides. {message}" in said
+    said = message_of(error, archsmith.AutoFeatureExtractor.from_pretrained, tmp_path)
+    assert f"names feature_extractor_type 'SoundsFeatureExtractor', but {message}" in said
 
 
 @pytest.mark.parametrize(
@@ -258,6 +258,15 @@ def test_one_class_name_of_two_packages(site, registry, tmp_path):
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(named))
     said = message_of(PluginConflict, archsmith.AutoFeatureExtractor.from_pretrained, tmp_path)
     assert f"names feature_extractor_type 'SharedFeatureExtractor', which is provided by {both}" in said
+
+
+def test_a_class_of_the_wrong_kind_is_refused(site, registry):
+    install_processor(site, "ears", fields='image_processor="acme_ears.extractor:EarsFeatureExtractor"')
+    said = message_of(PluginBroken, registry.load, "ears", "image_processor", kind=Kind.PROCESSOR)
+    assert said.startswith(
+        "acme-ears 1.0 is broken: 'acme_ears.extractor:EarsFeatureExtractor', the image processor of 'ears', must be "
+        "a subclass of ImageProcessor, but is not. Run: pip install --upgrade acme-ears"
+    )
 
 
 def test_one_class_name_of_an_architecture_and_a_package(site, registry, manifest_of):

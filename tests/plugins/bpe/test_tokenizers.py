@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, decoders, normalizers, pre_tokenizers, processors
 
-from archsmith.errors import CheckpointCorrupt, InputError, OptionError
+from archsmith.errors import ArchsmithWarning, CheckpointCorrupt, InputError, OptionError
 from archsmith_bpe import (
     GPT2Tokenizer,
     GPT2TokenizerFast,
@@ -264,3 +264,71 @@ def test_sources(plain, cls):
         cls()
     with pytest.raises(OptionError, match="needs one source"):
         cls(plain / "vocab.json", plain / "merges.txt", tokenizer_file=plain / "tokenizer.json")
+
+
+class TestAround:
+    """The tokens that settings put around texts, as transformers does, and the offsets of words."""
+
+    @pytest.mark.parametrize(
+        "ends", [{"add_bos_token": True}, {"add_eos_token": True}, {"add_bos_token": True, "add_eos_token": True}]
+    )
+    @pytest.mark.parametrize("cls", [GPT2Tokenizer, GPT2TokenizerFast])
+    def test_ends(self, cls, ends, plain, tmp_path):
+        for name in ("vocab.json", "merges.txt"):
+            (tmp_path / name).write_bytes((plain / name).read_bytes())
+        tokens = {"bos_token": "<s>", "eos_token": "</s>"}
+        (tmp_path / "tokenizer_config.json").write_text(json.dumps(ends | tokens))
+        tokenizer = cls.from_pretrained(tmp_path)
+        begin = ["<s>"] if "add_bos_token" in ends else []
+        end = ["</s>"] if "add_eos_token" in ends else []
+        for each in (tokenizer, cls.from_pretrained(saved(tokenizer, tmp_path / "saved"))):
+            batch = each("a", "b", return_token_type_ids=True)
+            assert each.convert_ids_to_tokens(batch.input_ids) == [*begin, "a", *end, *begin, "b", *end]
+            assert batch.token_type_ids == [0] * (len(batch.input_ids) // 2) + [1] * (len(batch.input_ids) // 2)
+            assert each.convert_ids_to_tokens(each("a").input_ids) == [*begin, "a", *end]
+        written = json.loads((tmp_path / "saved" / "tokenizer_config.json").read_text())
+        assert {name: written[name] for name in ends} == ends
+        tokenizer.bos_token, tokenizer.eos_token = "<mask>", "<pad>"
+        changed = [{"<s>": "<mask>", "</s>": "<pad>"}.get(token, token) for token in [*begin, "a", *end]]
+        assert tokenizer.convert_ids_to_tokens(tokenizer("a").input_ids) == changed
+
+    @pytest.mark.parametrize("cls", [GPT2Tokenizer, GPT2TokenizerFast, RobertaTokenizer, RobertaTokenizerFast])
+    def test_ends_that_can_have_no_effect(self, cls, plain, tmp_path):
+        saved(cls(plain / "vocab.json", plain / "merges.txt"), tmp_path)
+        with pytest.raises(OptionError, match="add_bos_token=True can have no effect"):
+            cls.from_pretrained(tmp_path, add_bos_token=True)
+        with pytest.raises(OptionError, match="add_eos_token=True can have no effect"):
+            cls(tokenizer_file=tmp_path / "tokenizer.json", add_eos_token=True)
+
+    @pytest.mark.parametrize("cls", [Qwen2Tokenizer, Qwen2TokenizerFast])
+    def test_no_token_to_put(self, cls, plain):
+        with pytest.warns(ArchsmithWarning, match="add_bos_token=True has no effect: the tokenizer has no bos_token"):
+            tokenizer = cls(plain / "vocab.json", plain / "merges.txt", add_bos_token=True)
+        assert tokenizer("a").input_ids == tokenizer.convert_tokens_to_ids(["a"])
+
+    def test_offsets(self, plain, tmp_path):
+        files = (plain / "vocab.json", plain / "merges.txt")
+        kept = RobertaTokenizerFast(*files, trim_offsets=False)
+        for each in (kept, RobertaTokenizerFast.from_pretrained(saved(kept, tmp_path / "kept"))):
+            assert each("a b", return_offsets_mapping=True).offset_mapping == [(0, 0), (0, 1), (1, 3), (0, 0)]
+            assert each.trim_offsets is False
+        slow = RobertaTokenizer(*files, trim_offsets=False)
+        again = RobertaTokenizerFast.from_pretrained(saved(slow, tmp_path / "slow"))
+        assert again("a b", return_offsets_mapping=True).offset_mapping == [(0, 0), (0, 1), (1, 3), (0, 0)]
+        trimmed = RobertaTokenizerFast.from_pretrained(tmp_path / "kept", trim_offsets=True)
+        assert trimmed("a b", return_offsets_mapping=True).offset_mapping == [(0, 0), (0, 1), (2, 3), (0, 0)]
+        with pytest.raises(OptionError, match="trim_offsets=False can have no effect"):
+            GPT2TokenizerFast(*files, trim_offsets=False)
+
+    def test_a_space_that_is_put_before_a_saved_text_has_no_offset(self, plain, tmp_path):
+        saved(RobertaTokenizerFast(plain / "vocab.json", plain / "merges.txt"), tmp_path)
+        built = RobertaTokenizerFast(plain / "vocab.json", plain / "merges.txt", add_prefix_space=True)
+        loaded = RobertaTokenizerFast.from_pretrained(tmp_path, add_prefix_space=True)
+        expected = built("qzx a", return_offsets_mapping=True).offset_mapping
+        assert loaded("qzx a", return_offsets_mapping=True).offset_mapping == expected
+        assert loaded.backend_tokenizer.to_str() == built.backend_tokenizer.to_str()
+
+
+def saved(tokenizer, folder):
+    tokenizer.save_pretrained(folder)
+    return folder

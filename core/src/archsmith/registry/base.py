@@ -25,6 +25,14 @@ from archsmith.registry.preferences import Pin
 
 __all__ = ["Registry", "registry"]
 
+#: Part → what its class inherits from, by name: what holds the parts needs the registry.
+_BASES: Mapping[str, str] = {
+    "tokenizer": "PreTrainedTokenizerBase",
+    "tokenizer_fast": "PreTrainedTokenizerBase",
+    "image_processor": "ImageProcessor",
+    "feature_extractor": "SequenceFeatureExtractor",
+    "processor": "Processor",
+}
 _WRITER = re.compile(r"[A-Za-z0-9][\w.-]{0,99}( [A-Za-z0-9][\w.+!-]{0,49})?", re.ASCII)
 
 
@@ -120,7 +128,7 @@ class Registry:
         Raises:
             UnknownTask: The architecture has no such task or component.
             PluginConflict: Two plugins provide it.
-            PluginBroken: The reference does not lead to a class.
+            PluginBroken: The reference does not lead to a class, or not to one that can play the role.
             PluginError: As for `get`.
         """
         owner = Owner(name, kind)
@@ -131,7 +139,12 @@ class Registry:
             claims = [claim for claim in claims if claim.entry.key == normal_name(pin.distribution)]
         if len(claims) != 1:
             raise self._conflict(owner, role)
-        return self.resolve(claims[0])
+        found, base = self.resolve(claims[0]), _BASES.get(role)
+        inherited = {each.__name__ for each in found.__mro__ if each.__module__.partition(".")[0] == "archsmith"}
+        if base and base not in inherited:
+            cause = f"{claims[0].reference!r}, {named_role(role)} of {name!r}, must be a subclass of {base}, but is not"
+            raise break_plugin(claims[0].entry, cause)
+        return found
 
     def command(self, verb: str) -> Any:
         """Import and return what a command's entry point names, a function or a typer app; nothing imports it before.

@@ -95,12 +95,13 @@ class Catalog:
             entry = self._decisive(kind, name)
         return entry
 
-    def use(self, entry: Entry, *, source: str | None = None) -> Any:
+    def use(self, entry: Entry, *, source: str | None = None, asked: str = "") -> Any:
         """Return the manifest or the command behind an entry.
 
         Args:
             entry: What is asked for.
             source: What asks for it, for the error message.
+            asked: Instead: the whole beginning of the message.
 
         Raises:
             PluginDisabled, PluginConflict, PluginIncompatible, PluginBroken: It cannot be used.
@@ -109,7 +110,7 @@ class Catalog:
         seen = _with_loaded_state(entry, result)
         if seen.state is State.OK:
             return result
-        asked = f"{source} needs {entry.kind.noun} {entry.name!r}, but " if source else ""
+        asked = f"{source} needs {entry.kind.noun} {entry.name!r}, but " if source else asked
         # A fresh exception each time: a shared one would collect every caller's traceback.
         raise _ERRORS[seen.state](
             f"{asked}{seen.reason} {seen.remedy}",

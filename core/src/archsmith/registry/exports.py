@@ -9,7 +9,7 @@ from archsmith.registry.installed import Entry, Kind, State
 from archsmith.registry.known import KNOWN_CLASSES, install_hint, known_model_type, names_class_of, squash
 from archsmith.registry.manifest import Manifest
 
-__all__ = ["Export", "class_names", "find_export", "manifest_of", "names_of", "remedy_for"]
+__all__ = ["Export", "class_names", "find_export", "find_suspect", "manifest_of", "names_of", "remedy_for"]
 
 #: How the names of preprocessing classes usually end.
 _PREPROCESSING = ("Tokenizer", "TokenizerFast", "Processor", "Extractor")
@@ -65,7 +65,7 @@ def names_of(catalog: Catalog, export: Export) -> set[str]:
 
 def _absence(catalog: Catalog, name: str) -> ClassNotAvailable | AttributeError:
     """Say why no plugin exports a class: its plugin cannot be used, is not installed, or there is none."""
-    if entry := _suspect(catalog, name):
+    if entry := find_suspect(catalog, name):
         return ClassNotAvailable(f"{name} cannot be imported: {entry.reason} {entry.remedy}", name=name)
     if (package := KNOWN_CLASSES.get(name)) and not catalog.index.declared_by(package):
         return ClassNotAvailable(f"{name} belongs to {package}, which is not installed.{install_hint(name)}", name=name)
@@ -79,12 +79,10 @@ def _absence(catalog: Catalog, name: str) -> ClassNotAvailable | AttributeError:
 
 def remedy_for(catalog: Catalog, name: str) -> str:
     """Return what to do about a class that no plugin provides, as sentences with a space before them."""
-    if entry := _suspect(catalog, name):
-        return f" {entry.reason} {entry.remedy}."
     return install_hint(name) or _not_asked(catalog)
 
 
-def _suspect(catalog: Catalog, name: str) -> Entry | None:
+def find_suspect(catalog: Catalog, name: str) -> Entry | None:
     """Return the plugin that must have a class, if it is installed but cannot be used."""
     package = KNOWN_CLASSES.get(name)
     for entry in sorted(_unusable(catalog), key=lambda entry: -len(entry.model_type)):

@@ -9,7 +9,7 @@ from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.names import CONFIG_FILE
 from archsmith.messages import shown
 from archsmith.registry.base import registry
-from archsmith.registry.exports import Export, names_of, remedy_for
+from archsmith.registry.exports import Export, find_suspect, names_of, remedy_for
 from archsmith.registry.installed import Kind, Owner, State
 
 __all__ = ["Preset", "all_presets", "config_from", "find_preset", "model_type_of", "provider_of", "read_config"]
@@ -88,6 +88,7 @@ def provider_of(key: str, named: str, roles: Sequence[str], *, source: str, firs
     Raises:
         UnknownArchitecture: No installed plugin provides it.
         PluginConflict: Several do.
+        PluginDisabled, PluginConflict, PluginIncompatible, PluginBroken: The one that has it cannot be used.
     """
     for again in (False, True):
         if again:
@@ -105,6 +106,8 @@ def provider_of(key: str, named: str, roles: Sequence[str], *, source: str, firs
                 "class that you mean, or switch one off: archsmith disable",
                 **{key: named},
             )
+    if entry := find_suspect(registry.catalog, _bare(named)):
+        registry.catalog.use(entry, asked=f"{source} names {key} {shown(named)}, but ")
     remedy = remedy_for(registry.catalog, _bare(named))
     raise UnknownArchitecture(
         f"{source} names {key} {shown(named)}, which no installed plugin provides.{remedy} "

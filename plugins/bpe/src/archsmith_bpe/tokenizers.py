@@ -27,6 +27,7 @@ from archsmith.tokenizer import (
     translated,
 )
 from archsmith_bpe.alphabet import bytes_of
+from archsmith_bpe.around import refuse_unused, renewed, take_ends, trims, unused, with_offsets
 from archsmith_bpe.merges import Merges, merge_lines, read_pairs
 from archsmith_bpe.parts import BPEParts, json_content, json_frame, load_bpe_json, parts_of
 from archsmith_bpe.vocabulary import (
@@ -54,9 +55,15 @@ class ByteLevelSettings(TokenizerSettings, total=False):
 
     Attributes:
         add_prefix_space: Whether a text gets a space at its start, so that its first word is like any other.
+        add_bos_token: Whether ``bos_token`` is put before each text; a tokenizer.json says that by itself.
+        add_eos_token: Whether ``eos_token`` is put behind each text, likewise.
+        trim_offsets: Whether the offsets of a word leave the space before it out; in RoBERTa's tokenizers alone.
     """
 
     add_prefix_space: bool
+    add_bos_token: bool
+    add_eos_token: bool
+    trim_offsets: bool
 
 
 class ByteLevelTokenizerFast(PreTrainedTokenizerFast):
@@ -87,6 +94,9 @@ class ByteLevelTokenizerFast(PreTrainedTokenizerFast):
     pattern: ClassVar[str | None] = None
     trims_offsets: ClassVar[bool] = False
     surrounds: ClassVar[bool] = False
+    add_bos_token: bool | None = None  # what stands around texts is a tokenizer.json's own matter
+    add_eos_token: bool | None = None
+    trim_offsets: bool | None = None
 
     def __init__(
         self,
@@ -99,7 +109,9 @@ class ByteLevelTokenizerFast(PreTrainedTokenizerFast):
     ) -> None:
         owner = type(self).__name__
         clean = read_settings(type(self).Settings, settings, owner=owner)
-        if _is_plain(owner, vocab_file, merges_file, tokenizer_file, tokenizer_object):
+        is_plain = _is_plain(owner, vocab_file, merges_file, tokenizer_file, tokenizer_object)
+        refuse_unused(type(self), clean, is_plain=is_plain)
+        if is_plain:
             content = _built(type(self), vocab_file, merges_file, clean)
             with translated(CheckpointCorrupt, f"{str(vocab_file)!r} and {str(merges_file)!r} are no tokenizer"):
                 tokenizer_object = import_tokenizers().Tokenizer.from_buffer(content)
@@ -113,7 +125,9 @@ class ByteLevelTokenizerFast(PreTrainedTokenizerFast):
                 "pre_tokenizer",
                 _with_space(_state(self.backend_tokenizer.pre_tokenizer), adds=clean["add_prefix_space"]),
             )
-        self.special_tokens_changed(clean)
+        self._edit_post_processor(_state(self.backend_tokenizer.post_processor), clean)
+        take_ends(self, clean, is_plain=is_plain)
+        self.special_tokens_changed({*clean} | {"bos_token", "eos_token"})
 
     @property
     def add_prefix_space(self) -> bool | None:
@@ -122,11 +136,9 @@ class ByteLevelTokenizerFast(PreTrainedTokenizerFast):
 
     def special_tokens_changed(self, names: Collection[str]) -> None:
         """Make the tokens around texts hold in the template."""
-        if not self.surrounds or not {"cls_token", "sep_token"} & {*names}:
-            return
         around = self.backend_tokenizer.encode("").ids
-        if len(around) == 2 and around != [self.cls_token_id, self.sep_token_id]:  # noqa: PLR2004
-            frame = json_frame(_around(self), trims_offsets=self.trims_offsets)
+        if (template := renewed(self, around, names)) is not None:
+            frame = json_frame(template, adds_space=bool(self.add_prefix_space), trims_offsets=bool(self.trim_offsets))
             self._edit("post_processor", frame["post_processor"])
 
     def encode_texts(self, texts: Any, truncation: Any, *, add_special_tokens: bool, overflow: bool) -> Any:
@@ -144,17 +156,26 @@ class ByteLevelTokenizerFast(PreTrainedTokenizerFast):
 
     @classmethod
     def unused_settings(cls, arguments: Mapping[str, Any]) -> dict[str, str]:
-        """Return why a space at the start has no effect on a tokenizer.json of another kind."""
+        """Return why settings have no effect on a tokenizer.json, or on one of another kind."""
         rust = arguments.get("tokenizer_object")
+        found = unused(cls, is_plain="vocab_file" in arguments)
         if rust is None or _adds_space(_state(rust.pre_tokenizer)) is not None:
-            return {}
-        return {"add_prefix_space": _NO_EFFECT}
+            return found
+        return found | {"add_prefix_space": _NO_EFFECT}
 
     def plain_contents(self) -> dict[str, bytes]:
         """Return the content of vocab.json and merges.txt."""
         model = json.loads(self.backend_tokenizer.to_str())["model"]
         pairs = read_pairs(model["merges"], model["vocab"], where="merge", first=0)
         return {VOCAB_FILE: vocabulary_json(model["vocab"]), MERGES_FILE: merge_lines(Merges(pairs))}
+
+    def _edit_post_processor(self, before: Any, clean: Mapping[str, Any]) -> None:
+        """Make the settings about offsets hold."""
+        after = with_offsets(before, clean)
+        if after != before:
+            self._edit("post_processor", after)
+        if self.surrounds:
+            self.trim_offsets = trims(after)
 
     def _edit(self, name: str, value: Any) -> None:
         """Replace a part of the tokenizer by what tokenizer.json would say."""
@@ -186,6 +207,9 @@ class ByteLevelTokenizer(PreTrainedTokenizer):
     pattern: ClassVar[str | None] = None
     trims_offsets: ClassVar[bool] = False
     surrounds: ClassVar[bool] = False
+    add_bos_token: bool | None = None
+    add_eos_token: bool | None = None
+    trim_offsets: bool | None = None
 
     _parts: BPEParts
 
@@ -200,7 +224,9 @@ class ByteLevelTokenizer(PreTrainedTokenizer):
         owner = type(self).__name__
         clean = read_settings(type(self).Settings, settings, owner=owner)
         defaults: dict[str, Any] = {}
-        if _is_plain(owner, vocab_file, merges_file, tokenizer_file):
+        is_plain = _is_plain(owner, vocab_file, merges_file, tokenizer_file)
+        refuse_unused(type(self), clean, is_plain=is_plain)
+        if is_plain:
             content = json.loads(_built(type(self), vocab_file, merges_file, clean))
             vocabulary, parts, added = parts_of(content, str(vocab_file), fast=f"{owner}Fast")
             defaults = _defaults(type(self))
@@ -213,9 +239,18 @@ class ByteLevelTokenizer(PreTrainedTokenizer):
             steps = _with_space(parts.frame["pre_tokenizer"], adds=clean["add_prefix_space"])
             frame = {**parts.frame, "pre_tokenizer": steps}
             parts = replace(parts, frame=frame, adds_space=clean["add_prefix_space"])
-        self._parts = parts
+        post = with_offsets(parts.frame.get("post_processor"), clean)
+        self._parts = replace(parts, frame={**parts.frame, "post_processor": post})
         super().__init__(Vocabulary(vocabulary, added), added_tokens=(), **(defaults | clean))
-        self.special_tokens_changed(clean)
+        if self.surrounds:
+            self.trim_offsets = trims(post)
+        take_ends(self, clean, is_plain=is_plain)
+        self.special_tokens_changed({*clean} | {"bos_token", "eos_token"})
+
+    @classmethod
+    def unused_settings(cls, arguments: Mapping[str, Any]) -> dict[str, str]:
+        """Return why settings have no effect on a tokenizer.json."""
+        return unused(cls, is_plain="vocab_file" in arguments)
 
     @property
     def add_prefix_space(self) -> bool:
@@ -229,13 +264,10 @@ class ByteLevelTokenizer(PreTrainedTokenizer):
 
     def special_tokens_changed(self, names: Collection[str]) -> None:
         """Make the tokens around texts hold in the template."""
-        if not self.surrounds or not {"cls_token", "sep_token"} & {*names}:
-            return
         around = [number for part in self.template.single for number in part.ids]
-        if len(around) == 2 and around != [self.cls_token_id, self.sep_token_id]:  # noqa: PLR2004
-            template = _around(self)
-            frame = dict(self._parts.frame)
-            frame["post_processor"] = json_frame(template, trims_offsets=self.trims_offsets)["post_processor"]
+        if (template := renewed(self, around, names)) is not None:
+            new = json_frame(template, adds_space=self.add_prefix_space, trims_offsets=bool(self.trim_offsets))
+            frame = {**self._parts.frame, "post_processor": new["post_processor"]}
             self._parts = replace(self._parts, template=template, frame=frame)
 
     def normalize_text(self, text: str) -> str:
@@ -263,15 +295,6 @@ class ByteLevelTokenizer(PreTrainedTokenizer):
     def plain_contents(self) -> dict[str, bytes]:
         """Return the content of vocab.json and merges.txt."""
         return {VOCAB_FILE: vocabulary_json(self.vocabulary.ids), MERGES_FILE: merge_lines(self._parts.merges)}
-
-
-def _around(tokenizer: Any) -> SpecialTokensTemplate:
-    """Return the template of a tokenizer's own first and last token; None: nothing stands there."""
-    ends = [
-        None if token is None else (str(token), tokenizer.convert_tokens_to_ids(token))
-        for token in (tokenizer.cls_token, tokenizer.sep_token)
-    ]
-    return surround(*ends, doubled=True)
 
 
 def _is_plain(owner: str, vocab_file: Any, merges_file: Any, *others: Any) -> bool:
