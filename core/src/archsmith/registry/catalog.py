@@ -60,8 +60,8 @@ class Catalog:
 
     def look_again(self) -> None:
         """Forget the scan, because something may have been installed; what is loaded stays loaded."""
-        importlib.invalidate_caches()
-        with self._lock:
+        with self._lock:  # two threads that clear Python's own table of paths at once stumble over each other
+            importlib.invalidate_caches()
             self._index = None
 
     def refresh(self) -> None:

@@ -26,7 +26,7 @@ class ProblemTypeChecks(Harness):
     def test_problem_type_chooses_the_loss(self) -> None:
         """``problem_type`` in a published file says what scores mean: numbers that are learned as classes are wrong.
 
-        Fix: archsmith.layers.losses.classification_loss(logits, labels, config.problem_type).
+        Fix: return the loss of archsmith.layers.losses.classification_loss(logits, labels, config.problem_type).
         """
         for task, cls in self.models().items():
             if task not in _TASKS or "labels" not in inspect.signature(cls.forward).parameters:

@@ -157,7 +157,7 @@ class PixelChecks:
     def test_filter_is_used(self) -> None:
         """A file says by ``resample`` with which filter its model was trained: another one costs accuracy.
 
-        Fix: resize with resample=self.resample.
+        Fix: resize with the filter of the settings, resample=self.resample.
         """
         usual, image = self.processor(), _gradient()
         if not usual.do_resize:

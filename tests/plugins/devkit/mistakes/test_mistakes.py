@@ -8,7 +8,7 @@ from .known import FALSE_ALARMS, UNNAMED, UNSEEN
 from .survey import AREAS, MISTAKES, SEEN_FILE, failures_of, failures_of_bases
 
 #: The share of all mistakes that is seen and named at the least. The aim is 0.9: raise it with the kit.
-LEAST = 0.25
+LEAST = 0.9
 
 
 def test_there_are_mistakes_of_every_kind():
