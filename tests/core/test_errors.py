@@ -71,6 +71,12 @@ def test_message_and_details_survive_pickling_and_copying(error):
         assert (again.path, again.faults) == ("config.json", ("one", "two"))
 
 
+def test_a_name_that_a_builtin_keeps_elsewhere_survives_too():
+    original = archsmith.errors.ClassNotFound("what is wrong", name="ToyModel")
+    for again in (pickle.loads(pickle.dumps(original)), copy.copy(original)):
+        assert (again.name, again.message) == ("ToyModel", "what is wrong")
+
+
 def test_the_docstring_shows_every_error():
     shown = set(re.findall(r"\w+", archsmith.errors.__doc__))
     assert {*archsmith.errors.__all__} - {"did_you_mean"} <= shown

@@ -692,6 +692,18 @@ class TestUnknownNames:
         message = f"{name!r} is not an option of WordPieceTokenizerFast.{hint}"
         fails(OptionError, message, getattr(tokenizer, method), *arguments, **{name: True})
 
+    @pytest.mark.parametrize(
+        ("method", "arguments", "name"),
+        [
+            ("convert_ids_to_tokens", ([1],), "skip_special_tokens"),
+            ("num_special_tokens_to_add", (), "pair"),
+            ("add_special_tokens", ({},), "replace_extra_special_tokens"),
+        ],
+    )
+    def test_what_is_declared_as_a_flag_is_one(self, tokenizer, method, arguments, name):
+        message = f"{name} must be True or False, but is 'no'."
+        fails(OptionError, message, getattr(tokenizer, method), *arguments, **{name: "no"})
+
     def test_other_arguments(self, tokenizer):
         with pytest.raises(OptionError, match="WordPieceTokenizerFast: missing a required argument: 'text'"):
             tokenizer()

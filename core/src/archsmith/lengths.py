@@ -229,6 +229,5 @@ def pad_matrix(rows: Sequence[Sequence[Any]], mask: "NDArray[np.bool_]", fill: A
 
 def pad_lists(rows: Sequence[Sequence[Any]], width: int, side: Side, fill: Any) -> list[list[Any]]:
     """Pad rows as lists; a row that is longer than the width stays as it is."""
-    if side == "right":
-        return [[*row, *([fill] * (width - len(row)))] for row in rows]
-    return [[*([fill] * (width - len(row))), *row] for row in rows]
+    filled = ((row, [fill] * (width - len(row))) for row in rows)
+    return [[*row, *rest] if side == "right" else [*rest, *row] for row, rest in filled]

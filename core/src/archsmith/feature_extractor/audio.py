@@ -3,16 +3,15 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from archsmith.errors import InputError, OptionError
 from archsmith.feature_extractor.audio_files import MAX_SAMPLES, decode_audio
 from archsmith.messages import announce, shown
 from archsmith.options import import_library
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 __all__ = ["AudioReader", "read_rate"]
 
@@ -45,7 +44,7 @@ class AudioReader:
     downmix: bool
     any_level: bool
 
-    def read(self, audio: Any) -> "list[NDArray[np.float32]]":
+    def read(self, audio: Any) -> list[NDArray[np.float32]]:
         """Return one array, ``(samples,)``, for each audio clip that a call was given.
 
         Raises:
@@ -81,7 +80,7 @@ class AudioReader:
             return [(f"audio[{row}]", clip) for row, clip in enumerate(audio)]
         return [("the audio", audio)]
 
-    def _read_one(self, name: str, clip: Any) -> "NDArray[np.float32]":
+    def _read_one(self, name: str, clip: Any) -> NDArray[np.float32]:
         if _is_file(clip):
             samples, rate = decode_audio(clip, name)
             name = name if isinstance(clip, bytes) else f"{name} {os.fspath(clip)!r}"
@@ -98,7 +97,7 @@ class AudioReader:
         self._check_values(name, mono)
         return mono if rate == self.target else self._resampled(name, mono, rate)
 
-    def _mono(self, name: str, samples: "NDArray[np.float32]") -> "NDArray[np.float32]":
+    def _mono(self, name: str, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return one channel, ``(samples,)``, of ``(samples,)``, ``(samples, channels)`` or ``(channels, samples)``."""
         if samples.ndim == 1:
             return samples
@@ -120,9 +119,7 @@ class AudioReader:
             )
         return samples.mean(axis=axis)  # type: ignore[no-any-return]
 
-    def _check_values(self, name: str, samples: "NDArray[np.float32]") -> None:
-        import numpy as np
-
+    def _check_values(self, name: str, samples: NDArray[np.float32]) -> None:
         low, high = float(samples.min()), float(samples.max())
         if not (np.isfinite(low) and np.isfinite(high)):
             place = int(np.flatnonzero(~np.isfinite(samples))[0])
@@ -136,7 +133,7 @@ class AudioReader:
                 "scaled by their type: pass them as they are, without turning them into floats."
             )
 
-    def _resampled(self, name: str, samples: "NDArray[np.float32]", rate: int) -> "NDArray[np.float32]":
+    def _resampled(self, name: str, samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
         if not self.resample:
             raise InputError(
                 f"{name} has a sampling rate of {rate} Hz, but the model takes {self.target} Hz. Resample it, or pass "
@@ -169,10 +166,8 @@ def read_rate(sampling_rate: Any) -> int | None:
     return int(number)
 
 
-def _as_floats(name: str, clip: Any) -> "NDArray[np.float32]":
+def _as_floats(name: str, clip: Any) -> NDArray[np.float32]:
     """Return samples of any numeric type as float32; whole numbers are scaled to -1..1 by their type."""
-    import numpy as np
-
     array = _as_array(name, clip)
     kind = array.dtype.kind
     if kind == "f":
@@ -195,9 +190,7 @@ def _as_floats(name: str, clip: Any) -> "NDArray[np.float32]":
     raise InputError(f"{name} must hold real numbers, but is of the type {array.dtype}: {shown(clip)}.")
 
 
-def _as_array(name: str, clip: Any) -> "NDArray[Any]":
-    import numpy as np
-
+def _as_array(name: str, clip: Any) -> NDArray[Any]:
     if isinstance(clip, list | tuple) and any(isinstance(sample, list | tuple) for sample in clip[:1]):
         raise InputError(f"{name} must be a list of samples, but its first one is a list. Pass an array.")
     try:

@@ -4,16 +4,15 @@ import io
 import os
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from archsmith.errors import CheckpointCorrupt, InputError
 from archsmith.files.paths import local_path, mode_of, working_directory
 from archsmith.messages import announce, reason
 from archsmith.options import import_library
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 __all__ = ["MAX_SAMPLES", "decode_audio"]
 
@@ -24,7 +23,7 @@ _FORMATS = ("FLAC", "MP3", "OGG", "RF64", "WAV", "WAVEX")
 _LAST_PAGE = 4  # the bit that marks the last page of an OGG stream
 
 
-def decode_audio(source: str | os.PathLike[str] | bytes, name: str) -> "tuple[NDArray[np.float32], int]":
+def decode_audio(source: str | os.PathLike[str] | bytes, name: str) -> tuple[NDArray[np.float32], int]:
     """Read an audio file, or the bytes of one.
 
     Args:
@@ -57,8 +56,7 @@ def decode_audio(source: str | os.PathLike[str] | bytes, name: str) -> "tuple[ND
     return samples, rate
 
 
-def _samples(audio: Any, name: str) -> "NDArray[np.float32]":
-    import numpy as np
+def _samples(audio: Any, name: str) -> NDArray[np.float32]:
     import soundfile
 
     if audio.format not in _FORMATS:

@@ -9,8 +9,6 @@ from archsmith.batch import BatchFeature, to_tensor
 from archsmith.config.fields import Size, field
 from archsmith.config.settings import DeclaredSettings
 from archsmith.errors import ArchsmithError, InputError, OptionError, PluginError
-from archsmith.feature_extractor.audio import AudioReader, read_rate
-from archsmith.feature_extractor.audio_files import MAX_SAMPLES
 from archsmith.lengths import Padding, resolve_padding
 from archsmith.messages import announce, shown
 from archsmith.options import HUGE, TensorType, checked_call, read_count, read_flag
@@ -156,6 +154,8 @@ class SequenceFeatureExtractor(DeclaredSettings):
             OptionError: An option is wrong, or contradicts another.
             MissingDependency: A library that reads or resamples audio is not installed.
         """
+        from archsmith.feature_extractor.audio import AudioReader, read_rate
+
         reader = AudioReader(
             target=self.sampling_rate,
             given=read_rate(sampling_rate),
@@ -244,6 +244,8 @@ class SequenceFeatureExtractor(DeclaredSettings):
         """Truncate and pad sequences. Return the rows, in one array where they fit into one, and where each lies."""
         import numpy as np
 
+        from archsmith.feature_extractor.audio_files import MAX_SAMPLES
+
         if not sequences:
             raise InputError("the batch is empty; expected at least one clip.")
         padding, length = shape
@@ -324,10 +326,7 @@ def _columns(features: Any, main: str, axes: int) -> dict[str, Any]:
     missing = set().union(*rows) - set.intersection(*map(set, rows))
     if missing:
         raise InputError(f"{min(missing)!r} is in some of the {len(rows)} examples, but not in all.")
-    return {name: list(_unwrapped([row[name] for row in rows], axes if name == main else None)) for name in rows[0]}
-
-
-def _unwrapped(values: list[Any], axes: int | None) -> Iterator[Any]:
-    """Yield sequences of so many axes without the axis of the batch of one that a call returns."""
-    for value in values:
-        yield value[0] if axes and len(value) == 1 and getattr(value[0], "ndim", 0) == axes else value
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    # What a call returned for one clip is a batch of one.
+    columns[main] = [it[0] if len(it) == 1 and getattr(it[0], "ndim", 0) == axes else it for it in columns[main]]
+    return columns

@@ -42,11 +42,10 @@ def flatten(images: Any) -> list[Any]:
     sources = list(_single(images, _DEPTH))
     if not sources:
         raise InputError(f"images holds no image: {shown(images)}.")
-    for source in sources:
-        if _is_pillow(source):
-            if _is_series(source):
-                announce(f"{source!r} holds several images; the one at which it stands is used.")
-            _load(source, repr(source))
+    for source in filter(_is_pillow, sources):
+        if _is_series(source):
+            announce(f"{source!r} holds several images; the one at which it stands is used.")
+        _load(source, repr(source))
     return sources
 
 

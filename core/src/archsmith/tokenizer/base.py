@@ -5,7 +5,7 @@ from abc import ABCMeta, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Self, overload
 
-from archsmith.errors import InputError, OptionError
+from archsmith.errors import CheckpointNotFound, InputError, OptionError
 from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.commit import save_files
 from archsmith.files.names import CHAT_TEMPLATE_FILE, SPECIAL_TOKENS_FILE, TOKENIZER_CONFIG_FILE
@@ -17,7 +17,7 @@ from archsmith.options import HUGE, checked_call
 from archsmith.tokenizer import calls, files
 from archsmith.tokenizer.added_tokens import AddedToken, read_tokens
 from archsmith.tokenizer.calls import EncodedRows
-from archsmith.tokenizer.files import find_vocabulary, read_tokenizer, tokenizer_config
+from archsmith.tokenizer.files import read_tokenizer, tokenizer_config
 from archsmith.tokenizer.settings import TokenizerSettings, read_settings, setting_hints, special_names
 from archsmith.tokenizer.special_tokens import (
     SPECIAL_TOKENS,
@@ -96,12 +96,22 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
 
     @classmethod
     def read_vocabulary(cls, checkpoint: Checkpoint) -> dict[str, Any]:
-        """Return the arguments of the constructor that hold the vocabulary. Here: the paths of `vocab_files`.
+        """Return the arguments of the constructor that hold the vocabulary.
+
+        Here: the paths of the first of `vocab_files` that the checkpoint has.
 
         Raises:
             CheckpointNotFound, CheckpointCorrupt, HubError: The vocabulary cannot be had.
         """
-        return find_vocabulary(cls, checkpoint)
+        for names in cls.vocab_files:
+            if len(cls.vocab_files) == 1 or all(map(checkpoint.find, names.values())):
+                return {argument: checkpoint.path(name) for argument, name in names.items()}
+        ways = " nor ".join(" and ".join(names.values()) for names in cls.vocab_files)
+        raise CheckpointNotFound(
+            f"{checkpoint.source!r} has neither {ways}, so it holds no vocabulary for {cls.__name__}."
+            f"{checkpoint.listing()}",
+            source=checkpoint.source,
+        )
 
     @classmethod
     def unused_settings(cls, arguments: Mapping[str, Any]) -> dict[str, str]:  # noqa: ARG003
@@ -241,7 +251,15 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
         elif name not in SPECIAL_TOKENS and name in self._named():
             set_special_token(self, name, value)
             return
-        _assign(self, name, value)
+        where = f"{type(self).__name__}.{name}"
+        if "extra" in self.__dict__ and not hasattr(self, name):
+            hint = did_you_mean(name, (*setting_hints(kind), *SPECIAL_TOKENS), cutoff=0.85)
+            if hint or name in _UNREAD or name in self.extra:
+                raise OptionError(f"{where} would have no effect: it is not an option.{hint}")
+        try:
+            object.__setattr__(self, name, value)
+        except AttributeError as error:
+            raise OptionError(f"{where} cannot be set; give it when it is loaded.") from error
 
     def __getattr__(self, name: str) -> Any:
         named = self._named()
@@ -338,16 +356,3 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
     def __repr__(self) -> str:
         special = ", ".join(f"{name}={token!r}" for name, token in self.special_tokens.named.items())
         return f"{type(self).__name__}({len(self)} tokens, model_max_length={self.model_max_length}, {special})"
-
-
-def _assign(tokenizer: PreTrainedTokenizerBase, name: str, value: Any) -> None:
-    """Set an attribute of a tokenizer. Raises `OptionError`: it would have no effect, or cannot be set."""
-    where = f"{type(tokenizer).__name__}.{name}"
-    if "extra" in tokenizer.__dict__ and not hasattr(tokenizer, name):
-        hint = did_you_mean(name, (*setting_hints(type(tokenizer).Settings), *SPECIAL_TOKENS), cutoff=0.85)
-        if hint or name in _UNREAD or name in tokenizer.extra:
-            raise OptionError(f"{where} would have no effect: it is not an option.{hint}")
-    try:
-        object.__setattr__(tokenizer, name, value)
-    except AttributeError as error:
-        raise OptionError(f"{where} cannot be set; give it when it is loaded.") from error

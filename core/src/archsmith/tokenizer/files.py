@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from archsmith.errors import CheckpointCorrupt, CheckpointNotFound, OptionError
+from archsmith.errors import CheckpointCorrupt, OptionError
 from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.names import CHAT_TEMPLATE_FILE, TOKENIZER_FILE
 from archsmith.messages import shown
@@ -11,7 +11,7 @@ from archsmith.options import HUGE
 from archsmith.tokenizer.settings import load_tokenizer_config, read_settings, setting_hints, split_settings
 
 __all__ = [
-    "chat_template", "find_vocabulary", "plain_settings", "read_tokenizer", "set_chat_template", "tokenizer_config",
+    "chat_template", "plain_settings", "read_tokenizer", "set_chat_template", "tokenizer_config",
 ]  # fmt: skip
 
 #: How the field writes that a model takes a row of any length.
@@ -56,23 +56,6 @@ def _build(
             raise CheckpointCorrupt(f"{where}: {error.message}") from error
         _build(cls, arguments, settings, {}, where=where)
         raise
-
-
-def find_vocabulary(cls: Any, checkpoint: Checkpoint) -> dict[str, Any]:
-    """Return argument of the constructor → path, for the first of the ways to keep a vocabulary that a checkpoint has.
-
-    Raises:
-        CheckpointNotFound: It has none.
-    """
-    for files in cls.vocab_files:
-        if len(cls.vocab_files) == 1 or all(checkpoint.find(name) for name in files.values()):
-            return {argument: checkpoint.path(name) for argument, name in files.items()}
-    ways = " nor ".join(" and ".join(files.values()) for files in cls.vocab_files)
-    raise CheckpointNotFound(
-        f"{checkpoint.source!r} has neither {ways}, so it holds no vocabulary for {cls.__name__}."
-        f"{checkpoint.listing()}",
-        source=checkpoint.source,
-    )
 
 
 def tokenizer_config(tokenizer: Any) -> dict[str, Any]:

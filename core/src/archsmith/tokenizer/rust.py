@@ -118,11 +118,9 @@ def check_vocabulary(content: Mapping[str, Any], where: str) -> None:
     vocabulary = model.get("vocab") if isinstance(model, Mapping) else None
     if not isinstance(model, Mapping) or not isinstance(vocabulary, Mapping):
         return
-    behind: dict[str, Any] = {}
     added = content.get("added_tokens")
-    for token in added if isinstance(added, list) else ():
-        if isinstance(token, Mapping) and isinstance(token.get("content"), str):
-            behind[token["content"]] = token.get("id")
+    tokens = [token for token in (added if isinstance(added, list) else ()) if isinstance(token, Mapping)]
+    behind = {token["content"]: token.get("id") for token in tokens if isinstance(token.get("content"), str)}
     check_token_ids({**behind, **vocabulary}, repr(where))
     unknown = model.get("unk_token")
     needs = model.get("type") in ("WordPiece", "WordLevel") or (model.get("type") == "BPE" and unknown is not None)
