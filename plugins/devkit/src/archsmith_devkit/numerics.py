@@ -94,7 +94,8 @@ class NumericsChecks(Harness):
     def test_exports(self) -> None:
         """A model must become a graph for other runtimes, for any size of batch: a branch on values shows here.
 
-        Fix: do not branch on values of tensors (.item(), if tensor), and take sizes from shapes.
+        Fix: do not branch on values of tensors (.item(), if tensor), and take sizes from shapes: tensor.shape[0], where
+        len(tensor) would fix the size of the batch.
         """
         for model in self.built()[:1]:
             inputs = self.inputs(model)

@@ -15,7 +15,6 @@ REASONS: dict[str, tuple[str, ...]] = {
         "decoder-scale-by-another-width",
         "decoder-tied-by-default",
         "vision-mean-for-the-class-token",
-        "composite-texts-read-both-ways",
     ),
 }
 

@@ -87,5 +87,5 @@ def contrastive_loss(per_text: Tensor) -> Tensor:
     """Return the mean cross entropy of finding each text's image, and each image's text."""
     if per_text.shape[0] != per_text.shape[1]:
         raise InputError(f"a loss needs as many texts as images, but there are {tuple(per_text.shape)}.")
-    pairs = torch.arange(len(per_text), device=per_text.device)
+    pairs = torch.arange(per_text.shape[0], device=per_text.device)
     return (F.cross_entropy(per_text, pairs) + F.cross_entropy(per_text.T, pairs)) / 2

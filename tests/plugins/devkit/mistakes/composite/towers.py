@@ -139,7 +139,7 @@ class PairingVisionModel(PreTrainedModel):
         if tuple(pixels.shape[2:]) != (side, side):
             raise InputError(f"the images are {tuple(pixels.shape[2:])} pixels, but the model takes {(side, side)}.")
         patches = self.patch_embedding(pixels).flatten(2).transpose(1, 2)  # (batch, patches, width)
-        first = self.class_embedding.expand(len(patches), 1, -1)
+        first = self.class_embedding.expand(patches.shape[0], 1, -1)
         hidden = torch.cat((first, patches), dim=1) + self.position_embedding.weight
         wants_maps = self.wants_attentions(output_attentions)
         eager = wants_maps or self.attn_implementation == "eager"

@@ -39,7 +39,7 @@ class Embeddings(nn.Module):
         patches = self.projection(pixels)  # (batch, width, rows, columns)
         grid = (patches.shape[2], patches.shape[3])
         patches = patches.flatten(2).transpose(1, 2)  # (batch, patches, width)
-        hidden = torch.cat((self.cls_token.expand(len(patches), -1, -1), patches), dim=1)
+        hidden = torch.cat((self.cls_token.expand(patches.shape[0], -1, -1), patches), dim=1)
         return self.dropout(hidden + self._positions(grid))
 
     def _positions(self, grid: tuple[int, int]) -> Tensor:

@@ -210,7 +210,7 @@ class SampleNetModel(SampleNetPreTrainedModel):
                     f"the loss needs one text for each image, but there are {len(images)} images and {len(texts)} "
                     "texts. Leave out return_loss to compare any number."
                 )
-            own = torch.arange(len(images), device=logits.device)
+            own = torch.arange(images.shape[0], device=logits.device)
             entropies = [nn.functional.cross_entropy(scores, own) for scores in (logits, logits.mT)]
             loss = torch.stack(entropies).mean()
         output = SampleNetOutput(
