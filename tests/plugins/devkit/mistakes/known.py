@@ -15,6 +15,7 @@ REASONS: dict[str, tuple[str, ...]] = {
         "decoder-scale-by-another-width",
         "decoder-tied-by-default",
         "vision-mean-for-the-class-token",
+        "composite-texts-read-both-ways",
     ),
 }
 
