@@ -163,7 +163,9 @@ def test_missing_optional_libraries(archsmith, site, toy, monkeypatch):
     manifest = (site.root / "toy_toy/plugin.py").read_text()
     parts = 'image_processor="toy_toy.parts:ToyImages", feature_extractor="toy_toy.parts:ToySounds",'
     site.write("toy_toy/plugin.py", manifest.replace('model_type="toy",', f'model_type="toy", {parts}'))
-    site.write("toy_toy/parts.py", "class ToyImages:\n    pass\n\nclass ToySounds:\n    pass\n")
+    imports = "from archsmith import ImageProcessor, SequenceFeatureExtractor\n"
+    classes = ("class ToyImages(ImageProcessor):\n    pass\n", "class ToySounds(SequenceFeatureExtractor):\n    pass\n")
+    site.write("toy_toy/parts.py", "\n".join([imports, *classes]))
     monkeypatch.setattr("archsmith_cli.diagnosis._has_library", lambda _: False)
     result = archsmith("doctor", "--json")
     assert result.code == 1
