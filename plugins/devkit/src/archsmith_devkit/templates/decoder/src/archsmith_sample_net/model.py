@@ -38,7 +38,7 @@ class SampleNetOutput(ModelOutput):
         last_hidden_state: ``(batch, tokens, width)`` float.
         past_key_values: Keys and values of each block, ``(batch, key heads, all tokens so far, head size)`` each, for
             the next call; on request.
-        hidden_states: Before and after every block, on request.
+        hidden_states: Before and after every block, on request; the last one is normalised.
         attentions: ``(batch, heads, tokens, all tokens so far)`` of every block, on request.
     """
 
@@ -186,8 +186,9 @@ class SampleNetModel(SampleNetPreTrainedModel):
             states.append(hidden)
             maps.append(attention_map)
             kept.append(key_and_value)
+        states[-1] = self.norm(hidden)  # what a head reads
         output = SampleNetOutput(
-            last_hidden_state=self.norm(hidden),
+            last_hidden_state=states[-1],
             past_key_values=tuple(kept) if use_cache else None,
             hidden_states=tuple(states) if self.wants_hidden_states(output_hidden_states) else None,
             attentions=tuple(maps) if wants_maps else None,
