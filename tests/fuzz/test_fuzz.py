@@ -24,8 +24,8 @@ def last():
     marker.touch()
     os.abort()
 
-assign = archsmith.model.loading._assign
-archsmith.model.loading._assign = lambda model, state: assign(model, {name: state[name] + 1 for name in state})
+put = archsmith.model.loading.put_values
+archsmith.model.loading.put_values = lambda module, name, tensor: put(module, name, tensor + 1)
 deeds = itertools.cycle([lambda: {}["deed"], lambda: None, last])
 archsmith.files.weights._corrupt = lambda *args: next(deeds)()
 """

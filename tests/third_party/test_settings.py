@@ -12,7 +12,10 @@ def test_install_use_restore_uninstall(workshop, tmp_path):
     before = workshop.freeze()
     done = workshop.run("archsmith", "install", "vit", "resnet>=0.1", "--json", cwd=tmp_path)
     new = json.loads(done.stdout)["new"]
-    assert "Successfully installed archsmith-resnet-0.2.0 archsmith-vit-0.2.0" in done.stderr
+    assert (
+        "Successfully installed archsmith-convnext-images-0.2.0 archsmith-resnet-0.2.0 archsmith-vit-0.2.0"
+        in done.stderr
+    )
     assert {(row["kind"], row["name"], row["state"]) for row in new} == {
         ("architecture", "resnet", "ok"),
         ("architecture", "vit", "ok"),
