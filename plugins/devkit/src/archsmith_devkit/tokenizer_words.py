@@ -128,6 +128,8 @@ def _seen(tokenizer: Any) -> list[Any]:
     for texts in (*((text,) for text in TEXTS), *own_texts(tokenizer)):
         ids = tokenizer(*texts).input_ids
         found += [ids, tokenizer.decode(ids), tokenizer.decode(ids, skip_special_tokens=True)]
+        if tokenizer.is_fast:
+            found.append(tokenizer(*texts, return_offsets_mapping=True).offset_mapping)
     return found
 
 
