@@ -347,6 +347,29 @@ def test_stages_of_a_backbone_inside_a_host(plugins, tmp_path, named):
         "stages in its configuration, and build it from that."
     )
     assert model.backbone.out_indices == [1, 2]
+    model.config.backbone_config.out_indices = [0, 1]
+    with pytest.raises(OptionError, match=r"built for feature maps of \[4, 6\] channels, but those of stage1, stage2"):
+        model(torch.zeros(1, 3, 16, 16))
+    with pytest.raises(OptionError, match=r"but those of stage1, stage2 have"):
+        copy.deepcopy(model)(torch.zeros(1, 3, 16, 16))
+    taken, model.backbone = model.backbone, None
+    assert len(taken(torch.zeros(1, 3, 16, 16)).feature_maps) == 2  # no host, no widths to keep to
+
+
+@pytest.mark.parametrize(
+    "change", [lambda names: names.append("stage1"), lambda names: names.append("nope"), list.clear]
+)
+def test_stages_that_are_changed_in_place_are_refused(plugins, change):
+    from toy_steps.all import StepsBackbone, StepsConfig
+
+    backbone = StepsBackbone(StepsConfig(out_features=["stage3"]))
+    change(backbone.config.out_features)
+    with pytest.raises(ConfigError, match=r"StepsConfig:\s.*out_features must"):
+        backbone(torch.zeros(1, 3, 16, 16))
+    backbone.out_features = ["stage1"]
+    backbone.config.out_indices.append(2)
+    with pytest.raises(ConfigError, match=r"out_indices is \[0, 2\], but they must name the same stages"):
+        backbone(torch.zeros(1, 3, 16, 16))
 
 
 def test_auto_backbone_finds_the_class(plugins, weights):

@@ -29,6 +29,7 @@ class Backbone(PreTrainedModel):
 
     Attributes:
         main_input_name: ``pixel_values``.
+        host_channels: The channels that the model around it was built for; empty: there is none, or it is not known.
 
     Example:
         >>> import torch
@@ -43,6 +44,7 @@ class Backbone(PreTrainedModel):
 
     config: BackboneConfig
     main_input_name: ClassVar[str] = "pixel_values"
+    host_channels: Sequence[int] = ()
 
     @property
     def stage_channels(self) -> Sequence[int]:
@@ -94,12 +96,17 @@ class Backbone(PreTrainedModel):
         copies = changed_configs(whole, [(self.config, stages)])
         chosen = copies[id(self.config)].out_features
         channels = [self.stage_channels[self.stage_names.index(name)] for name in chosen]
-        if whole is not self and channels != self.channels:
+        self._refuse_other(channels, chosen)
+        adopt(whole, copies)
+
+    def _refuse_other(self, channels: Sequence[int], chosen: Sequence[str]) -> None:
+        """Refuse feature maps of other widths than those that the model around this one was built for."""
+        whole = whole_of(self)
+        if whole is not self and channels != (built_for := self.host_channels or self.channels):
             raise OptionError(
-                f"{type(whole).__name__} was built for feature maps of {self.channels} channels, but those of "
+                f"{type(whole).__name__} was built for feature maps of {built_for} channels, but those of "
                 f"{', '.join(chosen)} have {channels}. Choose the stages in its configuration, and build it from that."
             )
-        adopt(whole, copies)
 
     @property
     def channels(self) -> list[int]:
@@ -112,7 +119,16 @@ class Backbone(PreTrainedModel):
         return [self.stage_strides[index] for index in self.out_indices]
 
     def select(self, stages: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Return of the outputs of all stages those that are feature maps."""
+        """Return of the outputs of all stages those that are feature maps.
+
+        Raises:
+            ConfigError: The choice of stages was changed in place, and contradicts itself.
+            OptionError: The model around this one was built for feature maps of other widths.
+        """
+        if any(self.config.stage_faults(self.stage_names)):
+            self.config.check()
+        if self.host_channels and self.channels != self.host_channels:  # whole_of looks at every module
+            self._refuse_other(self.channels, self.out_features)
         return tuple(stages[index] for index in self.out_indices)
 
 
@@ -151,5 +167,8 @@ def load_backbone(config: BackboneHostConfig, *, own: Mapping[str, type[Backbone
             "archsmith.backbone.Backbone. Its author must derive it from that class."
         )
     if pretrained and chosen.model_type != TIMM and config.backbone is not None:
-        return found.from_pretrained(config.backbone, config=chosen, dtype=torch.float32).train()
-    return found(chosen)
+        backbone = found.from_pretrained(config.backbone, config=chosen, dtype=torch.float32).train()
+    else:
+        backbone = found(chosen)
+    backbone.host_channels = backbone.channels
+    return backbone

@@ -67,7 +67,7 @@ class BackboneConfig(PreTrainedConfig):
     def derived(self) -> dict[str, Any]:
         """Return ``out_features`` and ``out_indices``, each from the other if it was not given."""
         names = self.stage_names
-        if not names or any(self._stage_faults(names)):
+        if not names or any(self.stage_faults(names)):
             return {}
         if self.out_features is None:
             indices = self.out_indices or [len(names) - 1]
@@ -78,7 +78,7 @@ class BackboneConfig(PreTrainedConfig):
         """Yield a sentence for each rule about stages that is broken."""
         yield from super().rules()
         if (names := self.stage_names) is not None:
-            yield from self._stage_faults(names)
+            yield from self.stage_faults(names)
 
     def _differing(self) -> list[str]:
         """Leave the stages out as long as they are those of a configuration that names none."""
@@ -87,7 +87,7 @@ class BackboneConfig(PreTrainedConfig):
             return [name for name in super()._differing() if name not in ("out_features", "out_indices")]
         return super()._differing()
 
-    def _stage_faults(self, names: Sequence[str]) -> Iterator[str]:
+    def stage_faults(self, names: Sequence[str]) -> Iterator[str]:
         """Say what is wrong with the choice of stages."""
         features, indices = self.out_features, self.out_indices
         listed = names if len(names) <= _NAMED else [*names[:_NAMED], "…", names[-1]]

@@ -5,7 +5,7 @@ import warnings
 
 import pytest
 
-from archsmith import MaskFormerConfig, PreTrainedConfig
+from archsmith import BertConfig, MaskFormerConfig, PreTrainedConfig
 from archsmith.config import Size, field
 from archsmith.errors import ArchsmithWarning, ConfigError, OptionError, UnknownField
 
@@ -336,3 +336,61 @@ def test_a_part_of_a_class_that_its_file_would_not_bring_back_is_refused():
 
     with pytest.raises(ConfigError, match=r"text_config must be a \w+, but is a OwnWords, whose own would not come"):
         Both(text_config=OwnWords(own=3))
+
+
+def test_a_part_that_is_given_stays_the_givers():
+    config, given = Both(vision_config={"inner": {}}), Grid(side=2, inner=Words(hidden_size=6))
+    kept = config.vision_config.inner
+    config.update(vision_config=given)
+    assert config.vision_config.inner is kept
+    given.inner.hidden_size = 8
+    given.inner.widths.append(3)
+    assert (kept.hidden_size, kept.widths) == (6, [1, 2])
+
+
+@pytest.mark.parametrize("way", ["build", "assign", "update"])
+def test_one_object_in_two_fields_becomes_two(way):
+    words = Words()
+    config = Both(text_config=words, other_config=words if way == "build" else None)
+    if way == "assign":
+        config.other_config = words
+    elif way == "update":
+        config.update(other_config=words)
+    assert config.other_config is not config.text_config
+    config.update(text_config={"hidden_size": 12})
+    assert (config.text_config.hidden_size, config.other_config.hidden_size) == (12, 4)
+    config.vision_config.inner = config.text_config
+    config.text_config = config.vision_config.inner
+    config.text_config.hidden_size = 14
+    assert config.vision_config.inner.hidden_size == 12
+
+
+def test_an_unregistered_architecture_is_refused_where_a_file_asks_the_registry():
+    class AnyPart(PreTrainedConfig):
+        model_type = "toy_any_part"
+
+        part_config: PreTrainedConfig | None = field(default=None, doc="Any.")
+
+    class OtherBert(PreTrainedConfig):
+        model_type = "bert"
+
+    config = AnyPart(part_config=BertConfig())
+    assert AnyPart.from_dict(config.to_dict()) == config
+    start = r"part_config must be of a registered architecture, for a file to bring it back, but is a "
+    with pytest.raises(ConfigError, match=start + r"Words, whose model_type 'toy_words' no installed plugin provides"):
+        AnyPart(part_config=Words())
+    with pytest.raises(ConfigError, match=start + r"OtherBert, whose model_type 'bert' leads to BertConfig"):
+        config.part_config = OtherBert()
+    assert isinstance(config.part_config, BertConfig)
+
+
+def test_what_is_no_part_is_told_by_its_class(tmp_path):
+    with pytest.raises(ConfigError, match=r"text_config must be a Words, or its values as a mapping, but is a Grid\.$"):
+        Both(text_config=Grid())
+    folder = saved(tmp_path)
+    edit(folder, lambda values: values["text_config"].update(model_type=None))
+    with pytest.raises(ConfigError) as caught:
+        Both.from_pretrained(folder)
+    assert str(caught.value) == (
+        f"{folder / 'config.json'}: Both: text_config.model_type must be 'toy_words', but is None."
+    )

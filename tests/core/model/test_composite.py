@@ -12,7 +12,7 @@ from torch import nn
 
 from archsmith import BertConfig, BertForMaskedLM, BertForSequenceClassification, PreTrainedConfig, PreTrainedModel
 from archsmith.config import Size, field
-from archsmith.errors import ArchsmithWarning, ConfigError, OptionError, WeightsMismatch
+from archsmith.errors import ArchsmithWarning, ConfigError, OptionError, PluginBroken, WeightsMismatch
 
 
 class WordsConfig(PreTrainedConfig):
@@ -547,11 +547,24 @@ def test_a_tie_of_two_shapes_is_refused(tmp_path):
     config = BothConfig(tie_word_embeddings=True, text_config={"vocab_size": 7})
     Both(config).save_pretrained(tmp_path)
     with pytest.raises(
-        ConfigError, match=r"Both ties '.*' to '.*', but its configuration makes them \(7, 4\) and \(9, 4\)"
+        ConfigError, match=r"Both ties '.*' to '.*', but they are \(7, 4\) and \(9, 4\). Make them of one size"
     ):
         Both(config.changed(text_config={"vocab_size": 9}))
-    with pytest.raises(ConfigError, match=r"but its configuration makes them"):
+    with pytest.raises(ConfigError, match=r"no Both can be built: Both ties '.*' to '.*', but they are"):
         Both.from_pretrained(tmp_path, text_config={"vocab_size": 9})
+    model = Both(BothConfig(tie_word_embeddings=True, text_config={"vocab_size": 7}))
+    model.vision_model.captions.embeddings = nn.Embedding(9, 4)
+    with pytest.raises(ConfigError, match=r"but they are \(9, 4\) and \(7, 4\)"):
+        model.tie_weights()
+    assert len(model.vision_model.captions.embeddings.weight) == 9
+
+
+def test_a_tie_of_what_is_not_there_is_its_authors_fault():
+    class Misspelt(Both):
+        tied_weights = {"vision_model.captions.embeddings.wait": "text_model.embeddings.weight"}
+
+    with pytest.raises(PluginBroken, match=r"but has no parameter 'vision_model.captions.embeddings.wait'. Its author"):
+        Misspelt(BothConfig(tie_word_embeddings=True))
 
 
 def test_a_change_of_the_whole_reaches_the_model_inside(tmp_path):
@@ -560,3 +573,24 @@ def test_a_change_of_the_whole_reaches_the_model_inside(tmp_path):
     model.config.update(text_config={"num_attention_heads": 4})
     assert model.text_model.config is inside is model.config.text_config
     assert inside.num_attention_heads == 4
+
+
+def test_a_part_that_no_longer_goes_by_the_configuration_of_the_whole_is_told(tmp_path):
+    model = Both(BothConfig())
+    model.config.text_config = {"num_attention_heads": 4}  # another object: the model inside keeps its own
+    with pytest.warns(ArchsmithWarning, match=r"num_attention_heads of 'text_model' is 2, but would be 4"):
+        model.save_pretrained(tmp_path)
+    model.config.text_config = model.text_model.config
+    model.save_pretrained(tmp_path)
+    assert Both.from_pretrained(tmp_path).text_model.config.num_attention_heads == 2
+
+
+def test_one_configuration_in_two_places_becomes_two(tmp_path):
+    words = WordsConfig()
+    config = BothConfig(text_config=words, vision_config=GridConfig(captions=words))
+    model = Both(config)
+    model.text_model.prune_heads({0: [1]})
+    assert (config.text_config.pruned_heads, words.pruned_heads) == ({}, {})
+    assert not model.config.vision_config.captions.pruned_heads
+    model.save_pretrained(tmp_path)
+    assert same(Both.from_pretrained(tmp_path), model)

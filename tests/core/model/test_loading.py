@@ -336,6 +336,46 @@ def test_an_optional_buffer_that_the_file_lacks_is_rebuilt(tmp_path):
     assert model.positions.steps == 0
 
 
+class FillingPart(nn.Module):
+    """Fills the buffers that its constructor has registered, rather than making others."""
+
+    def __init__(self, *, fills_all=True):
+        super().__init__()
+        self.fills_all = fills_all
+        self.register_buffer("table", torch.zeros(3), persistent=False)
+        self.register_buffer("places", torch.zeros(3, dtype=torch.int64), persistent=False)
+        self.init_buffers()
+
+    def init_buffers(self):
+        self.table.copy_(torch.arange(3.0))
+        if self.fills_all:
+            self.places[:] = torch.arange(3)
+
+
+def test_buffers_may_be_filled_in_place(tmp_path):
+    class Filling(Bare):
+        fills_all = True
+
+        def __init__(self, config):
+            super().__init__(config)
+            self.part = FillingPart(fills_all=self.fills_all)
+
+    class Half(Filling):
+        fills_all = False
+
+    Filling(InnerConfig()).save_pretrained(tmp_path)
+    for mode in (torch.no_grad, torch.inference_mode):
+        with mode():
+            part = Filling.from_pretrained(tmp_path).part
+        assert part.table.tolist() == [0, 1, 2]
+        assert part.places.tolist() == [0, 1, 2]
+        with (
+            mode(),
+            pytest.raises(PluginBroken, match=r"'part.places' has no values after loading. FillingPart"),
+        ):
+            Half.from_pretrained(tmp_path)
+
+
 def test_a_buffer_that_nothing_rebuilds(tmp_path):
     class Forgetful(Bare):
         def __init__(self, config):

@@ -5,6 +5,7 @@ import inspect
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from archsmith.config import Size, field
 from archsmith.outputs import BaseModelOutput
@@ -80,6 +81,17 @@ class NeverKeeps(ToyDecoder):
 class KeepsWhateverIsConfigured(ToyDecoder):
     def kept(self, past, use_cache):
         return None if use_cache is False or (use_cache is None and self.training) else past
+
+
+class SummedLoss(ToyDecoder):
+    def loss(self, logits, labels):
+        return super().loss(logits, labels) * len(labels) / 2
+
+
+class HardVocabulary(ToyDecoder):
+    def __init__(self, config):
+        super().__init__(config)
+        self.head = nn.Linear(config.hidden_size, 20, bias=False)
 
 
 class UnshiftedLoss(ToyDecoder):
@@ -205,6 +217,8 @@ FAULTS = [
     ("cache_on_request", NeverKeeps, "NeverKeeps returns no past_key_values with use_cache=True"),
     ("cache_on_request", KeepsWhateverIsConfigured, "with config.use_cache = False: expected no past_key_values"),
     ("shifted_loss", UnshiftedLoss, "it is not shifted"),
+    ("shifted_loss", SummedLoss, "SummedLoss: the loss is .*; expected .*, the mean cross entropy of logits"),
+    ("scores_follow_the_vocabulary", HardVocabulary, r"vocab_size = 23 and .*: logits is \(2, 7, 20\); expected 23"),
     ("shifted_loss", CountedLoss, r"the loss with -100 at \[1, 3\] is .*; expected"),
     ("rotary_positions_are_relative", TurnsTwice, r"position_ids \+ 3: logits is off by"),
     ("rotary_positions_are_relative", NoPositions, "do not depend on the distances in position_ids"),

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from archsmith.config import NonNegative, PreTrainedConfig, Size, field
-from archsmith.errors import PluginError
+from archsmith.errors import InputError, PluginError
 from archsmith.registry import registry
 from archsmith_devkit import State, checks_of
 from archsmith_devkit.harness import tensors_of
@@ -125,6 +125,107 @@ def test_a_nested_field_that_is_lost_is_found():
 
     with pytest.raises(AssertionError, match=r"Outer.inner.width = 8: it is 4 in the configuration"):
         conformance(config=Outer).test_nested_fields_survive()
+
+
+class Part(PreTrainedConfig):
+    model_type = "toy-part"
+    width: Size = field(default=4)
+    scale: NonNegative = field(default=1.0)
+
+
+class WholeConfig(ToyConfig):
+    part: Part | None = field(default=None)
+
+    def derived(self):
+        return {} if self.part else {"part": Part()}
+
+
+class Whole(ToyDecoder):
+    config_class = WholeConfig
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.there = nn.Linear(config.hidden_size, config.part.width)
+        self.back = nn.Linear(self.width(config), config.hidden_size)
+
+    def width(self, config):
+        return config.part.width
+
+    def scale(self):
+        return self.config.part.scale
+
+    def final(self, hidden):
+        return hidden + self.scale() * self.back(self.there(hidden))
+
+
+def test_a_sound_whole_passes():
+    for check in ("every_field_has_an_effect", "what_is_accepted_builds", "nested_fields_survive"):
+        getattr(conformance(Whole, Whole, WholeConfig), f"test_{check}")()
+
+
+def test_a_field_of_a_part_that_is_written_into_the_code_is_found():
+    class HardScale(Whole):
+        def scale(self):
+            return 1.0
+
+    with pytest.raises(AssertionError, match=told("part.scale = 0.5 in place of 1.0")):
+        conformance(HardScale, HardScale, WholeConfig).test_every_field_has_an_effect()
+
+
+def test_a_value_of_a_part_with_which_the_whole_fails_is_found():
+    class HardWidth(Whole):
+        def width(self, config):
+            return 4
+
+    with pytest.raises(AssertionError, match=r"WholeConfig takes part\.width = 3, but HardWidth fails with it"):
+        conformance(HardWidth, HardWidth, WholeConfig).test_what_is_accepted_builds()
+
+
+def test_a_crash_is_no_effect():
+    class Broken(ToyDecoder):
+        config_class = FieldTooMany
+
+        def final(self, hidden):
+            return hidden.view(3, 5, 7) if self.config.depth_scale != 1 else hidden
+
+    failing = r"depth_scale = 0.5 in place of 1.0\. Broken fails with depth_scale = 0.5: RuntimeError: shape"
+    with pytest.raises(AssertionError, match=told(failing)):
+        conformance(Broken, Broken, FieldTooMany).test_every_field_has_an_effect()
+
+
+class OddConfig(ToyConfig):
+    kernel: Size = field(default=3)
+
+    def rules(self):
+        yield from super().rules()
+        if self.kernel % 2 == 0:
+            yield f"kernel is {self.kernel}, but must be odd"
+
+
+def test_fields_of_odd_values_get_another_odd_one():
+    class Padded(ToyDecoder):
+        config_class = OddConfig
+
+        def __init__(self, config):
+            super().__init__(config)
+            self.mixing = nn.Conv1d(config.hidden_size, config.hidden_size, config.kernel, padding=1)
+
+        def final(self, hidden):
+            return hidden + self.mixing(hidden.mT).mT
+
+    with pytest.raises(AssertionError, match="OddConfig takes kernel = 5, but Padded fails with it: RuntimeError"):
+        conformance(Padded, Padded, OddConfig).test_what_is_accepted_builds()
+
+
+def test_a_value_that_the_model_always_refuses_is_found():
+    class Refusing(ToyDecoder):
+        def final(self, hidden):
+            if self.config.hidden_size != 8:
+                raise InputError(f"the hidden states must have 8 numbers, but have {self.config.hidden_size}.")
+            return hidden
+
+    with pytest.raises(AssertionError, match="other values of hidden_size than 8, but the models refuse all inputs"):
+        conformance(Refusing, Refusing).test_what_is_accepted_builds()
 
 
 class TableInConstructor(ToyDecoder):

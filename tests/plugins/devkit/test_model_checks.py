@@ -1,5 +1,7 @@
 """The conformance kit finds what it says it finds: models with one fault each do not pass."""
 
+import inspect
+
 import pytest
 import torch
 
@@ -52,6 +54,26 @@ class Changed(DistilBertModel):
         return output
 
 
+class OtherStates(DistilBertForMaskedLM):
+    def forward(self, input_ids=None, attention_mask=None, **options):
+        output = super().forward(input_ids, attention_mask, **options)
+        if output.hidden_states is not None:
+            output.hidden_states = output.hidden_states[::-1]
+        return output
+
+    forward.__signature__ = inspect.signature(DistilBertForMaskedLM.forward)
+
+
+class NoFirstState(DistilBertModel):
+    def forward(self, input_ids=None, attention_mask=None, **options):
+        output = super().forward(input_ids, attention_mask, **options)
+        if output.hidden_states is not None:
+            output.hidden_states = (0 * output.hidden_states[0], *output.hidden_states[1:])
+        return output
+
+    forward.__signature__ = inspect.signature(DistilBertModel.forward)
+
+
 class MixedRows(Changed):
     def change(self, hidden):
         return hidden + hidden.mean(0)
@@ -88,6 +110,8 @@ FAULTS = [
     ("rows_of_a_batch_are_independent", MixedRows, "MixedRows, row 0 alone: last_hidden_state is off by"),
     ("padding_does_not_count", CountedPadding, "row 1 without its padding: last_hidden_state is off by"),
     ("bfloat16", Float32Inside, "same dtype"),
+    ("hidden_states_are_those_of_the_base_model", OtherStates, r"its DistilBertModel: hidden_states\[0\] is off by"),
+    ("hidden_states_are_those_of_the_base_model", NoFirstState, r"hidden_states\[0\] is zero everywhere"),
     ("exports", BranchOnValues, "data-dependent"),
     ("exports", FixedBatch, "specialized"),
     ("compiles", BranchOnValues, "Data-dependent"),

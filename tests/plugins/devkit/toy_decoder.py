@@ -25,6 +25,11 @@ class ToyConfig(PreTrainedConfig):
     pad_token_id: TokenId | None = field(default=None)
     use_cache: bool = field(default=True)
 
+    def rules(self):
+        yield from super().rules()
+        if self.hidden_size % (2 * self.num_attention_heads):
+            yield f"hidden_size is {self.hidden_size}, but must be a multiple of twice num_attention_heads"
+
 
 class ToyOutput(ModelOutput):
     loss: torch.Tensor | None = None

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self, dataclass_transform
 
 from archsmith.config.fields import convert_json, field
 from archsmith.config.names import field_names
+from archsmith.config.nested import configs_inside
 from archsmith.errors import ArchsmithError, ConfigError, OptionError, UnknownField
 from archsmith.files.strictjson import encode_json
 from archsmith.messages import announce, listed, shown
@@ -180,7 +181,7 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
             given = name in replaced or not unknown_allowed
             converted, fault = names.convert(name, value, given=given, over=parts.get(name))
             (passed if name in replaced else faults).extend(fault)
-            object.__setattr__(self, name, converted)
+            object.__setattr__(self, name, self._alone(name, converted))
         if source and faults:
             passed = [f"{fault.rstrip('.')}, as the call has it" for fault in passed]
         self._raise(passed + faults, source if faults else "")
@@ -191,13 +192,23 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
         self._raise([fault.rstrip(".") + told for fault in self.rules()], source + changed)
         return notes
 
+    def _alone(self, name: str, value: Any) -> Any:
+        """Return a copy of a configuration that another field holds too, at any depth: a change is one of one part."""
+        names = field_names(type(self)).nested
+        if name not in names or value is None:
+            return value
+        others = [held for other in names - {name} if (held := self.__dict__.get(other)) is not None]
+        known = {id(part) for held in others for part in configs_inside(held)}
+        return copy.deepcopy(value) if any(id(part) in known for part in configs_inside(value)) else value
+
     def _become(self, new: Self) -> None:
         """Take over the values of another object of this class, which nobody else holds."""
         for name in field_names(type(self)).nested:
             old, part = getattr(self, name, None), getattr(new, name)
             if old is not None and type(old) is type(part):
-                old._become(part)  # noqa: SLF001  # its own kind
-                new.__dict__[name] = old
+                old._become(copy.deepcopy(part))  # noqa: SLF001  # its own kind; the caller may hold the part
+                part = old
+            new.__dict__[name] = self._alone(name, part)
         self.__dict__.update(new.__dict__)
 
     def _keep(self, unknown: Mapping[str, Any], known: Collection[str], source: str, faults: list[str]) -> None:
@@ -261,7 +272,7 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
         else:
             converted, faults = names.convert(own, value)
             self._raise(faults)
-            self.__dict__[own] = converted
+            self.__dict__[own] = self._alone(own, converted)
 
 
 def _checked_extra(unknown: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:

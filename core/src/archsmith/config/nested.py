@@ -46,7 +46,8 @@ def convert_nested(
     if not isinstance(value, Mapping):
         names = " or ".join(f"a {kind.__name__}" for kind in kinds)
         null = ", or null" if optional else ""
-        return None, [f"{name} must be {names}, or its values as a mapping{null}, but is {shown(value)}"]
+        said = shown(value) if type(value).__module__ == "builtins" else f"a {type(value).__name__}"
+        return None, [f"{name} must be {names}, or its values as a mapping{null}, but is {said}"]
     try:
         if given:
             return _built(value, kinds, f"{owner}.{name}", over), []
@@ -57,8 +58,22 @@ def convert_nested(
 
 
 def _lost_faults(name: str, value: Any, kinds: tuple[type[Any], ...]) -> list[str]:
-    """Say which fields of a subclass the class that a file leads to does not have: they would not come back."""
-    declared = {kind.model_type: kind for kind in kinds if kind.model_type}.get(value.model_type, type(value))
+    """Say why a file would not bring a configuration back: it leads to no class, to another, or to one of less fields.
+
+    Raises:
+        PluginError: The plugin of its architecture is not usable.
+    """
+    from archsmith.registry.base import registry
+
+    own = {kind.model_type: kind for kind in kinds if kind.model_type}
+    try:
+        declared = own.get(value.model_type) or registry.load(value.model_type, "config")
+    except UnknownArchitecture:
+        declared = None
+    if not isinstance(value, declared or ()):
+        leads = f"leads to {declared.__name__}" if declared else "no installed plugin provides"
+        what = f"a {type(value).__name__}, whose model_type {value.model_type!r} {leads}"
+        return [f"{name} must be of a registered architecture, for a file to bring it back, but is {what}"]
     lost = sorted({each.name for each in fields(value)} - {each.name for each in fields(declared)})
     what = f"a {type(value).__name__}, whose {', '.join(lost)} would not come back from a file"
     return [f"{name} must be a {declared.__name__}, but is {what}"] if lost else []
@@ -108,7 +123,7 @@ def _kind_of(values: Mapping[str, Any], kinds: tuple[type[Any], ...], source: st
     if given in own:
         return own[given], dict(values)
     if len(own) == len(kinds):
-        if given is not None:
+        if "model_type" in values:
             expected = " or ".join(repr(name) for name in own)
             raise ConfigError(source, faults=(f"model_type must be {expected}, but is {given!r}",))
         return kinds[0], dict(values)

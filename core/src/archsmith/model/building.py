@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from archsmith.config.base import PreTrainedConfig
-from archsmith.errors import ConfigError, OptionError
+from archsmith.errors import OptionError
 from archsmith.files.weights import Weights
 from archsmith.model.initial_values import initialise
-from archsmith.model.marker import AnyModel, BuildRecord, link_parts
+from archsmith.model.marker import AnyModel, BuildRecord, link_parts, refuse_unequal_ties
 from archsmith.model.matching import shapes_and_kinds
 from archsmith.model.meta import OnMeta
 from archsmith.model.pruning import cut_configured_heads
@@ -83,12 +83,7 @@ def _finish(model: AnyModel, unfinished: set[Any]) -> dict[str, Any]:
         elif isinstance(module, AnyModel) and module.base_model is module:
             cut_configured_heads(module)
     held = model.state_dict()
-    for name, source in model.tied_names().items():
-        if (shape := tuple(held[name].shape)) != (wanted := tuple(held[source].shape)):
-            raise ConfigError(
-                f"{type(model).__name__} ties {name!r} to {source!r}, but its configuration makes them {shape} and "
-                f"{wanted}. Make them of one size, or keep them apart: tie_word_embeddings=False."
-            )
+    refuse_unequal_ties(model)
     if _building.on_meta is not None:
         return held
     if not any(parameter.is_meta for parameter in model.parameters()):  # else it is built under torch.device("meta")

@@ -76,11 +76,17 @@ def _complete(model: AnyModel, loaded: Collection[str], dtype: torch.dtype, devi
         dot = f"{path}." if path else ""
         tensors = dict([*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)])
         if hasattr(module, "init_buffers") and any(tensor.is_meta for tensor in tensors.values()):
+            meta = {name: buffer for name, buffer in module.named_buffers(recurse=False) if buffer.is_meta}
+            with torch.inference_mode(mode=False):  # else torch does not count what is done to a tensor
+                given = {name: torch.zeros_like(buffer, device=device) for name, buffer in meta.items()}
+            for name, buffer in given.items():
+                setattr(module, name, buffer)
             with torch.device(device):
                 module.init_buffers()
             for name, tensor in tensors.items():
-                if not tensor.is_meta:
-                    setattr(module, name, tensor)  # it came from the files
+                filled = getattr(module, name)
+                if not tensor.is_meta or (filled is given.get(name) and not filled._version):  # noqa: SLF001
+                    setattr(module, name, tensor)  # it came from the files, or nothing has filled it
         for name, tensor in tensors.items():
             if dot + name in loaded:
                 continue

@@ -10,10 +10,12 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from archsmith.config.base import PreTrainedConfig
+from archsmith.errors import ConfigError, PluginBroken
 from archsmith.messages import shorten
 
 __all__ = [
-    "AnyModel", "BuildRecord", "LoadReport", "adopt", "changed_configs", "link_parts", "put", "put_values", "whole_of",
+    "AnyModel", "BuildRecord", "LoadReport", "adopt", "changed_configs", "link_parts", "put", "put_values",
+    "refuse_unequal_ties", "whole_of",
 ]  # fmt: skip
 
 _DRAWN = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Embedding)
@@ -134,9 +136,31 @@ class AnyModel(nn.Module):
         return tied
 
     def tie_weights(self) -> None:
-        """Make every tied parameter one object with the parameter it is the same as."""
+        """Make every tied parameter one object with the parameter it is the same as. Raises `refuse_unequal_ties`."""
+        refuse_unequal_ties(self)
         for name, source in self.tied_names().items():
             put(self, name, self.get_parameter(source))
+
+
+def refuse_unequal_ties(model: AnyModel) -> None:
+    """Refuse ties of parameters that cannot be one.
+
+    Raises:
+        ConfigError: Two of them differ in shape.
+        PluginBroken: A tie names a parameter that the model does not have.
+    """
+    held = dict(model.named_parameters(remove_duplicate=False))
+    for name, source in model.tied_names().items():
+        if missing := [each for each in (name, source) if each not in held]:
+            raise PluginBroken(
+                f"{type(model).__name__} ties {name!r} to {source!r}, but has no parameter {missing[0]!r}. Its author "
+                "must name parameters in tied_weights."
+            )
+        if (shape := tuple(held[name].shape)) != (wanted := tuple(held[source].shape)):
+            raise ConfigError(
+                f"{type(model).__name__} ties {name!r} to {source!r}, but they are {shape} and {wanted}. Make them of "
+                "one size in the configuration, or keep them apart: tie_word_embeddings=False."
+            )
 
 
 def whole_of(model: AnyModel) -> AnyModel:

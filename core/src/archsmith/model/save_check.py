@@ -6,9 +6,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from archsmith.config.base import PreTrainedConfig
 from archsmith.errors import ArchsmithError, ConfigError, WeightsMismatch
 from archsmith.files.weights import Header, TensorInfo, Weights
-from archsmith.messages import announce, reason
+from archsmith.messages import announce, reason, shown
 from archsmith.model.building import build_for
 from archsmith.model.marker import AnyModel
 from archsmith.model.matching import Match, shapes_and_kinds
@@ -80,11 +81,21 @@ def _differences(model: nn.Module, built: nn.Module) -> Iterator[str]:
     fresh = dict(built.named_modules())
     for path, module in model.named_modules():
         other = fresh.get(path)
+        if path and isinstance(module, AnyModel) and isinstance(other, AnyModel):
+            yield from _config_differences(path, module.config, other.config)
         if other is None or next(module.children(), None) or next(other.children(), None):
             continue
         is_so, would_be = (f"{type(each).__name__}({each.extra_repr()})" for each in (module, other))
         if is_so != would_be:
             yield f"{path!r} is {is_so}, but would be {would_be}"
+
+
+def _config_differences(path: str, config: PreTrainedConfig, other: PreTrainedConfig) -> Iterator[str]:
+    """Say which values a model inside goes by that the configuration of the whole does not give it."""
+    held, built = config.to_dict(), other.to_dict()
+    for name in sorted({*held, *built} - {*config.descriptive, "model_type"}):
+        if held.get(name) != built.get(name):
+            yield f"{name} of {path!r} is {shown(held.get(name))}, but would be {shown(built.get(name))}"
 
 
 def original_tensors(model: nn.Module) -> dict[str, Tensor]:

@@ -10,14 +10,18 @@ import torch
 
 from archsmith.auto import AutoConfig
 from archsmith.config import PreTrainedConfig
-from archsmith.errors import ArchsmithError
+from archsmith.errors import ArchsmithError, InputError
+from archsmith.model import PreTrainedModel
 from archsmith.registry import registry
+from archsmith_devkit.fields import changed_values, own_paths, value_at
 from archsmith_devkit.harness import Harness, refusal, saved_and_loaded
 
 __all__ = ["ConfigurationChecks"]
 
 #: So many model classes of an architecture are built of each unusual configuration.
 _MODELS = 2
+#: So many refusals are no accident.
+_MANY = 2
 #: A value's type → what nobody can have meant in its place.
 _NONSENSE: dict[type, tuple[Any, ...]] = {
     bool: ("perhaps", 7),
@@ -87,25 +91,43 @@ class ConfigurationChecks(Harness):
 
         Fix: narrow the field's type, or yield a sentence from rules() for values that do not go together.
         """
-        for name, value in self._unusual():
-            values = {**self.values(), name: value}
+        config = self.config()
+        refused: dict[str, list[Exception | None]] = {path: [] for path in own_paths(config)}
+        for path, value in self._unusual():
+            values, name = changed_values(config, self.values(), {path: value}), path.rpartition(".")[2]
             said = refusal(ArchsmithError, self.config_class(), **values)
             if said is not None:
-                assert name in said, f"the message about {name} = {value!r} does not name it: {said}"
+                assert name in said, f"the message about {path} = {value!r} does not name it: {said}"
                 continue
-            config = self.config_class()(**values)
+            changed = self.config_class()(**values)
             for cls in list(self.models().values())[:_MODELS]:
-                try:
-                    model = cls(config).eval()
-                    with torch.no_grad():
-                        model(**self.inputs(model))
-                except ArchsmithError:
-                    continue  # it says itself what is wrong
-                except Exception as error:
-                    raise AssertionError(
-                        f"{self.config_class().__name__} takes {name} = {value!r}, but {cls.__name__} fails with it: "
-                        f"{type(error).__name__}: {error}"
-                    ) from error
+                error = self._error_of(cls, changed)
+                refused.setdefault(path, []).append(error)
+                assert error is None or isinstance(error, ArchsmithError), (
+                    f"{type(config).__name__} takes {path} = {value!r}, but {cls.__name__} fails with it: "
+                    f"{type(error).__name__}: {error}"
+                )
+        for path in own_paths(config):  # one value may not go with the size of the inputs; that none does is a fault
+            errors = refused[path]
+            assert len(errors) < _MANY or not all(isinstance(error, InputError) for error in errors), (
+                f"{type(config).__name__} takes other values of {path} than {value_at(config, path)!r}, but the models "
+                f"refuse all inputs with each of them, as: {errors[0]}"
+            )
+
+    def _error_of(self, cls: type[PreTrainedModel], config: PreTrainedConfig) -> Exception | None:
+        """Return what is raised by a model of a configuration; None if it runs, or refuses to be built."""
+        try:
+            model = cls(config).eval()
+        except ArchsmithError:
+            return None
+        except Exception as error:  # noqa: BLE001  # a stranger's code
+            return error
+        try:
+            with torch.no_grad():
+                model(**self.inputs(model))
+        except Exception as error:  # noqa: BLE001  # likewise
+            return error
+        return None
 
     def _nonsense(self) -> Iterator[tuple[str, Any]]:
         config = self.config()
@@ -128,18 +150,26 @@ class ConfigurationChecks(Harness):
     def _unusual(self) -> Iterator[tuple[str, Any]]:
         """Yield fields with values of their own type that are not unlikely to break something."""
         config = self.config()
-        for name in _fields(config):
-            value = getattr(config, name)
-            if type(value) is int:
-                yield from ((name, other) for other in (0, -1, value + 1))
-            elif type(value) is float:
-                yield from ((name, other) for other in (0.0, -1.0, 2.0))
-            elif type(value) is bool:
-                yield name, not value
-            elif type(value) is str:
-                yield name, "no such value"
-            elif isinstance(value, list | tuple) and value:
-                yield from ((name, other) for other in ([], list(value)[:-1], [*value, value[-1]]))
+        parts = dict.fromkeys(path.partition(".")[0] for path in own_paths(config) if "." in path)
+        held = {f"{name}.": getattr(config, name) for name in parts}
+        for prefix, holder in {"": config, **held}.items():
+            yield from _unusual_values(holder, prefix)
+
+
+def _unusual_values(config: PreTrainedConfig, prefix: str) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of one configuration, behind a prefix, with such values."""
+    for field in _fields(config):
+        name, value = f"{prefix}{field}", getattr(config, field)
+        if type(value) is int:
+            yield from ((name, other) for other in (0, -1, value - 1, value + 1, value + 2, value * 2))
+        elif type(value) is float:
+            yield from ((name, other) for other in (0.0, -1.0, 2.0))
+        elif type(value) is bool:
+            yield name, not value
+        elif type(value) is str:
+            yield name, "no such value"
+        elif isinstance(value, list | tuple) and value:
+            yield from ((name, other) for other in ([], list(value)[:-1], [*value, value[-1]]))
 
 
 def _fields(config: PreTrainedConfig) -> list[str]:

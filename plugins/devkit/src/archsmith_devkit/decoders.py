@@ -189,9 +189,9 @@ class DecoderChecks(Harness):
 
 
 def some_ids(model: PreTrainedModel) -> Tensor:
-    """Return two texts of six tokens, the same each time."""
+    """Return three texts of six tokens, the same each time: with two, a sum over rows halved is a mean."""
     generator = torch.Generator().manual_seed(0)
-    return torch.randint(model.config.vocab_size, (2, _TOKENS), generator=generator)
+    return torch.randint(model.config.vocab_size, (3, _TOKENS), generator=generator)
 
 
 def _places(ids: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import functools
 import inspect
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,7 +19,16 @@ from archsmith_devkit.harness import Harness, assert_near, outputs_of
 from archsmith_devkit.labels import labels_for
 from archsmith_devkit.sources import sources
 
-__all__ = ["Behaviour", "FieldChecks", "built_config", "other_values", "own_fields"]
+__all__ = [
+    "Behaviour",
+    "FieldChecks",
+    "built_config",
+    "changed_values",
+    "other_values",
+    "own_fields",
+    "own_paths",
+    "value_at",
+]
 
 _BASES = (PreTrainedConfig, BackboneConfig, BackboneHostConfig)
 #: Fields that others check, or that are there for who writes texts with a model.
@@ -48,27 +58,34 @@ class FieldChecks(Harness):
         usual = Behaviour(self, self.values())
         left = {name: others for name, others in self._varied().items() if not usual.differs_by(name, others)}
         if usual.has_unknown_losses:  # what counts in a loss that is not made here is looked for in the source
-            left = {name: others for name, others in left.items() if name not in _read_in_source(self)}
+            read = _read_in_source(self)
+            left = {name: others for name, others in left.items() if name.rpartition(".")[2] not in read}
         for switch in self._switches() if left else ():  # some fields count only where another says so
-            turned = Behaviour(self, {**self.values(), **switch})
+            turned = Behaviour(self, changed_values(self.config(), self.values(), switch))
             left = {name: others for name, others in left.items() if not turned.differs_by(name, others)}
         config, who = self.config(), ", ".join(cls.__name__ for cls in self.models().values())
         told = "; ".join(
-            f"{name} = {others[0]!r} in place of {getattr(config, name)!r}" for name, others in left.items()
+            f"{name} = {others[0]!r} in place of {value_at(config, name)!r}" for name, others in left.items()
         )
+        failed = "".join(f". {usual.failures[name]}" for name in left if name in usual.failures)
         assert not left, (
             f"{type(config).__name__}: no parameter, output, loss, initial value or training step of {who} changes "
-            f"with {told}"
+            f"with {told}{failed}"
         )
 
     def _varied(self) -> dict[str, list[Any]]:
-        """Return field → other values with which the configuration can be built."""
-        config, found = self.config(), {}
-        for name in own_fields(config) if self.models() else ():
-            others = other_values(type(config), name, getattr(config, name))
-            possible = [other for other in others if built_config(type(config), {**self.values(), name: other})]
+        """Return field → other values with which the configuration can be built; ``part_config.field`` in a part."""
+        config, values, found = self.config(), self.values(), {}
+        for path in own_paths(config) if self.models() else ():
+            outer, _, name = path.rpartition(".")
+            holder = getattr(config, outer) if outer else config
+            possible = [
+                other
+                for other in other_values(type(holder), name, getattr(holder, name))
+                if built_config(type(config), changed_values(config, values, {path: other}))
+            ]
             if possible:
-                found[name] = possible
+                found[path] = possible
         return found
 
     def _switches(self) -> list[dict[str, Any]]:
@@ -78,7 +95,7 @@ class FieldChecks(Harness):
             {name: other}
             for name, others in self._varied().items()
             for other in others[:2]
-            if _is_switch(getattr(config, name), other)
+            if _is_switch(value_at(config, name), other)
         ]
         return sorted(found, key=lambda switch: any(isinstance(value, str) for value in switch.values()))[:_SWITCHES]
 
@@ -148,11 +165,12 @@ class Behaviour:
 
     def __init__(self, harness: Harness, values: Mapping[str, Any]) -> None:
         self.harness, self.values, self.who = harness, values, ""
+        self.failures: dict[str, str] = {}  # field → how a model broke that was made of another value
         self.models = []
         for task, cls in harness.models().items():
             model = _model(cls, built_config(harness.config_class(), values))
             if model is not None:
-                self.models.append((task, model, _computed(harness, task, model)))
+                self.models.append((task, model, _computed(harness, task, model, {})))
 
     @property
     def has_unknown_losses(self) -> bool:
@@ -172,28 +190,47 @@ class Behaviour:
 
     def differs(self, changes: Mapping[str, Any]) -> bool:
         """Return whether any model becomes, computes or learns something else with other values."""
-        config = built_config(self.harness.config_class(), {**self.values, **changes})
+        changed = changed_values(self.harness.config(), self.values, changes)
+        config = built_config(self.harness.config_class(), changed)
         if config is None:
             return False
-        return any(self._differs(task, model, expected, config) for task, model, expected in self.models)
+        return any(self._differs(task, model, expected, config, changes) for task, model, expected in self.models)
 
     def _differs(
-        self, task: str, model: PreTrainedModel, expected: dict[str, Tensor], config: PreTrainedConfig
+        self,
+        task: str,
+        model: PreTrainedModel,
+        expected: dict[str, Tensor],
+        config: PreTrainedConfig,
+        changes: Mapping[str, Any],
     ) -> bool:
-        other = _model(type(model), config)
-        if other is None:
-            return True  # a model that refuses a value reads it; one that breaks is another check's
-        self.who = type(model).__name__
+        self.who, failures = type(model).__name__, dict[str, Exception]()
+        other = _model(type(model), config, failures)
+        if other is None:  # a model that refuses a value reads it; one that breaks may do so because it does not
+            return not self._breaks(failures, changes)
         own, state = model.state_dict(), other.state_dict()
         if {name: each.shape for name, each in own.items()} != {name: each.shape for name, each in state.items()}:
             return True
         if any(not torch.equal(own[name].nan_to_num(), state[name].nan_to_num()) for name in own):
             return True  # other initial values from the same random numbers
-        return not _are_same(_computed(self.harness, task, other), expected)
+        found = _computed(self.harness, task, other, failures)
+        failures = {way: error for way, error in failures.items() if way not in expected}
+        return not self._breaks(failures, changes) and not _are_same(found, expected)
+
+    def _breaks(self, failures: Mapping[str, Exception], changes: Mapping[str, Any]) -> bool:
+        """Return whether anything broke, rather than be refused; and keep what is to be told about it."""
+        broken = [error for error in failures.values() if not isinstance(error, ArchsmithError)]
+        for name, value in changes.items() if broken else ():
+            told = f"{self.who} fails with {name} = {value!r}: {type(broken[0]).__name__}: {broken[0]}"
+            self.failures.setdefault(name, told)
+        return bool(broken)
 
 
-def _computed(harness: Harness, task: str, model: PreTrainedModel) -> dict[str, Tensor]:
-    """Return what a model computes in evaluation and in training: outputs, all that it may return, losses."""
+def _computed(harness: Harness, task: str, model: PreTrainedModel, failures: dict[str, Exception]) -> dict[str, Tensor]:
+    """Return what a model computes in evaluation and in training: outputs, all that it may return, losses.
+
+    Where it breaks, the error goes into failures, and its type stands for what is computed.
+    """
     inputs, known = harness.inputs(model), inspect.signature(model.forward).parameters
     more = {name: True for name in ("output_hidden_states", "output_attentions") if name in known}
     found: dict[str, Tensor] = {}
@@ -206,6 +243,7 @@ def _computed(harness: Harness, task: str, model: PreTrainedModel) -> dict[str, 
                     computed = outputs_of(model, {**inputs, **options})
                 except Exception as error:  # noqa: BLE001  # a stranger's code; other checks tell where it breaks
                     computed = {type(error).__name__: torch.zeros(())}
+                    failures[f"{training} {way} {type(error).__name__}"] = error
                 found |= {f"{training} {way} {name}": value for name, value in computed.items()}
     model.eval()
     return found
@@ -219,14 +257,18 @@ def _are_same(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> bool
     )
 
 
-def _model(cls: type[PreTrainedModel], config: PreTrainedConfig | None) -> PreTrainedModel | None:
+def _model(
+    cls: type[PreTrainedModel], config: PreTrainedConfig | None, failures: dict[str, Exception] | None = None
+) -> PreTrainedModel | None:
     if config is None:
         return None
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             return cls(config).eval()
-    except Exception:  # noqa: BLE001  # likewise
+    except Exception as error:  # noqa: BLE001  # likewise
+        if failures is not None:
+            failures["built"] = error
         return None
 
 
@@ -236,6 +278,41 @@ def built_config(config_class: type[PreTrainedConfig], values: Mapping[str, Any]
         return config_class(**values)
     except ArchsmithError:
         return None
+
+
+def own_paths(config: PreTrainedConfig) -> Iterator[str]:
+    """Yield the fields of an architecture that do something; those of its own parts as ``part_config.field``."""
+    for name in own_fields(config):
+        held = getattr(config, name)
+        if isinstance(held, PreTrainedConfig):
+            if _package(held) != _package(config):
+                continue  # a stranger's, of which a whole may need a few fields
+            names = _fields_of(config)  # what the whole has too is the whole's: a part alone may need its own
+            yield from (f"{name}.{inner}" for inner in own_fields(held) if inner not in names)
+        else:
+            yield name
+
+
+def changed_values(config: PreTrainedConfig, values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values with changes in them, of which those of parts are called ``part_config.field``."""
+    found = dict(values)
+    for path, value in changes.items():
+        outer, dot, name = path.partition(".")
+        if dot:
+            held = found.get(outer)
+            found[outer] = {**(held if isinstance(held, Mapping) else getattr(config, outer).to_dict()), name: value}
+        else:
+            found[path] = value
+    return found
+
+
+def _package(config: PreTrainedConfig) -> str:
+    return type(config).__module__.partition(".")[0]
+
+
+def value_at(config: PreTrainedConfig, path: str) -> Any:
+    """Return the value of a field, or of ``part_config.field``."""
+    return functools.reduce(getattr, path.split("."), config)
 
 
 def _fields_of(config: PreTrainedConfig) -> list[str]:
@@ -268,7 +345,7 @@ def _candidates(hint: Any, value: Any) -> Iterator[Any]:
         wanted = ("tanh", "relu", "silu") if "tanh" in choices else choices
         yield from [choice for choice in wanted if choice != value][:2]
     elif isinstance(value, int):
-        yield from (value * 2, value + 1, value - 1, 1)
+        yield from (value * 2, value + 1, value - 1, 1, value + 2)
     elif isinstance(value, float):
         yield from (0.5, value + 1.0)
     elif isinstance(value, list) and value and all(isinstance(each, int) for each in value):

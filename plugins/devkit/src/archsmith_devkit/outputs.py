@@ -1,5 +1,6 @@
 """Checks of what comes with the tensors of a model: their order in a tuple, and the loss of the labels."""
 
+import inspect
 import itertools
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +12,7 @@ from torch import Tensor
 from archsmith.errors import ArchsmithError
 from archsmith.model import PreTrainedModel
 from archsmith.outputs import ModelOutput
-from archsmith_devkit.harness import Harness, outputs_of
+from archsmith_devkit.harness import Harness, assert_near, outputs_of, tensors_of
 
 __all__ = ["OutputChecks"]
 
@@ -27,6 +28,7 @@ _ORDER = (
 #: Tasks with one row of scores for each row of the input, whose loss is one of three.
 _OF_ROWS = ("sequence-classification", "image-classification", "audio-classification")
 _LABELS, _SAME, _LARGER = 5, 1e-4, 20.0
+_STATES = "output_hidden_states"
 
 
 class OutputChecks(Harness):
@@ -76,6 +78,29 @@ class OutputChecks(Harness):
                     f"{cls.__name__}, problem_type = {kind!r}", found["loss"], kind, found["logits"], labels
                 )
 
+    def test_hidden_states_are_those_of_the_base_model(self) -> None:
+        """Whoever reads hidden_states expects those of the model inside a head, the first of them in its first place.
+
+        Fix: return hidden_states of the base model's output as they are, and begin them with what the first layer
+        reads.
+        """
+        for model in self.built():
+            if _STATES not in inspect.signature(model.forward).parameters:
+                continue
+            inner: list[Any] = []
+            hook = model.base_model.register_forward_hook(lambda _, __, output, inner=inner: inner.append(output))
+            try:
+                found = _states(tensors_of(_asked(model, self.inputs(model))))
+            finally:
+                hook.remove()
+            first, name = next(iter(found.values()), None), type(model).__name__
+            assert first is None or first.any(), (
+                f"{name}: hidden_states[0] is zero everywhere; expected what layer 1 reads"
+            )
+            wanted = _states(tensors_of(inner[0])) if model.base_model is not model and len(inner) == 1 else {}
+            if wanted and found.keys() == wanted.keys():
+                assert_near(f"{name}, beside its {type(model.base_model).__name__}", found, wanted)
+
     def _scoring(self, cls: type[PreTrainedModel], kind: str, count: int) -> PreTrainedModel | None:
         """Return a model of a kind of problem whose scores are far apart, or None where there is none."""
         config = self.config()
@@ -89,6 +114,16 @@ class OutputChecks(Harness):
                 if parameter.ndim > 1 and len(parameter) == count:
                     parameter.mul_(_LARGER)
         return model
+
+
+@torch.no_grad()
+def _asked(model: PreTrainedModel, inputs: dict[str, Tensor]) -> Any:
+    with torch.random.fork_rng(devices=[]):
+        return model(**inputs, **{_STATES: True})
+
+
+def _states(found: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value for name, value in found.items() if name.startswith("hidden_states[")}
 
 
 def _labels(kind: str, rows: int) -> Tensor:

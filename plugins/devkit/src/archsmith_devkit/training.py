@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # the field's own abbreviation
 from torch import Tensor
 
+from archsmith.errors import ArchsmithError
 from archsmith.model import PreTrainedModel
 from archsmith_devkit.harness import Harness, gradients_of, tensors_of
 from archsmith_devkit.labels import labels_for
@@ -49,6 +50,8 @@ _SHAPES: dict[str, Callable[[PreTrainedModel, Mapping[str, Tensor]], dict[str, t
     "question-answering": _span,
     "multiple-choice": _choices,
 }
+#: Tasks with a score for each token of the vocabulary.
+_OF_VOCABULARY = ("causal-lm", "ctc", "masked-lm", "pre-training", "seq2seq-lm", "speech-seq2seq")
 
 
 class TrainingChecks(Harness):
@@ -68,6 +71,27 @@ class TrainingChecks(Harness):
                     assert tuple(found[name].shape) == shape, (
                         f"{cls.__name__}: {name} is {tuple(found[name].shape)}, not {shape}"
                     )
+
+    def test_scores_follow_the_vocabulary(self) -> None:
+        """A vocabulary that is written into a head fits one published file, and no other.
+
+        Fix: give the layer that scores tokens config.vocab_size outputs, whether it is tied or not.
+        """
+        for task, cls in self.models().items():
+            config = self.config()
+            if task not in _OF_VOCABULARY or not hasattr(config, "vocab_size"):
+                continue
+            try:
+                config.update(vocab_size=config.vocab_size + 3, tie_word_embeddings=False)
+                model = cls(config).eval()
+            except ArchsmithError:
+                continue  # it says itself that this does not go
+            found, wanted = tensors_of(model(**self.inputs(model))), config.vocab_size
+            logits = found.get("logits", found.get("prediction_logits"))
+            assert logits is None or logits.shape[-1] == wanted, (
+                f"{cls.__name__} of vocab_size = {wanted} and tie_word_embeddings = False: logits is "
+                f"{tuple(logits.shape)}; expected {wanted} scores for each token"
+            )
 
     def test_labels_make_a_loss(self) -> None:
         """A trainer passes labels and expects one number to minimise, first in the tuple.

@@ -36,6 +36,8 @@ class DetrConfig(PreTrainedConfig):
         "num_hidden_layers": "encoder_layers",
     }
 
+    descriptive = (*PreTrainedConfig.descriptive, "encoder_ffn_dim")  # of the encoder that MaskFormer does not have
+
     num_queries: Size = field(default=100, doc="Queries: the most segments that can be found in an image.")
     d_model: Size = field(default=256, doc="Width of the queries; must be divisible by 4.")
     decoder_layers: Depth = field(default=6, doc="Layers of the decoder.")

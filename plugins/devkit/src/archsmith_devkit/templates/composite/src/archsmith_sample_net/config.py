@@ -20,7 +20,6 @@ class SampleNetEncoderConfig(PreTrainedConfig):
     num_attention_heads: Size = field(default=4, doc="Attention heads in each block; must divide hidden_size.")
     intermediate_size: Size = field(default=512, doc="Width inside the feed-forward layers.")
     dropout: Probability = field(default=0.1, doc="Dropout of what each layer adds.")
-    initializer_range: NonNegative = field(default=0.02, doc="Standard deviation of the initial weights.")
 
     def rules(self) -> Iterator[str]:
         """Yield the broken rules between fields."""
@@ -76,6 +75,7 @@ class SampleNetConfig(PreTrainedConfig):
     )
     projection_dim: Size = field(default=64, doc="Width in which images and texts are compared.")
     logit_scale_init_value: float = field(default=2.6592, doc="Initial logarithm of what multiplies the scores.")
+    initializer_range: NonNegative = field(default=0.02, doc="Standard deviation of the initial weights.")
 
     def derived(self) -> dict[str, Any]:
         """Return encoders with their defaults, where none was given."""

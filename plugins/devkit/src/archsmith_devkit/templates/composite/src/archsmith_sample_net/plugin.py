@@ -32,7 +32,7 @@ def architectures() -> Iterator[Architecture]:
         processor="archsmith_sample_net.processor:SampleNetProcessor",
         tiny={
             "text_config": {**_ENCODER, "vocab_size": 40, "max_position_embeddings": 12},
-            "vision_config": {**_ENCODER, "image_size": 16, "patch_size": 8},
+            "vision_config": {**_ENCODER, "hidden_size": 24, "image_size": 16, "patch_size": 8},
             "projection_dim": 12,
         },
     )
