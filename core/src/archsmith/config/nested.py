@@ -1,6 +1,7 @@
 """Configurations inside a configuration: built from mappings as files hold them, and checked with the rest."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import fields
 from typing import Any, get_args, get_origin
 
@@ -66,11 +67,10 @@ def _lost_faults(name: str, value: Any, kinds: tuple[type[Any], ...]) -> list[st
     from archsmith.registry.base import registry
 
     own = {kind.model_type: kind for kind in kinds if kind.model_type}
-    try:
+    declared: Any = None
+    with suppress(UnknownArchitecture):
         declared = own.get(value.model_type) or registry.load(value.model_type, "config")
-    except UnknownArchitecture:
-        declared = None
-    if not isinstance(value, declared or ()):
+    if declared is None or not isinstance(value, declared):
         leads = f"leads to {declared.__name__}" if declared else "no installed plugin provides"
         what = f"a {type(value).__name__}, whose model_type {value.model_type!r} {leads}"
         return [f"{name} must be of a registered architecture, for a file to bring it back, but is {what}"]

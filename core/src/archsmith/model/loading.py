@@ -84,7 +84,7 @@ def _complete(model: AnyModel, loaded: Collection[str], dtype: torch.dtype, devi
             with torch.device(device):
                 module.init_buffers()
             for name, tensor in tensors.items():
-                filled = getattr(module, name)
+                filled: Tensor = getattr(module, name)
                 if not tensor.is_meta or (filled is given.get(name) and not filled._version):  # noqa: SLF001
                     setattr(module, name, tensor)  # it came from the files, or nothing has filled it
         for name, tensor in tensors.items():
