@@ -5,6 +5,7 @@ VENV    := .venv
 BIN     := $(VENV)/bin
 MEMBERS := core cli $(sort $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml)))
 READY   := $(VENV)/.ready
+TOOLS   := $(VENV)/.tools
 PIP     := $(BIN)/python -m pip --disable-pip-version-check
 
 space   := $(subst ,, )
@@ -28,6 +29,11 @@ $(READY): constraints.txt pyproject.toml $(MEMBERS:%=%/pyproject.toml)
 	$(PIP) install -q -c constraints.txt --no-build-isolation -e "core[text,vision,audio]" $(addprefix -e ,$(filter-out core,$(MEMBERS)))
 	touch $@
 
+# The tools of other people that tests/ecosystem runs; 2 GB, so only what needs them installs them.
+$(TOOLS): $(READY) constraints.txt pyproject.toml
+	$(PIP) install -q -c constraints.txt --group ecosystem
+	touch $@
+
 demo: $(READY)
 	$(BIN)/archsmith list
 	$(BIN)/python demo/text.py
@@ -38,8 +44,8 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not long" $(if $(PLUGIN),--plugin $(PLUGIN))
 
-# Processes that are killed, fresh environments and their wheels, random search, type checkers.
-test-long: $(READY)
+# Processes that are killed, fresh environments and their wheels, random search, type checkers, other people's tools.
+test-long: $(TOOLS)
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m long
 
 # More: make fuzz FUZZ="--seconds 3600 --seed 7"
