@@ -17,7 +17,7 @@ TEMPLATES     := $(patsubst %/src/archsmith_sample_net/__init__.py,%,$(wildcard 
 MYPY_TEMPLATE := $(CURDIR)/$(BIN)/mypy --config-file ../common/pyproject.toml --explicit-package-bases \
                  --cache-dir $(CURDIR)/.mypy_cache/templates
 
-.PHONY: demo test test-long test-lowest fuzz lint format bench docs dist clean
+.PHONY: demo test test-long test-gpu test-lowest fuzz lint format bench docs dist clean
 
 # torch comes first, at the pinned version, so that nothing below brings another one. The published checkpoint of the
 # demo declares a dependency that only its authors' loader needs, hence --no-deps.
@@ -43,11 +43,16 @@ demo: $(READY)
 
 # make test PLUGIN=vit runs what belongs to one plugin.
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not long" $(if $(PLUGIN),--plugin $(PLUGIN))
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not long and not gpu" $(if $(PLUGIN),--plugin $(PLUGIN))
 
-# Processes that are killed, fresh environments and their wheels, random search, type checkers, other people's tools.
+# Processes that are killed, fresh environments and their wheels, random search, type checkers, other people's tools;
+# and what is for a GPU, on the CPU, so that it runs where there is one.
 test-long: $(TOOLS)
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m long
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "long or gpu" --device cpu
+
+# On a machine with CUDA, in an environment whose torch has it.
+test-gpu: $(READY)
+	$(BIN)/python -m pytest tests/gpu $(if $(DEVICE),--device $(DEVICE))
 
 # Core, cli and plugins with the lowest version that we declare of each dependency but torch, in an environment of its own.
 test-lowest: $(READY)
