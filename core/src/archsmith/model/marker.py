@@ -100,7 +100,7 @@ class AnyModel(nn.Module):
         have their ``reset_parameters`` called, if they have one. Override it for what is left, and call ``super()`` for
         these. A module comes after its children, so that what it sets for them lasts.
         """
-        std = getattr(self.config, "initializer_range", 0.02)
+        std = self.config.value_of("initializer_range", 0.02)
         weight, bias = _trained(module, "weight"), _trained(module, "bias")
         if isinstance(module, _DRAWN):
             if weight is not None:
