@@ -3,8 +3,6 @@
 import pytest
 import torch
 
-from archsmith.errors import UnknownField
-
 from ..parity.oracle import transformers
 from ..parity.support import assert_close
 from .support import SIDES, image_inputs, make_pair, make_tokenizers, rows_of, text_inputs, trained
@@ -70,16 +68,10 @@ def test_train_texts(options, bert, tmp_path):
     assert_trains_alike(bert, tmp_path, rows_of(text_inputs(labels=3)), **options)
 
 
-@pytest.mark.xfail(
-    raises=UnknownField, reason="a configuration without the field use_cache refuses it; Trainer sets it"
-)
 def test_train_without_segments(distilbert, tmp_path):
     assert_trains_alike(distilbert, tmp_path, rows_of(text_inputs(labels=3)))
 
 
-@pytest.mark.xfail(
-    raises=UnknownField, reason="a configuration without the field use_cache refuses it; Trainer sets it"
-)
 def test_train_images(vit, tmp_path):
     assert_trains_alike(vit, tmp_path, rows_of(image_inputs(labels=3)))
 
