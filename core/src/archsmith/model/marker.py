@@ -135,6 +135,11 @@ class AnyModel(nn.Module):
                 tied |= {dot + name: dot + source for name, source in module.tied_weights.items()}
         return tied
 
+    @property
+    def _keys_to_ignore_on_save(self) -> list[str]:
+        """What no file holds; `transformers.Trainer` asks for it when it resumes, and then calls `tie_weights`."""
+        return [*self.tied_names()]
+
     def tie_weights(self) -> None:
         """Make every tied parameter one object with the parameter it is the same as. Raises `refuse_unequal_ties`."""
         refuse_unequal_ties(self)
