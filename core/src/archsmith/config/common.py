@@ -14,13 +14,12 @@ __all__ = ["CommonNames"]
 #: Name that is not a field, but that the field writes into every config.json or sets on every configuration → the value
 #: with which it means what holds anyway: an argument may have that one only; ``...``: any, for no result depends on it.
 _COMMON: Mapping[str, Any] = {
-    **dict.fromkeys(("_commit_hash", "_name_or_path", "auto_map", "custom_pipelines", "finetuning_task"), ...),
-    **dict.fromkeys(("processor_class", "task_specific_params", "tokenizer_class", "transformers_version"), ...),
-    **dict.fromkeys(("add_cross_attention", "gradient_checkpointing", "is_decoder", "is_encoder_decoder"), False),
-    **dict.fromkeys(("tie_encoder_decoder", "torchscript", "use_bfloat16", "use_cache"), False),
-    "chunk_size_feed_forward": 0,
-    "cross_attention_hidden_size": None,
-    "archsmith": ...,
+    **dict.fromkeys(["_commit_hash", "_name_or_path", "archsmith", "auto_map", "custom_pipelines"], ...),
+    **dict.fromkeys(["finetuning_task", "processor_class", "task_specific_params", "tokenizer_class"], ...),
+    "transformers_version": ...,
+    **dict.fromkeys(["add_cross_attention", "gradient_checkpointing", "is_decoder", "is_encoder_decoder"], False),
+    **dict.fromkeys(["tie_encoder_decoder", "torchscript", "use_bfloat16", "use_cache"], False),
+    **{"chunk_size_feed_forward": 0, "cross_attention_hidden_size": None},  # noqa: PIE800
 }
 #: Fields that may hold the configuration of what writes texts.
 _TEXT_PARTS = ("decoder", "generator", "text_config")
