@@ -92,7 +92,7 @@ class ModelOutput(OrderedDict[str, Any]):
             return super().__getitem__(key)
         raise KeyError(f"{type(self).__name__} holds no {key!r}, but {', '.join(self) or 'nothing'}")
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: Any, value: Any) -> None:
         if key not in self._names:
             hint = did_you_mean(str(key), self._names, cutoff=0.8)
             if hint or not isinstance(key, str) or hasattr(type(self), key):

@@ -183,13 +183,27 @@ def test_what_would_mislead_is_refused_as_an_argument(given, said):
 @pytest.mark.parametrize("kind", [BertConfig, DistilBertConfig, ViTConfig, ResNetConfig, MaskFormerConfig])
 def test_a_class_takes_what_its_to_dict_gives(kind):
     config = kind(architectures=["X"], num_labels=5)
-    config.extra.update(transformers_version="4.1", processor_class="P", torchscript=False, _name_or_path="x")
+    config.extra.update(transformers_version="4.1", processor_class="P", torchscript=False)
     for values in (config.to_dict(), config.to_file_dict(), config.to_diff_dict()):
         assert kind(**values) == config
     changed = kind(num_labels=3)
     changed.update(config.to_dict())
     assert changed == config
     assert said_by(lambda: kind(**config.to_dict())) == []
+
+
+def test_a_constant_of_the_class_is_what_may_be_given():
+    class Both(PreTrainedConfig):
+        is_encoder_decoder = True
+
+    assert Both(is_encoder_decoder=True).is_encoder_decoder is True
+    with pytest.raises(UnknownField, match=r"'is_encoder_decoder' is not a field of Both\. Here it can only be True"):
+        Both(is_encoder_decoder=False)
+    for side in ("decoder", "encoder"):
+        with pytest.raises(ConfigError, match=r"^Both has encoder and decoder in one; read its own fields\.$"):
+            Both().get_text_config(**{side: True})
+    config = Both()
+    assert config.get_text_config() is config
 
 
 def test_what_follows_from_fields_must_be_as_they_say():
@@ -218,6 +232,10 @@ def test_where_it_came_from(tmp_path):
     assert config.name_or_path == str(tmp_path)
     config._name_or_path = "elsewhere"
     assert config.name_or_path == "elsewhere"
+    for name in ("name_or_path", "_name_or_path"):
+        for given in (DistilBertConfig(**{name: "x"}), DistilBertConfig.from_dict({}, **{name: "x"})):
+            assert (given.name_or_path, given.extra) == ("x", {})
+    assert DistilBertConfig(_commit_hash="1a").extra == {}
     assert DistilBertConfig.from_dict({"_name_or_path": "x"}).to_dict()["_name_or_path"] == "x"
 
 

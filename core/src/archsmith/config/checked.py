@@ -16,9 +16,6 @@ from archsmith.messages import announce, listed, shown
 
 __all__ = ["CheckedFields"]
 
-#: What a file says of itself: it is held against the class, and written anew.
-_NOT_KEPT = {"archsmith", "model_type"}
-
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(field, dataclasses.field))
 @dataclasses.dataclass(init=False, repr=False, eq=False)
@@ -172,9 +169,11 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
         else:
             wrong |= unknown
         said = {name: value for name, value in wrong.items() if names.is_inert(name, value)}
-        self.extra.update(
-            _checked_extra({name: said[name] for name in said.keys() - _NOT_KEPT - {*self.computed}}, passed)
-        )
+        for name in said.keys() - {"archsmith", "model_type", *self.computed}:  # these are written anew
+            if name.endswith("name_or_path"):
+                self.__dict__["_name_or_path"] = said[name]
+            elif not name.startswith("_"):
+                self.extra.update(_checked_extra({name: said[name]}, passed))
         passed += [f"{name!r} {self._no_field()}.{names.hint(name)}" for name in wrong.keys() - said.keys()]
         known, replaced = ({name: names.off(name, value) for name, value in each.items()} for each in (known, replaced))
         count, merged = len(replaced), list[str]()

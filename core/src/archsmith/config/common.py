@@ -16,7 +16,7 @@ __all__ = ["CommonNames"]
 _COMMON: Mapping[str, Any] = {
     **dict.fromkeys(["_commit_hash", "_name_or_path", "archsmith", "auto_map", "custom_pipelines"], ...),
     **dict.fromkeys(["finetuning_task", "processor_class", "task_specific_params", "tokenizer_class"], ...),
-    "transformers_version": ...,
+    **dict.fromkeys(["name_or_path", "transformers_version"], ...),
     **dict.fromkeys(["add_cross_attention", "gradient_checkpointing", "is_decoder", "is_encoder_decoder"], False),
     **dict.fromkeys(["tie_encoder_decoder", "torchscript", "use_bfloat16", "use_cache"], False),
     **{"chunk_size_feed_forward": 0, "cross_attention_hidden_size": None},  # noqa: PIE800

@@ -42,7 +42,8 @@ class FieldNames:
         self.nested = frozenset(name for name, hint in self.hints.items() if nested_kinds(hint))
         self.merged = tuple(name for each in cls.__mro__ for name in vars(each).get("merged", ()))
         self.advice: Mapping[str, str] = cls.advice
-        self.inert = {**cls.common, **dict.fromkeys(cls.computed, ...), "model_type": getattr(cls, "model_type", None)}
+        own = {name: value if value is ... else getattr(cls, name, value) for name, value in cls.common.items()}
+        self.inert = {**own, **dict.fromkeys(cls.computed, ...), "model_type": getattr(cls, "model_type", None)}
         self._class = cls
 
     def convert(self, name: str, value: Any, *, given: bool = True, over: Any = None) -> tuple[Any, list[str]]:

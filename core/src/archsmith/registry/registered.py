@@ -53,12 +53,8 @@ def register_class(config_class: Any, role: str, found: Any, *, exist_ok: bool =
         OptionError: These are no classes, or the configuration is another one's.
     """
     model_type = getattr(found if role == "config" else config_class, "model_type", None)
-    if (
-        not isinstance(found, type)
-        or not isinstance(config_class, type | str)
-        or not model_type
-        or (role == "config" and model_type != config_class)
-    ):
+    fits = model_type == config_class if role == "config" else isinstance(config_class, type)
+    if not isinstance(found, type) or not model_type or not fits:
         raise OptionError(
             f"{shown(found)} cannot be registered for {shown(config_class)}, with model_type {model_type!r}."
         )
