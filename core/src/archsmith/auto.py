@@ -14,6 +14,7 @@ from archsmith.options import read_flags
 from archsmith.processor.parts import architecture_of, held_parts, read_part, read_tokenizer
 from archsmith.registry.base import registry
 from archsmith.registry.installed import Owner
+from archsmith.registry.registered import register_class
 from archsmith.registry.resolve import config_from, model_type_of, provider_of, read_config
 from archsmith.tasks import TASKS, auto_class_name
 
@@ -35,6 +36,7 @@ class _Auto(Generic[_Found]):
     """A class that is never instantiated: it hands out instances of the architecture's own class."""
 
     own_file: ClassVar[str] = ""
+    role: ClassVar[str]
 
     def __init__(self) -> None:
         name = type(self).__name__
@@ -67,6 +69,29 @@ class _Auto(Generic[_Found]):
         """Load it from an opened checkpoint."""
         raise NotImplementedError
 
+    @classmethod
+    def register(cls, config_class: Any, *classes: Any, exist_ok: bool = False, **named: Any) -> None:
+        """Have this class hand out one of your own in this process, beside what is installed; plugins need it not.
+
+        Args:
+            config_class: The configuration of its architecture, an installed one or one of `AutoConfig.register`; for
+                AutoConfig the ``model_type``.
+            *classes: The class; of a tokenizer the one in Python, the fast one, or both.
+            exist_ok: Take the place of another class.
+            **named: The same by the names of other libraries, as ``model_class`` or ``fast_tokenizer_class``.
+
+        Raises:
+            PluginConflict: Another class has the place.
+            UnknownArchitecture, PluginError, OptionError: The configuration is not known, or a class does not fit.
+        """
+        read_flags(exist_ok=exist_ok)
+        if wrong := [name for name in named if name != "config" and not name.endswith("_class")]:
+            raise OptionError(f"{cls.__name__}.register has no option {wrong[0]!r}.")
+        for found in (*classes, *named.values()):
+            is_fast = any(each.__name__ == "PreTrainedTokenizerFast" for each in getattr(found, "__mro__", ()))
+            if found is not None:
+                register_class(config_class, "tokenizer_fast" if is_fast else cls.role, found, exist_ok=exist_ok)
+
 
 class AutoConfig(_Auto[PreTrainedConfig]):
     """Reads any configuration: the class is the one that the config.json's ``model_type`` names.
@@ -77,7 +102,7 @@ class AutoConfig(_Auto[PreTrainedConfig]):
         2
     """
 
-    own_file = CONFIG_FILE
+    own_file, role = CONFIG_FILE, "config"
 
     @classmethod
     def read(cls, checkpoint: Checkpoint, **overrides: Any) -> PreTrainedConfig:
@@ -105,6 +130,7 @@ class _AutoModel(_Auto["PreTrainedModel"]):
     """Picks the model class for one task. `AutoModel` is the one for the task ``base``."""
 
     task: str = "base"
+    role = "models.base"
 
     @classmethod
     def read(
@@ -158,7 +184,7 @@ class AutoBackbone(_AutoModel):
         [16, 32]
     """
 
-    task = "backbone"
+    task, role = "backbone", "models.backbone"
 
     @classmethod
     def from_pretrained(
@@ -183,6 +209,8 @@ class AutoBackbone(_AutoModel):
 
 class AutoTokenizer(_Auto["PreTrainedTokenizerBase"]):
     """Loads any tokenizer: the class is the one that the checkpoint names, or else its architecture's."""
+
+    role = "tokenizer"
 
     @classmethod
     def read(
@@ -228,13 +256,13 @@ class _AutoSettings(_Auto[_Found]):
 class AutoImageProcessor(_AutoSettings["ImageProcessor"]):
     """Loads any image processor: the class is the one that its file names, or else its architecture's."""
 
-    kind = "image_processor"
+    kind = role = "image_processor"
 
 
 class AutoFeatureExtractor(_AutoSettings["SequenceFeatureExtractor"]):
     """Loads any feature extractor: the class is the one that its file names, or else its architecture's."""
 
-    kind = "feature_extractor"
+    kind = role = "feature_extractor"
 
 
 class AutoProcessor(_Auto[Any]):
@@ -243,6 +271,8 @@ class AutoProcessor(_Auto[Any]):
     A checkpoint that has only one preprocessing object, and no processor, gives that object: the tokenizer of a text
     model, the image processor of a vision model.
     """
+
+    role = "processor"
 
     @classmethod
     def read(cls, checkpoint: Checkpoint, *, config: PreTrainedConfig | None = None, **parts: Any) -> Any:
@@ -320,5 +350,9 @@ def auto_model_class(name: str) -> type[_AutoModel]:
     if name not in tasks:
         raise AttributeError(f"module 'archsmith' has no attribute {name!r}.{did_you_mean(name, tasks)}")
     task = tasks[name]
-    made = type(name, (_AutoModel,), {"task": task, "__module__": "archsmith", "__doc__": f"Loads a model for {task}."})
+    made = type(
+        name,
+        (_AutoModel,),
+        {"task": task, "role": f"models.{task}", "__module__": "archsmith", "__doc__": f"Loads a model for {task}."},
+    )
     return _auto_classes.setdefault(task, made)

@@ -84,6 +84,8 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
         model.set_attn_implementation(attention)
         return model.to(target) if target is not None else model
 
+    _from_config = from_config  # so calls it the AutoModel of transformers, once our classes are registered there
+
     @classmethod
     def read(
         cls,

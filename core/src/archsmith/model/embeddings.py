@@ -166,7 +166,7 @@ def _counting(whole: AnyModel, name: str, rows: int) -> list[PreTrainedConfig]:
 
 def _only(model: AnyModel, rows: int) -> PreTrainedConfig:
     """Return the only configuration inside that of a model whose ``vocab_size`` is the number of its rows."""
-    found = [config for config in configs_inside(model.config) if getattr(config, "vocab_size", None) == rows]
+    found = [config for config in configs_inside(model.config) if config.value_of("vocab_size") == rows]
     if len(found) == 1:
         return found[0]  # type: ignore[no-any-return]
     raise OptionError(

@@ -56,9 +56,9 @@ class ModelFacts(AnyModel):
         name, config = self.main_input_name, self.config
         generator = torch.Generator().manual_seed(0)
         if name == "pixel_values":
-            size = getattr(config, "image_size", _IMAGE)
+            size = config.value_of("image_size", _IMAGE)
             height, width = (size, size) if isinstance(size, int) else size
-            channels = getattr(config, "num_channels", 3)
+            channels = config.value_of("num_channels", 3)
             return {name: torch.randn(2, channels, height, width, generator=generator)}
         if name in _LENGTHS:
             places, own = _LENGTHS[name]

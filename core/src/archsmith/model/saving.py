@@ -127,7 +127,7 @@ def refuse_out_of_step(model: AnyModel) -> None:
 
 
 def _sizes(config: Any) -> str:
-    return f"vocab_size {getattr(config, 'vocab_size', None)} and pruned_heads {config.pruned_heads}"
+    return f"vocab_size {config.value_of('vocab_size')} and pruned_heads {config.pruned_heads}"
 
 
 def parse_size(size: int | str) -> int:
