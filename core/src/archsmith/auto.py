@@ -10,7 +10,7 @@ from archsmith.errors import ConfigError, OptionError, PluginError, UnknownTask
 from archsmith.files.checkpoint import Checkpoint, refuse_remote_code
 from archsmith.files.names import CONFIG_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE, TOKENIZER_CONFIG_FILE
 from archsmith.messages import did_you_mean, shown
-from archsmith.options import read_flags
+from archsmith.options import known_as, read_flags
 from archsmith.processor.parts import architecture_of, held_parts, read_part, read_tokenizer
 from archsmith.registry.base import registry
 from archsmith.registry.installed import Owner
@@ -41,6 +41,7 @@ class _Auto(Generic[_Found]):
         raise OptionError(f"{name} has no instances; use {name}.from_pretrained(…) or {name}.from_config(…).")
 
     @classmethod
+    @known_as(pretrained_model_name_or_path="id_or_path")
     def from_pretrained(
         cls, id_or_path: str | os.PathLike[str], *, trust_remote_code: bool | None = None, **options: Any
     ) -> _Found:
@@ -161,6 +162,7 @@ class AutoBackbone(_AutoModel):
     task = "backbone"
 
     @classmethod
+    @known_as(pretrained_model_name_or_path="id_or_path")
     def from_pretrained(
         cls, id_or_path: str | os.PathLike[str], *, use_timm_backbone: bool = False, **options: Any
     ) -> "PreTrainedModel":

@@ -622,3 +622,77 @@ def test_weights_are_checked_before_anything_is_read(folder, monkeypatch):
     monkeypatch.setattr(Weights, "load", None)
     with pytest.raises(WeightsMismatch):
         DistilBertForMaskedLM.from_pretrained(folder, dim=16)
+
+
+# ---- what users know from elsewhere -----------------------------------------------------------------------------
+
+HARMLESS = {
+    "low_cpu_mem_usage": True, "use_safetensors": True, "resume_download": None, "proxies": None,
+    "trust_remote_code": False, "_fast_init": True, "from_tf": False, "from_flax": False, "device_map": None,
+    "force_download": False, "quantization_config": None, "load_in_8bit": False, "variant": None, "state_dict": None,
+    "weights_only": True, "output_loading_info": False, "torch_dtype": "auto", "_from_auto": True, "revision": None,
+    "use_auth_token": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("auto", [False, True])
+def test_options_of_others_at_harmless_values(folder, auto):
+    cls = AutoModel if auto else DistilBertModel
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "DistilBertModel: in ")
+        model = cls.from_pretrained(pretrained_model_name_or_path=folder, **HARMLESS)
+    assert type(model) is DistilBertModel
+    assert model.name_or_path == model.__dict__["name_or_path"] == str(folder)
+    assert DistilBertModel(model.config).name_or_path == ""
+    PreTrainedConfig.from_pretrained(pretrained_model_name_or_path=folder, resume_download=True, use_auth_token=None)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("use_safetensors", False, "use_safetensors=False cannot be had here. Leave it out: weights are always read "),
+        ("from_tf", True, "from_tf=True cannot be had here. Save the model as safetensors files where it was made."),
+        ("load_in_8bit", True, "load_in_8bit=True cannot be had here. Quantise the loaded model with torchao."),
+        ("load_in_8bit", 0, "load_in_8bit=0 cannot be had here."),
+        ("variant", "fp16", "variant='fp16' cannot be had here. Pass the subfolder that holds those weights "),
+        ("state_dict", {}, "state_dict={} cannot be had here. Build the model with from_config and call load_state"),
+        ("force_download", True, "force_download=True cannot be had here. Delete the file from the hub's cache."),
+        ("proxies", {}, "proxies={} cannot be had here. Set the variables HTTP_PROXY and HTTPS_PROXY."),
+        ("use_auth_token", True, "use_auth_token=True cannot be had here. Pass token."),
+        ("output_loading_info", 1, "output_loading_info must be True or False, but is 1."),
+        ("ignore_mismatched_sizes", None, "ignore_mismatched_sizes must be True or False, but is None."),
+        ("device_map", {"bert": 0, "head": "cpu"}, "device_map must name one device, as 'cpu', {'': 'cuda:0'} or 'au"),
+        ("device_map", {}, "device_map must name one device, "),
+        ("device_map", "disk", "device must be one that torch has here, "),
+        ("device_map", "meta", "device must be one that holds values, "),
+        ("attn_implementation", "flash_attention_2", "attn_implementation must be one of sdpa, eager, but is 'flash"),
+    ],
+)
+def test_options_of_others_that_would_mean_something(folder, option, value, message):
+    for cls in (AutoModel, DistilBertModel):
+        with pytest.raises(OptionError) as refused:
+            cls.from_pretrained(folder, **{option: value})
+        assert str(refused.value).startswith(message)
+
+
+@pytest.mark.parametrize("places", ["cpu", "auto", {"": "cpu"}, {"distilbert": "cpu", "head": torch.device("cpu")}])
+def test_one_place_for_all(folder, places):
+    assert DistilBertForMaskedLM.from_pretrained(folder, device_map=places).device.type == "cpu"
+    with pytest.raises(OptionError, match=r"device and device_map are one option; pass device\."):
+        DistilBertForMaskedLM.from_pretrained(folder, device_map=places, device="cpu")
+
+
+def test_a_field_of_the_name_of_an_option_is_the_field(tmp_path):
+    class VariantConfig(PreTrainedConfig):
+        model_type = "toy"
+        variant: str | None = field(default="large")
+
+    class Variant(PreTrainedModel):
+        config_class = VariantConfig
+
+        def __init__(self, config):
+            super().__init__(config)
+            self.layer = nn.Linear(2, 2)
+
+    Variant(VariantConfig()).save_pretrained(tmp_path)
+    assert Variant.from_pretrained(tmp_path, variant=None).config.variant is None

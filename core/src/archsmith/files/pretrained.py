@@ -9,6 +9,7 @@ from archsmith.files.checkpoint import Checkpoint, refuse_remote_code
 from archsmith.files.paths import local_path
 from archsmith.files.strictjson import read_bytes
 from archsmith.messages import announce, shown
+from archsmith.options import known_as
 
 __all__ = ["FromPretrained"]
 
@@ -69,6 +70,7 @@ class FromPretrained:
 
     @final
     @classmethod
+    @known_as(pretrained_model_name_or_path="id_or_path")
     def from_pretrained(
         cls,
         id_or_path: str | os.PathLike[str],
@@ -98,15 +100,14 @@ class FromPretrained:
             ArchsmithError: As `read`.
         """
         refuse_remote_code(trust_remote_code)
-        checkpoint = Checkpoint.open(
-            id_or_path,
-            own_file=cls.own_file,
-            revision=revision,
-            token=token,
-            cache_dir=cache_dir,
-            local_files_only=local_files_only,
-            subfolder=subfolder,
-        )
+        options |= {
+            "revision": revision,
+            "token": token,
+            "cache_dir": cache_dir,
+            "local_files_only": local_files_only,
+            "subfolder": subfolder,
+        }
+        checkpoint = Checkpoint.open_with(id_or_path, options, own_file=cls.own_file)
         return checkpoint.read_consistent(lambda: cls.read(checkpoint, **options))
 
     @classmethod
