@@ -2,19 +2,30 @@
 
 import os
 import re
+import tempfile
 from typing import Any, ClassVar, Self, final
 
 from archsmith.errors import CheckpointCorrupt, OptionError
+from archsmith.files import hub
 from archsmith.files.checkpoint import Checkpoint, refuse_remote_code
 from archsmith.files.paths import local_path
 from archsmith.files.strictjson import read_bytes
 from archsmith.messages import announce, shown
-from archsmith.options import known_as
+from archsmith.options import checked_call, drop_inert, known_as
 
 __all__ = ["FromPretrained"]
 
 #: The most bytes of a side file.
 _SIDE_BYTES = 2**20
+#: Options of saving that mean nothing here: name → harmless values, and what to do in place of others.
+_INERT: dict[str, tuple[tuple[Any, ...], str]] = {
+    "distributed_checkpoint": ((False, None), "Save with torch.distributed.checkpoint"),
+    "filename_prefix": ((None,), "Rename the files afterwards, or save into a folder of another name"),
+    "legacy_format": ((None, False), "Leave it out: files are written in one way"),
+    "safe_serialization": ((True, None), "Leave it out: weights are always written as safetensors files"),
+    "variant": ((None,), "Save into a folder of another name"),
+    **dict.fromkeys(["save_function", "save_original_format", "save_peft_format", "use_temp_dir"], ((), "")),
+}
 
 
 class FromPretrained:
@@ -23,10 +34,13 @@ class FromPretrained:
     Attributes:
         own_file: The file that holds all of it, whose path may be given in place of its folder; empty: there is none.
         side_file_names: Files that it carries along without reading them, see `side_files`.
+        superseded: Patterns of the files of an earlier save that a save deletes if it does not replace them; the
+            `side_files` are among them.
     """
 
     own_file: ClassVar[str] = ""
     side_file_names: ClassVar[tuple[str, ...]] = ()
+    superseded: ClassVar[tuple[str, ...]] = ()
 
     @property
     def side_files(self) -> dict[str, bytes]:
@@ -115,8 +129,80 @@ class FromPretrained:
         """Read it from an opened checkpoint."""
         raise NotImplementedError
 
-    def superseded_files(self, save_directory: str | os.PathLike[str], *patterns: str) -> re.Pattern[str]:
-        """Return what matches the names of `side_files` and some patterns: a save deletes what it does not replace.
+    @checked_call
+    def save_pretrained(
+        self,
+        save_directory: str | os.PathLike[str],
+        *,
+        is_main_process: bool = True,
+        push_to_hub: bool = False,
+        repo_id: str | None = None,
+        **options: Any,
+    ) -> tuple[str, ...]:
+        """Write its files into a folder, which is made if needed, in place of those of an earlier save.
+
+        Args:
+            save_directory: The folder.
+            is_main_process: With False nothing is written: another process of the same program does it.
+            push_to_hub: Upload the files as well, as `push_to_hub` does.
+            repo_id: Where to; None: a repository of your own with the folder's name.
+            **options: What `write` and `push_to_hub` take.
+
+        Returns:
+            The paths of the files.
+
+        Raises:
+            SaveFailed: The system refused; what was there before still is.
+            HubError: The hub refused; the files lie in the folder.
+            ArchsmithError: As `write`.
+        """
+        if not is_main_process:
+            return ()
+        drop_inert(options, _INERT)
+        upload = {name: options.pop(name) for name in hub.UPLOAD_OPTIONS if name in options} | {"repo_id": repo_id}
+        if push_to_hub:
+            repo_id = hub.check_repo_id(repo_id or local_path("save_directory", save_directory).resolve().name)
+        elif told := [name for name, value in upload.items() if value is not None and value is not False]:
+            raise OptionError(f"{told[0]} is for the hub: pass push_to_hub=True with it, or leave it out.")
+        paths = self.write(save_directory, **options)
+        if push_to_hub:
+            hub.upload(paths, supersedes=self._superseded(), **upload | {"repo_id": repo_id})
+        return paths
+
+    def push_to_hub(self, repo_id: str, **options: Any) -> str:
+        """Upload its files to a repository of the hub, which is made if needed, in one commit.
+
+        What an earlier save wrote there, and this one does not write anew, is deleted in the same commit.
+
+        Args:
+            repo_id: The repository, as ``"owner/name"``.
+            **options: What `write` takes, and of ``huggingface_hub``: commit_message, commit_description, private,
+                token, create_pr, revision (a branch, which is made if needed).
+
+        Returns:
+            The address of the commit.
+
+        Raises:
+            OptionError: ``repo_id`` is no name of a repository.
+            HubError: The hub refused, and holds what it held before.
+            ArchsmithError: As `write`.
+        """
+        upload = {name: options.pop(name) for name in hub.UPLOAD_OPTIONS if name in options}
+        drop_inert(options, _INERT)
+        hub.check_repo_id(repo_id)
+        with tempfile.TemporaryDirectory() as folder:
+            paths = self.write(folder, **options)
+            return hub.upload(paths, repo_id, supersedes=self._superseded(), **upload)
+
+    def write(self, *args: Any, **options: Any) -> tuple[str, ...]:
+        """Write its files into a folder, the first argument, and return their paths."""
+        raise NotImplementedError
+
+    def _superseded(self) -> re.Pattern[str]:
+        return re.compile("|".join([*self.superseded, *map(re.escape, self.side_file_names)]))
+
+    def superseded_files(self, save_directory: str | os.PathLike[str]) -> re.Pattern[str]:
+        """Return what matches the names of the files that a save deletes if it does not replace them.
 
         Of a file beside these that would go, which somebody else may have written, it is told.
         """
@@ -128,7 +214,7 @@ class FromPretrained:
                 f"{str(folder / name)!r} is deleted: it belongs to what was saved there before. To keep it with this "
                 f"{type(self).__name__} put its content into side_files[{name!r}]."
             )
-        return re.compile("|".join([*patterns, *map(re.escape, self.side_file_names)]))
+        return self._superseded()
 
 
 def _is_text(content: Any) -> bool:

@@ -13,7 +13,7 @@ from archsmith.errors import ConfigError, OptionError, WeightsMismatch
 from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.names import CONFIG_FILE, GENERATION_FILE
 from archsmith.files.pretrained import FromPretrained
-from archsmith.files.weights import find_weights
+from archsmith.files.weights import WEIGHTS_PATTERN, find_weights
 from archsmith.model.building import ModelType, build_for, refuse_abstract
 from archsmith.model.facts import ModelFacts
 from archsmith.model.loading import load_tensors, notices, quantised
@@ -62,6 +62,7 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
         self.attn_implementation = "sdpa"
 
     side_file_names = (GENERATION_FILE,)
+    superseded = (WEIGHTS_PATTERN,)
 
     # ---- building -------------------------------------------------------------------------------------------
 
@@ -242,18 +243,25 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
     # ---- saving ---------------------------------------------------------------------------------------------
 
     @checked_call
-    def save_pretrained(self, save_directory: str | os.PathLike[str], *, max_shard_size: int | str = "5GB") -> None:
+    def write(
+        self,
+        save_directory: str | os.PathLike[str],
+        *,
+        max_shard_size: int | str = "5GB",
+        state_dict: Mapping[str, torch.Tensor] | None = None,
+    ) -> tuple[str, ...]:
         """Write config.json and the weights into a folder; one file, or shards and an index where it takes more.
 
         Args:
             save_directory: The folder; it is made if needed.
             max_shard_size: Bytes, or a string such as ``"200MB"``.
+            state_dict: Name → values to write in place of the model's own, as another library has gathered them.
 
         Raises:
             SaveFailed: The system refused; what was there before still is.
-            ConfigError: The configuration is invalid, or the model is not what it builds: no load would take it.
+            ConfigError: The configuration is invalid, or the tensors are not what it builds: no load would take them.
             InputError: A tensor has no values, or a type that the files cannot hold.
         """
         from archsmith.model.saving import save_model
 
-        save_model(self, save_directory, max_shard_size)
+        return save_model(self, save_directory, max_shard_size=max_shard_size, state_dict=state_dict)
