@@ -154,7 +154,7 @@ class AutoBackbone(_AutoModel):
         >>> from archsmith import AutoBackbone, AutoConfig
         >>> config = AutoConfig.for_model("resnet", depths=[1, 1], hidden_sizes=[16, 32], out_features=["stage1"])
         >>> backbone = AutoBackbone.from_config(config)
-        >>> backbone.save_pretrained("my-backbone")
+        >>> paths = backbone.save_pretrained("my-backbone")
         >>> AutoBackbone.from_pretrained("my-backbone", out_features=["stage1", "stage2"]).channels
         [16, 32]
     """
