@@ -490,6 +490,9 @@ SMALL = f"""
         model = AutoModelForMaskedLM.from_config(DistilBertConfig(**{CONFIG!r}))"""
 
 
+TOKENIZER = ["special_tokens_map.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt"]
+
+
 def test_uploads_of_every_kind_of_object(hub, call, tmp_path):
     (call.folder / "words.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n")
     hub.held["main"] |= dict.fromkeys(
@@ -516,16 +519,14 @@ def test_uploads_of_every_kind_of_object(hub, call, tmp_path):
     assert "private" in json.dumps(hub.made["toys/mine"])  # its versions say it in two ways
     assert {name: sorted(held) for name, held in hub.held.items()} == {
         "main": ["README.md", "config.json", "in/model.safetensors", "model.safetensors"],
-        "BertTokenizer": ["special_tokens_map.json", "tokenizer_config.json", "vocab.txt"],
+        "BertTokenizer": TOKENIZER,
         "DistilBertConfig": ["config.json"],
         "ViTImageProcessor": ["preprocessor_config.json"],
         "Wav2Vec2FeatureExtractor": ["preprocessor_config.json"],
-        "Processor": [
-            "preprocessor_config.json", "processor_config.json", "special_tokens_map.json", "tokenizer_config.json",
-            "vocab.txt",
-        ],
-    }  # fmt: skip
-    assert [push["summary"] for push in hub.pushed[:2]] == ["First", "Upload vocab.txt, special_tokens_map.json, token"]
+        "Processor": ["preprocessor_config.json", "processor_config.json", *TOKENIZER],
+    }
+    first, config = hub.pushed[0], hub.pushed[2]
+    assert (first["summary"], config["summary"]) == ("First", "Upload config.json")
     assert {token for method, _, token in hub.requests if method == "POST"} == {"Bearer secret"}
     for name, content in hub.held["main"].items():
         (tmp_path / "again" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -563,7 +564,7 @@ def test_uploads_that_are_refused(hub, call):
         *(named.format(repo) for repo in ("a/b/c", "", None, "my model")),
         "OptionError: 'max_shard_sise' is not an option of DistilBertForMaskedLM. Did you mean 'max_shard_size'?",
         named.format("my model"),
-        "OptionError: repo_id is for the hub: pass push_to_hub=True with it, or leave it out.",
+        "OptionError: repo_id='toys/mine' cannot be had here. Pass push_to_hub=True with it.",
         (
             "OptionError: safe_serialization=False cannot be had here. Leave it out: weights are always written as "
             "safetensors files."

@@ -81,7 +81,8 @@ def drop_inert(options: dict[str, Any], inert: Mapping[str, tuple[tuple[Any, ...
     for name in [name for name in options if name in inert]:
         (harmless, remedy), value = inert[name], options.pop(name)
         if harmless and not any(value is each for each in harmless):
-            raise OptionError(f"{name}={shown(value)} cannot be had here. {remedy}.")
+            told = "…" if "token" in name else shown(value)
+            raise OptionError(f"{name}={told} cannot be had here. {remedy}.")
 
 
 def import_library(module: str, library: str, *, need: str, install: str) -> Any:

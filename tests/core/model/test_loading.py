@@ -658,7 +658,7 @@ def test_options_of_others_at_harmless_values(folder, auto):
         ("state_dict", {}, "state_dict={} cannot be had here. Build the model with from_config and call load_state"),
         ("force_download", True, "force_download=True cannot be had here. Delete the file from the hub's cache."),
         ("proxies", {}, "proxies={} cannot be had here. Set the variables HTTP_PROXY and HTTPS_PROXY."),
-        ("use_auth_token", True, "use_auth_token=True cannot be had here. Pass token."),
+        ("use_auth_token", "hf_secret", "use_auth_token=… cannot be had here. Pass token."),
         ("output_loading_info", 1, "output_loading_info must be True or False, but is 1."),
         ("ignore_mismatched_sizes", None, "ignore_mismatched_sizes must be True or False, but is None."),
         ("device_map", {"bert": 0, "head": "cpu"}, "device_map must name one device, as 'cpu', {'': 'cuda:0'} or 'au"),

@@ -379,7 +379,7 @@ def test_an_argument_that_a_save_does_not_take(tmp_path):
         "max_shard_sise": "'max_shard_sise' is not an option of BertForSequenceClassification. Did you mean 'max_shard",
         "is_main_process": "is_main_process must be True or False, but is 0.",
         "variant": "variant='fp16' cannot be had here. Save into a folder of another name.",
-        "commit_message": "commit_message is for the hub: pass push_to_hub=True with it, or leave it out.",
+        "commit_message": "commit_message='x' cannot be had here. Pass push_to_hub=True with it.",
     }
     values = {"safe_serialization": False, "is_main_process": 0, "variant": "fp16"}
     for option, message in refusals.items():

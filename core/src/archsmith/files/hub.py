@@ -5,7 +5,7 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,47 +30,32 @@ def check_repo_id(repo_id: object) -> str:
     return repo_id
 
 
-def upload(
-    paths: Sequence[str],
-    repo_id: str,
-    *,
-    supersedes: re.Pattern[str],
-    commit_message: str | None = None,
-    commit_description: str | None = None,
-    private: bool | None = None,
-    token: str | bool | None = None,
-    create_pr: bool = False,
-    revision: str | None = None,
-) -> str:
+def upload(paths: Sequence[str], repo_id: str, *, supersedes: re.Pattern[str], options: Mapping[str, Any]) -> str:
     """Put files into a hub repository, which is made if needed, in one commit, and return its address.
 
     Args:
         paths: The files.
         repo_id: The repository.
         supersedes: What matches the names of files to delete there, unless they are replaced.
-        commit_message, commit_description, private, token, create_pr, revision: As ``huggingface_hub`` takes them.
+        options: Those of `UPLOAD_OPTIONS` that are given.
 
     Raises:
         HubError: It refused, or did not answer.
     """
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
-    api, files = HfApi(token=token), {Path(path).name: path for path in paths}
+    asked: dict[str, Any] = {**dict.fromkeys(UPLOAD_OPTIONS), **options}
+    files = {Path(path).name: path for path in paths}
+    api, private, branch = HfApi(token=asked.pop("token")), asked.pop("private"), asked["revision"]
+    message = asked.pop("commit_message") or f"Upload {', '.join(files)}"
     try:
         place = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
-        if revision is not None and not create_pr:
-            api.create_branch(place, branch=revision, exist_ok=True)
-        held = api.list_repo_files(place, revision=revision)
+        if branch is not None and not asked["create_pr"]:
+            api.create_branch(place, branch=branch, exist_ok=True)
+        held = api.list_repo_files(place, revision=branch)
         gone = [name for name in held if supersedes.fullmatch(name) and name not in files]
-        added = [CommitOperationAdd(name, path) for name, path in files.items()]
-        done = api.create_commit(
-            place,
-            [*added, *(CommitOperationDelete(name) for name in gone)],
-            commit_message=commit_message or f"Upload {', '.join(files)}",
-            commit_description=commit_description,
-            revision=revision,
-            create_pr=create_pr,
-        )
+        changes = [CommitOperationAdd(*each) for each in files.items()] + [*map(CommitOperationDelete, gone)]
+        done: str = api.create_commit(place, changes, commit_message=message, **asked)
     except Exception as error:  # its own, those of its HTTP client and of the system: all say that it did not happen
         said = said_by(error).rstrip(".")
         raise HubError(f"nothing was uploaded to {repo_id!r}: {type(error).__name__}: {said}.") from error

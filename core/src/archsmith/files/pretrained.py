@@ -26,6 +26,8 @@ _INERT: dict[str, tuple[tuple[Any, ...], str]] = {
     "variant": ((None,), "Save into a folder of another name"),
     **dict.fromkeys(["save_function", "save_original_format", "save_peft_format", "use_temp_dir"], ((), "")),
 }
+#: Those that mean something only in an upload.
+_FOR_HUB = dict.fromkeys((*hub.UPLOAD_OPTIONS, "repo_id"), ((None, False), "Pass push_to_hub=True with it"))
 
 
 class FromPretrained:
@@ -34,13 +36,11 @@ class FromPretrained:
     Attributes:
         own_file: The file that holds all of it, whose path may be given in place of its folder; empty: there is none.
         side_file_names: Files that it carries along without reading them, see `side_files`.
-        superseded: Patterns of the files of an earlier save that a save deletes if it does not replace them; the
-            `side_files` are among them.
     """
 
     own_file: ClassVar[str] = ""
     side_file_names: ClassVar[tuple[str, ...]] = ()
-    superseded: ClassVar[tuple[str, ...]] = ()
+    _superseded: ClassVar[tuple[str, ...]] = ()  # patterns of what a save deletes beside the side files
 
     @property
     def side_files(self) -> dict[str, bytes]:
@@ -158,16 +158,11 @@ class FromPretrained:
         """
         if not is_main_process:
             return ()
-        drop_inert(options, _INERT)
-        upload = {name: options.pop(name) for name in hub.UPLOAD_OPTIONS if name in options} | {"repo_id": repo_id}
         if push_to_hub:
-            repo_id = hub.check_repo_id(repo_id or local_path("save_directory", save_directory).resolve().name)
-        elif told := [name for name, value in upload.items() if value is not None and value is not False]:
-            raise OptionError(f"{told[0]} is for the hub: pass push_to_hub=True with it, or leave it out.")
-        paths = self.write(save_directory, **options)
-        if push_to_hub:
-            hub.upload(paths, supersedes=self._superseded(), **upload | {"repo_id": repo_id})
-        return paths
+            own_name = local_path("save_directory", save_directory).resolve().name
+            return self._upload(save_directory, own_name if repo_id is None else repo_id, options)[0]
+        drop_inert(options := {"repo_id": repo_id, **options}, _INERT | _FOR_HUB)
+        return self.write(save_directory, **options)
 
     def push_to_hub(self, repo_id: str, **options: Any) -> str:
         """Upload its files to a repository of the hub, which is made if needed, in one commit.
@@ -187,19 +182,22 @@ class FromPretrained:
             HubError: The hub refused, and holds what it held before.
             ArchsmithError: As `write`.
         """
-        upload = {name: options.pop(name) for name in hub.UPLOAD_OPTIONS if name in options}
-        drop_inert(options, _INERT)
-        hub.check_repo_id(repo_id)
         with tempfile.TemporaryDirectory() as folder:
-            paths = self.write(folder, **options)
-            return hub.upload(paths, repo_id, supersedes=self._superseded(), **upload)
+            return self._upload(folder, repo_id, options)[1]
+
+    def _upload(self, folder: Any, repo_id: str, options: dict[str, Any]) -> tuple[tuple[str, ...], str]:
+        hub.check_repo_id(repo_id)
+        drop_inert(options, _INERT)
+        asked = {name: options.pop(name) for name in hub.UPLOAD_OPTIONS if name in options}
+        paths = self.write(folder, **options)
+        return paths, hub.upload(paths, repo_id, supersedes=self._supersedes(), options=asked)
 
     def write(self, *args: Any, **options: Any) -> tuple[str, ...]:
         """Write its files into a folder, the first argument, and return their paths."""
         raise NotImplementedError
 
-    def _superseded(self) -> re.Pattern[str]:
-        return re.compile("|".join([*self.superseded, *map(re.escape, self.side_file_names)]))
+    def _supersedes(self) -> re.Pattern[str]:
+        return re.compile("|".join([*self._superseded, *map(re.escape, self.side_file_names)]))
 
     def superseded_files(self, save_directory: str | os.PathLike[str]) -> re.Pattern[str]:
         """Return what matches the names of the files that a save deletes if it does not replace them.
@@ -214,7 +212,7 @@ class FromPretrained:
                 f"{str(folder / name)!r} is deleted: it belongs to what was saved there before. To keep it with this "
                 f"{type(self).__name__} put its content into side_files[{name!r}]."
             )
-        return self._superseded()
+        return self._supersedes()
 
 
 def _is_text(content: Any) -> bool:

@@ -62,7 +62,7 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
         self.attn_implementation = "sdpa"
 
     side_file_names = (GENERATION_FILE,)
-    superseded = (WEIGHTS_PATTERN,)
+    _superseded = (WEIGHTS_PATTERN,)
 
     # ---- building -------------------------------------------------------------------------------------------
 

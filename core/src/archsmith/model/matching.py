@@ -197,12 +197,9 @@ class Match:
     def loading_info(self) -> dict[str, Any]:
         """Return the report in the form that ``output_loading_info`` asks for."""
         shapes = {(name, info.shape, self.wanted[name][0]) for name, info in self.misfits.items()}
-        return {
-            "missing_keys": set(self.new) - set(self.misfits),
-            "unexpected_keys": set(self.unused),
-            "mismatched_keys": shapes,
-            "error_msgs": [],
-        }
+        missing, unexpected = set(self.new) - set(self.misfits), set(self.unused)
+        named = {"missing_keys": missing, "unexpected_keys": unexpected, "mismatched_keys": shapes}
+        return {**named, "error_msgs": []}
 
     def _fail(self) -> None:
         more = [f"… and {len(self.faults) - _SHOWN_FAULTS} more"] if len(self.faults) > _SHOWN_FAULTS else []

@@ -16,24 +16,21 @@ __all__ = ["attention_name", "check_options", "device_from", "dtype_from", "patt
 ATTENTION = ("sdpa", "eager")
 _DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32, "float64": torch.float64}
 
+_QUANTISE = "Quantise the loaded model with torchao"
+_SPREAD = "Spread the loaded model with accelerate.dispatch_model, to the disk with accelerate.disk_offload"
+_PARALLELISE = "Parallelise the loaded model with torch.distributed.tensor.parallel"
 #: Options of loading that users know from elsewhere and that mean nothing here: name → harmless values, and what to do
 #: in place of others. Weights are mapped from safetensors files without a copy, and no pickle is read.
 _INERT: dict[str, tuple[tuple[Any, ...], str]] = {
-    "device_mesh": ((None,), "Parallelise the loaded model with torch.distributed.tensor.parallel"),
-    "from_flax": ((False, None), "Save the model as safetensors files where it was made"),
-    "from_tf": ((False, None), "Save the model as safetensors files where it was made"),
     "gguf_file": ((None,), "Use the safetensors files of the same model"),
     "key_mapping": ((None,), "The model class translates keys in its rename_key"),
-    "load_in_4bit": ((False, None), "Quantise the loaded model with torchao"),
-    "load_in_8bit": ((False, None), "Quantise the loaded model with torchao"),
-    "max_memory": ((None,), "Spread the loaded model with accelerate.dispatch_model"),
-    "offload_folder": ((None,), "Move the loaded model to the disk with accelerate.disk_offload"),
-    "offload_state_dict": ((False, None), "Move the loaded model to the disk with accelerate.disk_offload"),
-    "quantization_config": ((None,), "Quantise the loaded model with torchao"),
     "state_dict": ((None,), "Build the model with from_config and call load_state_dict"),
-    "tp_plan": ((None,), "Parallelise the loaded model with torch.distributed.tensor.parallel"),
     "use_safetensors": ((True, None), "Leave it out: weights are always read from safetensors files"),
     "variant": ((None,), "Pass the subfolder that holds those weights under their usual name, or dtype"),
+    **dict.fromkeys(["from_flax", "from_tf"], ((False, None), "Save the model as safetensors files where it was made")),
+    **dict.fromkeys(["load_in_4bit", "load_in_8bit", "quantization_config"], ((False, None), _QUANTISE)),
+    **dict.fromkeys(["max_memory", "offload_folder", "offload_state_dict"], ((False, None), _SPREAD)),
+    **dict.fromkeys(["device_mesh", "tp_plan"], ((None,), _PARALLELISE)),
     **dict.fromkeys(["_fast_init", "low_cpu_mem_usage", "weights_only"], ((), "")),
 }
 #: Values of ``device_map`` that leave the choice to the library.

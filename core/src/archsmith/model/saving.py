@@ -33,11 +33,7 @@ _SIZE = re.compile(r"(\d{1,20}(?:\.\d{1,20})?)\s*([A-Za-z]*)", re.ASCII)
 
 
 def save_model(
-    model: Any,
-    save_directory: str | os.PathLike[str],
-    *,
-    max_shard_size: int | str,
-    state_dict: Mapping[str, Tensor] | None,
+    model: Any, save_directory: str | os.PathLike[str], *, max_shard_size: int | str, state_dict: Any
 ) -> tuple[str, ...]:
     """Write a `PreTrainedModel`, its config.json, and the files that it carries along into a folder.
 

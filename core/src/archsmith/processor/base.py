@@ -57,7 +57,7 @@ class Processor(FromPretrained):
     """
 
     side_file_names = (CHAT_TEMPLATE_FILE,)
-    superseded = (re.escape(PREPROCESSOR_FILE),)
+    _superseded = (re.escape(PREPROCESSOR_FILE),)
     parts: ClassVar[tuple[str, ...] | None] = None
 
     @checked_call
