@@ -1,7 +1,9 @@
 """Loading: where the values come from, what is made anew, what is tied, and which options there are."""
 
 import copy
+import io
 import json
+import pickle
 import subprocess
 import sys
 import threading
@@ -13,6 +15,7 @@ import torch
 from safetensors.torch import load, load_file, save_file
 from torch import nn
 
+import archsmith
 from archsmith import (
     AutoModel,
     DistilBertConfig,
@@ -33,8 +36,11 @@ from archsmith.errors import (
 )
 from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.weights import Weights, find_weights
+from archsmith.model.marker import whole_of
 
 CONFIG = {"vocab_size": 30, "dim": 8, "n_heads": 2, "n_layers": 1, "hidden_dim": 16, "max_position_embeddings": 12}
+BLOCKS = {"hidden_size": 8, "num_attention_heads": 2, "num_hidden_layers": 1, "intermediate_size": 8}
+GROUPS = {"num_conv_pos_embeddings": 8, "num_conv_pos_embedding_groups": 2}
 
 
 @pytest.fixture
@@ -696,3 +702,42 @@ def test_a_field_of_the_name_of_an_option_is_the_field(tmp_path):
 
     Variant(VariantConfig()).save_pretrained(tmp_path)
     assert Variant.from_pretrained(tmp_path, variant=None).config.variant is None
+
+
+# ---- copies -----------------------------------------------------------------------------------------------------
+
+
+def torch_saved(model):
+    file = io.BytesIO()
+    torch.save(model, file)
+    file.seek(0)
+    return torch.load(file, weights_only=False)
+
+
+@pytest.mark.parametrize("through", [copy.copy, copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it)), torch_saved])
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("DistilBertForMaskedLM", CONFIG),
+        ("ViTForImageClassification", BLOCKS | {"image_size": 16, "patch_size": 8}),
+        ("ResNetBackbone", {"embedding_size": 8, "hidden_sizes": [8, 8], "depths": [1, 1], "out_features": ["stage1"]}),
+        ("Wav2Vec2ForCTC", BLOCKS | {"conv_dim": [8], "conv_kernel": [10], "conv_stride": [5], **GROUPS}),
+    ],
+)
+def test_copies_of_what_was_loaded(tmp_path, name, values, through):
+    cls = getattr(archsmith, name)
+    built = cls(cls.config_class(**values))
+    built.side_files["generation_config.json"] = b"{}"
+    built.save_pretrained(tmp_path)
+    model = cls.from_pretrained(tmp_path, attn_implementation="eager")
+    copied = through(model)
+    with torch.no_grad():
+        expected, found = (each(**model.dummy_inputs).to_tuple()[0] for each in (model, copied))
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+    for fact in ("side_files", "load_report", "name_or_path", "attn_implementation", "training", "config"):
+        assert getattr(copied, fact) == getattr(model, fact)
+    copied.save_pretrained(tmp_path / "copied")
+    assert cls.from_pretrained(tmp_path / "copied").side_files == {"generation_config.json": b"{}"}
+    assert (copied.config is model.config) == (through is copy.copy)
+    del copied
+    assert all(whole_of(part) is model for part in model.modules() if isinstance(part, PreTrainedModel))

@@ -274,6 +274,11 @@ class ModelFacts(AnyModel):
         cut_heads(self, gone, before=before)
         adopt(whole, changed)
 
+    @property
+    def transformer_backbone_name(self) -> str:
+        """`base_model_prefix`: PEFT asks for it, and then refuses prefix tuning of a model without a cache in words."""
+        return self.base_model_prefix
+
     # ---- for subclasses -------------------------------------------------------------------------------------
 
     def post_init(self) -> None:

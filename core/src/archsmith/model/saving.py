@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from archsmith.config.nested import configs_inside
 from archsmith.errors import ConfigError, InputError, OptionError, SaveFailed
@@ -106,7 +106,7 @@ def state_to_save(model: AnyModel, held: Mapping[str, Tensor]) -> dict[str, Tens
     seen: set[tuple[int, int]] = set()
     for name, tensor in held.items():
         layout = getattr(tensor, "layout", None)  # a module may keep what is no tensor (get_extra_state)
-        if layout != torch.strided or type(tensor) not in (Tensor, nn.Parameter):  # as what torchao quantises
+        if layout != torch.strided or hasattr(tensor, "__tensor_flatten__"):  # torch makes it up of others
             kind = f"a tensor of layout {layout}" if layout not in (None, torch.strided) else type(tensor).__name__
             raise InputError(
                 f"{name!r} is {kind}, but safetensors files hold dense tensors. Take it out or convert it."
