@@ -214,6 +214,15 @@ def test_a_stack_is_a_list_of_modules():
     assert stack.steps() == list(stack)
 
 
+def test_what_tools_ask_of_every_model(model):
+    assert not model.can_generate()
+    assert not type(model).can_generate()
+    assert model.transformer_backbone_name == "bert"
+    before = copy.deepcopy(model.state_dict())
+    model.post_init()
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
 def test_memory_footprint(model):
     distinct = {id(parameter): parameter.nbytes for parameter in model.parameters()}
     assert model.get_memory_footprint() == sum(distinct.values())
