@@ -10,7 +10,7 @@ from archsmith.errors import ConfigError, OptionError, PluginError, UnknownTask
 from archsmith.files.checkpoint import Checkpoint, refuse_remote_code
 from archsmith.files.names import CONFIG_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE, TOKENIZER_CONFIG_FILE
 from archsmith.messages import did_you_mean, shown
-from archsmith.options import read_flags
+from archsmith.options import known_as, read_flags
 from archsmith.processor.parts import architecture_of, held_parts, read_part, read_tokenizer
 from archsmith.registry.base import registry
 from archsmith.registry.installed import Owner
@@ -43,6 +43,7 @@ class _Auto(Generic[_Found]):
         raise OptionError(f"{name} has no instances; use {name}.from_pretrained(…) or {name}.from_config(…).")
 
     @classmethod
+    @known_as(pretrained_model_name_or_path="id_or_path")
     def from_pretrained(
         cls, id_or_path: str | os.PathLike[str], *, trust_remote_code: bool | None = None, **options: Any
     ) -> _Found:
@@ -179,7 +180,7 @@ class AutoBackbone(_AutoModel):
         >>> from archsmith import AutoBackbone, AutoConfig
         >>> config = AutoConfig.for_model("resnet", depths=[1, 1], hidden_sizes=[16, 32], out_features=["stage1"])
         >>> backbone = AutoBackbone.from_config(config)
-        >>> backbone.save_pretrained("my-backbone")
+        >>> paths = backbone.save_pretrained("my-backbone")
         >>> AutoBackbone.from_pretrained("my-backbone", out_features=["stage1", "stage2"]).channels
         [16, 32]
     """
@@ -187,6 +188,7 @@ class AutoBackbone(_AutoModel):
     task, role = "backbone", "models.backbone"
 
     @classmethod
+    @known_as(pretrained_model_name_or_path="id_or_path")
     def from_pretrained(
         cls, id_or_path: str | os.PathLike[str], *, use_timm_backbone: bool = False, **options: Any
     ) -> "PreTrainedModel":

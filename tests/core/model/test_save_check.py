@@ -374,8 +374,18 @@ def test_a_type_that_files_cannot_hold(tmp_path):
 
 
 def test_an_argument_that_a_save_does_not_take(tmp_path):
-    with pytest.raises(OptionError, match="'safe_serialization' is not an option of BertForSequenceClassification"):
-        classifier().save_pretrained(tmp_path, safe_serialization=False)
+    refusals = {
+        "safe_serialization": "safe_serialization=False cannot be had here. Leave it out: weights are always written ",
+        "max_shard_sise": "'max_shard_sise' is not an option of BertForSequenceClassification. Did you mean 'max_shard",
+        "is_main_process": "is_main_process must be True or False, but is 0.",
+        "variant": "variant='fp16' cannot be had here. Save into a folder of another name.",
+        "commit_message": "commit_message='x' cannot be had here. Pass push_to_hub=True with it.",
+    }
+    values = {"safe_serialization": False, "is_main_process": 0, "variant": "fp16"}
+    for option, message in refusals.items():
+        with pytest.raises(OptionError) as refused:
+            classifier().save_pretrained(tmp_path, **{option: values.get(option, "x")})
+        assert str(refused.value).startswith(message)
     assert not list(tmp_path.iterdir())
 
 

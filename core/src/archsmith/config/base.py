@@ -14,12 +14,13 @@ from archsmith.config.published import announce_together, put_in_order
 from archsmith.config.schema import json_schema
 from archsmith.errors import ConfigError, OptionError
 from archsmith.files.checkpoint import Checkpoint
-from archsmith.files.commit import save_folder, write_file
+from archsmith.files.commit import save_files, write_file
 from archsmith.files.names import CONFIG_FILE
 from archsmith.files.paths import local_path
 from archsmith.files.pretrained import FromPretrained
 from archsmith.files.strictjson import encode_json
 from archsmith.messages import shown
+from archsmith.options import checked_call
 
 __all__ = ["PreTrainedConfig"]
 
@@ -189,15 +190,15 @@ class PreTrainedConfig(FromPretrained, CommonNames):
         """Write `to_json_string` to a file. Raises `SaveFailed` as `save_pretrained`."""
         write_file(local_path("a configuration file", json_file_path), self.to_json_string(use_diff=use_diff).encode())
 
-    def save_pretrained(self, save_directory: str | os.PathLike[str]) -> None:
+    @checked_call
+    def write(self, save_directory: str | os.PathLike[str]) -> tuple[str, ...]:
         """Write config.json into a folder, which is made if needed.
 
         Raises:
             ConfigError: A field or a rule was broken since the configuration was built.
             SaveFailed: The system refused; an older config.json is still there.
         """
-        content = encode_json(self.to_file_dict())
-        write_file(save_folder(save_directory) / CONFIG_FILE, content)
+        return save_files(save_directory, {CONFIG_FILE: encode_json(self.to_file_dict())})
 
     def to_file_dict(self) -> dict[str, Any]:
         """Return the content of config.json, with who wrote it, after checking every field and rule once more.

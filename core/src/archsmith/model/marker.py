@@ -74,6 +74,7 @@ class AnyModel(nn.Module):
     config: PreTrainedConfig
     attn_implementation: str
     load_report: LoadReport | None = None
+    name_or_path: str = ""
     build_record: BuildRecord = BuildRecord()
     built_into: "Callable[[], AnyModel | None] | None" = None
 
