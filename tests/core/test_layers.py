@@ -1,6 +1,7 @@
 """Shared functions: activations, attention and masks, checks on inputs, losses."""
 
 import math
+import pickle
 from typing import get_args
 
 import pytest
@@ -53,6 +54,7 @@ def test_values_at_one(name, value):
 
 def test_activations_keep_shape_and_clip():
     for function in ACTIVATIONS.values():
+        assert pickle.loads(pickle.dumps(function)) is function
         assert function(torch.randn(2, 3)).shape == (2, 3)
     assert activation("gelu_10")(torch.tensor([100.0, -100.0])).tolist() == [10, 0]
     assert activation("relu6")(torch.tensor(100.0)) == 6

@@ -120,7 +120,7 @@ class DecoderChecks(Harness):
             assert plain is None, f"{name} returns past_key_values in training, where nobody asked for it"
             asked = call(model.eval(), ids, use_cache=True).get("past_key_values")
             assert asked is not None, f"{name} returns no past_key_values with use_cache=True"
-            for wanted in (False, True) if hasattr(model.config, "use_cache") else ():
+            for wanted in (False, True) if model.config.value_of("use_cache") is not None else ():
                 config = self.config()
                 config.update(use_cache=wanted)
                 found = call(type(model)(config).eval(), ids).get("past_key_values")
