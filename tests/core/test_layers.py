@@ -281,3 +281,31 @@ def test_an_empty_batch_is_attended_to():
     assert heads.shape == (0, 2, 4, 3)
     for eager in (False, True):
         assert attend(heads, heads, heads, eager=eager)[0].shape == (0, 4, 6)
+
+
+@pytest.mark.filterwarnings("ignore:There is a performance drop:UserWarning")
+def test_rows_that_are_mapped_are_not_looked_at(base):
+    """Gradients for each row are those of a loop: ids, a ragged mask and labels have no values under vmap."""
+    ids, mask = torch.tensor([[5, 6, 7], [8, 9, 0]]), torch.tensor([[1, 1, 1], [1, 1, 0]])
+    parameters = dict(base.named_parameters())
+
+    def loss(parameters, ids, mask):
+        hidden = torch.func.functional_call(base, parameters, (ids[None], mask[None])).last_hidden_state
+        return token_loss(hidden, ids[None] % 8)
+
+    found = torch.func.vmap(torch.func.grad(loss), in_dims=(None, 0, 0))(parameters, ids, mask)
+    for row in range(2):
+        alone = torch.func.grad(loss)(parameters, ids[row], mask[row])
+        for name, gradient in alone.items():
+            torch.testing.assert_close(found[name][row], gradient)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")
+def test_a_trace_keeps_a_mask_of_ones(base):
+    """A mask of ones is left out where it is seen; in a trace it stands for any mask."""
+    ids, mask = torch.tensor([[5, 6, 7], [8, 9, 3]]), torch.ones(2, 3, dtype=torch.long)
+    traced = torch.jit.trace(base, (ids, mask), strict=False)
+    mask[1, 2] = 0
+    found = traced(ids, mask)["last_hidden_state"]
+    torch.testing.assert_close(found, base(ids, mask).last_hidden_state)
+    assert not torch.equal(found, base(ids).last_hidden_state)

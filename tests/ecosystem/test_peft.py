@@ -154,18 +154,14 @@ def test_embeddings_to_train(masked):
         assert step(wrapped, inputs).shape[-1] == 44
 
 
-PAST = pytest.mark.xfail(raises=AssertionError, reason="read by .weight, past the adapter: it learns nothing, silently")
-NAME = pytest.mark.xfail(raises=AttributeError, reason="asked for num_embeddings, which the adapter has not")
-
-
 @pytest.mark.parametrize(
     ("name", "module"),
     [
-        pytest.param("bert", "position_embeddings", marks=PAST),
-        pytest.param("bert", "token_type_embeddings", marks=PAST),
-        pytest.param("bert", "word_embeddings", marks=NAME),
-        pytest.param("distilbert", "position_embeddings", marks=PAST),
-        pytest.param("distilbert", "word_embeddings", marks=NAME),
+        ("bert", "position_embeddings"),
+        ("bert", "token_type_embeddings"),
+        ("bert", "word_embeddings"),
+        ("distilbert", "position_embeddings"),
+        ("distilbert", "word_embeddings"),
     ],
 )
 def test_lora_on_embeddings(name, module, request):

@@ -15,8 +15,8 @@ __all__ = [
     "BackboneOutput", "BaseModelOutput", "BaseModelOutputWithNoAttention", "BaseModelOutputWithPooling",
     "BaseModelOutputWithPoolingAndNoAttention", "CausalLMOutput", "ImageClassifierOutput",
     "ImageClassifierOutputWithNoAttention", "MaskedImageModelingOutput", "MaskedLMOutput", "ModelOutput",
-    "MultipleChoiceModelOutput", "QuestionAnsweringModelOutput", "SequenceClassifierOutput", "TokenClassifierOutput",
-    "XVectorOutput",
+    "MultipleChoiceModelOutput", "NextSentencePredictorOutput", "QuestionAnsweringModelOutput",
+    "SequenceClassifierOutput", "TokenClassifierOutput", "XVectorOutput",
 ]  # fmt: skip
 
 
@@ -278,6 +278,17 @@ class MaskedLMOutput(_LogitsOutput):
     Attributes:
         loss: Cross entropy over the labelled tokens, if labels were given; a scalar.
         logits: ``(batch, tokens, vocabulary)`` float.
+        hidden_states: As `BaseModelOutput`.
+        attentions: As `BaseModelOutput`.
+    """
+
+
+class NextSentencePredictorOutput(_LogitsOutput):
+    """What a model that tells whether one text follows another returns.
+
+    Attributes:
+        loss: Cross entropy over the labelled pairs, if labels were given; a scalar.
+        logits: ``(batch, 2)`` float: the second text follows the first, or does not.
         hidden_states: As `BaseModelOutput`.
         attentions: As `BaseModelOutput`.
     """

@@ -8,7 +8,7 @@ import torch.nn.functional as F  # noqa: N812  # the field's own abbreviation
 from torch import Tensor
 
 from archsmith.errors import InputError
-from archsmith.layers.inputs import check_tensor
+from archsmith.layers.inputs import check_tensor, is_readable
 
 __all__ = ["attend", "attention_mask_for", "split_heads"]
 
@@ -78,8 +78,7 @@ def attention_mask_for(hidden: Tensor, attention_mask: Tensor | None, *, causal:
                 f"or (batch, heads, tokens, tokens), but has {tuple(shape)}."
             )
         mask = attention_mask.bool()[:, None, None, :]  # (batch, 1, 1, tokens)
-        # Looking at the values would stop a GPU and break a graph; on the CPU it is cheap, and no mask is faster.
-        if hidden.device.type == "cpu" and not torch.compiler.is_compiling() and bool(mask.all()):
+        if is_readable(hidden) and is_readable(mask) and bool(mask.all()):  # no mask is faster
             mask = None
     if causal:
         allowed = torch.ones(tokens, tokens, dtype=torch.bool, device=hidden.device).tril()  # (tokens, tokens)
