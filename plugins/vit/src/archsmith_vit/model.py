@@ -209,6 +209,29 @@ class ViTPreTrainedModel(PreTrainedModel):
             if module.mask_token is not None:
                 nn.init.zeros_(module.mask_token)
 
+    def get_input_embeddings(self) -> nn.Module:
+        """Return the module that embeds patches, ``(batch, channels, height, width)``."""
+        return self.base_model.get_submodule("embeddings.patch_embeddings")
+
+    def set_input_embeddings(self, embeddings: nn.Module) -> None:
+        """Replace the module that embeds patches by another with parameters of the same names and shapes.
+
+        Raises:
+            InputError: It is no module, or has other parameters.
+        """
+        wanted, found = (
+            {name: tuple(parameter.shape) for name, parameter in module.named_parameters()}
+            if isinstance(module, nn.Module)
+            else type(module).__name__
+            for module in (self.get_input_embeddings(), embeddings)
+        )
+        if found != wanted:
+            raise InputError(
+                f"{type(self).__name__}: the input embeddings must have the parameters {wanted}, but have {found}. For "
+                "images or patches of another size build the model from a changed configuration."
+            )
+        self.base_model.get_submodule("embeddings").patch_embeddings = embeddings
+
     @staticmethod
     def rename_key(key: str) -> str:
         """Translate the names that the layers have in some newer files."""
