@@ -184,6 +184,13 @@ class Encoder(nn.Module):
         return hidden, tuple(states) if keep_states else None, tuple(maps) if keep_maps else None
 
 
+def _shapes(module: Any) -> dict[str, tuple[int, ...]] | str:
+    """Return the shapes of a module's parameters; of anything else its class."""
+    if not isinstance(module, nn.Module):
+        return type(module).__name__
+    return {name: tuple(parameter.shape) for name, parameter in module.named_parameters()}
+
+
 class ViTPreTrainedModel(PreTrainedModel):
     """What all ViT models share."""
 
@@ -219,12 +226,7 @@ class ViTPreTrainedModel(PreTrainedModel):
         Raises:
             InputError: It is no module, or has other parameters.
         """
-        wanted, found = (
-            {name: tuple(parameter.shape) for name, parameter in module.named_parameters()}
-            if isinstance(module, nn.Module)
-            else type(module).__name__
-            for module in (self.get_input_embeddings(), embeddings)
-        )
+        wanted, found = _shapes(self.get_input_embeddings()), _shapes(embeddings)
         if found != wanted:
             raise InputError(
                 f"{type(self).__name__}: the input embeddings must have the parameters {wanted}, but have {found}. For "

@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # the field's own abbreviation
 from torch import Tensor, nn
 
-from archsmith.errors import OptionError
 from archsmith.layers.activations import activation
 from archsmith_wav2vec2.config import Wav2Vec2Config
 
@@ -77,15 +76,6 @@ class NormedWeight(nn.Module):
         channels, _, kernel = self.original1.shape
         nn.init.normal_(self.original1, std=2 * (kernel * channels) ** -0.5)
         self.original0.copy_(torch.linalg.vector_norm(self.original1, dim=(0, 1), keepdim=True))
-
-    @property
-    def is_tensor(self) -> bool:
-        """What torch asks for before it takes a parametrization off: refused, since no file would fit any more."""
-        raise OptionError(
-            "the weight of the convolution over positions cannot lose its normalisation (remove_parametrizations): the "
-            "model saves lengths and directions, as published files hold them. Leave it as it is; to only read the "
-            "weight call conv.parametrizations.weight()."
-        )
 
     def forward(self) -> Tensor:
         """Return the weight, ``(channels, channels of a group, kernel)``."""
