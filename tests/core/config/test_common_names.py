@@ -292,7 +292,7 @@ def test_a_name_of_no_file_does_not_lead_to_the_hub(monkeypatch, tmp_path):
     from archsmith.errors import CheckpointNotFound
 
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(CheckpointNotFound, match=r"nobody/nothing"):
+    with pytest.raises(CheckpointNotFound, match="there is no folder"):
         DistilBertConfig.from_json_file("nobody/nothing")
 
 
