@@ -169,6 +169,18 @@ def test_windows_that_cannot_be(values, message):
     assert str(error.value) == f"Qwen2Config: {message}"
 
 
+def test_a_mistral_has_layers_of_one_kind():
+    """The reference reads over it."""
+    file = {"num_hidden_layers": 2, "sliding_window": 3, "layer_types": ["sliding_attention"] * 2}
+    assert MistralConfig.from_dict(file).windows == [3, 3]
+    with pytest.raises(ConfigError) as error:
+        MistralConfig.from_dict(file | {"layer_types": ["full_attention", "sliding_attention"]})
+    assert str(error.value) == (
+        "MistralConfig: layer_types is ['full_attention', 'sliding_attention'], but with sliding_window 3 each layer is "
+        "'sliding'."
+    )
+
+
 def test_a_width_of_heads_that_follows_is_not_written():
     """The reference's Qwen2 takes null for a number."""
     assert "head_dim" not in Qwen2Config().to_file_dict()

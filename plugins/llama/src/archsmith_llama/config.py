@@ -177,6 +177,13 @@ class MistralConfig(DecoderConfig):
         """For each layer how many tokens each one sees, itself among them; None: all before it."""
         return [self.sliding_window] * self.num_hidden_layers
 
+    def rules(self) -> Iterator[str]:
+        """Yield the broken rules between fields."""
+        yield from super().rules()
+        kinds, kind = self.extra.get("layer_types"), "sliding" if self.sliding_window else "full"
+        if kinds is not None and kinds != [f"{kind}_attention"] * self.num_hidden_layers:
+            yield f"layer_types is {shown(kinds)}, but with sliding_window {self.sliding_window} each layer is {kind!r}"
+
 
 class Qwen2Config(DecoderConfig):
     """The configuration of a Qwen2 or Qwen2.5. The defaults are those of the reference.

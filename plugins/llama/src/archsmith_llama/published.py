@@ -5,19 +5,10 @@ from archsmith_llama.heads import CausalDecoder, SequenceClassifier, TokenClassi
 from archsmith_llama.model import Decoder
 
 __all__ = [
-    "LlamaForCausalLM",
-    "LlamaForSequenceClassification",
-    "LlamaForTokenClassification",
-    "LlamaModel",
-    "MistralForCausalLM",
-    "MistralForSequenceClassification",
-    "MistralForTokenClassification",
-    "MistralModel",
-    "Qwen2ForCausalLM",
-    "Qwen2ForSequenceClassification",
-    "Qwen2ForTokenClassification",
-    "Qwen2Model",
-]
+    "LlamaForCausalLM", "LlamaForSequenceClassification", "LlamaForTokenClassification", "LlamaModel",
+    "MistralForCausalLM", "MistralForSequenceClassification", "MistralForTokenClassification", "MistralModel",
+    "Qwen2ForCausalLM", "Qwen2ForSequenceClassification", "Qwen2ForTokenClassification", "Qwen2Model",
+]  # fmt: skip
 
 
 class LlamaModel(Decoder):
