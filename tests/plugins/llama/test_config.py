@@ -176,8 +176,8 @@ def test_a_mistral_has_layers_of_one_kind():
     with pytest.raises(ConfigError) as error:
         MistralConfig.from_dict(file | {"layer_types": ["full_attention", "sliding_attention"]})
     assert str(error.value) == (
-        "MistralConfig: layer_types is ['full_attention', 'sliding_attention'], but with sliding_window 3 each layer is "
-        "'sliding'."
+        "MistralConfig: layer_types is ['full_attention', 'sliding_attention'], but with sliding_window 3 each layer "
+        "is 'sliding'."
     )
 
 
