@@ -217,22 +217,21 @@ class GPT2Model(GPT2PreTrainedModel):
         past: int,
     ) -> Tensor:
         """Check the inputs, and return tokens, positions and types, summed: ``(batch, tokens, width)``."""
-        words, places, config = self.wte, self.wpe, self.config
-        check_token_inputs(
+        config = self.config
+        given = check_token_inputs(
             input_ids,
             inputs_embeds,
-            vocab_size=words.num_embeddings,
+            vocab_size=config.vocab_size,
             hidden_size=config.n_embd,
             max_tokens=config.n_positions - past,
         )
-        embedded: Tensor = words(input_ids) if inputs_embeds is None else inputs_embeds
-        batch, tokens = embedded.shape[:2]
+        shape = (given.shape[0], given.shape[1])
         if position_ids is None:
-            embedded = embedded + places.weight[past : past + tokens]
+            position_ids = torch.arange(past, past + shape[1], device=given.device)[None]
         else:
-            check_ids("position_ids", position_ids, config.n_positions, shape=(batch, tokens))
-            embedded = embedded + places(position_ids)
+            check_ids("position_ids", position_ids, config.n_positions, shape=shape)
+        embedded: Tensor = (self.wte(input_ids) if inputs_embeds is None else inputs_embeds) + self.wpe(position_ids)
         if token_type_ids is not None:
-            check_ids("token_type_ids", token_type_ids, words.num_embeddings, shape=(batch, tokens))
-            embedded = embedded + words(token_type_ids)
+            check_ids("token_type_ids", token_type_ids, config.vocab_size, shape=shape)
+            embedded = embedded + self.wte(token_type_ids)
         return embedded

@@ -156,7 +156,7 @@ class Decoder(DecoderPreTrainedModel):
         check_token_inputs(
             input_ids,
             inputs_embeds,
-            vocab_size=self.embed_tokens.num_embeddings,
+            vocab_size=config.vocab_size,
             hidden_size=config.hidden_size,
             max_tokens=_ENDLESS,
         )
