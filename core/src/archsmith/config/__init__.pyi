@@ -1,4 +1,5 @@
 from archsmith.config.base import PreTrainedConfig
+from archsmith.config.checked import CheckedFields
 from archsmith.config.fields import (
     Activation,
     Count,
@@ -14,6 +15,6 @@ from archsmith.config.fields import (
 )
 
 __all__ = [
-    "Activation", "Count", "DType", "Depth", "NonNegative", "PreTrainedConfig", "Probability", "Size", "TokenId",
+    "Activation", "CheckedFields", "Count", "DType", "Depth", "NonNegative", "PreTrainedConfig", "Probability", "Size", "TokenId",
     "expected", "field", "to_json",
 ]  # fmt: skip
