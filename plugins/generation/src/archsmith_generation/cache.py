@@ -30,6 +30,10 @@ class Cache:
         windows: For each layer how many tokens one sees at most, itself counted; None: all. A layer beyond these sees
             all. What no token can see any more is dropped.
 
+    Attributes:
+        tokens: ``(batch, tokens)`` integer: what ``generate`` read, -1 for padding; it goes on from where a new prompt
+            differs. None: not known, as after a call of the model itself.
+
     Example:
         >>> import torch
         >>> from archsmith_generation import Cache
@@ -44,6 +48,7 @@ class Cache:
     def __init__(self, *, windows: Sequence[int | None] = ()) -> None:
         self._windows = [_checked_window(window) for window in windows]
         self._layers: dict[int, _Layer] = {}
+        self.tokens: Tensor | None = None
 
     @property
     def length(self) -> int:
@@ -119,6 +124,7 @@ class Cache:
             self._layers.clear()
         for layer in self._layers.values():
             layer.end = length - layer.dropped
+        self.tokens = None if self.tokens is None or not length else self.tokens[:, :length]
 
     def reorder(self, rows: Tensor | Sequence[int]) -> None:
         """Make each row of the batch what another one is, as beams do: row ``i`` becomes what ``rows[i]`` was.
@@ -137,6 +143,7 @@ class Cache:
         for layer in self._layers.values():
             rows = rows.to(layer.keys.device)
             layer.keys, layer.values = layer.keys.index_select(0, rows), layer.values.index_select(0, rows)
+        self.tokens = None if self.tokens is None else self.tokens[rows.to(self.tokens.device)]
 
     def repeat(self, times: int) -> None:
         """Put each row that often below itself. Raises `OptionError`: it is not a number above 0."""
@@ -150,6 +157,7 @@ class Cache:
         new._layers = {  # noqa: SLF001  # its own kind
             number: layer.copied() for number, layer in self._layers.items()
         }
+        new.tokens = self.tokens
         return new
 
     def __repr__(self) -> str:

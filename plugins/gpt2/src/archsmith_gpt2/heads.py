@@ -12,7 +12,7 @@ from archsmith.outputs import (
     SequenceClassifierOutputWithPast,
     TokenClassifierOutput,
 )
-from archsmith_generation import Cache
+from archsmith_generation import Cache, GenerationMixin
 from archsmith_generation.forward import last_places, places_kept
 from archsmith_gpt2.config import GPT2Config
 from archsmith_gpt2.model import GPT2Model, GPT2PreTrainedModel
@@ -20,7 +20,7 @@ from archsmith_gpt2.model import GPT2Model, GPT2PreTrainedModel
 __all__ = ["GPT2ForSequenceClassification", "GPT2ForTokenClassification", "GPT2LMHeadModel"]
 
 
-class GPT2LMHeadModel(GPT2PreTrainedModel):
+class GPT2LMHeadModel(GPT2PreTrainedModel, GenerationMixin):
     """GPT-2 that scores which token comes next."""
 
     tied_weights = {"lm_head.weight": "transformer.wte.weight"}

@@ -12,7 +12,7 @@ from archsmith.outputs import (
     SequenceClassifierOutputWithPast,
     TokenClassifierOutput,
 )
-from archsmith_generation import Cache
+from archsmith_generation import Cache, GenerationMixin
 from archsmith_generation.forward import last_places, places_kept
 from archsmith_llama.config import DecoderConfig
 from archsmith_llama.model import Decoder, DecoderPreTrainedModel
@@ -20,7 +20,7 @@ from archsmith_llama.model import Decoder, DecoderPreTrainedModel
 __all__ = ["CausalDecoder", "SequenceClassifier", "TokenClassifier"]
 
 
-class CausalDecoder(DecoderPreTrainedModel):
+class CausalDecoder(DecoderPreTrainedModel, GenerationMixin):
     """The decoder that scores which token comes next."""
 
     tied_weights = {"lm_head.weight": "model.embed_tokens.weight"}

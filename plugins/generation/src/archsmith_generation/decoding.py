@@ -1,0 +1,127 @@
+"""One token after the other: the likeliest, or one drawn at random; or several at once that were guessed.
+
+Source: Leviathan et al., "Fast Inference from Transformers via Speculative Decoding" (arXiv:2211.17192), section 2, for
+the likeliest tokens alone: what comes out is what comes out without guesses.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from archsmith.errors import InputError
+from archsmith_generation.config import GenerationConfig
+from archsmith_generation.processors import LogitsProcessor
+from archsmith_generation.reading import Reader
+from archsmith_generation.stopping import Stopping
+
+__all__ = ["Writing", "checked_scores", "processed", "tokens_by_guesses", "tokens_one_by_one"]
+
+
+@dataclass
+class Writing:
+    """A batch of texts on the way.
+
+    Attributes:
+        held: ``(batch, most tokens)`` integer: prompts, what was written, and room.
+        length: Columns that are written.
+        ended: ``(batch,)`` boolean.
+        scores: Those of each step, if they are wanted.
+        logits: Likewise.
+    """
+
+    reader: Reader
+    settings: GenerationConfig
+    processors: Sequence[LogitsProcessor]
+    stopping: Stopping
+    padding: int
+    held: Tensor
+    length: int
+    ended: Tensor
+    generator: torch.Generator | None = None
+    scores: list[Tensor] = field(default_factory=list)
+    logits: list[Tensor] = field(default_factory=list)
+
+    @property
+    def ids(self) -> Tensor:
+        """The texts so far."""
+        return self.held[:, : self.length]
+
+    def is_over(self) -> bool:
+        """Return whether nothing is left to write."""
+        return self.length == self.held.shape[1] or bool(self.ended.all())
+
+    def record(self, logits: Tensor, scores: Tensor) -> None:
+        """Keep the scores of a step, if they are wanted."""
+        if self.settings.output_logits:
+            self.logits.append(logits.clone())
+        if self.settings.output_scores:
+            self.scores.append(scores.clone() if scores is logits else scores)
+
+    def choose(self, logits: Tensor) -> Tensor:
+        """Choose each row's next token by the model's scores, ``(batch, vocabulary)``, and append it."""
+        scores = processed(self.processors, self.ids, logits)
+        self.record(logits, scores)
+        best, tokens = checked_scores(scores).max(dim=1)
+        _refuse_nothing(best)
+        if self.settings.do_sample:
+            tokens = torch.multinomial(scores.softmax(1), 1, generator=self.generator).squeeze(1)
+        tokens = tokens.masked_fill(self.ended, self.padding)
+        self.held[:, self.length] = tokens
+        self.length += 1
+        self.ended = self.ended | self.stopping.ended(self.ids, scores)
+        return tokens
+
+
+def processed(processors: Sequence[LogitsProcessor], ids: Tensor, scores: Tensor) -> Tensor:
+    """Return the scores after all processors."""
+    for process in processors:
+        scores = process(ids, scores)
+    return scores
+
+
+def checked_scores(scores: Tensor) -> Tensor:
+    """Return what a caller's processors made of the scores. Raises `InputError`: they are no scores."""
+    if not isinstance(scores, Tensor) or scores.ndim != 2:  # noqa: PLR2004
+        raise InputError("a logits processor must return scores of the shape (batch, vocabulary), as it gets them.")
+    return scores
+
+
+def _refuse_nothing(best: Tensor) -> None:
+    if not bool((best > -float("inf")).all()):  # NaN included
+        said = "NaN" if bool(best.isnan().any()) else "minus infinity for every token"
+        raise InputError(
+            f"the scores of a step are {said}: no token can be chosen. Either the weights are broken, or the settings "
+            "forbid every token (bad_words_ids, suppress_tokens, no_repeat_ngram_size, a logits processor)."
+        )
+
+
+def tokens_one_by_one(writing: Writing) -> Iterator[Tensor]:
+    """Write, and yield each step's tokens, ``(batch,)`` integer."""
+    while not writing.is_over():
+        yield writing.choose(writing.reader.logits(writing.ids)[:, -1])
+
+
+def tokens_by_guesses(writing: Writing, guess: Callable[[Tensor], Tensor]) -> Iterator[Tensor]:
+    """Write the likeliest tokens of one text, as `tokens_one_by_one`, but ask about several guesses at once.
+
+    Args:
+        writing: One row.
+        guess: Takes the text so far, ``(1, tokens)``, and returns what may follow, ``(1, none or more)``.
+    """
+    reader = writing.reader
+    while not writing.is_over():
+        room = writing.held.shape[1] - writing.length - 1
+        guessed = guess(writing.ids)[:, :room]
+        begin = writing.length
+        logits = reader.logits(torch.cat([writing.ids, guessed], 1), keep=guessed.shape[1] + 1)
+        try:
+            for place in range(guessed.shape[1] + 1):
+                tokens = writing.choose(logits[:, place])
+                yield tokens
+                if writing.is_over() or (place < guessed.shape[1] and tokens[0] != guessed[0, place]):
+                    break
+        finally:  # what was guessed wrong, and what nobody asked for any more
+            assert reader.cache is not None  # for the type checker
+            reader.cache.crop(min(reader.cache.length, reader.offset + max(begin, writing.length - 1)))
