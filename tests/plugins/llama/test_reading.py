@@ -131,6 +131,19 @@ def test_a_window_holds_over_any_cut():
             assert cache.length == 40
 
 
+def test_writing_far_beyond_a_window_holds_no_more_than_it():
+    torch.manual_seed(0)
+    model = MistralForCausalLM(MistralConfig(**TINY, sliding_window=3)).eval()
+    ids = torch.randint(40, (2, 5))
+    written = model.generate(ids, max_new_tokens=300, do_sample=False, eos_token_id=None)
+    with torch.no_grad():
+        again = model(written, use_cache=False).logits[:, 4:-1].argmax(-1)
+    assert torch.equal(written[:, 5:], again)
+    cache = model.new_cache()
+    model.generate(ids, max_new_tokens=300, do_sample=False, eos_token_id=None, past_key_values=cache)
+    assert cache.kept(0) == 2
+
+
 def test_the_longest_window_of_one_sees_itself_alone():
     torch.manual_seed(0)
     model = MistralForCausalLM(MistralConfig(**TINY, sliding_window=1)).eval()

@@ -21,7 +21,7 @@ __all__ = ["GPT2ForSequenceClassification", "GPT2ForTokenClassification", "GPT2L
 
 
 class GPT2LMHeadModel(GPT2PreTrainedModel, GenerationMixin):
-    """GPT-2 that scores which token comes next."""
+    """GPT-2 that scores which token comes next, and goes on with texts (`generate`)."""
 
     tied_weights = {"lm_head.weight": "transformer.wte.weight"}
 

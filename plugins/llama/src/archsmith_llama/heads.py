@@ -21,7 +21,7 @@ __all__ = ["CausalDecoder", "SequenceClassifier", "TokenClassifier"]
 
 
 class CausalDecoder(DecoderPreTrainedModel, GenerationMixin):
-    """The decoder that scores which token comes next."""
+    """The decoder that scores which token comes next, and goes on with texts (`generate`)."""
 
     tied_weights = {"lm_head.weight": "model.embed_tokens.weight"}
     decoder_class: ClassVar[type[Decoder]]
@@ -30,6 +30,10 @@ class CausalDecoder(DecoderPreTrainedModel, GenerationMixin):
         super().__init__(config)
         self.model = self.decoder_class(config)
         self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+
+    def new_cache(self) -> Cache:
+        """Return an empty cache for this model, which lets go of what no window shows any more."""
+        return Cache(windows=self.config.windows)
 
     def forward(
         self,
