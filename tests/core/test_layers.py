@@ -1,6 +1,7 @@
 """Shared functions: activations, attention and masks, checks on inputs, losses."""
 
 import math
+import pickle
 from typing import get_args
 
 import pytest
@@ -53,6 +54,7 @@ def test_values_at_one(name, value):
 
 def test_activations_keep_shape_and_clip():
     for function in ACTIVATIONS.values():
+        assert pickle.loads(pickle.dumps(function)) is function
         assert function(torch.randn(2, 3)).shape == (2, 3)
     assert activation("gelu_10")(torch.tensor([100.0, -100.0])).tolist() == [10, 0]
     assert activation("relu6")(torch.tensor(100.0)) == 6
@@ -386,3 +388,31 @@ def test_a_shifted_loss():
     assert leaf.grad[:, 0].any()
     with pytest.raises(InputError, match="labels must be from 0 to 6 "):
         token_loss(logits, labels + 2, shifted=True)
+
+
+@pytest.mark.filterwarnings("ignore:There is a performance drop:UserWarning")
+def test_rows_that_are_mapped_are_not_looked_at(base):
+    """Gradients for each row are those of a loop: ids, a ragged mask and labels have no values under vmap."""
+    ids, mask = torch.tensor([[5, 6, 7], [8, 9, 0]]), torch.tensor([[1, 1, 1], [1, 1, 0]])
+    parameters = dict(base.named_parameters())
+
+    def loss(parameters, ids, mask):
+        hidden = torch.func.functional_call(base, parameters, (ids[None], mask[None])).last_hidden_state
+        return token_loss(hidden, ids[None] % 8)
+
+    found = torch.func.vmap(torch.func.grad(loss), in_dims=(None, 0, 0))(parameters, ids, mask)
+    for row in range(2):
+        alone = torch.func.grad(loss)(parameters, ids[row], mask[row])
+        for name, gradient in alone.items():
+            torch.testing.assert_close(found[name][row], gradient)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")
+def test_a_trace_keeps_a_mask_of_ones(base):
+    """A mask of ones is left out where it is seen; in a trace it stands for any mask."""
+    ids, mask = torch.tensor([[5, 6, 7], [8, 9, 3]]), torch.ones(2, 3, dtype=torch.long)
+    traced = torch.jit.trace(base, (ids, mask), strict=False)
+    mask[1, 2] = 0
+    found = traced(ids, mask)["last_hidden_state"]
+    torch.testing.assert_close(found, base(ids, mask).last_hidden_state)
+    assert not torch.equal(found, base(ids).last_hidden_state)

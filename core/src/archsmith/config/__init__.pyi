@@ -13,8 +13,9 @@ from archsmith.config.fields import (
     field,
     to_json,
 )
+from archsmith.config.rotary import rotary_faults
 
 __all__ = [
-    "Activation", "CheckedFields", "Count", "DType", "Depth", "NonNegative", "PreTrainedConfig", "Probability", "Size", "TokenId",
-    "expected", "field", "to_json",
+    "Activation", "CheckedFields", "Count", "DType", "Depth", "NonNegative", "PreTrainedConfig", "Probability", "Size",
+    "TokenId", "expected", "field", "rotary_faults", "to_json",
 ]  # fmt: skip

@@ -11,7 +11,7 @@ import torch.nn.functional as F  # noqa: N812  # the field's own abbreviation
 from torch import Tensor
 
 from archsmith.errors import InputError
-from archsmith.layers.inputs import check_tensor
+from archsmith.layers.inputs import check_tensor, is_readable
 
 __all__ = ["attend", "attention_mask_for", "positions_for", "split_heads"]
 
@@ -129,8 +129,7 @@ def attention_mask_for(
                 f"or (batch, heads, tokens, {named}), but has {tuple(shape)}."
             )
         mask = attention_mask[:, -keys:].bool()[:, None, None, :]  # (batch, 1, 1, keys)
-        # Looking at the values would stop a GPU and break a graph; on the CPU it is cheap, and no mask is faster.
-        if hidden.device.type == "cpu" and not torch.compiler.is_compiling() and bool(mask.all()):
+        if is_readable(hidden) and is_readable(mask) and bool(mask.all()):  # no mask is faster
             mask = None
     window = window if window is not None and window < keys else None
     if causal and (window is not None or past is None or (tokens > 1 and (past or mask is not None))):

@@ -7,7 +7,7 @@ import torch.nn.functional as F  # noqa: N812  # the field's own abbreviation
 from torch import Tensor
 
 from archsmith.errors import InputError
-from archsmith.layers.inputs import check_tensor
+from archsmith.layers.inputs import check_tensor, is_readable
 
 __all__ = ["classification_loss", "span_loss", "token_loss"]
 
@@ -30,7 +30,7 @@ def token_loss(logits: Tensor, labels: Tensor, *, name: str = "labels", shifted:
     classes = logits.shape[-1]
     _check_indices(name, labels, logits.shape[:-1], "one class index for each row of logits")
     flat = labels.reshape(-1).long()
-    if flat.device.type == "cpu" and not torch.compiler.is_compiling():
+    if is_readable(flat):
         wrong = flat[(flat != _IGNORED) & ((flat < 0) | (flat >= classes))]
         if wrong.numel():
             raise InputError(
@@ -100,7 +100,7 @@ def classification_loss(
     targets = labels.to(logits.dtype).reshape(logits.shape)
     if problem_type == "regression":
         return F.mse_loss(logits, targets)
-    if targets.device.type == "cpu" and not torch.compiler.is_compiling():
+    if is_readable(targets):
         wrong = targets[~((targets >= 0) & (targets <= 1))]
         if wrong.numel():
             held = f"{wrong[0].item():.6g}"

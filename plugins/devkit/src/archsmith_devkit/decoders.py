@@ -2,12 +2,14 @@
 
 import inspect
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812  # the field's own abbreviation
 from torch import Tensor
 
+from archsmith.config import PreTrainedConfig
 from archsmith.model import PreTrainedModel
 from archsmith_devkit.harness import Harness, assert_near
 
@@ -23,7 +25,10 @@ class DecoderChecks(Harness):
         """Yield the small model of ``causal-lm``, in evaluation mode, if there is one that is no encoder-decoder."""
         cls = self.models().get("causal-lm")
         if cls is not None and cls.main_input_name == "input_ids":
-            model = cls(self.config()).eval()
+            config = self.config()
+            if _is_encoder(config):
+                config.update(is_decoder=True)
+            model = cls(config).eval()
             if not getattr(model.config, "is_encoder_decoder", False):
                 yield model
 
@@ -117,7 +122,7 @@ class DecoderChecks(Harness):
             assert plain is None, f"{name} returns past_key_values in training, where nobody asked for it"
             asked = call(model.eval(), ids, use_cache=True).get("past_key_values")
             assert asked is not None, f"{name} returns no past_key_values with use_cache=True"
-            for wanted in (False, True) if hasattr(model.config, "use_cache") else ():
+            for wanted in (False, True) if model.config.value_of("use_cache") is not None else ():
                 config = self.config()
                 config.update(use_cache=wanted)
                 found = call(type(model)(config).eval(), ids).get("past_key_values")
@@ -152,9 +157,9 @@ class DecoderChecks(Harness):
         Fix: pool at the last place where attention_mask (else input_ids != pad_token_id) is true, not at -1.
         """
         cls = self.models().get("sequence-classification")
-        if cls is None or not list(self.decoders()):
-            return
         config = self.config()
+        if cls is None or not list(self.decoders()) or _is_encoder(config):
+            return
         if "pad_token_id" in config.to_dict() or hasattr(config, "pad_token_id"):
             config.update(pad_token_id=0)
         model = cls(config).eval()
@@ -186,6 +191,11 @@ class DecoderChecks(Harness):
             assert not torch.allclose(spread, wanted, atol=1e-6), (
                 f"{type(model).__name__}: the logits do not depend on the distances in position_ids"
             )
+
+
+def _is_encoder(config: PreTrainedConfig) -> bool:
+    """Return whether a configuration has a field that makes a decoder of an encoder, as BERT's, and it is off."""
+    return any(declared.name == "is_decoder" for declared in fields(config)) and not config.is_decoder
 
 
 def some_ids(model: PreTrainedModel) -> Tensor:
