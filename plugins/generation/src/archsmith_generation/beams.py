@@ -120,11 +120,9 @@ def _candidates(writing: Writing, running: _Beams, logits: Tensor) -> tuple[_Bea
 def _finished(writing: Writing, done: _Beams, candidates: _Beams, improving: Tensor, prompt: int) -> _Beams:
     """Return the best texts that have ended, the new ones among the first beams included."""
     beams, settings = done.scores.shape[1], writing.settings
-    new = candidates.chosen(
-        torch.arange(candidates.scores.shape[1]).to(done.scores.device).expand_as(candidates.scores)
-    )
-    first = torch.arange(new.scores.shape[1], device=new.scores.device) < beams
-    new.ended = new.ended & first
+    places = torch.arange(candidates.scores.shape[1], device=done.scores.device)
+    new = candidates.chosen(places.expand_as(candidates.scores))  # a copy
+    new.ended &= places < beams
     full = done.ended.all(1, keepdim=True) & (settings.early_stopping is True)
     new.scores = new.scores / (writing.length - prompt) ** settings.length_penalty
     new.scores = new.scores + (~new.ended | full | ~improving) * _LOW

@@ -89,14 +89,8 @@ class Call:
 
     def _check_assistant(self, assistant: Any) -> None:
         settings = self.settings
-        guessed = [
-            name
-            for name, on in (
-                ("assistant_model", assistant),
-                ("prompt_lookup_num_tokens", settings.prompt_lookup_num_tokens),
-            )
-            if on
-        ]
+        ways = {"assistant_model": assistant, "prompt_lookup_num_tokens": settings.prompt_lookup_num_tokens}
+        guessed = [name for name, way in ways.items() if way is not None]
         if not guessed:
             if settings.num_assistant_tokens is not None:
                 raise OptionError("num_assistant_tokens needs assistant_model.")
@@ -116,7 +110,7 @@ class Call:
                 raise OptionError("past_key_values needs use_cache=True.")
             return None
         if given is None:
-            return self.model.new_cache()
+            return self.model.new_cache()  # type: ignore[no-any-return]
         several = self.settings.num_beams > 1 or self.settings.num_return_sequences > 1
         return copy.deepcopy(given) if several else given
 

@@ -6,6 +6,7 @@ the likeliest tokens alone: what comes out is what comes out without guesses.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -81,7 +82,7 @@ def processed(processors: Sequence[LogitsProcessor], ids: Tensor, scores: Tensor
     return scores
 
 
-def checked_scores(scores: Tensor) -> Tensor:
+def checked_scores(scores: Any) -> Tensor:
     """Return what a caller's processors made of the scores. Raises `InputError`: they are no scores."""
     if not isinstance(scores, Tensor) or scores.ndim != 2:  # noqa: PLR2004
         raise InputError("a logits processor must return scores of the shape (batch, vocabulary), as it gets them.")

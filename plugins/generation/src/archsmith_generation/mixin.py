@@ -43,7 +43,7 @@ class GenerationMixin(PreTrainedModel):
         held = self.__dict__.get("_generation_config")
         if held is None:
             held = self.__dict__["_generation_config"] = self._read_settings()
-        return held  # type: ignore[no-any-return]
+        return held
 
     @generation_config.setter
     def generation_config(self, settings: GenerationConfig) -> None:
@@ -80,7 +80,7 @@ class GenerationMixin(PreTrainedModel):
         known = {name: self._token_of_config(name) for name in _TOKENS if getattr(base, name) is None}
         settings = base.changed(**{name: value for name, value in known.items() if value is not None})
         settings = settings.overridden(overrides)
-        size = self.config.vocab_size  # type: ignore[attr-defined]
+        size = self.config.vocab_size
         for name in (*_TOKENS, "forced_bos_token_id", "forced_eos_token_id", "suppress_tokens", "bad_words_ids"):
             value = getattr(settings, name)
             wrong = [token for token in _flat(value) if token >= size]
@@ -98,8 +98,8 @@ class GenerationMixin(PreTrainedModel):
         return self.config.to_dict().get(name)
 
     def new_cache(self) -> Cache:
-        """Return an empty cache for this model. One whose layers have windows overrides it."""
-        return Cache()
+        """Return an empty cache for this model, whose layers have the windows of ``config.windows``."""
+        return Cache(windows=getattr(self.config, "windows", ()))
 
     @torch.no_grad()
     def generate(

@@ -1,7 +1,7 @@
 """What changes the scores of the next token: penalties, what is forbidden and forced, and what sampling leaves out.
 
-Source: Keskar et al., "CTRL" (arXiv:1909.05858), section 4.1, the repetition penalty; Holtzman et al., "The Curious Case
-of Neural Text Degeneration" (arXiv:1904.09751), section 3.1, top-p; Nguyen et al., "Turning Up the Heat"
+Source: Keskar et al., "CTRL" (arXiv:1909.05858), section 4.1, the repetition penalty; Holtzman et al., "The Curious
+Case of Neural Text Degeneration" (arXiv:1904.09751), section 3.1, top-p; Nguyen et al., "Turning Up the Heat"
 (arXiv:2407.01082), section 3, min-p; Meister et al., "Locally Typical Sampling" (arXiv:2202.00666), section 4.
 """
 
