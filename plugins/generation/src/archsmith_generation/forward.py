@@ -15,7 +15,7 @@ from archsmith.model import PreTrainedModel
 from archsmith.options import read_count
 from archsmith_generation.cache import Cache
 
-__all__ = ["cache_for", "last_places", "packed_mask", "places_kept"]
+__all__ = ["cache_for", "last_states", "packed_mask", "places_kept"]
 
 
 def cache_for(
@@ -92,10 +92,10 @@ def places_kept(hidden: Tensor, kept: int | Tensor) -> Tensor:
     return hidden[:, kept]
 
 
-def last_places(
+def last_states(
     hidden: Tensor, input_ids: Tensor | None, attention_mask: Tensor | None, pad_token_id: int | None
 ) -> Tensor:
-    """Return where each text ends: the last place that is neither masked nor the padding token, ``(batch,)``.
+    """Return the hidden states of the last tokens that are neither masked nor padding, ``(batch, width)``.
 
     Args:
         hidden: ``(batch, tokens, width)``.
@@ -108,4 +108,5 @@ def last_places(
         is_token = attention_mask[:, -hidden.shape[1] :].bool()
     if input_ids is not None and pad_token_id is not None:
         is_token = is_token & (input_ids != pad_token_id)
-    return (is_token * torch.arange(hidden.shape[1], device=hidden.device)).argmax(dim=-1)
+    last = (is_token * torch.arange(hidden.shape[1], device=hidden.device)).argmax(dim=-1)  # (batch,)
+    return hidden[torch.arange(hidden.shape[0], device=hidden.device), last]
