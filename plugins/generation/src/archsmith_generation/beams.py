@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from archsmith.errors import InputError
-from archsmith_generation.decoding import Writing, checked_scores, processed
+from archsmith_generation.decoding import Writing
 
 __all__ = ["write_beams"]
 
@@ -91,8 +91,7 @@ def _candidates(writing: Writing, running: _Beams, logits: Tensor) -> tuple[_Bea
     """
     settings, (batch, beams) = writing.settings, running.scores.shape
     ids = running.ids[..., : writing.length].flatten(0, 1)
-    scores = checked_scores(processed(writing.processors, ids, logits.log_softmax(1)))
-    writing.record(logits, scores)
+    scores = writing.process(ids, logits.log_softmax(1), logits)
     scores = (scores.view(batch, beams, -1) + running.scores[..., None]).flatten(1)
     wanted = max(2, 1 + len(settings.eos_tokens())) * beams
     if wanted > scores.shape[1] // beams:

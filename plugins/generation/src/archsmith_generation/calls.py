@@ -95,6 +95,8 @@ class Call:
             if settings.num_assistant_tokens is not None:
                 raise OptionError("num_assistant_tokens needs assistant_model.")
             return
+        if assistant is not None and not hasattr(assistant, "new_cache"):
+            raise OptionError(f"assistant_model must be a model that generates, but is {shown(assistant)}.")
         if len(guessed) > 1:
             raise OptionError("assistant_model and prompt_lookup_num_tokens are two ways to guess; pass one.")
         if settings.do_sample or settings.num_beams > 1 or not settings.use_cache:

@@ -1,6 +1,7 @@
 """How a model writes: the settings of one call, or of generation_config.json."""
 
 import copy
+import dataclasses
 from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -16,9 +17,9 @@ _Positive = Annotated[float, msgspec.Meta(gt=0)]
 _Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
 _Draft = Annotated[int, msgspec.Meta(ge=1, le=64)]
 
-#: What only one strategy reads, and its value while it does nothing.
-_SAMPLING = {"temperature": 1.0, "top_k": 50, "top_p": 1.0, "min_p": None, "typical_p": 1.0}
-_BEAMS = {"length_penalty": 1.0, "early_stopping": False}
+#: What only one strategy reads, and its values while it does nothing.
+_SAMPLING = {"temperature": (1.0,), "top_k": (50, 0), "top_p": (1.0,), "min_p": (None,), "typical_p": (1.0,)}
+_BEAMS = {"length_penalty": (1.0,), "early_stopping": (False,)}
 #: What other libraries have that would change the text, and the values at which it does nothing.
 _ELSEWHERE: Mapping[str, tuple[Any, ...]] = {
     "assistant_early_exit": (None,), "constraints": (None,), "diversity_penalty": (None, 0.0), "dola_layers": (None,),
@@ -31,7 +32,7 @@ _ELSEWHERE: Mapping[str, tuple[Any, ...]] = {
 
 
 class GenerationConfig(CheckedFields):
-    """How a model writes: how long, by which strategy, and what it must and must not say.
+    """How a model writes: how long, by which strategy, and what it must and must not say. None is a setting's default.
 
     Raises:
         OptionError: A value is wrong, two contradict each other, or there is no such setting.
@@ -59,10 +60,10 @@ class GenerationConfig(CheckedFields):
     min_length: Count = field(default=0, doc="Tokens of a row, prompt and padding included, before the end may come.")
     do_sample: bool = field(default=False, doc="Draw each token at random; else take the likeliest.")
     temperature: _Positive = field(default=1.0, doc="What scores are divided by before a token is drawn.")
-    top_k: Count | None = field(default=50, doc="Draw among so many of the likeliest tokens; 0 or null: among all.")
-    top_p: _Share | None = field(default=1.0, doc="Draw among the likeliest tokens that have this share together.")
+    top_k: Count = field(default=50, doc="Draw among so many of the likeliest tokens; 0: among all.")
+    top_p: _Share = field(default=1.0, doc="Draw among the likeliest tokens that have this share together.")
     min_p: Probability | None = field(default=None, doc="Draw among tokens at least this share as likely as the first.")
-    typical_p: _Share | None = field(default=1.0, doc="Draw among the most typical tokens that have this share.")
+    typical_p: _Share = field(default=1.0, doc="Draw among the most typical tokens that have this share.")
     num_beams: Size = field(default=1, doc="Beginnings that are followed at once.")
     num_return_sequences: Size = field(default=1, doc="Texts for each prompt.")
     length_penalty: float = field(default=1.0, doc="Power of the length that a beam's score is divided by.")
@@ -87,7 +88,7 @@ class GenerationConfig(CheckedFields):
     return_dict_in_generate: bool = field(default=False, doc="Return an output object, not the token ids alone.")
 
     def __init__(self, **values: Any) -> None:
-        self._fill(values, unknown_allowed=False)
+        self._fill({name: value for name, value in values.items() if value is not None}, unknown_allowed=False)
         self._raise(contradictions(self, values))
 
     @classmethod
@@ -102,8 +103,9 @@ class GenerationConfig(CheckedFields):
             CheckpointCorrupt: A value is wrong.
         """
         new = cls.__new__(cls)
-        new._fill(values, unknown_allowed=True, source=source)  # noqa: SLF001  # its own kind
-        faults = contradictions(new, [name for name in values if getattr(new, name, None) is not None])
+        given = {name: value for name, value in values.items() if value is not None or name not in _defaults()}
+        new._fill(given, unknown_allowed=True, source=source)  # noqa: SLF001  # its own kind
+        faults = contradictions(new, given)
         for name, neutral in _ELSEWHERE.items():
             if name in new.extra and new.extra[name] not in neutral:
                 faults.append(f"{name} {shown(new.extra[name])} is a setting that archsmith does not have")
@@ -124,14 +126,12 @@ class GenerationConfig(CheckedFields):
             OptionError: One is wrong, contradicts another, or has no effect.
         """
         rivals = {"max_length": "max_new_tokens", "max_new_tokens": "max_length", "min_length": "min_new_tokens"}
-        fresh = {rivals[name]: GenerationConfig._default(rivals[name]) for name in overrides if name in rivals}
-        new = self.changed(**(fresh | dict(overrides)))
+        usual = _defaults()
+        changed = {rivals[name]: usual[rivals[name]] for name in overrides if name in rivals}
+        changed |= {name: usual.get(name) if value is None else value for name, value in overrides.items()}
+        new = self.changed(**changed)
         new._raise(contradictions(new, overrides))  # noqa: SLF001  # its own kind
         return new
-
-    @staticmethod
-    def _default(name: str) -> Any:
-        return 0 if name == "min_length" else None
 
     def rules(self) -> Iterator[str]:
         """Yield one sentence for each rule between settings that is broken."""
@@ -169,15 +169,19 @@ class GenerationConfig(CheckedFields):
         return _several(self.forced_eos_token_id)
 
 
+def _defaults() -> dict[str, Any]:
+    return {declared.name: declared.default for declared in dataclasses.fields(GenerationConfig)}
+
+
 def contradictions(settings: GenerationConfig, given: Collection[str]) -> list[str]:
     """Return one sentence for each setting that was given and has no effect beside the others."""
     faults = []
     for name, neutral in _SAMPLING.items():
-        if name in given and not settings.do_sample and getattr(settings, name) not in (neutral, None):
+        if name in given and not settings.do_sample and getattr(settings, name) not in neutral:
             hint = " For the likeliest tokens leave it out." if name == "temperature" else ""
             faults.append(f"{name} is {shown(getattr(settings, name))}, which needs do_sample=True.{hint}".rstrip("."))
     for name, neutral in _BEAMS.items():
-        if name in given and settings.num_beams == 1 and getattr(settings, name) != neutral:
+        if name in given and settings.num_beams == 1 and getattr(settings, name) not in neutral:
             faults.append(f"{name} is {shown(getattr(settings, name))}, which needs num_beams above 1")
     if (
         "max_length" in given

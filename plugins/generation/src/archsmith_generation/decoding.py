@@ -6,18 +6,18 @@ the likeliest tokens alone: what comes out is what comes out without guesses.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from archsmith.errors import InputError
+from archsmith.messages import shown
 from archsmith_generation.config import GenerationConfig
 from archsmith_generation.processors import LogitsProcessor
 from archsmith_generation.reading import Reader
 from archsmith_generation.stopping import Stopping
 
-__all__ = ["Writing", "checked_scores", "processed", "tokens_by_guesses", "tokens_one_by_one"]
+__all__ = ["Writing", "tokens_by_guesses", "tokens_one_by_one"]
 
 
 @dataclass
@@ -53,18 +53,35 @@ class Writing:
         """Return whether nothing is left to write."""
         return self.length == self.held.shape[1] or bool(self.ended.all())
 
-    def record(self, logits: Tensor, scores: Tensor) -> None:
-        """Keep the scores of a step, if they are wanted."""
+    def process(self, ids: Tensor, scores: Tensor, logits: Tensor) -> Tensor:
+        """Return the scores after all processors, and keep both, if they are wanted.
+
+        Args:
+            ids: ``(batch, tokens)`` integer.
+            scores: ``(batch, vocabulary)`` float32.
+            logits: What the model itself said, likewise.
+
+        Raises:
+            InputError: A processor of the caller returns something else.
+        """
         if self.settings.output_logits:
-            self.logits.append(logits.clone())
+            self.logits.append(logits.clone())  # a processor may write into what it gets
+        shape = scores.shape
+        for process in self.processors:
+            scores = process(ids, scores)
+            if not isinstance(scores, Tensor) or scores.shape != shape:
+                raise InputError(
+                    f"a logits processor must return scores of the shape (batch, vocabulary) = {tuple(shape)}, as it "
+                    f"gets them, but returned {shown(getattr(scores, 'shape', scores))}."
+                )
         if self.settings.output_scores:
-            self.scores.append(scores.clone() if scores is logits else scores)
+            self.scores.append(scores.clone())
+        return scores
 
     def choose(self, logits: Tensor) -> Tensor:
         """Choose each row's next token by the model's scores, ``(batch, vocabulary)``, and append it."""
-        scores = processed(self.processors, self.ids, logits)
-        self.record(logits, scores)
-        best, tokens = checked_scores(scores).max(dim=1)
+        scores = self.process(self.ids, logits, logits)
+        best, tokens = scores.max(dim=1)
         _refuse_nothing(best)
         if self.settings.do_sample:
             tokens = torch.multinomial(scores.softmax(1), 1, generator=self.generator).squeeze(1)
@@ -73,20 +90,6 @@ class Writing:
         self.length += 1
         self.ended = self.ended | self.stopping.ended(self.ids, scores)
         return tokens
-
-
-def processed(processors: Sequence[LogitsProcessor], ids: Tensor, scores: Tensor) -> Tensor:
-    """Return the scores after all processors."""
-    for process in processors:
-        scores = process(ids, scores)
-    return scores
-
-
-def checked_scores(scores: Any) -> Tensor:
-    """Return what a caller's processors made of the scores. Raises `InputError`: they are no scores."""
-    if not isinstance(scores, Tensor) or scores.ndim != 2:  # noqa: PLR2004
-        raise InputError("a logits processor must return scores of the shape (batch, vocabulary), as it gets them.")
-    return scores
 
 
 def _refuse_nothing(best: Tensor) -> None:

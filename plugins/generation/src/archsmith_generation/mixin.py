@@ -40,16 +40,17 @@ class GenerationMixin(PreTrainedModel):
         Raises:
             CheckpointCorrupt: The file is not JSON, or a value is wrong.
         """
-        held = self.__dict__.get("_generation_config")
-        if held is None:
-            held = self.__dict__["_generation_config"] = self._read_settings()
+        content, held = self.__dict__.get("_generation_config", (None, None))
+        if held is None or content != self.side_files.get(_FILE):  # whoever changes the file means it
+            held = self._read_settings()
+            self.__dict__["_generation_config"] = self.side_files.get(_FILE), held
         return held
 
     @generation_config.setter
     def generation_config(self, settings: GenerationConfig) -> None:
         if not isinstance(settings, GenerationConfig):
             raise OptionError(f"generation_config must be a GenerationConfig, but is {shown(settings)}.")
-        self.__dict__["_generation_config"] = settings
+        self.__dict__["_generation_config"] = self.side_files.get(_FILE), settings
 
     def _read_settings(self) -> GenerationConfig:
         if (content := self.side_files.get(_FILE)) is not None:
@@ -63,9 +64,12 @@ class GenerationMixin(PreTrainedModel):
 
     def side_contents(self) -> dict[str, bytes]:
         """Return what a save writes of `side_files`, the settings as they are now included."""
-        held = self.__dict__.get("_generation_config")
-        if held is not None and (held.to_dict() or _FILE in self.side_files):
-            self.side_files[_FILE] = encode_json(held.to_dict())
+        if "_generation_config" in self.__dict__:
+            held = self.generation_config
+            values = held.to_dict()
+            if values or _FILE in self.side_files:
+                self.side_files[_FILE] = encode_json(values)
+                self.__dict__["_generation_config"] = self.side_files[_FILE], held
         return super().side_contents()
 
     def settings_for(self, generation_config: GenerationConfig | None = None, **overrides: Any) -> GenerationConfig:

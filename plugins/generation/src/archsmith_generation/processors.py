@@ -77,11 +77,11 @@ def _sampling(settings: GenerationConfig) -> list[LogitsProcessor]:
         found.append(lambda _, scores: scores / settings.temperature)
     if settings.top_k:
         found.append(_top_k(max(settings.top_k, least)))
-    if settings.top_p is not None and settings.top_p < 1:
+    if settings.top_p < 1:
         found.append(_top_p(settings.top_p, least))
     if settings.min_p is not None:
         found.append(_min_p(settings.min_p, least))
-    if settings.typical_p is not None and settings.typical_p < 1:
+    if settings.typical_p < 1:
         found.append(_typical(settings.typical_p, least))
     return found
 

@@ -24,7 +24,7 @@ class Reader:
     def __init__(self, model: Any, prompt: Prompt, cache: Cache | None, *, limit: int) -> None:
         self.model, self.prompt, self.cache = model, prompt, cache
         self.offset = 0 if prompt.embeds is None else prompt.length
-        self._takes = inspect.signature(model.forward).parameters
+        self._takes = inspect.signature(type(model).forward).parameters  # tools wrap that of an object
         self._mask: Tensor | None = None
         if prompt.mask is not None:
             self._mask = prompt.mask.new_ones(prompt.mask.shape[0], limit)
