@@ -185,3 +185,8 @@ def test_classifiers_load_each_other(tmp_path):
     with pytest.warns(UserWarning, match="not used by this model: score.bias"):
         again = LlamaForSequenceClassification.from_pretrained(tmp_path / "tokens")
     assert again.load_report.unused == ("score.bias",)
+
+
+def test_tools_learn_that_it_writes(model):
+    assert model.can_generate() and not model.model.can_generate()  # noqa: PT018
+    assert model.prepare_inputs_for_generation(IDS, use_cache=True) == {"input_ids": IDS, "use_cache": True}

@@ -30,10 +30,6 @@ class CausalDecoder(DecoderPreTrainedModel, GenerationMixin):
         self.model = self.decoder_class(config)
         self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
 
-    def new_cache(self) -> Cache:
-        """Return an empty cache for this model, which lets go of what no window shows any more."""
-        return Cache(windows=self.config.windows)
-
     def forward(
         self,
         input_ids: Tensor | None = None,
