@@ -40,14 +40,13 @@ def chat(
         settings |= {"do_sample": True, "temperature": temperature} if temperature else {"do_sample": False}
     model = AutoModelForCausalLM.from_pretrained(folder)
     if not isinstance(model, GenerationMixin):
-        raise OptionError(
-            f"{type(model).__name__} does not generate: it is no GenerationMixin of archsmith_generation."
-        )
+        raise OptionError(f"{type(model).__name__} does not generate: it is not a GenerationMixin.")
     talk = Conversation(model, AutoTokenizer.from_pretrained(folder), system=system)
     if json:
         prompt = sys.stdin.read().strip()
         answer = "".join(talk.answer(prompt, **settings))
-        print(json_format.dumps({"prompt": prompt, "answer": answer, "messages": talk.messages}, ensure_ascii=False))
+        told = {"prompt": prompt, "answer": answer, "messages": talk.messages}
+        typer.echo(json_format.dumps(told, ensure_ascii=False))
         return
     for question in _questions():
         _tell(talk, question, settings)
@@ -60,7 +59,7 @@ def _questions() -> Iterator[str]:
             line = input("> " if sys.stdin.isatty() else "")
         except (EOFError, KeyboardInterrupt):
             if sys.stdin.isatty():
-                print()
+                typer.echo()
             return
         if line.strip():
             yield line.strip()
@@ -73,10 +72,10 @@ def _tell(talk: "Conversation", question: str, settings: dict[str, Any]) -> None
     pieces = talk.answer(question, **settings)
     try:
         for piece in pieces:
-            print(clean(piece, lines=True), end="", flush=True)
+            typer.echo(clean(piece, lines=True), nl=False)
     except KeyboardInterrupt:
         pieces.close()  # type: ignore[attr-defined]  # a generator
-        print(" [stopped]", end="")
+        typer.echo(" [stopped]", nl=False)
     except InputError as error:
-        print(error, file=sys.stderr)
-    print()
+        typer.echo(str(error), err=True)
+    typer.echo()

@@ -1,4 +1,4 @@
-"""A conversation with a model: what was said so far, as its chat template writes it, and the cache that goes with it."""
+"""A conversation with a model: what was said so far, as its chat template writes it, and its cache."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -44,7 +44,7 @@ class Conversation:
             ArchsmithError: As `GenerationMixin.stream`, and ``apply_chat_template`` of the tokenizer.
         """
         self.messages.append({"role": "user", "content": text})
-        said = list[str]()
+        said, heard = list[str](), True
         try:
             prompt, room = self._prompt()
             pieces = self.model.stream(
@@ -57,12 +57,14 @@ class Conversation:
             for piece in pieces:
                 said.append(piece)
                 yield piece
-        except InputError:
-            self.messages.pop()  # it was not heard
+        except Exception:
+            heard = False
             raise
         finally:
-            if self.messages and self.messages[-1]["role"] == "user" and self.messages[-1]["content"] == text:
+            if heard:
                 self.messages.append({"role": "assistant", "content": "".join(said)})
+            else:
+                self.messages.pop()
 
     def _prompt(self) -> tuple[Tensor, int | None]:
         """Return the ids of all that was said, and how many tokens may follow; the oldest turns go where it is long."""
