@@ -138,4 +138,5 @@ def _can_improve(writing: Writing, running: _Beams, done: _Beams, prompt: int, c
         length = columns - prompt
     best = running.scores[:, :1] / length**settings.length_penalty
     worst = torch.where(done.ended, done.scores.amin(1, keepdim=True), _LOW)
-    return (best > worst).any(1, keepdim=True)
+    improves: Tensor = (best > worst).any(1, keepdim=True)
+    return improves

@@ -6,6 +6,7 @@ the likeliest tokens alone: what comes out is what comes out without guesses.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,7 +14,6 @@ from torch import Tensor
 from archsmith.errors import InputError
 from archsmith.messages import shown
 from archsmith_generation.config import GenerationConfig
-from archsmith_generation.processors import LogitsProcessor
 from archsmith_generation.reading import Reader
 from archsmith_generation.stopping import Stopping
 
@@ -34,7 +34,7 @@ class Writing:
 
     reader: Reader
     settings: GenerationConfig
-    processors: Sequence[LogitsProcessor]
+    processors: Sequence[Callable[[Tensor, Tensor], Any]]  # a caller's may return anything
     stopping: Stopping
     padding: int
     held: Tensor
@@ -66,17 +66,17 @@ class Writing:
         """
         if self.settings.output_logits:
             self.logits.append(logits.clone())  # a processor may write into what it gets
-        shape = scores.shape
+        shape, found = scores.shape, scores
         for process in self.processors:
-            scores = process(ids, scores)
-            if not isinstance(scores, Tensor) or scores.shape != shape:
+            found = process(ids, found)
+            if not isinstance(found, Tensor) or found.shape != shape:
                 raise InputError(
                     f"a logits processor must return scores of the shape (batch, vocabulary) = {tuple(shape)}, as it "
-                    f"gets them, but returned {shown(getattr(scores, 'shape', scores))}."
+                    f"gets them, but returned {shown(getattr(found, 'shape', found))}."
                 )
         if self.settings.output_scores:
-            self.scores.append(scores.clone())
-        return scores
+            self.scores.append(found.clone())
+        return found
 
     def choose(self, logits: Tensor) -> Tensor:
         """Choose each row's next token by the model's scores, ``(batch, vocabulary)``, and append it."""

@@ -1,7 +1,7 @@
 """What a model that scores next tokens gets: `generate`, `stream`, and its settings, which are saved with it."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -23,6 +23,8 @@ __all__ = ["GenerationMixin"]
 _FILE = "generation_config.json"
 #: The keys of config.json that say how a text begins and ends.
 _TOKENS = ("bos_token_id", "eos_token_id", "pad_token_id")
+#: The content of the file that settings were read from, and they.
+_Held = tuple[bytes | None, GenerationConfig | None]
 
 
 class GenerationMixin(PreTrainedModel):
@@ -40,7 +42,7 @@ class GenerationMixin(PreTrainedModel):
         Raises:
             CheckpointCorrupt: The file is not JSON, or a value is wrong.
         """
-        content, held = self.__dict__.get("_generation_config", (None, None))
+        content, held = cast("_Held", self.__dict__.get("_generation_config", (None, None)))
         if held is None or content != self.side_files.get(_FILE):  # whoever changes the file means it
             held = self._read_settings()
             self.__dict__["_generation_config"] = self.side_files.get(_FILE), held
