@@ -110,7 +110,7 @@ class ModelFacts(AnyModel):
 
     @classmethod
     def can_generate(cls) -> bool:
-        """Return whether the model writes texts, token by token. None does so far."""
+        """Return whether the model writes texts, token by token: those of archsmith-generation do."""
         return False
 
     # ---- choices --------------------------------------------------------------------------------------------
