@@ -153,8 +153,8 @@ class CommandConformance:
 
 def use(entry: Entry) -> None:
     """Load what stands behind an entry point. Raises `PluginError` if it cannot be used."""
-    if entry.kind is Kind.COMMAND:
-        registry.command(entry.name)
+    if entry.kind.is_alone:
+        registry.command(entry.name, entry.kind)
     elif entry.kind is Kind.ARCHITECTURE:
         registry.get(entry.name)
     else:
