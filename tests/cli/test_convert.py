@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from archsmith.registry import registry
 from archsmith_cli import pickled
 
 CONFIG = {"model_type": "toy", "architectures": ["ToyModel"], "dim": 3}
@@ -310,17 +311,18 @@ def test_a_format_of_a_package(archsmith, words, tmp_path):
 
 
 def test_formats_that_are_broken(archsmith, words, tmp_path):
-    words(broken="Broken", hostile="Hostile", nothing="nothing", missing="Missing")
+    words(broken="Broken", words="Words", nothing="nothing", missing="Missing")
     file = tmp_path / "source" / "a.words"
     result = archsmith("convert", file, tmp_path / "out")
     assert result.code == 0
     assert "the format 'broken' is not asked about a.words: KeyError: 'a.words'." in " ".join(result.err.split())
-    words(name="toy-more", lying="Lying", failing="Failing")
+    registry.refresh()
+    words(name="toy-more", hostile="Hostile", lying="Lying", failing="Failing")
     result = archsmith("convert", file, tmp_path / "several")
-    assert f"several formats know '{file}': failing, hostile, lying. Name one with --format." in result.err
+    assert f"several formats know '{file}': failing, hostile, lying, words. Name one with" in result.err
     for name, said in {
         "broken": "the format 'broken' fails on",
-        "hostile": "the format 'hostile' returns the file '../outside.txt', b''; expected bytes.",
+        "hostile": "the format 'hostile' returns the file '../outside.txt' with b''; expected bytes.",
         "lying": "the tensor 'inner.weight' comes twice.",
         "failing": "the format fails on a tensor: ZeroDivisionError: division by zero. Tell its author.",
         "nothing": "the format 'nothing' has no functions knows and read.",
