@@ -6,6 +6,7 @@ BIN     := $(VENV)/bin
 MEMBERS := core cli $(sort $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml)))
 READY   := $(VENV)/.ready
 TOOLS   := $(VENV)/.tools
+LOWEST  := .venv-lowest
 PIP     := $(BIN)/python -m pip --disable-pip-version-check
 
 space   := $(subst ,, )
@@ -16,7 +17,7 @@ TEMPLATES     := $(patsubst %/src/archsmith_sample_net/__init__.py,%,$(wildcard 
 MYPY_TEMPLATE := $(CURDIR)/$(BIN)/mypy --config-file ../common/pyproject.toml --explicit-package-bases \
                  --cache-dir $(CURDIR)/.mypy_cache/templates
 
-.PHONY: demo test test-long fuzz lint format bench docs dist clean
+.PHONY: demo test test-long test-gpu test-lowest fuzz lint format bench docs dist clean
 
 # torch comes first, at the pinned version, so that nothing below brings another one. The published checkpoint of the
 # demo declares a dependency that only its authors' loader needs, hence --no-deps.
@@ -42,11 +43,27 @@ demo: $(READY)
 
 # make test PLUGIN=vit runs what belongs to one plugin.
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not long" $(if $(PLUGIN),--plugin $(PLUGIN))
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not long and not gpu" $(if $(PLUGIN),--plugin $(PLUGIN))
 
-# Processes that are killed, fresh environments and their wheels, random search, type checkers, other people's tools.
+# Processes that are killed, fresh environments and their wheels, random search, type checkers, other people's tools;
+# and what is for a GPU, on the CPU, so that it runs where there is one.
 test-long: $(TOOLS)
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m long
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "long or gpu" --device cpu
+
+# On a machine with CUDA, in an environment whose torch has it.
+test-gpu: $(READY)
+	$(BIN)/python -m pytest tests/gpu $(if $(DEVICE),--device $(DEVICE))
+
+# Core, cli and plugins with the lowest version that we declare of each dependency but torch, in an environment of its own.
+test-lowest: $(READY)
+	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
+	$(BIN)/python tests/lowest.py > $(LOWEST)/constraints.txt
+	$(LOWEST)/bin/python -m pip install -q --upgrade pip -c constraints.txt
+	$(LOWEST)/bin/python -m pip install -q -c $(LOWEST)/constraints.txt torch
+	$(PIP) wheel -q --no-deps --no-build-isolation -w $(LOWEST)/wheels $(MEMBERS:%=./%)
+	$(LOWEST)/bin/python -m pip install -q -c $(LOWEST)/constraints.txt --force-reinstall --no-deps $(LOWEST)/wheels/*.whl
+	$(LOWEST)/bin/python -m pip install -q -c $(LOWEST)/constraints.txt --group test "archsmith[text,vision,audio]" $(LOWEST)/wheels/*.whl
+	$(LOWEST)/bin/python -m pytest -n 2 --dist worksteal -m "not long" tests/core tests/cli tests/plugins
 
 # More: make fuzz FUZZ="--seconds 3600 --seed 7"
 fuzz: $(READY)
@@ -74,4 +91,4 @@ dist: $(READY)
 	for member in $(MEMBERS); do $(BIN)/python -m build -q --no-isolation --outdir dist $$member || exit 1; done
 
 clean:
-	rm -rf $(VENV) dist site
+	rm -rf $(VENV) $(LOWEST) dist site

@@ -19,6 +19,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # models this small wait for thre
 
 
 def pytest_addoption(parser):
+    parser.addoption("--device", default="cuda", help="Where the tests that are marked gpu run.")
     parser.addoption("--plugin", metavar="NAME", help="Run the tests of one plugin, by the name of its folder.")
 
 

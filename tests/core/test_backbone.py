@@ -298,6 +298,7 @@ def test_a_backbone_says_what_it_gives(plugins):
     assert backbone.out_features == ["stage1", "stage3"]
     assert backbone.out_indices == [0, 2]
     assert backbone.channels == [4, 8]
+    assert backbone.out_feature_channels == {"stage1": 4, "stage2": 6, "stage3": 8}
     assert backbone.strides == [2, 8]
     maps = backbone(torch.zeros(2, 3, 33, 64)).feature_maps
     assert [tuple(each.shape) for each in maps] == [(2, 4, 17, 32), (2, 8, 5, 8)]

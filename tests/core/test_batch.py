@@ -174,6 +174,16 @@ class TestTo:
     def test_a_type_alone(self, arguments):
         assert BatchFeature({"x": torch.ones(2)}).to(*arguments).x.dtype == torch.bfloat16
 
+    @pytest.mark.parametrize("number", [0, np.int64(0), np.uint8(0), torch.tensor(0), np.array(0)], ids=repr)
+    def test_rows_by_any_integer(self, number):
+        batch = BatchEncoding({}, encodings("new york"))
+        assert batch[number].tokens == batch[0].tokens == batch.tokens(number)
+        assert batch.token_to_chars(number, number + 1) == batch.token_to_chars(0, 1)
+        with pytest.raises(InputError, match=r"there is no row .*; the batch has 1 rows\.$"):
+            batch[number + 7]
+        with pytest.raises(InputError, match=r"there is no row"):
+            batch[torch.zeros(2, dtype=torch.long)]
+
     def test_wrong_places(self):
         batch = BatchFeature({"x": torch.ones(2)})
         with pytest.raises(OptionError, match="the batch cannot go to the device 'gpu0': "):

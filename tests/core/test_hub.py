@@ -1,7 +1,9 @@
 """The hub: what is asked of it, what is kept, and what each of its refusals is told; against one served on loopback."""
 
+import base64
 import hashlib
 import http.server
+import json
 import shutil
 import subprocess
 import sys
@@ -32,6 +34,9 @@ class Hub(http.server.ThreadingHTTPServer):
         self.token: str | None = None
         self.once: int | None = None
         self.after = lambda path: None
+        self.made: dict[str, dict] = {}
+        self.held: dict[str, dict[str, bytes]] = {"main": {}}
+        self.pushed: list[dict] = []
 
     @property
     def url(self) -> str:
@@ -45,8 +50,48 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_HEAD(self):
         self.answer(body=False)
 
+    def do_POST(self):
+        """Speak what an upload asks for: a repository, a branch, how to send files, and the commit itself."""
+        hub, path = self.server, self.path.partition("?")[0]
+        hub.requests.append((self.command, self.path, self.headers.get("Authorization")))
+        lines = [json.loads(line) for line in self.rfile.read(int(self.headers["Content-Length"])).splitlines()]
+        if hub.status:
+            return self.refuse(hub.status)
+        if path == "/api/repos/create":
+            hub.made.setdefault("toys/mine", lines[0])
+            return self.tell({"url": f"{hub.url}/toys/mine"})
+        *_, action, revision = path.split("/")
+        if action == "branch":
+            hub.held.setdefault(revision, {})
+            return self.tell({})
+        if action == "preupload":
+            return self.tell(
+                {"files": [{**file, "uploadMode": "regular", "shouldIgnore": False} for file in lines[0]["files"]]}
+            )
+        assert path == f"/api/models/toys/mine/commit/{revision}"
+        for line in lines[1:]:
+            if line["key"] == "deletedFile":
+                del hub.held[revision][line["value"]["path"]]
+            else:
+                hub.held[revision][line["value"]["path"]] = base64.b64decode(line["value"]["content"])
+        hub.pushed.append({"revision": revision, "pr": "create_pr=1" in self.path, **lines[0]["value"]})
+        return self.tell(
+            {"commitUrl": f"{hub.url}/toys/mine/commit/{FIRST}", "commitOid": FIRST, "pullRequestUrl": None}
+        )
+
+    def tell(self, said):
+        content = json.dumps(said).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
     def do_GET(self):
-        self.answer(body=True)
+        if self.path.startswith("/api/models/toys/mine/tree/"):
+            held = self.server.held[self.path.partition("?")[0].rpartition("/")[2]]
+            return self.tell([{"type": "file", "path": name, "size": 1, "oid": FIRST} for name in held])
+        return self.answer(body=True)
 
     def refuse(self, status, code=None, **headers):
         self.send_response(status)
@@ -437,3 +482,101 @@ def test_a_local_folder_wins_and_opens_no_socket(hub, call):
 )
 def test_the_commit_of_a_file_in_the_cache(path, subfolder, commit):
     assert commit_of(Path(path), subfolder) == commit
+
+
+# ---- uploads ----------------------------------------------------------------------------------------------------
+
+SMALL = f"""
+        model = AutoModelForMaskedLM.from_config(DistilBertConfig(**{CONFIG!r}))"""
+
+
+TOKENIZER = ["special_tokens_map.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt"]
+
+
+def test_uploads_of_every_kind_of_object(hub, call, tmp_path):
+    (call.folder / "words.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n")
+    hub.held["main"] |= dict.fromkeys(
+        ["README.md", "model-00001-of-00002.safetensors", "model.safetensors.index.json", "in/model.safetensors"], b"x"
+    )
+    lines = call(
+        SMALL
+        + """
+        warnings.simplefilter("always", ArchsmithWarning)
+        import sys; sys.stderr = sys.stdout
+        from archsmith import BertTokenizer, ViTImageProcessor, Wav2Vec2FeatureExtractor, Processor
+        print(model.push_to_hub("toys/mine", private=True, token="secret", commit_message="First"))
+        tokenizer = BertTokenizer("words.txt")
+        processor = Processor(tokenizer=tokenizer, image_processor=ViTImageProcessor())
+        for each in (tokenizer, model.config, ViTImageProcessor(), Wav2Vec2FeatureExtractor(), processor):
+            each.push_to_hub("toys/mine", revision=type(each).__name__, token="secret")
+        """
+    )
+    assert lines[0].endswith(
+        "ArchsmithWarning: 'toys/mine': deleted, as they belong to what was saved there before: "
+        "model-00001-of-00002.safetensors, model.safetensors.index.json."
+    )
+    assert lines[-1] == f"{hub.url}/toys/mine/commit/{FIRST}"
+    assert "private" in json.dumps(hub.made["toys/mine"])  # its versions say it in two ways
+    assert {name: sorted(held) for name, held in hub.held.items()} == {
+        "main": ["README.md", "config.json", "in/model.safetensors", "model.safetensors"],
+        "BertTokenizer": TOKENIZER,
+        "DistilBertConfig": ["config.json"],
+        "ViTImageProcessor": ["preprocessor_config.json"],
+        "Wav2Vec2FeatureExtractor": ["preprocessor_config.json"],
+        "Processor": ["preprocessor_config.json", "processor_config.json", *TOKENIZER],
+    }
+    first, config = hub.pushed[0], hub.pushed[2]
+    assert (first["summary"], config["summary"]) == ("First", "Upload config.json")
+    assert {token for method, _, token in hub.requests if method == "POST"} == {"Bearer secret"}
+    for name, content in hub.held["main"].items():
+        (tmp_path / "again" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "again" / name).write_bytes(content)
+    assert DistilBertForMaskedLM.from_pretrained(tmp_path / "again").config.vocab_size == 30  # of one save
+
+
+def test_a_save_that_is_uploaded_too(hub, call):
+    lines = call(
+        SMALL
+        + """
+        model.save_pretrained("mine", push_to_hub=True, repo_id="toys/mine", create_pr=True, max_shard_size=2000)
+        model.config.save_pretrained("mine/config", push_to_hub=True, repo_id="toys/mine", commit_message="x")
+        """
+    )
+    assert lines == []
+    for name, content in hub.held["main"].items():
+        folder = call.folder / ("mine/config" if name == "config.json" else "mine")
+        assert (folder / name).read_bytes() == content
+    assert len(hub.held["main"]) > 4
+    assert [push["pr"] for push in hub.pushed] == [True, False]
+
+
+def test_uploads_that_are_refused(hub, call):
+    ask = """
+        for repo in ("a/b/c", "", None, "my model"):
+            told(lambda: model.push_to_hub(repo))
+        told(lambda: model.push_to_hub("toys/mine", max_shard_sise=3))
+        told(lambda: model.save_pretrained("my model", push_to_hub=True))
+        told(lambda: model.save_pretrained("x", repo_id="toys/mine"))
+        told(lambda: model.push_to_hub("toys/mine", safe_serialization=False))
+        """
+    named = "OptionError: repo_id must name a repository, as 'owner/name', but is {!r}."
+    assert call(SMALL + ask) == [
+        *(named.format(repo) for repo in ("a/b/c", "", None, "my model")),
+        "OptionError: 'max_shard_sise' is not an option of DistilBertForMaskedLM. Did you mean 'max_shard_size'?",
+        named.format("my model"),
+        "OptionError: repo_id='toys/mine' cannot be had here. Pass push_to_hub=True with it.",
+        (
+            "OptionError: safe_serialization=False cannot be had here. Leave it out: weights are always written as "
+            "safetensors files."
+        ),
+    ]
+    assert not (call.folder / "x").exists()
+    assert hub.requests == []
+    push = """
+        told(lambda: model.push_to_hub("toys/mine"))"""
+    hub.status = 403
+    (line,) = call(SMALL + push)
+    assert line.startswith("HubError: nothing was uploaded to 'toys/mine': HfHubHTTPError: ")
+    (line,) = call(SMALL + push, HF_HUB_OFFLINE="1")
+    assert line.startswith("HubError: nothing was uploaded to 'toys/mine': OfflineModeIsEnabled: ")
+    assert hub.pushed == []

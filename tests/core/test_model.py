@@ -118,8 +118,7 @@ def test_a_loaded_model_trains(config, tmp_path):
         ("add_poolinglayer", " Did you mean 'add_pooling_layer'?"),
         ("alow_new", " Did you mean 'allow_new'?"),
         ("hidden_sizes", " Did you mean 'hidden_size'?"),
-        ("device_map", " Pass device, or move parts of the model yourself."),
-        ("ignore_mismatched_sizes", " Name what may start anew: allow_new=['classifier.*']."),
+        ("ignore_mismatchd_sizes", " Did you mean 'ignore_mismatched_sizes'?"),
         ("qqq", ""),
     ],
 )

@@ -77,6 +77,43 @@ def test_assignment_by_name_and_by_key_is_one(output):
         output["logit"] = logits
 
 
+def test_an_entry_that_is_no_field_lies_behind_the_fields(output):
+    """As pipelines put what they were given into what they return."""
+    logits, ids = output.logits, torch.ones(2)
+    output["input_ids"] = ids
+    output["nested"] = {"a": 1}
+    output.loss = torch.tensor(1.0)
+    assert list(output) == ["loss", "logits", "hidden_states", "input_ids", "nested"]
+    assert output.input_ids is output["input_ids"] is output[3] is ids
+    assert output[1] is logits
+    output.input_ids = logits
+    assert output["input_ids"] is logits
+    output["input_ids"] = None
+    assert list(output) == ["loss", "logits", "hidden_states", "nested"]
+    output["input_ids"] = ids
+    others = [
+        copy.copy(output),
+        copy.deepcopy(output),
+        pickle.loads(pickle.dumps(output)),
+        type(output)(output),
+        type(output)(iter(output.items())),
+        type(output)({name: value for name, value in output.items()}),  # noqa: C416
+        pytree.tree_map(lambda leaf: leaf, output),
+    ]
+    for other in others:
+        assert list(other) == ["loss", "logits", "hidden_states", "nested", "input_ids"]
+        assert torch.equal(other.input_ids, ids)
+        assert other.nested == {"a": 1}
+        assert other.attentions is None
+
+
+@pytest.mark.parametrize("key", ["logitz", "hidden_state", "keys", "to_tuple", "_names", 0, None, ("a",)])
+def test_a_key_that_is_nearly_a_field_or_a_method_is_refused(output, key):
+    with pytest.raises(OptionError, match="is not a field of MaskedLMOutput"):
+        output[key] = torch.ones(1)
+    assert list(output) == ["logits", "hidden_states"]
+
+
 @pytest.mark.parametrize(
     "change",
     [

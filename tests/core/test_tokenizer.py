@@ -1403,7 +1403,7 @@ class TestDamage:
         fails(
             MissingDependency,
             f"tokenizers {version} is installed, which drops rows of what was truncated without a word. Run: pip "
-            'install "tokenizers>=0.21,!=0.23.1,!=0.23.2"',
+            'install "tokenizers>=0.22.2,!=0.23.1,!=0.23.2"',
             WordPieceTokenizerFast,
             vocab,
         )

@@ -1,9 +1,10 @@
 """The Trainer of transformers: train, evaluate, checkpoints that load, resume, label smoothing, tied weights."""
 
+import re
+from pathlib import Path
+
 import pytest
 import torch
-
-from archsmith.errors import UnknownField
 
 from ..parity.oracle import transformers
 from ..parity.support import assert_close
@@ -11,8 +12,20 @@ from .support import SIDES, image_inputs, make_pair, make_tokenizers, rows_of, t
 
 pytestmark = pytest.mark.long
 
+PAGE = Path(__file__).parents[2] / "docs" / "coming-from-transformers.md"
 
-def make_trainer(model, folder, rows, **more):
+
+@pytest.fixture(scope="module")
+def whole():
+    """The class of the documentation, which saves our models whole."""
+    blocks = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    (code,) = [block for block in blocks if "import transformers" in block]
+    namespace = {}
+    exec(code, namespace)
+    return namespace["Trainer"]
+
+
+def make_trainer(model, folder, rows, kind=transformers.Trainer, **more):
     options = {
         name: more.pop(name)
         for name in list(more)
@@ -33,14 +46,15 @@ def make_trainer(model, folder, rows, **more):
             **options,
         }
     )
-    return transformers.Trainer(model=model, args=arguments, train_dataset=rows, eval_dataset=rows, **more)
+    return kind(model=model, args=arguments, train_dataset=rows, eval_dataset=rows, **more)
 
 
-def assert_trains_alike(pair, tmp_path, rows, **options):
+def assert_trains_alike(pair, tmp_path, rows, kind=transformers.Trainer, **options):
     before = trained(pair.ours)
     losses = []
     for side, model in (("ours", pair.ours), ("theirs", pair.theirs)):
-        trainer = make_trainer(model, tmp_path / side, rows, **options)
+        own = kind if side == "ours" else transformers.Trainer
+        trainer = make_trainer(model, tmp_path / side, rows, own, **options)
         trainer.train()
         losses.append(torch.tensor([trainer.evaluate()["eval_loss"]]))
     assert_close(*losses, "loss after training", 1e-4)
@@ -70,34 +84,26 @@ def test_train_texts(options, bert, tmp_path):
     assert_trains_alike(bert, tmp_path, rows_of(text_inputs(labels=3)), **options)
 
 
-@pytest.mark.xfail(
-    raises=UnknownField, reason="a configuration without the field use_cache refuses it; Trainer sets it"
-)
 def test_train_without_segments(distilbert, tmp_path):
     assert_trains_alike(distilbert, tmp_path, rows_of(text_inputs(labels=3)))
 
 
-@pytest.mark.xfail(
-    raises=UnknownField, reason="a configuration without the field use_cache refuses it; Trainer sets it"
-)
 def test_train_images(vit, tmp_path):
     assert_trains_alike(vit, tmp_path, rows_of(image_inputs(labels=3)))
 
 
-@pytest.mark.xfail(reason="Trainer calls save_pretrained of its own classes only: no config.json, tied weights refused")
-def test_tied_weights_stay_one(masked, tmp_path):
+def test_tied_weights_stay_one(masked, tmp_path, whole):
     inputs = text_inputs()
     inputs["labels"] = inputs["input_ids"]
-    assert_trains_alike(masked, tmp_path, rows_of(inputs))
+    assert_trains_alike(masked, tmp_path, rows_of(inputs), whole)
     saved = type(masked.ours).from_pretrained(tmp_path / "ours" / "checkpoint-4")
     decoder, words = saved.cls.predictions.decoder.weight, saved.bert.embeddings.word_embeddings.weight
     assert decoder is words
     assert torch.equal(decoder, masked.ours.cls.predictions.decoder.weight)
 
 
-@pytest.mark.xfail(reason="Trainer calls save_pretrained of its own classes only: no config.json, tied weights refused")
-def test_checkpoint_loads_on_both_sides(bert, tmp_path):
-    trainer = make_trainer(bert.ours, tmp_path / "ours", rows_of(text_inputs(labels=3)))
+def test_checkpoint_loads_on_both_sides(bert, tmp_path, whole):
+    trainer = make_trainer(bert.ours, tmp_path / "ours", rows_of(text_inputs(labels=3)), whole)
     trainer.train()
     folder = tmp_path / "ours" / "checkpoint-4"
     assert (folder / "config.json").is_file()
@@ -109,17 +115,42 @@ def test_checkpoint_loads_on_both_sides(bert, tmp_path):
             assert_close(loaded(**inputs).logits, expected, "logits")
 
 
-def test_resume(tmp_path):
-    rows, ends = rows_of(text_inputs(labels=3)), {}
-    for name, steps in (("whole", 4), ("half", 2)):
-        model = make_pair("BertForSequenceClassification", num_labels=3).ours
-        make_trainer(model, tmp_path / name, rows, max_steps=steps, lr_scheduler_type="constant").train()
-        ends[name] = trained(model)
-    model = make_pair("BertForSequenceClassification", num_labels=3).ours
-    trainer = make_trainer(model, tmp_path / "half", rows, lr_scheduler_type="constant")
+@pytest.mark.parametrize("is_whole", [False, True])
+def test_resume(tmp_path, whole, is_whole):
+    assert_resumes(tmp_path, whole if is_whole else transformers.Trainer, "BertForSequenceClassification", num_labels=3)
+
+
+def test_resume_with_tied_weights(tmp_path, whole, caplog):
+    ends = assert_resumes(tmp_path, whole, "BertForMaskedLM")
+    assert ends.cls.predictions.decoder.weight is ends.bert.embeddings.word_embeddings.weight
+    assert "missing keys" not in caplog.text
+
+
+def assert_resumes(tmp_path, kind, name, **values):
+    inputs, ends = text_inputs(labels=3), {}
+    inputs |= {} if values else {"labels": inputs["input_ids"]}
+    for half, steps in (("whole", 4), ("half", 2)):
+        model = make_pair(name, **values).ours
+        options = {"max_steps": steps, "lr_scheduler_type": "constant"}
+        make_trainer(model, tmp_path / half, rows_of(inputs), kind, **options).train()
+        ends[half] = trained(model)
+    model = make_pair(name, **values).ours
+    trainer = make_trainer(model, tmp_path / "half", rows_of(inputs), kind, lr_scheduler_type="constant")
     trainer.train(resume_from_checkpoint=True)
-    for name, value in trained(model).items():
-        assert_close(value, ends["whole"][name], name)
+    for key, value in trained(model).items():
+        assert_close(value, ends["whole"][key], key)
+    return model
+
+
+def test_best_model_and_final_save(vit, tmp_path, whole):
+    options = {"eval_strategy": "steps", "eval_steps": 2, "load_best_model_at_end": True}
+    trainer = make_trainer(vit.ours, tmp_path / "run", rows_of(image_inputs(labels=3)), whole, **options)
+    trainer.train()
+    trainer.save_model(str(tmp_path / "end"))
+    again = SIDES["ours"].AutoModelForImageClassification.from_pretrained(tmp_path / "end")
+    assert "use_cache" not in again.config
+    with torch.no_grad():
+        assert_close(again(**image_inputs()).logits, vit.ours.eval()(**image_inputs()).logits, "logits")
 
 
 def test_tokenizer_and_metrics(bert, vocabulary, tmp_path):

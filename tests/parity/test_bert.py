@@ -46,6 +46,8 @@ CLASSES = {
     "without pooler": ("BertModel", {"add_pooling_layer": False}),
     "masked words": ("BertForMaskedLM", {}),
     "pre-training": ("BertForPreTraining", {}),
+    "next sentences": ("BertForNextSentencePrediction", {}),
+    "next words": ("BertLMHeadModel", {}),
     "classes": ("BertForSequenceClassification", {}),
     "classes of words": ("BertForTokenClassification", {}),
     "answers": ("BertForQuestionAnswering", {}),
@@ -80,7 +82,8 @@ NAMES_OF_PLACES = ("token_type_ids", "position_ids")
 
 def pair_of(kind: str, attention: str = "sdpa", /, **values) -> Pair:
     name, options = CLASSES[kind]
-    return build(name, TINY | values, attention=attention, **options)
+    decodes = {"is_decoder": True, "use_cache": False} if kind == "next words" else {}
+    return build(name, TINY | decodes | values, attention=attention, **options)
 
 
 def fed(kind: str, inputs: dict) -> dict:
@@ -97,6 +100,8 @@ def labelled(kind: str, values: dict, inputs: dict) -> dict:
     labels = {
         "masked words": {"labels": words},
         "pre-training": {"labels": words, "next_sentence_label": torch.tensor([0, 1, 1])},
+        "next sentences": {"labels": torch.tensor([0, 1, -100])},
+        "next words": {"labels": words},
         "classes": {"labels": torch.tensor([0, 1, 1])},
         "classes of words": {"labels": token_labels(2)},
         "answers": dict(zip(("start_positions", "end_positions"), SPANS["cut off at the end"], strict=True)),
@@ -136,7 +141,7 @@ def test_activations(name):
 @pytest.mark.parametrize("causal", [False, True], ids=["both ways", "causal"])
 @pytest.mark.parametrize("kind", CLASSES)
 def test_inputs(kind, causal, attention):
-    pair = pair_of(kind, attention, is_decoder=causal)
+    pair = pair_of(kind, attention, is_decoder=causal or kind == "next words")
     for name, make in INPUTS.items():
         inputs = make(41, 19, 24, 3)
         if kind == "choices" and inputs.get("attention_mask", ids(2)).ndim != 2:
@@ -236,6 +241,35 @@ def test_losses_of_pre_training(tied, follows, share):
 @pytest.mark.parametrize("labels", [{"labels": token_labels(41)}, {"next_sentence_label": torch.tensor([0, 1, 1])}])
 def test_half_of_the_labels_of_pre_training_make_no_loss(labels):
     assert_forward(pair_of("pre-training"), {"input_ids": ids(41)} | labels)
+
+
+@pytest.mark.parametrize("follows", [[0, 1, 1], [[1], [0], [1]], [-100, 0, 1], [-100, -100, -100]])
+def test_losses_of_next_sentences(follows):
+    pair = pair_of("next sentences")
+    asked = {"input_ids": ids(41), "token_type_ids": typed({}), "labels": torch.tensor(follows)}
+    assert_forward(pair, asked)
+    assert_gradients(pair, asked)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("tied", [True, False])
+def test_losses_of_next_words(tied, share):
+    pair = pair_of("next words", tie_word_embeddings=tied)
+    asked = {"input_ids": ids(41), "attention_mask": ragged(), "labels": token_labels(41, share=share)}
+    assert_forward(pair, asked)
+    assert_gradients(pair, asked)
+
+
+def test_a_writer_that_sees_what_follows_is_announced():
+    """The numbers are the reference's, and so is the word about it."""
+    with pytest.warns(archsmith.ArchsmithWarning) as said:
+        pair = pair_of("next words", is_decoder=False)
+    (warning,) = said
+    assert str(warning.message) == (
+        "BertLMHeadModel: is_decoder is False, so every token attends to those after it too, and a loss over the next "
+        "token learns to copy it. To write texts pass is_decoder=True."
+    )
+    assert_forward(pair, {"input_ids": ids(41), "labels": token_labels(41)})
 
 
 @pytest.mark.parametrize("causal", [False, True], ids=["both ways", "causal"])

@@ -7,7 +7,7 @@ from .cases import token_labels
 from .support import Pair, assert_close, assert_forward, assert_gradients, assert_same_output, build, ids, ragged
 from .test_checkpoints import NAMES
 
-SCORING = ["BertForMaskedLM", "BertForPreTraining", "DistilBertForMaskedLM"]
+SCORING = ["BertForMaskedLM", "BertForPreTraining", "BertLMHeadModel", "DistilBertForMaskedLM"]
 RESIZED = [(name, tied) for name in SCORING for tied in (True, False)]
 RESIZED += [(name, True) for name in ("BertModel", "DistilBertModel", "BertForSequenceClassification")]
 SIZES = {"grown": {"new_num_tokens": 53}, "shrunk": {"new_num_tokens": 29}, "rounded": {"pad_to_multiple_of": 8}}

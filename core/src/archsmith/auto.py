@@ -10,10 +10,11 @@ from archsmith.errors import ConfigError, OptionError, PluginError, UnknownTask
 from archsmith.files.checkpoint import Checkpoint, refuse_remote_code
 from archsmith.files.names import CONFIG_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE, TOKENIZER_CONFIG_FILE
 from archsmith.messages import did_you_mean, shown
-from archsmith.options import read_flags
+from archsmith.options import known_as, read_flags
 from archsmith.processor.parts import architecture_of, held_parts, read_part, read_tokenizer
 from archsmith.registry.base import registry
 from archsmith.registry.installed import Owner
+from archsmith.registry.registered import register_class
 from archsmith.registry.resolve import config_from, model_type_of, provider_of, read_config
 from archsmith.tasks import TASKS, auto_class_name
 
@@ -35,12 +36,14 @@ class _Auto(Generic[_Found]):
     """A class that is never instantiated: it hands out instances of the architecture's own class."""
 
     own_file: ClassVar[str] = ""
+    role: ClassVar[str]
 
     def __init__(self) -> None:
         name = type(self).__name__
         raise OptionError(f"{name} has no instances; use {name}.from_pretrained(…) or {name}.from_config(…).")
 
     @classmethod
+    @known_as(pretrained_model_name_or_path="id_or_path")
     def from_pretrained(
         cls, id_or_path: str | os.PathLike[str], *, trust_remote_code: bool | None = None, **options: Any
     ) -> _Found:
@@ -67,6 +70,29 @@ class _Auto(Generic[_Found]):
         """Load it from an opened checkpoint."""
         raise NotImplementedError
 
+    @classmethod
+    def register(cls, config_class: Any, *classes: Any, exist_ok: bool = False, **named: Any) -> None:
+        """Have this class hand out one of your own in this process, beside what is installed; plugins need it not.
+
+        Args:
+            config_class: The configuration of its architecture, an installed one or one of `AutoConfig.register`; for
+                AutoConfig the ``model_type``.
+            *classes: The class; of a tokenizer the one in Python, the fast one, or both.
+            exist_ok: Take the place of another class.
+            **named: The same by the names of other libraries, as ``model_class`` or ``fast_tokenizer_class``.
+
+        Raises:
+            PluginConflict: Another class has the place.
+            UnknownArchitecture, PluginError, OptionError: The configuration is not known, or a class does not fit.
+        """
+        read_flags(exist_ok=exist_ok)
+        if wrong := [name for name in named if name != "config" and not name.endswith("_class")]:
+            raise OptionError(f"{cls.__name__}.register has no option {wrong[0]!r}.")
+        for found in (*classes, *named.values()):
+            is_fast = any(each.__name__ == "PreTrainedTokenizerFast" for each in getattr(found, "__mro__", ()))
+            if found is not None:
+                register_class(config_class, "tokenizer_fast" if is_fast else cls.role, found, exist_ok=exist_ok)
+
 
 class AutoConfig(_Auto[PreTrainedConfig]):
     """Reads any configuration: the class is the one that the config.json's ``model_type`` names.
@@ -77,7 +103,7 @@ class AutoConfig(_Auto[PreTrainedConfig]):
         2
     """
 
-    own_file = CONFIG_FILE
+    own_file, role = CONFIG_FILE, "config"
 
     @classmethod
     def read(cls, checkpoint: Checkpoint, **overrides: Any) -> PreTrainedConfig:
@@ -105,6 +131,7 @@ class _AutoModel(_Auto["PreTrainedModel"]):
     """Picks the model class for one task. `AutoModel` is the one for the task ``base``."""
 
     task: str = "base"
+    role = "models.base"
 
     @classmethod
     def read(
@@ -153,14 +180,15 @@ class AutoBackbone(_AutoModel):
         >>> from archsmith import AutoBackbone, AutoConfig
         >>> config = AutoConfig.for_model("resnet", depths=[1, 1], hidden_sizes=[16, 32], out_features=["stage1"])
         >>> backbone = AutoBackbone.from_config(config)
-        >>> backbone.save_pretrained("my-backbone")
+        >>> paths = backbone.save_pretrained("my-backbone")
         >>> AutoBackbone.from_pretrained("my-backbone", out_features=["stage1", "stage2"]).channels
         [16, 32]
     """
 
-    task = "backbone"
+    task, role = "backbone", "models.backbone"
 
     @classmethod
+    @known_as(pretrained_model_name_or_path="id_or_path")
     def from_pretrained(
         cls, id_or_path: str | os.PathLike[str], *, use_timm_backbone: bool = False, **options: Any
     ) -> "PreTrainedModel":
@@ -183,6 +211,8 @@ class AutoBackbone(_AutoModel):
 
 class AutoTokenizer(_Auto["PreTrainedTokenizerBase"]):
     """Loads any tokenizer: the class is the one that the checkpoint names, or else its architecture's."""
+
+    role = "tokenizer"
 
     @classmethod
     def read(
@@ -228,13 +258,13 @@ class _AutoSettings(_Auto[_Found]):
 class AutoImageProcessor(_AutoSettings["ImageProcessor"]):
     """Loads any image processor: the class is the one that its file names, or else its architecture's."""
 
-    kind = "image_processor"
+    kind = role = "image_processor"
 
 
 class AutoFeatureExtractor(_AutoSettings["SequenceFeatureExtractor"]):
     """Loads any feature extractor: the class is the one that its file names, or else its architecture's."""
 
-    kind = "feature_extractor"
+    kind = role = "feature_extractor"
 
 
 class AutoProcessor(_Auto[Any]):
@@ -243,6 +273,8 @@ class AutoProcessor(_Auto[Any]):
     A checkpoint that has only one preprocessing object, and no processor, gives that object: the tokenizer of a text
     model, the image processor of a vision model.
     """
+
+    role = "processor"
 
     @classmethod
     def read(cls, checkpoint: Checkpoint, *, config: PreTrainedConfig | None = None, **parts: Any) -> Any:
@@ -320,5 +352,9 @@ def auto_model_class(name: str) -> type[_AutoModel]:
     if name not in tasks:
         raise AttributeError(f"module 'archsmith' has no attribute {name!r}.{did_you_mean(name, tasks)}")
     task = tasks[name]
-    made = type(name, (_AutoModel,), {"task": task, "__module__": "archsmith", "__doc__": f"Loads a model for {task}."})
+    made = type(
+        name,
+        (_AutoModel,),
+        {"task": task, "role": f"models.{task}", "__module__": "archsmith", "__doc__": f"Loads a model for {task}."},
+    )
     return _auto_classes.setdefault(task, made)

@@ -114,6 +114,11 @@ class Backbone(PreTrainedModel):
         return [self.stage_channels[index] for index in self.out_indices]
 
     @property
+    def out_feature_channels(self) -> dict[str, int]:
+        """The name of every stage → the number of its channels."""
+        return dict(zip(self.stage_names, self.stage_channels, strict=False))
+
+    @property
     def strides(self) -> list[int]:
         """The stride of each feature map, in pixels."""
         return [self.stage_strides[index] for index in self.out_indices]

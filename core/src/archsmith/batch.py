@@ -263,7 +263,7 @@ class BatchEncoding(BatchFeature):
             raise InputError(f"{method} counts from 0, but got {', '.join(map(shown, (place, *sequence)))}.") from error
 
     def __getitem__(self, name: Any) -> Any:
-        if self._encodings is not None and isinstance(name, int | slice):
+        if self._encodings is not None and (isinstance(name, slice) or hasattr(name, "__index__")):
             encodings = self.encodings or []
             return encodings[name] if isinstance(name, slice) else self._row(name, "an encoding")
         return super().__getitem__(name)

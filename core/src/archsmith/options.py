@@ -12,8 +12,8 @@ from archsmith.errors import MissingDependency, OptionError
 from archsmith.messages import did_you_mean, shown
 
 __all__ = [
-    "HUGE", "TensorType", "check_tensor_type", "checked_call", "choice", "import_library", "read_count", "read_flag",
-    "read_flags",
+    "HUGE", "TensorType", "check_tensor_type", "checked_call", "choice", "drop_inert", "import_library", "known_as",
+    "read_count", "read_flag", "read_flags",
 ]  # fmt: skip
 
 #: No row can be as long as this: a model_max_length from here on means that the model has none.
@@ -68,6 +68,23 @@ def choice(name: str, value: Any, choices: tuple[str, ...], *, extra: str = "Tru
     raise OptionError(f"{name} is {shown(value)}; expected one of {listed}.{hint}")
 
 
+def drop_inert(options: dict[str, Any], inert: Mapping[str, tuple[tuple[Any, ...], str]]) -> None:
+    """Take out of options those that users know from elsewhere and that mean nothing here, at a harmless value.
+
+    Args:
+        options: The options of a call; it is changed.
+        inert: Name → the values that are harmless (none: each is), and what to do in place of any other.
+
+    Raises:
+        OptionError: One has another value.
+    """
+    for name in [name for name in options if name in inert]:
+        (harmless, remedy), value = inert[name], options.pop(name)
+        if harmless and not any(value is each for each in harmless):
+            told = "…" if "token" in name else shown(value)
+            raise OptionError(f"{name}={told} cannot be had here. {remedy}.")
+
+
 def import_library(module: str, library: str, *, need: str, install: str) -> Any:
     """Import a module of an optional library.
 
@@ -85,6 +102,19 @@ def import_library(module: str, library: str, *, need: str, install: str) -> Any
     except (ImportError, OSError) as error:
         said = f'{need} {library}, which is not installed. Run: pip install "{install}"'
         raise MissingDependency(said, library=library.rpartition(" ")[2]) from error
+
+
+def known_as(**names: str) -> Callable[[_Method], _Method]:
+    """Have a method take arguments under the names that users know from elsewhere: theirs → its own."""
+
+    def decorate(method: _Method) -> _Method:
+        @functools.wraps(method)
+        def called(*args: Any, **options: Any) -> Any:
+            return method(*args, **{names.get(name, name): value for name, value in options.items()})
+
+        return called  # type: ignore[return-value]
+
+    return decorate
 
 
 def checked_call(method: _Method) -> _Method:

@@ -1,9 +1,8 @@
 """What models return: dataclasses with the field's names, which are mappings too, and reachable by index."""
 
 import dataclasses
-import functools
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, NoReturn, dataclass_transform
 
 from torch import Tensor
@@ -13,11 +12,12 @@ from archsmith.errors import OptionError
 from archsmith.messages import did_you_mean, shown
 
 __all__ = [
-    "BackboneOutput", "BaseModelOutput", "BaseModelOutputWithNoAttention", "BaseModelOutputWithPooling",
-    "BaseModelOutputWithPoolingAndNoAttention", "CausalLMOutput", "ImageClassifierOutput",
-    "ImageClassifierOutputWithNoAttention", "MaskedImageModelingOutput", "MaskedLMOutput", "ModelOutput",
-    "MultipleChoiceModelOutput", "QuestionAnsweringModelOutput", "SequenceClassifierOutput", "TokenClassifierOutput",
-    "XVectorOutput",
+    "BackboneOutput", "BaseModelOutput", "BaseModelOutputWithNoAttention", "BaseModelOutputWithPast",
+    "BaseModelOutputWithPooling", "BaseModelOutputWithPoolingAndNoAttention", "CausalLMOutput",
+    "CausalLMOutputWithPast", "ImageClassifierOutput", "ImageClassifierOutputWithNoAttention",
+    "MaskedImageModelingOutput", "MaskedLMOutput", "ModelOutput", "MultipleChoiceModelOutput",
+    "NextSentencePredictorOutput", "QuestionAnsweringModelOutput", "SequenceClassifierOutput",
+    "SequenceClassifierOutputWithPast", "TokenClassifierOutput", "XVectorOutput",
 ]  # fmt: skip
 
 
@@ -27,7 +27,8 @@ class ModelOutput(OrderedDict[str, Any]):
 
     It is a mapping, too, of the fields that are not None, in their order; a number is the place of one in it, so
     ``output[0]`` is the loss when there is one. What is assigned by name or by key holds for both. A subclass is called
-    with its fields, as it declares them; or with one mapping, or one iterator over pairs, of name and value.
+    with its fields, as it declares them; or with one mapping, or one iterator over pairs, of name and value. What is
+    assigned by a key that is not nearly a field lies behind the fields, for those who hand more on in it.
 
     Example:
         >>> import torch
@@ -50,7 +51,7 @@ class ModelOutput(OrderedDict[str, Any]):
         pytree.register_pytree_node(
             cls,
             lambda output: (list(output.values()), list(output)),
-            lambda values, names: cls(**dict(zip(names, values, strict=True))),
+            lambda values, names: _rebuild(cls, names, values),
             serialized_type_name=f"{cls.__module__}.{cls.__qualname__}",
             flatten_with_keys_fn=lambda output: (
                 [(pytree.GetAttrKey(name), value) for name, value in output.items()],
@@ -63,7 +64,8 @@ class ModelOutput(OrderedDict[str, Any]):
         if list(self) != [*self._names[:1]]:
             return
         (first,) = self.values()
-        if isinstance(first, Iterator) or (isinstance(first, Mapping) and first.keys() <= set(self._names)):
+        is_pairs = isinstance(first, Mapping) and not (first and {*self._names}.isdisjoint(first))
+        if isinstance(first, Iterator) or is_pairs:
             setattr(self, self._names[0], None)
             for name, value in dict(first).items():
                 self[name] = value
@@ -74,10 +76,11 @@ class ModelOutput(OrderedDict[str, Any]):
 
     def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
-        if name in self._names:
+        if name in self._names or name in self:
             if value is not None:
                 super().__setitem__(name, value)
-                for later in self._names[self._names.index(name) + 1 :]:
+                behind = self._names[self._names.index(name) + 1 :] if name in self._names else ()
+                for later in [*behind, *(key for key in self if key not in self._names)]:
                     if later in self:
                         self.move_to_end(later)
             elif name in self:
@@ -90,10 +93,12 @@ class ModelOutput(OrderedDict[str, Any]):
             return super().__getitem__(key)
         raise KeyError(f"{type(self).__name__} holds no {key!r}, but {', '.join(self) or 'nothing'}")
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: Any, value: Any) -> None:
         if key not in self._names:
-            hint = did_you_mean(str(key), self._names)
-            raise OptionError(f"{shown(key)} is not a field of {type(self).__name__}.{hint}")
+            hint = did_you_mean(str(key), self._names, cutoff=0.8)
+            if hint or not isinstance(key, str) or hasattr(type(self), key):
+                raise OptionError(f"{shown(key)} is not a field of {type(self).__name__}.{hint}")
+            super().__setitem__(key, value)
         setattr(self, key, value)
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
@@ -104,7 +109,17 @@ class ModelOutput(OrderedDict[str, Any]):
     __hash__ = object.__hash__  # type: ignore[assignment]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return functools.partial(type(self), **{name: getattr(self, name) for name in self._names}), ()
+        held = {**{name: getattr(self, name) for name in self._names}, **self}
+        return _rebuild, (type(self), list(held), list(held.values()))
+
+
+def _rebuild(cls: type[Any], names: Iterable[str], values: Iterable[Any]) -> Any:
+    """Return an output with these fields, and with what else lay in it behind them."""
+    held = dict(zip(names, values, strict=True))
+    output = cls(**{name: held.pop(name) for name in cls._names if name in held})
+    for name, value in held.items():
+        output[name] = value
+    return output
 
 
 class BaseModelOutput(ModelOutput):
@@ -117,6 +132,22 @@ class BaseModelOutput(ModelOutput):
     """
 
     last_hidden_state: Tensor | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
+    attentions: tuple[Tensor, ...] | None = None
+
+
+class BaseModelOutputWithPast(ModelOutput):
+    """What a decoder without a head returns.
+
+    Attributes:
+        last_hidden_state: ``(batch, tokens, width)`` float.
+        past_key_values: The cache, which the next call takes, if one is used.
+        hidden_states: As `BaseModelOutput`.
+        attentions: As `BaseModelOutput`; each ``(batch, heads, tokens, all tokens so far)``.
+    """
+
+    last_hidden_state: Tensor | None = None
+    past_key_values: Any = None
     hidden_states: tuple[Tensor, ...] | None = None
     attentions: tuple[Tensor, ...] | None = None
 
@@ -240,6 +271,36 @@ class CausalLMOutput(_LogitsOutput):
     """
 
 
+class _PastOutput(ModelOutput):
+    """The fields of a decoder's heads."""
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+    past_key_values: Any = None
+    hidden_states: tuple[Tensor, ...] | None = None
+    attentions: tuple[Tensor, ...] | None = None
+
+
+class CausalLMOutputWithPast(_PastOutput):
+    """What a decoder that scores the next tokens returns.
+
+    Attributes:
+        loss: The loss over the labelled tokens, if labels were given; a scalar.
+        logits: ``(batch, tokens, vocabulary)`` float: at each token the scores of the one after it.
+        past_key_values: As `BaseModelOutputWithPast`, as are the others.
+    """
+
+
+class SequenceClassifierOutputWithPast(_PastOutput):
+    """What a decoder that classifies sequences returns.
+
+    Attributes:
+        loss: The loss that fits the problem type, if labels were given; a scalar.
+        logits: ``(batch, labels)`` float.
+        past_key_values: As `BaseModelOutputWithPast`, as are the others.
+    """
+
+
 class XVectorOutput(ModelOutput):
     """What a model that tells speakers apart returns.
 
@@ -264,6 +325,17 @@ class MaskedLMOutput(_LogitsOutput):
     Attributes:
         loss: Cross entropy over the labelled tokens, if labels were given; a scalar.
         logits: ``(batch, tokens, vocabulary)`` float.
+        hidden_states: As `BaseModelOutput`.
+        attentions: As `BaseModelOutput`.
+    """
+
+
+class NextSentencePredictorOutput(_LogitsOutput):
+    """What a model that tells whether one text follows another returns.
+
+    Attributes:
+        loss: Cross entropy over the labelled pairs, if labels were given; a scalar.
+        logits: ``(batch, 2)`` float: the second text follows the first, or does not.
         hidden_states: As `BaseModelOutput`.
         attentions: As `BaseModelOutput`.
     """

@@ -246,7 +246,6 @@ def test_a_model_without_token_embeddings_says_so():
     model = PixelModel(PixelConfig())
     for call in (
         model.resize_token_embeddings,
-        model.get_input_embeddings,
         lambda: model.set_input_embeddings(nn.Embedding(3, 2)),
     ):
         with pytest.raises(OptionError) as caught:
@@ -255,6 +254,7 @@ def test_a_model_without_token_embeddings_says_so():
             "PixelModel has no token embeddings: it takes pixel_values. The author of a model of texts names them in "
             "the class attribute input_embeddings."
         )
+    assert model.get_input_embeddings() is None
     assert model.get_output_embeddings() is None
     with pytest.raises(OptionError) as caught:
         model.set_output_embeddings(nn.Linear(3, 2))

@@ -1,7 +1,9 @@
 """Loading: where the values come from, what is made anew, what is tied, and which options there are."""
 
 import copy
+import io
 import json
+import pickle
 import subprocess
 import sys
 import threading
@@ -10,9 +12,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, load_file, save_file
 from torch import nn
 
+import archsmith
 from archsmith import (
     AutoModel,
     DistilBertConfig,
@@ -33,8 +36,11 @@ from archsmith.errors import (
 )
 from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.weights import Weights, find_weights
+from archsmith.model.marker import whole_of
 
 CONFIG = {"vocab_size": 30, "dim": 8, "n_heads": 2, "n_layers": 1, "hidden_dim": 16, "max_position_embeddings": 12}
+BLOCKS = {"hidden_size": 8, "num_attention_heads": 2, "num_hidden_layers": 1, "intermediate_size": 8}
+GROUPS = {"num_conv_pos_embeddings": 8, "num_conv_pos_embedding_groups": 2}
 
 
 @pytest.fixture
@@ -531,12 +537,12 @@ def test_a_file_that_changes_under_the_reader_is_read_again(folder, monkeypatch)
     def then_changed(checkpoint):
         found = sound(checkpoint)
         if not calls:
-            tensors = load_file(folder / "model.safetensors")
+            tensors = load((folder / "model.safetensors").read_bytes())
             save_file({name: tensor + 1 for name, tensor in tensors.items()}, folder / "model.safetensors")
         calls.append(1)
         return found
 
-    before = DistilBertForMaskedLM.from_pretrained(folder).state_dict()
+    before = DistilBertForMaskedLM.from_pretrained(folder, mmap=False).state_dict()
     monkeypatch.setattr("archsmith.model.base.find_weights", then_changed)
     after = DistilBertForMaskedLM.from_pretrained(folder).state_dict()
     assert len(calls) == 2
@@ -622,3 +628,116 @@ def test_weights_are_checked_before_anything_is_read(folder, monkeypatch):
     monkeypatch.setattr(Weights, "load", None)
     with pytest.raises(WeightsMismatch):
         DistilBertForMaskedLM.from_pretrained(folder, dim=16)
+
+
+# ---- what users know from elsewhere -----------------------------------------------------------------------------
+
+HARMLESS = {
+    "low_cpu_mem_usage": True, "use_safetensors": True, "resume_download": None, "proxies": None,
+    "trust_remote_code": False, "_fast_init": True, "from_tf": False, "from_flax": False, "device_map": None,
+    "force_download": False, "quantization_config": None, "load_in_8bit": False, "variant": None, "state_dict": None,
+    "weights_only": True, "output_loading_info": False, "torch_dtype": "auto", "_from_auto": True, "revision": None,
+    "use_auth_token": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("auto", [False, True])
+def test_options_of_others_at_harmless_values(folder, auto):
+    cls = AutoModel if auto else DistilBertModel
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "DistilBertModel: in ")
+        model = cls.from_pretrained(pretrained_model_name_or_path=folder, **HARMLESS)
+    assert type(model) is DistilBertModel
+    assert model.name_or_path == model.__dict__["name_or_path"] == str(folder)
+    assert DistilBertModel(model.config).name_or_path == ""
+    PreTrainedConfig.from_pretrained(pretrained_model_name_or_path=folder, resume_download=True, use_auth_token=None)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("use_safetensors", False, "use_safetensors=False cannot be had here. Leave it out: weights are always read "),
+        ("from_tf", True, "from_tf=True cannot be had here. Save the model as safetensors files where it was made."),
+        ("load_in_8bit", True, "load_in_8bit=True cannot be had here. Quantise the loaded model with torchao."),
+        ("load_in_8bit", 0, "load_in_8bit=0 cannot be had here."),
+        ("variant", "fp16", "variant='fp16' cannot be had here. Pass the subfolder that holds those weights "),
+        ("state_dict", {}, "state_dict={} cannot be had here. Build the model with from_config and call load_state"),
+        ("force_download", True, "force_download=True cannot be had here. Delete the file from the hub's cache."),
+        ("proxies", {}, "proxies={} cannot be had here. Set the variables HTTP_PROXY and HTTPS_PROXY."),
+        ("use_auth_token", "hf_secret", "use_auth_token=… cannot be had here. Pass token."),
+        ("output_loading_info", 1, "output_loading_info must be True or False, but is 1."),
+        ("ignore_mismatched_sizes", None, "ignore_mismatched_sizes must be True or False, but is None."),
+        ("device_map", {"bert": 0, "head": "cpu"}, "device_map must name one device, as 'cpu', {'': 'cuda:0'} or 'au"),
+        ("device_map", {}, "device_map must name one device, "),
+        ("device_map", "disk", "device must be one that torch has here, "),
+        ("device_map", "meta", "device must be one that holds values, "),
+        ("attn_implementation", "flash_attention_2", "attn_implementation must be one of sdpa, eager, but is 'flash"),
+    ],
+)
+def test_options_of_others_that_would_mean_something(folder, option, value, message):
+    for cls in (AutoModel, DistilBertModel):
+        with pytest.raises(OptionError) as refused:
+            cls.from_pretrained(folder, **{option: value})
+        assert str(refused.value).startswith(message)
+
+
+@pytest.mark.parametrize("places", ["cpu", "auto", {"": "cpu"}, {"distilbert": "cpu", "head": torch.device("cpu")}])
+def test_one_place_for_all(folder, places):
+    assert DistilBertForMaskedLM.from_pretrained(folder, device_map=places).device.type == "cpu"
+    with pytest.raises(OptionError, match=r"device and device_map are one option; pass device\."):
+        DistilBertForMaskedLM.from_pretrained(folder, device_map=places, device="cpu")
+
+
+def test_a_field_of_the_name_of_an_option_is_the_field(tmp_path):
+    class VariantConfig(PreTrainedConfig):
+        model_type = "toy"
+        variant: str | None = field(default="large")
+
+    class Variant(PreTrainedModel):
+        config_class = VariantConfig
+
+        def __init__(self, config):
+            super().__init__(config)
+            self.layer = nn.Linear(2, 2)
+
+    Variant(VariantConfig()).save_pretrained(tmp_path)
+    assert Variant.from_pretrained(tmp_path, variant=None).config.variant is None
+
+
+# ---- copies -----------------------------------------------------------------------------------------------------
+
+
+def torch_saved(model):
+    file = io.BytesIO()
+    torch.save(model, file)
+    file.seek(0)
+    return torch.load(file, weights_only=False)
+
+
+@pytest.mark.parametrize("through", [copy.copy, copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it)), torch_saved])
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("DistilBertForMaskedLM", CONFIG),
+        ("ViTForImageClassification", BLOCKS | {"image_size": 16, "patch_size": 8}),
+        ("ResNetBackbone", {"embedding_size": 8, "hidden_sizes": [8, 8], "depths": [1, 1], "out_features": ["stage1"]}),
+        ("Wav2Vec2ForCTC", BLOCKS | {"conv_dim": [8], "conv_kernel": [10], "conv_stride": [5], **GROUPS}),
+    ],
+)
+def test_copies_of_what_was_loaded(tmp_path, name, values, through):
+    cls = getattr(archsmith, name)
+    built = cls(cls.config_class(**values))
+    built.side_files["generation_config.json"] = b"{}"
+    built.save_pretrained(tmp_path)
+    model = cls.from_pretrained(tmp_path, attn_implementation="eager")
+    copied = through(model)
+    with torch.no_grad():
+        expected, found = (each(**model.dummy_inputs).to_tuple()[0] for each in (model, copied))
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+    for fact in ("side_files", "load_report", "name_or_path", "attn_implementation", "training", "config"):
+        assert getattr(copied, fact) == getattr(model, fact)
+    copied.save_pretrained(tmp_path / "copied")
+    assert cls.from_pretrained(tmp_path / "copied").side_files == {"generation_config.json": b"{}"}
+    assert (copied.config is model.config) == (through is copy.copy)
+    del copied
+    assert all(whole_of(part) is model for part in model.modules() if isinstance(part, PreTrainedModel))

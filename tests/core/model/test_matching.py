@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save_file
 
 from archsmith import DistilBertConfig, DistilBertForMaskedLM, DistilBertForSequenceClassification, DistilBertModel
 from archsmith.errors import ArchsmithWarning, ConfigError, OptionError, PluginBroken, WeightsMismatch
@@ -25,7 +25,7 @@ class Folder:
     def __init__(self, path, model):
         self.path, self.file = path, path / "model.safetensors"
         model.save_pretrained(path)
-        self.tensors = load_file(self.file)
+        self.tensors = load(self.file.read_bytes())
 
     def write(self, tensors=None, **config):
         save_file(self.tensors if tensors is None else tensors, self.file)
@@ -311,6 +311,51 @@ def test_allow_new_with_another_shape(tmp_path):
         )
     assert model.load_report.new == model.load_report.unused[::-1] == ("classifier.weight", "classifier.bias")
     assert model.classifier.weight.shape == (5, 8)
+
+
+def test_another_shape_everywhere(tmp_path):
+    """``ignore_mismatched_sizes``: what differs starts anew and is named, tied weights stay one, the rest is strict."""
+    folder = Folder(tmp_path / "x", DistilBertForMaskedLM(DistilBertConfig(**CONFIG)))
+    options = {"vocab_size": 32, "ignore_mismatched_sizes": True, "output_loading_info": True}
+    with pytest.warns(ArchsmithWarning) as told:
+        model, info = DistilBertForMaskedLM.from_pretrained(folder.path, **options)
+    (message,) = {str(each.message) for each in told}
+    assert message == (
+        f"DistilBertForMaskedLM: of another shape or type in {str(folder.path)!r}, so they start from random values: "
+        "distilbert.embeddings.word_embeddings.weight ([30, 8] F32 there, [32, 8] here), vocab_projector.bias ([30] "
+        "F32 there, [32] here). Train them before you rely on the output."
+    )
+    assert info == {
+        "missing_keys": set(),
+        "unexpected_keys": set(),
+        "mismatched_keys": {(TWO[0], (30, 8), (32, 8)), ("vocab_projector.bias", (30,), (32,))},
+        "error_msgs": [],
+    }
+    assert model.vocab_projector.weight is model.distilbert.embeddings.word_embeddings.weight
+    assert model.load_report.new == model.load_report.unused == (TWO[0], "vocab_projector.bias")
+    kept = "distilbert.transformer.layer.0.ffn.lin1.weight"
+    assert torch.equal(model.get_parameter(kept), folder.tensors[kept])
+    report = DistilBertForMaskedLM.match_pretrained(folder.path, vocab_size=32, ignore_mismatched_sizes=True)
+    assert report == model.load_report
+    folder.write({key: tensor for key, tensor in folder.tensors.items() if key != kept} | {"more": torch.zeros(1)})
+    refused(DistilBertForMaskedLM, folder, f"missing key '{kept}'", "unexpected key 'more'", **options)
+    folder.write({**folder.tensors, kept: folder.tensors[kept].int()})
+    refused(DistilBertForMaskedLM, folder, "must be [16, 8] float", **options)
+
+
+def test_what_was_loaded_in_the_words_of_others(base):
+    with pytest.warns(ArchsmithWarning):
+        model, info = DistilBertForSequenceClassification.from_pretrained(base.path, output_loading_info=True)
+    assert (
+        info["missing_keys"]
+        == set(model.load_report.new)
+        == {f"{part}.{name}" for part in ("pre_classifier", "classifier") for name in ("weight", "bias")}
+    )
+    model.save_pretrained(base.path)
+    with pytest.warns(ArchsmithWarning):
+        _, info = DistilBertModel.from_pretrained(base.path, output_loading_info=True)
+    assert len(info.pop("unexpected_keys")) == 4
+    assert info == {"missing_keys": set(), "mismatched_keys": set(), "error_msgs": []}
 
 
 def test_allow_unused(base):

@@ -374,8 +374,18 @@ def test_a_type_that_files_cannot_hold(tmp_path):
 
 
 def test_an_argument_that_a_save_does_not_take(tmp_path):
-    with pytest.raises(OptionError, match="'safe_serialization' is not an option of BertForSequenceClassification"):
-        classifier().save_pretrained(tmp_path, safe_serialization=False)
+    refusals = {
+        "safe_serialization": "safe_serialization=False cannot be had here. Leave it out: weights are always written ",
+        "max_shard_sise": "'max_shard_sise' is not an option of BertForSequenceClassification. Did you mean 'max_shard",
+        "is_main_process": "is_main_process must be True or False, but is 0.",
+        "variant": "variant='fp16' cannot be had here. Save into a folder of another name.",
+        "commit_message": "commit_message='x' cannot be had here. Pass push_to_hub=True with it.",
+    }
+    values = {"safe_serialization": False, "is_main_process": 0, "variant": "fp16"}
+    for option, message in refusals.items():
+        with pytest.raises(OptionError) as refused:
+            classifier().save_pretrained(tmp_path, **{option: values.get(option, "x")})
+        assert str(refused.value).startswith(message)
     assert not list(tmp_path.iterdir())
 
 
@@ -384,12 +394,11 @@ def test_what_computes_otherwise_than_the_configuration_says_is_announced(tmp_pa
     model.config.update(layer_norm_eps=0.5, hidden_dropout_prob=0.3)
     with pytest.warns(ArchsmithWarning) as said:
         model.save_pretrained(tmp_path)
+    was, would = nn.LayerNorm(16, eps=1e-12), nn.LayerNorm(16, eps=0.5)
     assert str(said[0].message) == (
         "BertForSequenceClassification is saved, but what is loaded will not be the same: "
-        "'bert.embeddings.LayerNorm' is LayerNorm((16,), eps=1e-12, elementwise_affine=True, bias=True), but would be "
-        "LayerNorm((16,), eps=0.5, elementwise_affine=True, bias=True); 'bert.embeddings.dropout' is Dropout(p=0.1, "
+        f"'bert.embeddings.LayerNorm' is {was}, but would be {would}; 'bert.embeddings.dropout' is Dropout(p=0.1, "
         "inplace=False), but would be Dropout(p=0.3, inplace=False); 'bert.encoder.layer.0.attention.output.LayerNorm' "
-        "is LayerNorm((16,), eps=1e-12, elementwise_affine=True, bias=True), but would be LayerNorm((16,), eps=0.5, "
-        "elementwise_affine=True, bias=True); and 8 more. The configuration has changed since the model was built from "
+        f"is {was}, but would be {would}; and 8 more. The configuration has changed since the model was built from "
         "it, or a part was replaced."
     )

@@ -21,9 +21,11 @@ from archsmith import (
     DistilBertModel,
     PreTrainedConfig,
     PreTrainedModel,
+    ViTImageProcessor,
 )
 from archsmith.errors import ConfigError, InputError, OptionError, SaveFailed
 from archsmith.files.commit import replacing, write_file
+from archsmith.model.save_check import original_tensors
 from archsmith.model.saving import parse_size, state_to_save
 
 CONFIG = {"vocab_size": 30, "dim": 8, "n_heads": 2, "n_layers": 1, "hidden_dim": 16, "max_position_embeddings": 12}
@@ -439,9 +441,71 @@ def test_parameters_that_share_memory_in_other_ways_are_saved_in_full(share):
     one = masked()
     rows = one.get_input_embeddings().weight
     one.first, one.second = share(rows.detach()), share(rows.detach()[1:])
-    state = state_to_save(one)
+    state = state_to_save(one, original_tensors(one))
     for name in ("first", "second", ROWS):
         assert torch.equal(state[name], one.get_parameter(name))
         assert state[name].is_contiguous()
     places = [tensor.untyped_storage().data_ptr() for tensor in state.values() if tensor.numel()]
     assert len(set(places)) == len(places)
+
+
+# ---- options that users know from elsewhere ---------------------------------------------------------------------
+
+
+def test_options_of_others_that_a_save_takes(tmp_path):
+    one = model()
+    options = {"safe_serialization": True, "save_function": torch.save, "variant": None, "push_to_hub": False}
+    assert one.save_pretrained(tmp_path / "none", is_main_process=False, **options) == ()
+    assert not (tmp_path / "none").exists()
+    paths = one.save_pretrained(tmp_path / "all", is_main_process=True, save_peft_format=True, token=None, **options)
+    assert paths == tuple(str(tmp_path / "all" / name) for name in ("model.safetensors", "config.json"))
+    assert load_file(paths[0]).keys() == state_to_save(one, original_tensors(one)).keys()
+    for other in (one.config, ViTImageProcessor()):
+        assert other.save_pretrained(tmp_path / "none", is_main_process=False) == ()
+        (path,) = other.save_pretrained(tmp_path / "rest", safe_serialization=True)
+        assert Path(path).is_file()
+
+
+def test_values_given_in_place_of_the_models_own(tmp_path):
+    one, other = model(), model()
+    given = {name: tensor.bfloat16() for name, tensor in other.state_dict().items()}
+    one.save_pretrained(tmp_path, state_dict=given)
+    loaded = type(one).from_pretrained(tmp_path)
+    assert loaded.dtype == torch.bfloat16
+    assert loaded.config.dtype == "bfloat16"
+    for name, tensor in loaded.state_dict().items():
+        assert torch.equal(tensor, given[name])
+    assert loaded.vocab_projector.weight is loaded.get_input_embeddings().weight
+    one.distilbert = nn.DataParallel(one.distilbert)  # names in the state_dict are then with a wrapper's
+    one.save_pretrained(tmp_path / "wrapped", state_dict=one.state_dict())
+    assert torch.equal(load_file(tmp_path / "wrapped" / "model.safetensors")[TIED], one.state_dict()[WRAPPED])
+
+
+TIED = "distilbert.embeddings.word_embeddings.weight"
+WRAPPED = "distilbert.module.embeddings.word_embeddings.weight"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda state: {f"module.{name}": value for name, value in state.items()}, "unexpected key 'module.distilbert"),
+        (lambda state: state | {TIED: state[TIED][:4]}, "ties 'vocab_projector.weight' to 'distilbert.embeddings.word"),
+        (lambda state: state | {"vocab_projector.bias": torch.zeros(3)}, "'vocab_projector.bias' must be [30] float, "),
+        (lambda state: dict([*state.items()][:-1]), "missing key 'vocab_projector.bias': the model has no such param"),
+        (lambda state: {}, "missing key "),
+        (lambda state: state | {"more": torch.zeros(1)}, "unexpected key 'more'"),
+        (
+            lambda state: {**state, "vocab_projector.bias": [0.0]},
+            "state_dict must map names to tensors, but holds 'voc",
+        ),
+        (lambda state: [*state], "state_dict must map names to tensors, but holds None: ['distilbert."),
+        (lambda state: {1: torch.zeros(1)}, "state_dict must map names to tensors, but holds 1: tensor([0.])."),
+        (lambda state: state | {TIED: state[TIED].to("meta")}, f"'{TIED}' is on the meta device"),
+    ],
+)
+def test_given_values_that_no_load_would_take(tmp_path, change, message):
+    one = model()
+    with pytest.raises((ConfigError, InputError)) as refused:
+        one.save_pretrained(tmp_path, state_dict=change(one.state_dict()))
+    assert message in str(refused.value)
+    assert not list(tmp_path.iterdir())

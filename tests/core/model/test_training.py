@@ -1,6 +1,7 @@
 """What training asks of a model: less memory, frozen parameters, and how large it is."""
 
 import copy
+import pickle
 
 import pytest
 import torch
@@ -15,8 +16,9 @@ from archsmith import (
     PreTrainedConfig,
     PreTrainedModel,
 )
-from archsmith.errors import OptionError
+from archsmith.errors import ArchsmithWarning, OptionError
 from archsmith.layers.stack import Stack
+from archsmith.model.marker import put
 
 BERT = {"hidden_size": 8, "num_attention_heads": 2, "num_hidden_layers": 3, "intermediate_size": 12, "vocab_size": 30}
 IDS = torch.tensor([[1, 2, 3, 19], [4, 5, 6, 7]])
@@ -118,10 +120,107 @@ def test_a_model_without_stacks_says_so():
         )
 
 
+@pytest.mark.parametrize(
+    "asked", [None, {}, {"use_reentrant": False}, {"use_reentrant": None, "preserve_rng_state": True}]
+)
+def test_how_layers_are_computed_again(model, asked):
+    assert model.supports_gradient_checkpointing
+    assert not PlainModel(PlainConfig()).supports_gradient_checkpointing
+    plain = gradients(model)
+    model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=asked)
+    assert model.is_gradient_checkpointing
+    assert torch.equal(gradients(model)["loss"], plain["loss"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (
+            {"use_reentrant": True},
+            "use_reentrant=True cannot be had here. Leave it out: layers are computed again with ",
+        ),
+        (
+            {"preserve_rng_state": False},
+            "preserve_rng_state=False cannot be had here. Leave it out: the same units are",
+        ),
+        (
+            {"use_rentrant": False},
+            "'use_rentrant' is not an option of gradient checkpointing; expected use_reentrant, pr",
+        ),
+    ],
+)
+def test_layers_are_not_computed_again_in_other_ways(model, asked, message):
+    with pytest.raises(OptionError) as refused:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=asked)
+    assert str(refused.value).startswith(message)
+    assert not model.is_gradient_checkpointing
+
+
+def test_embeddings_whose_output_requires_gradients(model):
+    model.freeze()
+    assert not model(IDS).logits.requires_grad
+    model.enable_input_require_grads()
+    model.enable_input_require_grads()  # once is enough
+    for one in (model, copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert one(IDS).logits.requires_grad
+        one.disable_input_require_grads()
+        one.disable_input_require_grads()
+        assert not one(IDS).logits.requires_grad
+        assert not one.get_input_embeddings()._forward_hooks
+    with pytest.raises(OptionError, match="PlainModel has no input embeddings whose output could require gradients"):
+        PlainModel(PlainConfig()).enable_input_require_grads()
+
+
+class Adapted(nn.Module):
+    """What PEFT puts in the place of a layer."""
+
+    def __init__(self, layer, size):
+        super().__init__()
+        self.base_layer, self.added = layer, nn.Linear(size, size)
+        self.weight = layer.weight
+
+    def forward(self, inputs):
+        return self.base_layer(inputs)
+
+
+def test_an_adapter_on_a_tied_weight_is_announced():
+    decoder, words = "cls.predictions.decoder", "bert.embeddings.word_embeddings"
+    for path, other in ((decoder, words), (words, decoder)):
+        model = BertForMaskedLM(BertConfig(**BERT))
+        model.freeze()
+        put(model, path, Adapted(model.get_submodule(path), 4))
+        for switch in (model.train, model.eval):
+            with pytest.warns(ArchsmithWarning) as told:
+                assert switch() is model
+            assert [str(each.message) for each in told] == [
+                (
+                    f"BertForMaskedLM: {path!r} was adapted (added.weight, added.bias), but its weight is tied to "
+                    f"'{other}.weight': merged, the adapter changes both. Leave the layer out, as by exclude_modules "
+                    "of PEFT, or load the model with tie_word_embeddings=False."
+                )
+            ]
+        assert not model.training
+        put(model, path, model.get_submodule(path).base_layer)
+        model.train()
+    apart = BertForMaskedLM(BertConfig(**BERT, tie_word_embeddings=False))
+    put(apart, decoder, Adapted(apart.get_submodule(decoder), 4))
+    put(apart, "bert.pooler", Adapted(nn.Linear(2, 2), 4))
+    assert apart.train().training
+
+
 def test_a_stack_is_a_list_of_modules():
     stack = Stack([nn.Linear(2, 2), nn.Linear(2, 2)])
     assert list(stack.state_dict()) == list(nn.ModuleList(stack).state_dict())
     assert stack.steps() == list(stack)
+
+
+def test_what_tools_ask_of_every_model(model):
+    assert not model.can_generate()
+    assert not type(model).can_generate()
+    assert model.transformer_backbone_name == "bert"
+    before = copy.deepcopy(model.state_dict())
+    model.post_init()
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
 def test_memory_footprint(model):

@@ -78,6 +78,13 @@ WRONG = {
         "gradients_reach_every_parameter",
         "BagModel: no output depends on spare.weight, spare.bias",
     ),
+    "a layer whose weight is read past its call": (
+        "model",
+        "hidden = self.mix(self.embeddings(input_ids))",
+        "hidden = self.embeddings(input_ids) @ self.mix.weight.T + self.mix.bias",
+        "modules_are_called",
+        "BagModel: mix.weight learns, but its Linear was never called: hooks and adapters (LoRA) on that module",
+    ),
     "padding that counts": (
         "model",
         "(hidden * mask).sum(1) / mask.sum(1).clamp(min=1)",

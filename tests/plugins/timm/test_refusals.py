@@ -1,6 +1,7 @@
 """What timm's models refuse, and what stays whole: files, copies, types, and the values that timm gives."""
 
 import copy
+import importlib.metadata
 import json
 import re
 import warnings
@@ -33,6 +34,7 @@ from archsmith.errors import (
 )
 
 PIXELS = torch.zeros(2, 3, 64, 64)
+TIMM = f"timm {importlib.metadata.version('timm')}"
 TINY = {"architecture": "test_resnet", "num_labels": 3}
 
 
@@ -46,18 +48,18 @@ BAD_BACKBONES = {
     "no name": ({}, "TimmBackboneConfig.backbone names no model of timm: give one, as 'resnet50'."),
     "misspelt": (
         {"backbone": "resnet81"},
-        "TimmBackboneConfig.backbone is 'resnet81', but timm 1.0.31 has no such model. Did you mean 'resnet18'?",
+        f"TimmBackboneConfig.backbone is 'resnet81', but {TIMM} has no such model. Did you mean 'resnet18'?",
     ),
     "unlike any": (
         {"backbone": "!"},
-        "TimmBackboneConfig.backbone is '!', but timm 1.0.31 has no such model. timm.list_models() has all names.",
+        f"TimmBackboneConfig.backbone is '!', but {TIMM} has no such model. timm.list_models() has all names.",
     ),
-    "an address": ({"backbone": "hf-hub:timm/resnet18.a1_in1k"}, "but timm 1.0.31 has no such model."),
-    "a folder": ({"backbone": "local-dir:."}, "but timm 1.0.31 has no such model."),
+    "an address": ({"backbone": "hf-hub:timm/resnet18.a1_in1k"}, f"but {TIMM} has no such model."),
+    "a folder": ({"backbone": "local-dir:."}, f"but {TIMM} has no such model."),
     "a misspelt tag": (
         {"backbone": "resnet18.a1_in1"},
         (
-            "TimmBackboneConfig.backbone is 'resnet18.a1_in1', but timm 1.0.31 has no such weights. "
+            f"TimmBackboneConfig.backbone is 'resnet18.a1_in1', but {TIMM} has no such weights. "
             "Did you mean 'resnet18.a1_in1k'?"
         ),
     ),
@@ -86,7 +88,7 @@ BAD_BACKBONES = {
     "a stride it has not": (
         {"backbone": "test_vit", "output_stride": 8},
         (
-            "timm 1.0.31 cannot build 'test_vit' with features_only=True, in_chans=3, out_indices=(-1,), "
+            f"{TIMM} cannot build 'test_vit' with features_only=True, in_chans=3, out_indices=(-1,), "
             "output_stride=8: TypeError"
         ),
     ),
@@ -218,7 +220,7 @@ def test_a_host_keeps_where_its_backbone_came_from(tmp_path):
     [
         (
             {"architecture": "resnet81"},
-            "TimmWrapperConfig.architecture is 'resnet81', but timm 1.0.31 has no such model.",
+            f"TimmWrapperConfig.architecture is 'resnet81', but {TIMM} has no such model.",
         ),
         ({"model_args": {"nonsense": 1}}, "with num_classes=3, nonsense=1: TypeError: "),
         (

@@ -12,8 +12,9 @@ from archsmith.config.fields import (
     field,
     to_json,
 )
+from archsmith.config.rotary import rotary_faults
 
 __all__ = [
     "Activation", "Count", "DType", "Depth", "NonNegative", "PreTrainedConfig", "Probability", "Size", "TokenId",
-    "expected", "field", "to_json",
+    "expected", "field", "rotary_faults", "to_json",
 ]  # fmt: skip

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Self
 
-from archsmith.config.checked import CheckedFields
+from archsmith.config.common import CommonNames
 from archsmith.config.fields import Count, DType, ProblemType, field, to_json
 from archsmith.config.labels import LABEL_FIELDS, LabelIndices, LabelNames, label_faults, merge_labels, pop_labels
 from archsmith.config.names import field_names, nested_in
@@ -14,17 +14,18 @@ from archsmith.config.published import announce_together, put_in_order
 from archsmith.config.schema import json_schema
 from archsmith.errors import ConfigError, OptionError
 from archsmith.files.checkpoint import Checkpoint
-from archsmith.files.commit import save_folder, write_file
+from archsmith.files.commit import save_files, write_file
 from archsmith.files.names import CONFIG_FILE
 from archsmith.files.paths import local_path
 from archsmith.files.pretrained import FromPretrained
 from archsmith.files.strictjson import encode_json
 from archsmith.messages import shown
+from archsmith.options import checked_call
 
 __all__ = ["PreTrainedConfig"]
 
 
-class PreTrainedConfig(FromPretrained, CheckedFields):
+class PreTrainedConfig(FromPretrained, CommonNames):
     """What every configuration is: fields with types, defaults and rules, read from and written to config.json.
 
     A subclass declares its fields; it becomes a dataclass by itself. Arguments are keyword-only (apart from those that
@@ -105,7 +106,14 @@ class PreTrainedConfig(FromPretrained, CheckedFields):
         """
         values = checkpoint.read_json(CONFIG_FILE)
         own, source = cls.own_values(values, str(checkpoint.path(CONFIG_FILE)))
-        return cls.from_dict(own, source=source, **overrides)
+        config = cls.from_dict(own, source=source, **overrides)
+        config.name_or_path = checkpoint.source
+        return config
+
+    @classmethod
+    def from_json_file(cls, json_file: str | os.PathLike[str]) -> Self:
+        """Read a file such as `to_json_file` writes. Raises as `read`."""
+        return cls.from_pretrained(local_path("a configuration file", json_file).absolute())
 
     @classmethod
     def own_values(cls, values: Mapping[str, Any], source: str) -> tuple[Mapping[str, Any], str]:
@@ -178,19 +186,19 @@ class PreTrainedConfig(FromPretrained, CheckedFields):
         """
         return encode_json(self.to_diff_dict() if use_diff else self._file_dict()).decode()
 
-    def to_json_file(self, path: str | os.PathLike[str], *, use_diff: bool = False) -> None:
+    def to_json_file(self, json_file_path: str | os.PathLike[str], *, use_diff: bool = False) -> None:
         """Write `to_json_string` to a file. Raises `SaveFailed` as `save_pretrained`."""
-        write_file(local_path("a configuration file", path), self.to_json_string(use_diff=use_diff).encode())
+        write_file(local_path("a configuration file", json_file_path), self.to_json_string(use_diff=use_diff).encode())
 
-    def save_pretrained(self, save_directory: str | os.PathLike[str]) -> None:
+    @checked_call
+    def write(self, save_directory: str | os.PathLike[str]) -> tuple[str, ...]:
         """Write config.json into a folder, which is made if needed.
 
         Raises:
             ConfigError: A field or a rule was broken since the configuration was built.
             SaveFailed: The system refused; an older config.json is still there.
         """
-        content = encode_json(self.to_file_dict())
-        write_file(save_folder(save_directory) / CONFIG_FILE, content)
+        return save_files(save_directory, {CONFIG_FILE: encode_json(self.to_file_dict())})
 
     def to_file_dict(self) -> dict[str, Any]:
         """Return the content of config.json, with who wrote it, after checking every field and rule once more.

@@ -4,10 +4,11 @@ import copy
 import dataclasses
 import inspect
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, Self, dataclass_transform
 
 from archsmith.config.fields import convert_json, field
-from archsmith.config.names import field_names
+from archsmith.config.names import field_names, is_equal
 from archsmith.config.nested import configs_inside
 from archsmith.errors import ArchsmithError, ConfigError, OptionError, UnknownField
 from archsmith.files.strictjson import encode_json
@@ -31,6 +32,7 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
         advice: Name that other libraries take here → what to do instead.
         invalidates: Field → fields that no longer hold when it is given anew, because they follow from it.
         computed: Properties that a file holds too: left out when it is read, because they follow from the fields.
+        common: Name that is not a field → the value with which it is taken all the same; ``...``: any.
     """
 
     noun: ClassVar[str] = "field"
@@ -40,6 +42,7 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
     advice: ClassVar[Mapping[str, str]] = {}
     invalidates: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     computed: ClassVar[tuple[str, ...]] = ()
+    common: ClassVar[Mapping[str, Any]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -51,7 +54,7 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
 
     @property
     def extra(self) -> dict[str, Any]:
-        """Keys of the file it came from that this class does not know: never read, but written back."""
+        """What is not a field, of the file it came from or set since: never read by anything here, but written back."""
         return self.__dict__.setdefault("_extra", {})  # type: ignore[no-any-return]
 
     # ---- writing --------------------------------------------------------------------------------------------
@@ -66,12 +69,12 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
 
     # ---- changing -------------------------------------------------------------------------------------------
 
-    def update(self, /, **values: Any) -> None:
+    def update(self, values: Mapping[str, Any] = MappingProxyType({}), /, **more: Any) -> None:
         """Change several fields at once: all of them, or none if any is wrong. Raises as `changed`.
 
         A configuration inside stays the object that it is, unless it becomes one of another class.
         """
-        self._become(self.changed(**values))
+        self._become(self.changed(**{**values, **more}))
 
     def changed(self, /, **values: Any) -> Self:
         """Return a copy with other values.
@@ -165,7 +168,13 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
             self._keep(unknown, known.keys() | replaced.keys(), source, faults)
         else:
             wrong |= unknown
-        passed += [f"{name!r} {self._no_field()}.{names.hint(name)}" for name in wrong]
+        said = {name: value for name, value in wrong.items() if names.is_inert(name, value)}
+        for name in said.keys() - {"archsmith", "model_type", *self.computed}:  # these are written anew
+            if name.endswith("name_or_path"):
+                self.__dict__["_name_or_path"] = said[name]
+            elif not name.startswith("_"):
+                self.extra.update(_checked_extra({name: said[name]}, passed))
+        passed += [f"{name!r} {self._no_field()}.{names.hint(name)}" for name in wrong.keys() - said.keys()]
         known, replaced = ({name: names.off(name, value) for name, value in each.items()} for each in (known, replaced))
         count, merged = len(replaced), list[str]()
         together = self.merge_values(known, replaced, merged)
@@ -189,8 +198,15 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
         notes = [f"{name} {shown(value)} is read as {shown(getattr(self, name))}" for name, value in old.items()]
         told = f" ({'; '.join(notes)})" if notes else ""
         changed = f", with {', '.join(overrides)} of the call" if source and overrides else ""
-        self._raise([fault.rstrip(".") + told for fault in self.rules()], source + changed)
+        broken = [*self.rules(), *self._computed_faults(said)]
+        self._raise([fault.rstrip(".") + told for fault in broken], source + changed)
         return notes
+
+    def _computed_faults(self, said: Mapping[str, Any]) -> Iterator[str]:
+        """Say where what is given for a property of `computed` is not what it comes to."""
+        for name in said.keys() & {*self.computed}:
+            if not is_equal(said[name], value := getattr(self, name)):
+                yield f"{name} follows from other fields: it must be {shown(value)}, but is {shown(said[name])}"
 
     def _alone(self, name: str, value: Any) -> Any:
         """Return a copy of a configuration that another field holds too, at any depth: a change is one of one part."""
@@ -235,6 +251,10 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
                 listed(where, found), faults=found, source=source
             )
 
+    def _set_other(self, name: str, value: Any) -> None:  # noqa: ARG002
+        """Set what is not a field: refused, unless a class knows better."""
+        self._raise([f"{name!r} {self._no_field()}.{field_names(type(self)).hint(name)}"])
+
     def _no_field(self) -> str:
         return f"is not a {self.noun} of {type(self).__name__}"
 
@@ -268,7 +288,7 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
         if own in self.invalidates or own in names.merged:
             self.update(**{own: value})
         elif own not in names.fields:
-            self._raise([f"{name!r} {self._no_field()}.{names.hint(name)}"])
+            self._set_other(name, value)
         else:
             converted, faults = names.convert(own, value)
             self._raise(faults)

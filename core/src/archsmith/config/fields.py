@@ -86,7 +86,9 @@ def convert(name: str, value: Any, hint: Any) -> tuple[Any, list[str]]:
         places = re.fullmatch(r".* - at `\$((?:\[\d+\])+)`", str(error))
         for place in re.findall(r"\d+", places[1]) if places else ():
             name, hint, value = f"{name}[{place}]", _of_elements(hint), [*_plain(value, hint)][int(place)]
-        return None, [f"{name} must be {expected(hint)}, but is {shown(value)}"]
+        said, kind = shown(value), type(value).__name__
+        what = "" if type(value).__module__ == "builtins" or kind.lower() in said.lower() else f", a {kind}"
+        return None, [f"{name} must be {expected(hint)}, but is {said}{what}"]
     for leaf in _leaves(converted):
         if isinstance(leaf, float) and not math.isfinite(leaf):
             return None, [f"{name} must be finite, but is {shown(value)}"]

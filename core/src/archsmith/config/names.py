@@ -15,7 +15,10 @@ __all__ = ["FieldNames", "field_names", "is_equal", "nested_in"]
 #: Unknown names of a file that are held against the fields; a thousandth one is no misspelling.
 _COMPARED = 200
 #: Older name → field, wherever a class has that field.
-_OLD_NAMES = {"torch_dtype": "dtype", "reduce_labels": "do_reduce_labels", "size_divisibility": "size_divisor"}
+_OLD_NAMES = {
+    "torch_dtype": "dtype", "use_return_dict": "return_dict", "reduce_labels": "do_reduce_labels",
+    "size_divisibility": "size_divisor",
+}  # fmt: skip
 
 
 class FieldNames:
@@ -28,6 +31,7 @@ class FieldNames:
         nested: The fields that hold configurations.
         merged: Names that only mean something together, those of the classes above among them.
         advice: Name that is not a field → what to do instead.
+        inert: Name that is not a field → the value with which it is taken all the same, as ``common`` of the class.
     """
 
     def __init__(self, cls: type[Any]) -> None:
@@ -38,6 +42,8 @@ class FieldNames:
         self.nested = frozenset(name for name, hint in self.hints.items() if nested_kinds(hint))
         self.merged = tuple(name for each in cls.__mro__ for name in vars(each).get("merged", ()))
         self.advice: Mapping[str, str] = cls.advice
+        own = {name: value if value is ... else getattr(cls, name, value) for name, value in cls.common.items()}
+        self.inert = {**own, **dict.fromkeys(cls.computed, ...), "model_type": getattr(cls, "model_type", None)}
         self._class = cls
 
     def convert(self, name: str, value: Any, *, given: bool = True, over: Any = None) -> tuple[Any, list[str]]:
@@ -77,12 +83,18 @@ class FieldNames:
             return ""  # no field is called so, and Python itself asks for such names often
         if name in self.advice:
             return f" {self.advice[name]}"
+        if self.inert.get(name, ...) is not ...:
+            return f" Here it can only be {self.inert[name]!r}."
         return did_you_mean(name, [*self.fields, *self.others, *self.merged])
 
     def knows(self, name: str) -> bool:
         """Return whether a name can be given."""
         own = self.own(name)
         return own in self.fields or own in self.merged
+
+    def is_inert(self, name: str, value: Any) -> bool:
+        """Return whether a name that is not a field may be given with a value, since it changes nothing."""
+        return name in self.inert and (self.inert[name] is ... or is_equal(self.inert[name], value))
 
     def split(self, values: Mapping[str, Any], faults: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the values by field name, and apart from them those that are no fields of this class."""

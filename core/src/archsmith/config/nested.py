@@ -82,8 +82,8 @@ def _lost_faults(name: str, value: Any, kinds: tuple[type[Any], ...]) -> list[st
 def configs_inside(config: Any) -> Iterator[Any]:
     """Yield a configuration and all that it holds, at every depth."""
     yield config
-    for value in vars(config).values():
-        if hasattr(value, "attribute_map"):
+    for each in fields(config):
+        if hasattr(value := getattr(config, each.name, None), "attribute_map"):
             yield from configs_inside(value)
 
 
@@ -100,15 +100,10 @@ def _built(changes: Mapping[Any, Any], kinds: tuple[type[Any], ...], source: str
     kind, held = _kind_of(held | ({"model_type": types[0]} if types else {}), kinds, source)
     if types and types[0] != types[-1]:
         over, held = None, {}
-    given = {name: value for name, value in changes.items() if name not in ("model_type", "archsmith", *kind.computed)}
+    given = {name: value for name, value in changes.items() if name != "model_type"}
     if wrong := [name for name in given if not isinstance(name, str) or name == "source"]:
         raise ConfigError(source, faults=(f"{shown(wrong[0])} is not a field of {kind.__name__}",))
-    found = over.changed(**given) if isinstance(over, kinds) else kind.from_dict(held, source=source, **given)
-    for name in kind.computed:
-        if name in changes and changes[name] != (value := getattr(found, name)):
-            why = f"{name} follows from other fields: it must be {shown(value)}, but is {shown(changes[name])}"
-            raise ConfigError(source, faults=(why,))
-    return found
+    return over.changed(**given) if isinstance(over, kinds) else kind.from_dict(held, source=source, **given)
 
 
 def _kind_of(values: Mapping[str, Any], kinds: tuple[type[Any], ...], source: str) -> tuple[type[Any], dict[str, Any]]:

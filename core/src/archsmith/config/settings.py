@@ -16,6 +16,7 @@ from archsmith.files.names import CONFIG_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE
 from archsmith.files.pretrained import FromPretrained
 from archsmith.files.strictjson import encode_json
 from archsmith.messages import shorten, shown
+from archsmith.options import checked_call
 
 __all__ = ["DeclaredSettings", "find_values", "kind_of"]
 
@@ -133,7 +134,8 @@ class DeclaredSettings(FromPretrained, CheckedFields, abc.ABC):
         self.check()
         return self.to_dict() | {"archsmith": registry.provenance(type(self))}
 
-    def save_pretrained(self, save_directory: str | os.PathLike[str]) -> tuple[str, ...]:
+    @checked_call
+    def write(self, save_directory: str | os.PathLike[str]) -> tuple[str, ...]:
         """Write preprocessor_config.json into a folder, which is made if needed.
 
         Returns:

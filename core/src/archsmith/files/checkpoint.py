@@ -17,13 +17,21 @@ from archsmith.files.journal import OWN_PREFIX, Journal, is_plain_name
 from archsmith.files.paths import kind_of, local_path, mode_of, near_folder, open_file, state_of, working_directory
 from archsmith.files.strictjson import MAX_JSON_BYTES, MAX_JSON_VALUES, parse_json, read_bytes
 from archsmith.messages import announce, looks_like, shorten, shown
-from archsmith.options import read_flags
+from archsmith.options import drop_inert, read_flags
 
 __all__ = ["Checkpoint", "refuse_remote_code"]
 
 #: Options that say where on the hub, and where inside, a checkpoint lies.
 _HUB_OPTIONS = ("revision", "token", "cache_dir", "local_files_only", "subfolder")
 
+#: Options for the hub that mean nothing here: name → harmless values, and what to do in place of others.
+_INERT: dict[str, tuple[tuple[Any, ...], str]] = {
+    "force_download": ((False, None), "Delete the file from the hub's cache"),
+    "mirror": ((None,), "Set the variable HF_ENDPOINT"),
+    "proxies": ((None,), "Set the variables HTTP_PROXY and HTTPS_PROXY"),
+    "use_auth_token": ((None, False), "Pass token"),
+    **dict.fromkeys(["_commit_hash", "_from_auto", "_from_pipeline", "resume_download", "user_agent"], ((), "")),
+}
 #: How often a folder is read that is saved anew each time meanwhile.
 _ATTEMPTS = 50
 #: What a name led to that could not be looked up, or whose file was gone before it could be looked at.
@@ -117,7 +125,8 @@ class Checkpoint:
     def open_with(
         cls, id_or_path: str | os.PathLike[str], options: dict[str, Any], *, own_file: str = ""
     ) -> "Checkpoint":
-        """Open with those of many options that say how, and take them out. Raises as `open`."""
+        """Open with those of many options that say how, and take them out, with `_INERT`. Raises as `open`."""
+        drop_inert(options, _INERT)
         hub_options = {name: options.pop(name) for name in _HUB_OPTIONS if name in options}
         return cls.open(id_or_path, own_file=own_file, **hub_options)
 

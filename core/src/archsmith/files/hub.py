@@ -5,18 +5,63 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from archsmith.errors import CheckpointNotFound, HubError
+from archsmith.errors import CheckpointNotFound, HubError, OptionError
 from archsmith.files.names import CONFIG_FILE, INDEX_FILE, WEIGHTS_FILE
 from archsmith.files.paths import near_folder, working_directory
+from archsmith.messages import announce, said_by, shorten, shown
 
-__all__ = ["HUB_ID", "commit_of", "fetch", "is_offline"]
+__all__ = ["HUB_ID", "UPLOAD_OPTIONS", "check_repo_id", "commit_of", "fetch", "is_offline", "upload"]
 
 #: What a repository may be called: a name, or its owner's and its own.
 HUB_ID = re.compile(r"(?!.*(--|\.\.|\.git$))(\w([\w.-]*\w)?/)?\w([\w.-]*\w)?", re.ASCII)
+
+#: The options of `upload` that the user may give.
+UPLOAD_OPTIONS = ("commit_message", "commit_description", "private", "token", "create_pr", "revision")
+
+
+def check_repo_id(repo_id: object) -> str:
+    """Return what names a repository. Raises `OptionError`: it cannot."""
+    if not isinstance(repo_id, str) or not HUB_ID.fullmatch(repo_id):
+        raise OptionError(f"repo_id must name a repository, as 'owner/name', but is {shown(repo_id)}.")
+    return repo_id
+
+
+def upload(paths: Sequence[str], repo_id: str, *, supersedes: re.Pattern[str], options: Mapping[str, Any]) -> str:
+    """Put files into a hub repository, which is made if needed, in one commit, and return its address.
+
+    Args:
+        paths: The files.
+        repo_id: The repository.
+        supersedes: What matches the names of files to delete there, unless they are replaced.
+        options: Those of `UPLOAD_OPTIONS` that are given.
+
+    Raises:
+        HubError: It refused, or did not answer.
+    """
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+
+    asked: dict[str, Any] = {**dict.fromkeys(UPLOAD_OPTIONS), **options}
+    files = {Path(path).name: path for path in paths}
+    api, private, branch = HfApi(token=asked.pop("token")), asked.pop("private"), asked["revision"]
+    message = asked.pop("commit_message") or f"Upload {', '.join(files)}"
+    try:
+        place = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
+        if branch is not None and not asked["create_pr"]:
+            api.create_branch(place, branch=branch, exist_ok=True)
+        held = api.list_repo_files(place, revision=branch)
+        gone = [name for name in held if supersedes.fullmatch(name) and name not in files]
+        changes = [CommitOperationAdd(*each) for each in files.items()] + [*map(CommitOperationDelete, gone)]
+        done: str = api.create_commit(place, changes, commit_message=message, **asked)
+    except Exception as error:  # its own, those of its HTTP client and of the system: all say that it did not happen
+        said = said_by(error).rstrip(".")
+        raise HubError(f"nothing was uploaded to {repo_id!r}: {type(error).__name__}: {said}.") from error
+    if gone:
+        announce(f"{repo_id!r}: deleted, as they belong to what was saved there before: {shorten(gone)}.")
+    return done
 
 
 def fetch(

@@ -2,18 +2,32 @@
 
 import os
 import re
+import tempfile
 from typing import Any, ClassVar, Self, final
 
 from archsmith.errors import CheckpointCorrupt, OptionError
+from archsmith.files import hub
 from archsmith.files.checkpoint import Checkpoint, refuse_remote_code
 from archsmith.files.paths import local_path
 from archsmith.files.strictjson import read_bytes
 from archsmith.messages import announce, shown
+from archsmith.options import checked_call, drop_inert, known_as
 
 __all__ = ["FromPretrained"]
 
 #: The most bytes of a side file.
 _SIDE_BYTES = 2**20
+#: Options of saving that mean nothing here: name → harmless values, and what to do in place of others.
+_INERT: dict[str, tuple[tuple[Any, ...], str]] = {
+    "distributed_checkpoint": ((False, None), "Save with torch.distributed.checkpoint"),
+    "filename_prefix": ((None,), "Rename the files afterwards, or save into a folder of another name"),
+    "legacy_format": ((None, False), "Leave it out: files are written in one way"),
+    "safe_serialization": ((True, None), "Leave it out: weights are always written as safetensors files"),
+    "variant": ((None,), "Save into a folder of another name"),
+    **dict.fromkeys(["save_function", "save_original_format", "save_peft_format", "use_temp_dir"], ((), "")),
+}
+#: Those that mean something only in an upload.
+_FOR_HUB = dict.fromkeys((*hub.UPLOAD_OPTIONS, "repo_id"), ((None, False), "Pass push_to_hub=True with it"))
 
 
 class FromPretrained:
@@ -26,6 +40,7 @@ class FromPretrained:
 
     own_file: ClassVar[str] = ""
     side_file_names: ClassVar[tuple[str, ...]] = ()
+    _superseded: ClassVar[tuple[str, ...]] = ()  # patterns of what a save deletes beside the side files
 
     @property
     def side_files(self) -> dict[str, bytes]:
@@ -69,6 +84,7 @@ class FromPretrained:
 
     @final
     @classmethod
+    @known_as(pretrained_model_name_or_path="id_or_path")
     def from_pretrained(
         cls,
         id_or_path: str | os.PathLike[str],
@@ -98,15 +114,14 @@ class FromPretrained:
             ArchsmithError: As `read`.
         """
         refuse_remote_code(trust_remote_code)
-        checkpoint = Checkpoint.open(
-            id_or_path,
-            own_file=cls.own_file,
-            revision=revision,
-            token=token,
-            cache_dir=cache_dir,
-            local_files_only=local_files_only,
-            subfolder=subfolder,
-        )
+        options |= {
+            "revision": revision,
+            "token": token,
+            "cache_dir": cache_dir,
+            "local_files_only": local_files_only,
+            "subfolder": subfolder,
+        }
+        checkpoint = Checkpoint.open_with(id_or_path, options, own_file=cls.own_file)
         return checkpoint.read_consistent(lambda: cls.read(checkpoint, **options))
 
     @classmethod
@@ -114,8 +129,78 @@ class FromPretrained:
         """Read it from an opened checkpoint."""
         raise NotImplementedError
 
-    def superseded_files(self, save_directory: str | os.PathLike[str], *patterns: str) -> re.Pattern[str]:
-        """Return what matches the names of `side_files` and some patterns: a save deletes what it does not replace.
+    @checked_call
+    def save_pretrained(
+        self,
+        save_directory: str | os.PathLike[str],
+        *,
+        is_main_process: bool = True,
+        push_to_hub: bool = False,
+        repo_id: str | None = None,
+        **options: Any,
+    ) -> tuple[str, ...]:
+        """Write its files into a folder, which is made if needed, in place of those of an earlier save.
+
+        Args:
+            save_directory: The folder.
+            is_main_process: With False nothing is written: another process of the same program does it.
+            push_to_hub: Upload the files as well, as `push_to_hub` does.
+            repo_id: Where to; None: a repository of your own with the folder's name.
+            **options: What `write` and `push_to_hub` take.
+
+        Returns:
+            The paths of the files.
+
+        Raises:
+            SaveFailed: The system refused; what was there before still is.
+            HubError: The hub refused; the files lie in the folder.
+            ArchsmithError: As `write`.
+        """
+        if not is_main_process:
+            return ()
+        if push_to_hub:
+            own_name = local_path("save_directory", save_directory).resolve().name
+            return self._upload(save_directory, own_name if repo_id is None else repo_id, options)[0]
+        drop_inert(options := {"repo_id": repo_id, **options}, _INERT | _FOR_HUB)
+        return self.write(save_directory, **options)
+
+    def push_to_hub(self, repo_id: str, **options: Any) -> str:
+        """Upload its files to a repository of the hub, which is made if needed, in one commit.
+
+        What an earlier save wrote there, and this one does not write anew, is deleted in the same commit.
+
+        Args:
+            repo_id: The repository, as ``"owner/name"``.
+            **options: What `write` takes, and of ``huggingface_hub``: commit_message, commit_description, private,
+                token, create_pr, revision (a branch, which is made if needed).
+
+        Returns:
+            The address of the commit.
+
+        Raises:
+            OptionError: ``repo_id`` is no name of a repository.
+            HubError: The hub refused, and holds what it held before.
+            ArchsmithError: As `write`.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            return self._upload(folder, repo_id, options)[1]
+
+    def _upload(self, folder: Any, repo_id: str, options: dict[str, Any]) -> tuple[tuple[str, ...], str]:
+        hub.check_repo_id(repo_id)
+        drop_inert(options, _INERT)
+        asked = {name: options.pop(name) for name in hub.UPLOAD_OPTIONS if name in options}
+        paths = self.write(folder, **options)
+        return paths, hub.upload(paths, repo_id, supersedes=self._supersedes(), options=asked)
+
+    def write(self, *args: Any, **options: Any) -> tuple[str, ...]:
+        """Write its files into a folder, the first argument, and return their paths."""
+        raise NotImplementedError
+
+    def _supersedes(self) -> re.Pattern[str]:
+        return re.compile("|".join([*self._superseded, *map(re.escape, self.side_file_names)]))
+
+    def superseded_files(self, save_directory: str | os.PathLike[str]) -> re.Pattern[str]:
+        """Return what matches the names of the files that a save deletes if it does not replace them.
 
         Of a file beside these that would go, which somebody else may have written, it is told.
         """
@@ -127,7 +212,7 @@ class FromPretrained:
                 f"{str(folder / name)!r} is deleted: it belongs to what was saved there before. To keep it with this "
                 f"{type(self).__name__} put its content into side_files[{name!r}]."
             )
-        return re.compile("|".join([*patterns, *map(re.escape, self.side_file_names)]))
+        return self._supersedes()
 
 
 def _is_text(content: Any) -> bool:

@@ -118,7 +118,7 @@ class ImageProcessor(DeclaredSettings):
         configuration says more.
         """
         usual = cls()
-        size, channels = getattr(config, "image_size", None), getattr(config, "num_channels", 3)
+        size, channels = config.value_of("image_size"), config.value_of("num_channels", 3)
         steps = {"size": usual.do_resize, "crop_size": usual.do_center_crop}
         settings = {name: size for name, is_on in steps.items() if is_on and size is not None}
         if channels != len("RGB"):

@@ -33,9 +33,21 @@ def _sqrt_softplus(values: Tensor) -> Tensor:
     return torch.sqrt(F.softplus(values))
 
 
-#: The names that torch does not have itself.
+def _gelu_10(values: Tensor) -> Tensor:
+    return F.gelu(values).clamp(-10.0, 10.0)
+
+
+def _identity(values: Tensor) -> Tensor:
+    return values
+
+
+def _relu2(values: Tensor) -> Tensor:
+    return F.relu(values).square()
+
+
+#: The names that torch does not have itself. A model holds its function, so each can be pickled.
 _OTHERS: Mapping[str, Callable[[Tensor], Tensor]] = {
-    "gelu_10": lambda values: F.gelu(values).clamp(-10.0, 10.0),
+    "gelu_10": _gelu_10,
     "gelu_accurate": _gelu_tanh,
     "gelu_fast": _gelu_tanh,
     "gelu_new": _gelu_tanh,
@@ -43,9 +55,9 @@ _OTHERS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "gelu_python_tanh": _gelu_tanh,
     "gelu_pytorch_tanh": _gelu_tanh,
     "laplace": _laplace,
-    "linear": lambda values: values,
+    "linear": _identity,
     "quick_gelu": _quick_gelu,
-    "relu2": lambda values: F.relu(values).square(),
+    "relu2": _relu2,
     "sqrtsoftplus": _sqrt_softplus,
     "swish": F.silu,
 }

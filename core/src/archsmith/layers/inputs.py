@@ -8,7 +8,7 @@ from torch import Tensor
 from archsmith.errors import InputError
 from archsmith.messages import shown
 
-__all__ = ["check_choices", "check_ids", "check_tensor", "check_token_inputs", "flatten_choices"]
+__all__ = ["check_choices", "check_ids", "check_tensor", "check_token_inputs", "flatten_choices", "is_readable"]
 
 _INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
@@ -19,10 +19,22 @@ def check_tensor(name: str, value: Any, *, verb: str = "is", hint: str = "") -> 
         raise InputError(f"{name} must be a tensor, but {verb} {shown(value)}.{hint}")
 
 
+def is_readable(tensor: Tensor) -> bool:
+    """Return whether to look at the values of a tensor.
+
+    It would stall the queue of a GPU, break a graph or be fixed in it (export, compile, trace), and a row under
+    `torch.func.vmap` has no values of its own: there torch's own errors must do.
+    """
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():  # type: ignore[attr-defined,no-untyped-call]
+        return False
+    mapped: bool = torch._C._functorch.is_functorch_wrapped_tensor(tensor)  # noqa: SLF001  # there is no public name
+    return tensor.device.type == "cpu" and not mapped
+
+
 def check_token_inputs(
     input_ids: Tensor | None, inputs_embeds: Tensor | None, *, vocab_size: int, hidden_size: int, max_tokens: int
-) -> None:
-    """Check the two ways to pass text to a model.
+) -> Tensor:
+    """Check the two ways to pass text to a model, and return the one that is given.
 
     Args:
         input_ids: ``(batch, tokens)`` integer, below ``vocab_size``; or None.
@@ -53,6 +65,7 @@ def check_token_inputs(
             f"the input has {tokens} tokens, but the model has positions for {max_tokens} (max_position_embeddings). "
             "Truncate it: tokenizer(…, truncation=True)."
         )
+    return given
 
 
 def _the_one(input_ids: Tensor | None, inputs_embeds: Tensor | None) -> tuple[str, Tensor]:
@@ -68,7 +81,7 @@ def _the_one(input_ids: Tensor | None, inputs_embeds: Tensor | None) -> tuple[st
 def check_ids(name: str, ids: Tensor, limit: int, *, shape: tuple[int, int] | None = None) -> None:
     """Check that indices are integers from 0 to ``limit - 1``.
 
-    The values are looked at on the CPU alone: on a GPU it would stall the queue.
+    The values are looked at only where `is_readable`.
 
     Args:
         name: The argument's name, for the error message.
@@ -84,7 +97,7 @@ def check_ids(name: str, ids: Tensor, limit: int, *, shape: tuple[int, int] | No
         raise InputError(f"{name} must be integers, but are {ids.dtype}.")
     if shape is not None and tuple(ids.shape) not in (shape, (1, shape[1])):
         raise InputError(f"{name} must have the shape (batch, tokens) = {shape}, but have {tuple(ids.shape)}.")
-    if ids.device.type != "cpu" or torch.compiler.is_compiling() or not ids.numel():
+    if not is_readable(ids) or not ids.numel():
         return
     low, high = (int(bound) for bound in torch.aminmax(ids))
     if low < 0 or high >= limit:

@@ -7,20 +7,22 @@ import torch.nn.functional as F  # noqa: N812  # the field's own abbreviation
 from torch import Tensor
 
 from archsmith.errors import InputError
-from archsmith.layers.inputs import check_tensor
+from archsmith.layers.inputs import check_tensor, is_readable
 
 __all__ = ["classification_loss", "span_loss", "token_loss"]
 
 _IGNORED = -100
 
 
-def token_loss(logits: Tensor, labels: Tensor, *, name: str = "labels") -> Tensor:
+def token_loss(logits: Tensor, labels: Tensor, *, name: str = "labels", shifted: bool = False) -> Tensor:
     """Return the mean cross entropy over the labelled tokens.
 
     Args:
         logits: ``(…, classes)`` float.
         labels: ``(…)`` integer class indices; -100 leaves a token out.
         name: What the caller calls the labels, for the error message.
+        shifted: Hold the logits of each token against the label of the next: ``(…, tokens, classes)`` and
+            ``(…, tokens)``, as of a text and itself.
 
     Raises:
         InputError: The shapes do not fit, or a label is neither -100 nor a class.
@@ -28,12 +30,14 @@ def token_loss(logits: Tensor, labels: Tensor, *, name: str = "labels") -> Tenso
     classes = logits.shape[-1]
     _check_indices(name, labels, logits.shape[:-1], "one class index for each row of logits")
     flat = labels.reshape(-1).long()
-    if flat.device.type == "cpu" and not torch.compiler.is_compiling():
+    if is_readable(flat):
         wrong = flat[(flat != _IGNORED) & ((flat < 0) | (flat >= classes))]
         if wrong.numel():
             raise InputError(
                 f"{name} must be from 0 to {classes - 1} (or -100 to be ignored), but hold {wrong[0].item()}."
             )
+    if shifted:  # the labels, not the logits, which would be copied
+        flat = F.pad(flat.reshape(logits.shape[:-1])[..., 1:], (0, 1), value=_IGNORED).reshape(-1)
     return F.cross_entropy(logits.reshape(-1, classes), flat, ignore_index=_IGNORED)
 
 
@@ -96,7 +100,7 @@ def classification_loss(
     targets = labels.to(logits.dtype).reshape(logits.shape)
     if problem_type == "regression":
         return F.mse_loss(logits, targets)
-    if targets.device.type == "cpu" and not torch.compiler.is_compiling():
+    if is_readable(targets):
         wrong = targets[~((targets >= 0) & (targets <= 1))]
         if wrong.numel():
             held = f"{wrong[0].item():.6g}"

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from archsmith.errors import InputError
-from archsmith.layers.inputs import check_tensor
+from archsmith.layers.inputs import check_tensor, is_readable
 
 __all__ = ["check_patch_mask", "check_pixels"]
 
@@ -58,7 +58,7 @@ def check_patch_mask(bool_masked_pos: Tensor, *, batch: int, patches: int) -> Te
             f"{bool_masked_pos.dtype}, of the shape {tuple(bool_masked_pos.shape)}."
         )
     hidden = bool_masked_pos.bool()
-    if hidden.device.type == "cpu" and not torch.compiler.is_compiling() and not torch.equal(hidden, bool_masked_pos):
+    if is_readable(hidden) and not torch.equal(hidden, bool_masked_pos):
         wrong = bool_masked_pos[bool_masked_pos != hidden][0].item()
         raise InputError(f"bool_masked_pos must be 0 or 1 for each patch, but holds {wrong}.")
     return hidden

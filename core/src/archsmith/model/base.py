@@ -1,6 +1,7 @@
 """Models: a torch module with a configuration, built, loaded and saved in one way for every architecture."""
 
 import copy
+import functools
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
@@ -12,7 +13,7 @@ from archsmith.errors import ConfigError, OptionError, WeightsMismatch
 from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.names import CONFIG_FILE, GENERATION_FILE
 from archsmith.files.pretrained import FromPretrained
-from archsmith.files.weights import find_weights
+from archsmith.files.weights import WEIGHTS_PATTERN, find_weights
 from archsmith.model.building import ModelType, build_for, refuse_abstract
 from archsmith.model.facts import ModelFacts
 from archsmith.model.loading import load_tensors, notices, quantised
@@ -61,6 +62,7 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
         self.attn_implementation = "sdpa"
 
     side_file_names = (GENERATION_FILE,)
+    _superseded = (WEIGHTS_PATTERN,)
 
     # ---- building -------------------------------------------------------------------------------------------
 
@@ -84,6 +86,8 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
         model.set_attn_implementation(attention)
         return model.to(target) if target is not None else model
 
+    _from_config = from_config  # so calls it the AutoModel of transformers, once our classes are registered there
+
     @classmethod
     def read(
         cls,
@@ -94,11 +98,14 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
         dtype: str | torch.dtype | None = None,
         torch_dtype: str | torch.dtype | None = None,
         device: str | torch.device | int | None = None,
+        device_map: Any = None,
         attn_implementation: str | None = None,
         mmap: bool | None = None,
         check_finite: bool = True,
         allow_new: Sequence[str] = (),
         allow_unused: Sequence[str] = (),
+        ignore_mismatched_sizes: bool = False,
+        output_loading_info: bool = False,
         **overrides: Any,
     ) -> Self:
         """Load a model from an opened checkpoint: exactly what is in the files, or an error. Evaluation mode.
@@ -110,11 +117,15 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
             dtype: Type of the floating-point weights; None or ``"auto"``: as in the files.
             torch_dtype: Older name of ``dtype``.
             device: Where the weights go; None: the CPU, mapped from the files without a copy.
+            device_map: Older name of ``device``; ``"auto"``: the accelerator that torch has, else the CPU.
             attn_implementation: ``"sdpa"`` (the default) or ``"eager"``.
             mmap: Map the files rather than read them; None: wherever the system allows it.
             check_finite: Refuse weights that hold NaN or infinity.
             allow_new: Patterns of parameters that may be missing in the files.
             allow_unused: Patterns of tensors in the files that may be left over.
+            ignore_mismatched_sizes: As ``allow_new``, for every parameter that the files hold in another shape.
+            output_loading_info: Return the model, and a dictionary of what `load_report` says: missing_keys,
+                unexpected_keys, mismatched_keys (name, shape in the files, shape in the model), error_msgs.
             **overrides: Configuration fields to change, and options of the model's constructor.
 
         Raises:
@@ -125,19 +136,25 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
         if dtype is not None and torch_dtype is not None:
             raise OptionError("dtype and torch_dtype are one option; pass dtype.")
         mmap = os.name != "nt" if mmap is None else mmap
-        read_flags(mmap=mmap, check_finite=check_finite)
-        target_dtype, target_device = dtype_from(torch_dtype if dtype is None else dtype), device_from(device)
+        read_flags(mmap=mmap, check_finite=check_finite, output_loading_info=output_loading_info)
+        read_flags(ignore_mismatched_sizes=ignore_mismatched_sizes)
+        target_dtype = dtype_from(torch_dtype if dtype is None else dtype)
+        target_device = device_from(device, device_map)
         attention = attention_name(attn_implementation)
-        model, match = cls._match(checkpoint, config, values, allow_new, allow_unused, overrides)
+        model, match = cls._match(
+            checkpoint, config, values, allow_new, allow_unused, overrides, any_shape=ignore_mismatched_sizes
+        )
         model.set_attn_implementation(attention)
         load_tensors(match, dtype=target_dtype, device=target_device, mmap=mmap, check_finite=check_finite)
         for message in notices(match, dtype=target_dtype):
             checkpoint.warn(message)
         model.read_side_files(checkpoint)
+        model.name_or_path = checkpoint.source
         if target_dtype is not None:
             model.config.update(dtype=str(target_dtype).removeprefix("torch."))
             model.config.extra.pop("quantization_config", None)  # what is saved from here is not
-        return model.eval()
+        model.eval()
+        return (model, match.loading_info()) if output_loading_info else model  # type: ignore[return-value]
 
     @classmethod
     def match_pretrained(
@@ -162,10 +179,9 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
         Raises:
             ArchsmithError: As `read`.
         """
-        checkpoint = Checkpoint.open_with(id_or_path, options)
-        return checkpoint.read_consistent(
-            lambda: cls._match(checkpoint, config, None, allow_new, allow_unused, options)[1].report
-        )
+        checkpoint, any_shape = Checkpoint.open_with(id_or_path, options), options.pop("ignore_mismatched_sizes", False)
+        match = functools.partial(cls._match, checkpoint, config, None, allow_new, allow_unused, options)
+        return checkpoint.read_consistent(lambda: match(any_shape=any_shape)[1].report)
 
     @classmethod
     def _match(
@@ -176,6 +192,8 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
         allow_new: Sequence[str],
         allow_unused: Sequence[str],
         overrides: Mapping[str, Any],
+        *,
+        any_shape: bool = False,
     ) -> tuple[Self, Match]:
         """Read configuration and headers, build the model on the meta device, and match the two."""
         refuse_abstract(cls)
@@ -203,7 +221,15 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
         ties = ties_of(values) if is_part else None
         try:
             model = build_for(weights, cls, config, options)
-            match = Match(model, weights, same_class=same_class, allow_new=new, allow_unused=unused, ties=ties)
+            match = Match(
+                model,
+                weights,
+                same_class=same_class,
+                allow_new=new,
+                allow_unused=unused,
+                any_shape=any_shape,
+                ties=ties,
+            )
         except WeightsMismatch as error:
             said = " ".join([error.message, *quantised(config)])
             raise WeightsMismatch(said, faults=error.faults, source=getattr(error, "source", weights.source)) from None
@@ -219,18 +245,25 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
     # ---- saving ---------------------------------------------------------------------------------------------
 
     @checked_call
-    def save_pretrained(self, save_directory: str | os.PathLike[str], *, max_shard_size: int | str = "5GB") -> None:
+    def write(
+        self,
+        save_directory: str | os.PathLike[str],
+        *,
+        max_shard_size: int | str = "5GB",
+        state_dict: Mapping[str, torch.Tensor] | None = None,
+    ) -> tuple[str, ...]:
         """Write config.json and the weights into a folder; one file, or shards and an index where it takes more.
 
         Args:
             save_directory: The folder; it is made if needed.
             max_shard_size: Bytes, or a string such as ``"200MB"``.
+            state_dict: Name → values to write in place of the model's own, as another library has gathered them.
 
         Raises:
             SaveFailed: The system refused; what was there before still is.
-            ConfigError: The configuration is invalid, or the model is not what it builds: no load would take it.
+            ConfigError: The configuration is invalid, or the tensors are not what it builds: no load would take them.
             InputError: A tensor has no values, or a type that the files cannot hold.
         """
         from archsmith.model.saving import save_model
 
-        save_model(self, save_directory, max_shard_size)
+        return save_model(self, save_directory, max_shard_size=max_shard_size, state_dict=state_dict)

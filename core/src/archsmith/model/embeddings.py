@@ -1,6 +1,6 @@
 """The parameters of a model that have one row for each token of the vocabulary: which they are, and more or fewer."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -11,12 +11,12 @@ from archsmith.config.fields import Size, convert
 from archsmith.config.names import field_names
 from archsmith.config.nested import configs_inside
 from archsmith.errors import InputError, OptionError
-from archsmith.messages import shown
+from archsmith.messages import shorten, shown
 from archsmith.model.initial_values import initialise
 from archsmith.model.loading import same_values
 from archsmith.model.marker import AnyModel, adopt, changed_configs, put, whole_of
 
-__all__ = ["input_path", "output_path", "replace_module", "resize_rows", "rows_for"]
+__all__ = ["adapted_ties", "input_path", "output_path", "replace_module", "resize_rows", "rows_for"]
 
 #: New rows differ from the mean of the old ones by so much of the old ones' variance.
 _VARIANCE = 1e-9
@@ -94,6 +94,21 @@ def resize_rows(part: AnyModel, count: int, *, from_mean: bool) -> None:
     adopt(model, changed)
 
 
+def adapted_ties(model: AnyModel) -> Iterator[str]:
+    """Say which layers have been given parameters of their own, as by PEFT, though their weight is another's too."""
+    ties = model.tied_names()
+    modules = dict(model.named_modules()) if ties else {}
+    for one, other in [*ties.items(), *((source, name) for name, source in ties.items())]:
+        path, _, attribute = one.rpartition(".")
+        inside = modules[path].named_parameters() if attribute == "weight" and path in modules else ()
+        if added := [name for name, parameter in inside if "." in name and parameter.requires_grad]:
+            yield (
+                f"{type(model).__name__}: {path!r} was adapted ({shorten(added, 2)}), but its weight is tied to "
+                f"{other!r}: merged, the adapter changes both. Leave the layer out, as by exclude_modules of PEFT, or "
+                "load the model with tie_word_embeddings=False."
+            )
+
+
 def replace_module(model: AnyModel, path: str, module: Any, *, kind: type[nn.Module]) -> None:
     """Put a module in the place of another; what is one with the old one's parameters becomes one with the new one's.
 
@@ -166,7 +181,7 @@ def _counting(whole: AnyModel, name: str, rows: int) -> list[PreTrainedConfig]:
 
 def _only(model: AnyModel, rows: int) -> PreTrainedConfig:
     """Return the only configuration inside that of a model whose ``vocab_size`` is the number of its rows."""
-    found = [config for config in configs_inside(model.config) if getattr(config, "vocab_size", None) == rows]
+    found = [config for config in configs_inside(model.config) if config.value_of("vocab_size") == rows]
     if len(found) == 1:
         return found[0]  # type: ignore[no-any-return]
     raise OptionError(

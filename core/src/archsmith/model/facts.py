@@ -3,19 +3,19 @@
 import functools
 from collections.abc import Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import nn
 
 from archsmith.errors import OptionError
 from archsmith.layers.stack import Stack
-from archsmith.messages import did_you_mean
-from archsmith.model.embeddings import input_path, output_path, replace_module, resize_rows, rows_for
+from archsmith.messages import announce, did_you_mean
+from archsmith.model.embeddings import adapted_ties, input_path, output_path, replace_module, resize_rows, rows_for
 from archsmith.model.marker import AnyModel, adopt, changed_configs, whole_of
 from archsmith.model.options import attention_name
 from archsmith.model.pruning import cut_heads, heads_to_cut
-from archsmith.options import read_flag
+from archsmith.options import drop_inert, read_flag
 from archsmith.outputs import ModelOutput
 
 __all__ = ["ModelFacts"]
@@ -24,6 +24,12 @@ __all__ = ["ModelFacts"]
 _LENGTHS = {"input_ids": (7, 4), "input_values": (1600, 1000)}
 #: Likewise, height and width of images.
 _IMAGE = (48, 64)
+
+#: How `Stack` computes its layers again: option of torch → its value here, and what to do where it is another.
+_CHECKPOINTING: dict[str, tuple[tuple[Any, ...], str]] = {
+    "use_reentrant": ((False, None), "Leave it out: layers are computed again with use_reentrant=False"),
+    "preserve_rng_state": ((True, None), "Leave it out: the same units are dropped again"),
+}
 
 
 class ModelFacts(AnyModel):
@@ -56,9 +62,9 @@ class ModelFacts(AnyModel):
         name, config = self.main_input_name, self.config
         generator = torch.Generator().manual_seed(0)
         if name == "pixel_values":
-            size = getattr(config, "image_size", _IMAGE)
+            size = config.value_of("image_size", _IMAGE)
             height, width = (size, size) if isinstance(size, int) else size
-            channels = getattr(config, "num_channels", 3)
+            channels = config.value_of("num_channels", 3)
             return {name: torch.randn(2, channels, height, width, generator=generator)}
         if name in _LENGTHS:
             places, own = _LENGTHS[name]
@@ -92,9 +98,19 @@ class ModelFacts(AnyModel):
         return sum(tensor.nbytes for tensor in tensors)
 
     @property
+    def supports_gradient_checkpointing(self) -> bool:
+        """Whether `gradient_checkpointing_enable` has layers to work on."""
+        return bool(self._stacks())
+
+    @property
     def is_gradient_checkpointing(self) -> bool:
         """Whether training computes the inside of layers twice rather than keep it."""
         return any(stack.gradient_checkpointing for stack in self._stacks())
+
+    @classmethod
+    def can_generate(cls) -> bool:
+        """Return whether the model writes texts, token by token. None does so far."""
+        return False
 
     # ---- choices --------------------------------------------------------------------------------------------
 
@@ -109,19 +125,54 @@ class ModelFacts(AnyModel):
             if isinstance(module, AnyModel):
                 module.attn_implementation = attention
 
-    def gradient_checkpointing_enable(self) -> None:
+    def gradient_checkpointing_enable(self, gradient_checkpointing_kwargs: Mapping[str, Any] | None = None) -> None:
         """Train with less memory: keep the inputs of layers only, and compute the rest again for the gradients.
 
         Losses and gradients stay the same, dropout included; a step takes about a third longer.
 
+        Args:
+            gradient_checkpointing_kwargs: ``use_reentrant=False`` and ``preserve_rng_state=True``, which hold in any
+                case.
+
         Raises:
-            OptionError: The model has no layers that were built for it.
+            OptionError: The model has no layers that were built for it, or they are not computed as asked for.
         """
+        asked = dict(gradient_checkpointing_kwargs or {})
+        drop_inert(asked, _CHECKPOINTING)
+        for name in asked:
+            raise OptionError(
+                f"{name!r} is not an option of gradient checkpointing; expected {', '.join(_CHECKPOINTING)}."
+            )
         self._checkpoint(on=True)
 
     def gradient_checkpointing_disable(self) -> None:
         """Train in the usual way again. Raises as `gradient_checkpointing_enable`."""
         self._checkpoint(on=False)
+
+    def enable_input_require_grads(self) -> None:
+        """Let the output of the input embeddings require gradients, where all below an adapter is frozen.
+
+        Raises:
+            OptionError: The model has no input embeddings.
+        """
+        self.disable_input_require_grads()
+        if (embeddings := self.get_input_embeddings()) is None:
+            raise OptionError(
+                f"{type(self).__name__} has no input embeddings whose output could require gradients. Leave it out: "
+                "gradient checkpointing works without."
+            )
+        self._input_grads = embeddings.register_forward_hook(_require_gradients)
+
+    def disable_input_require_grads(self) -> None:
+        """Undo `enable_input_require_grads`."""
+        if (hook := self.__dict__.pop("_input_grads", None)) is not None:
+            hook.remove()
+
+    def train(self, mode: bool = True) -> Self:
+        """Set training or evaluation mode, and announce what cannot be trained alone: an adapter on a tied weight."""
+        for message in adapted_ties(self):
+            announce(message)
+        return super().train(mode)
 
     def freeze(self, *patterns: str) -> list[str]:
         """Keep parameters from being trained.
@@ -143,15 +194,9 @@ class ModelFacts(AnyModel):
 
     # ---- embeddings of tokens -------------------------------------------------------------------------------
 
-    def get_input_embeddings(self) -> nn.Embedding:
-        """Return the token embeddings.
-
-        Raises:
-            OptionError: The model has none.
-        """
-        found = self.get_submodule(input_path(self))
-        assert isinstance(found, nn.Embedding)  # for the type checker
-        return found
+    def get_input_embeddings(self) -> Any:
+        """Return the token embeddings; None if the model has none, as long as its class has no other answer."""
+        return self.get_submodule(input_path(self)) if self.input_embeddings else None
 
     def set_input_embeddings(self, embeddings: nn.Module) -> None:
         """Replace the token embeddings by others of the same shape; what is tied to them follows.
@@ -201,11 +246,11 @@ class ModelFacts(AnyModel):
                 lose their padding token.
             ConfigError: The configuration does not allow this size, as when the padding token would go.
         """
-        embeddings = self.get_input_embeddings()
+        embeddings: Any = self.get_submodule(input_path(self))
         count = rows_for(new_num_tokens, pad_to_multiple_of, embeddings.num_embeddings)
         if count != embeddings.num_embeddings:
             resize_rows(self, count, from_mean=mean_resizing)
-        return embeddings
+        return embeddings  # type: ignore[no-any-return]
 
     # ---- attention heads ------------------------------------------------------------------------------------
 
@@ -229,7 +274,15 @@ class ModelFacts(AnyModel):
         cut_heads(self, gone, before=before)
         adopt(whole, changed)
 
+    @property
+    def transformer_backbone_name(self) -> str:
+        """`base_model_prefix`: PEFT asks for it, and then refuses prefix tuning of a model without a cache in words."""
+        return self.base_model_prefix
+
     # ---- for subclasses -------------------------------------------------------------------------------------
+
+    def post_init(self) -> None:
+        """Do nothing: when the constructor returns, initial values and ties follow by themselves, see `ModelType`."""
 
     def as_requested(self, output: ModelOutput, return_dict: bool | None) -> Any:
         """Return an output as the caller wants it: itself, or a tuple of the fields that are not None."""
@@ -256,6 +309,10 @@ class ModelFacts(AnyModel):
             )
         for stack in stacks:
             stack.gradient_checkpointing = on
+
+
+def _require_gradients(_module: nn.Module, _args: Any, output: torch.Tensor) -> None:
+    output.requires_grad_()
 
 
 def _set_trainable(model: nn.Module, patterns: Sequence[str], *, trainable: bool) -> list[str]:

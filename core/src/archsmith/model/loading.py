@@ -107,9 +107,19 @@ def notices(match: Match, *, dtype: torch.dtype | None) -> Iterator[str]:
         dtype: The type that all was converted to; None: each has that of the files.
     """
     weights, model = match.weights, type(match.model).__name__
-    new = [name for name in match.report.new if not name.endswith(COUNTER)]
+    absent = [name for name in match.report.new if name not in match.misfits]
+    new = [name for name in absent if not name.endswith(COUNTER)]
     owners = {name.rpartition(".")[0] for name in new}
-    counters = [name for name in match.report.new if name not in new and name.rpartition(".")[0] not in owners]
+    counters = [name for name in absent if name not in new and name.rpartition(".")[0] not in owners]
+    if match.misfits:
+        told = [
+            f"{name} ({[*info.shape]} {info.dtype} there, {[*match.wanted[name][0]]} here)"
+            for name, info in match.misfits.items()
+        ]
+        yield (
+            f"{model}: of another shape or type in {weights.source!r}, so they start from random values: "
+            f"{shorten(told)}. Train them before you rely on the output."
+        )
     if new:
         yield (
             f"{model}: not in {weights.source!r}, so they start from random values: {shorten(new)}. "
@@ -119,8 +129,8 @@ def notices(match: Match, *, dtype: torch.dtype | None) -> Iterator[str]:
         yield f"{model}: not in {weights.source!r}, so these counters start from zero: {shorten(counters)}."
     if cast := [name for name, info in match.found.items() if name.endswith(COUNTER) and info.kind == "float"]:
         yield f"{model}: counters that {weights.source!r} holds as rounded numbers: {shorten(cast)}."
-    if match.report.unused:
-        yield f"{model}: in {weights.source!r}, but not used by this model: {shorten(match.report.unused)}."
+    if match.unused:
+        yield f"{model}: in {weights.source!r}, but not used by this model: {shorten(sorted(match.unused))}."
     if dtype is None:
         yield from _type_notices(model, match)
         yield from quantised(match.model.config)

@@ -74,6 +74,7 @@ class AnyModel(nn.Module):
     config: PreTrainedConfig
     attn_implementation: str
     load_report: LoadReport | None = None
+    name_or_path: str = ""
     build_record: BuildRecord = BuildRecord()
     built_into: "Callable[[], AnyModel | None] | None" = None
 
@@ -100,7 +101,7 @@ class AnyModel(nn.Module):
         have their ``reset_parameters`` called, if they have one. Override it for what is left, and call ``super()`` for
         these. A module comes after its children, so that what it sets for them lasts.
         """
-        std = getattr(self.config, "initializer_range", 0.02)
+        std = self.config.value_of("initializer_range", 0.02)
         weight, bias = _trained(module, "weight"), _trained(module, "bias")
         if isinstance(module, _DRAWN):
             if weight is not None:
@@ -134,6 +135,11 @@ class AnyModel(nn.Module):
                 dot = f"{path}." if path else ""
                 tied |= {dot + name: dot + source for name, source in module.tied_weights.items()}
         return tied
+
+    @property
+    def _keys_to_ignore_on_save(self) -> list[str]:
+        """What no file holds; `transformers.Trainer` asks for it when it resumes, and then calls `tie_weights`."""
+        return [*self.tied_names()]
 
     def tie_weights(self) -> None:
         """Make every tied parameter one object with the parameter it is the same as. Raises `refuse_unequal_ties`."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Any
 
 from torch import Tensor
 
@@ -32,11 +33,13 @@ class Match:
         same_class: Whether the checkpoint says that it was saved from this model class.
         allow_new: Patterns of parameters that may start from random values all the same.
         allow_unused: Patterns of keys that may be left over all the same.
+        any_shape: Whether all may that the files hold in another shape.
         ties: Of files of a whole that the model is a part of: parameter of the whole → the one it is the same as. What
             belongs to the other parts is left over then. None: the files are of the model's own architecture.
 
     Attributes:
         found: Parameter → tensor in the files.
+        misfits: Parameter → tensor in the files that is not loaded: it is of another shape or class of type.
         report: What became of each.
 
     Raises:
@@ -48,6 +51,7 @@ class Match:
     same_class: bool
     allow_new: tuple[str, ...] = ()
     allow_unused: tuple[str, ...] = ()
+    any_shape: bool = False
     ties: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
@@ -55,6 +59,7 @@ class Match:
         self.tied = self.model.tied_names()
         self._read_declarations()
         self.found: dict[str, TensorInfo] = {}
+        self.misfits: dict[str, TensorInfo] = {}
         self.new: list[str] = []
         self.unused: list[str] = []
         self.ignored: list[str] = []
@@ -72,7 +77,8 @@ class Match:
         if self.faults:
             self._fail()
         loaded = tuple(name for name in self.wanted if name in self.found)
-        self.report = LoadReport(loaded, tuple(self.new), tuple(sorted(self.unused)), tuple(sorted(self.ignored)))
+        unused = sorted([*self.unused, *(info.name for info in self.misfits.values())])
+        self.report = LoadReport(loaded, tuple(self.new), tuple(unused), tuple(sorted(self.ignored)))
 
     def _read_declarations(self) -> None:
         """Take the patterns that the model declares, and with them those of the models inside its base."""
@@ -159,9 +165,8 @@ class Match:
             self.unused = [key for key in self.unused if key != info.name]
         if info.shape == shape and (info.kind == kind or (name.endswith(COUNTER) and info.kind == "float")):
             return
-        if _any(self.allow_new, name):
-            self.unused.append(info.name)
-            del self.found[name]
+        if _any(self.allow_new, name) or (self.any_shape and info.shape != shape):
+            self.misfits[name] = self.found.pop(name)
             return
         key = f" (as {info.name!r})" if info.name != name else ""
         self.faults.append(
@@ -171,18 +176,30 @@ class Match:
     def _miss(self, name: str) -> None:
         """Decide what a missing key means: a tied one is there, a whole head is new, the rest is a fault."""
         twins = {self.tied.get(name)} | {twin for twin, source in self.tied.items() if source == name}
-        if any(twin in self.found for twin in twins):
+        if any(twin in self.found for twin in twins) or self.tied.get(name) in self.misfits:
             return
         base = self._in_base(name, has_prefix=self.has_head)
         owner = name.rpartition(".")[0]
         whole_head_is_new = (
             base is None and not self.same_class and not any(found.rpartition(".")[0] == owner for found in self.found)
         )
-        optional = name.endswith(COUNTER) or (base is not None and _any(self.optional_keys, base))
-        if whole_head_is_new or optional or _any(self.allow_new, name):
+        optional = name.endswith(COUNTER) or _any(self.optional_keys, name if base is None else base)
+        if (
+            whole_head_is_new
+            or optional
+            or _any(self.allow_new, name)
+            or not self.misfits.keys().isdisjoint({name, *twins})
+        ):
             self.new.append(name)
         else:
             self.faults.append(f"missing key {name!r}: not in the files")
+
+    def loading_info(self) -> dict[str, Any]:
+        """Return the report in the form that ``output_loading_info`` asks for."""
+        shapes = {(name, info.shape, self.wanted[name][0]) for name, info in self.misfits.items()}
+        missing, unexpected = set(self.new) - set(self.misfits), set(self.unused)
+        named = {"missing_keys": missing, "unexpected_keys": unexpected, "mismatched_keys": shapes}
+        return {**named, "error_msgs": []}
 
     def _fail(self) -> None:
         more = [f"… and {len(self.faults) - _SHOWN_FAULTS} more"] if len(self.faults) > _SHOWN_FAULTS else []

@@ -8,25 +8,33 @@ import torch
 
 from archsmith.config.names import field_names
 from archsmith.errors import OptionError, UnknownField
-from archsmith.messages import did_you_mean
+from archsmith.messages import announce, did_you_mean, shown
+from archsmith.options import drop_inert
 
 __all__ = ["attention_name", "check_options", "device_from", "dtype_from", "patterns_from", "split_options"]
 
 ATTENTION = ("sdpa", "eager")
 _DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32, "float64": torch.float64}
 
-#: Options that users know from elsewhere, and what to do here.
-_ELSEWHERE = {
-    "device_map": "Pass device, or move parts of the model yourself",
-    "force_download": "Delete the file from the hub's cache",
-    "ignore_mismatched_sizes": "Name what may start anew: allow_new=['classifier.*']",
-    "low_cpu_mem_usage": "Leave it out: weights are mapped from the files without a copy",
-    "output_loading_info": "Read model.load_report",
-    "push_to_hub": "Save, and upload the folder with huggingface_hub",
-    "state_dict": "Build the model with from_config and call load_state_dict",
-    "use_auth_token": "Pass token",
-    "use_safetensors": "Leave it out: weights are always read from safetensors files",
+_QUANTISE = "Quantise the loaded model with torchao"
+_SPREAD = "Spread the loaded model with accelerate.dispatch_model, to the disk with accelerate.disk_offload"
+_PARALLELISE = "Parallelise the loaded model with torch.distributed.tensor.parallel"
+#: Options of loading that users know from elsewhere and that mean nothing here: name → harmless values, and what to do
+#: in place of others. Weights are mapped from safetensors files without a copy, and no pickle is read.
+_INERT: dict[str, tuple[tuple[Any, ...], str]] = {
+    "gguf_file": ((None,), "Use the safetensors files of the same model"),
+    "key_mapping": ((None,), "The model class translates keys in its rename_key"),
+    "state_dict": ((None,), "Build the model with from_config and call load_state_dict"),
+    "use_safetensors": ((True, None), "Leave it out: weights are always read from safetensors files"),
+    "variant": ((None,), "Pass the subfolder that holds those weights under their usual name, or dtype"),
+    **dict.fromkeys(["from_flax", "from_tf"], ((False, None), "Save the model as safetensors files where it was made")),
+    **dict.fromkeys(["load_in_4bit", "load_in_8bit", "quantization_config"], ((False, None), _QUANTISE)),
+    **dict.fromkeys(["max_memory", "offload_folder", "offload_state_dict"], ((False, None), _SPREAD)),
+    **dict.fromkeys(["device_mesh", "tp_plan"], ((None,), _PARALLELISE)),
+    **dict.fromkeys(["_fast_init", "low_cpu_mem_usage", "weights_only"], ((), "")),
 }
+#: Values of ``device_map`` that leave the choice to the library.
+_ANY_DEVICE = ("auto", "balanced", "balanced_low_0", "sequential")
 
 
 def dtype_from(dtype: str | torch.dtype | None) -> torch.dtype | None:
@@ -39,8 +47,10 @@ def dtype_from(dtype: str | torch.dtype | None) -> torch.dtype | None:
     return found
 
 
-def device_from(device: str | torch.device | int | None) -> torch.device:
-    """Return a device that can hold values."""
+def device_from(device: str | torch.device | int | None, device_map: Any = None) -> torch.device:
+    """Return a device that can hold values: ``device``, or the only one that ``device_map`` names."""
+    if device_map is not None:
+        device = _only_device(device, device_map)
     try:
         found = torch.device("cpu" if device is None else device)
         if found.type != "meta":
@@ -52,6 +62,26 @@ def device_from(device: str | torch.device | int | None) -> torch.device:
             f"device must be one that torch has here, as 'cpu' or 'cuda:0', but is {device!r}: {reason}"
         ) from error
     raise OptionError("device must be one that holds values, as 'cpu' or 'cuda:0', but is 'meta'.")
+
+
+def _only_device(device: object, device_map: Any) -> Any:
+    if device is not None:
+        raise OptionError("device and device_map are one option; pass device.")
+    if isinstance(device_map, str) and device_map in _ANY_DEVICE:
+        accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+        if accelerator is not None and torch.accelerator.device_count() > 1:
+            announce(
+                f"device_map={device_map!r} puts the whole model on {accelerator}: it is not spread over several. To "
+                "spread it use accelerate.dispatch_model."
+            )
+        return accelerator
+    places = [*device_map.values()] if isinstance(device_map, Mapping) else [device_map]
+    if len({str(place) for place in places}) != 1:
+        raise OptionError(
+            f"device_map must name one device, as 'cpu', {{'': 'cuda:0'}} or 'auto', but is {shown(device_map)}. To "
+            "spread a model over several load it, and use accelerate.dispatch_model."
+        )
+    return places[0]
 
 
 def attention_name(name: str | None) -> str:
@@ -100,10 +130,11 @@ def split_options(model_class: type[Any], given: Mapping[str, Any]) -> tuple[dic
     methods = [inspect.signature(method) for method in (model_class.from_pretrained, model_class.read)]
     options = [p.name for method in methods for p in method.parameters.values() if p.kind is p.KEYWORD_ONLY]
     known = [*options, *own, *fields]
+    given = dict(given)
+    drop_inert(given, {name: inert for name, inert in _INERT.items() if name not in (*own, *fields)})
     for name in given:
         if name not in (*own, *fields):
-            advised = f" {_ELSEWHERE[name]}." if name in _ELSEWHERE else ""
-            hint = advised or (names.hint(name) if name in names.advice else did_you_mean(name, known))
+            hint = names.hint(name) if name in names.advice else did_you_mean(name, known)
             kind = model_class.config_class.__name__
             raise UnknownField(f"{name!r} is not a field of {kind}, nor an option of {model_class.__name__}.{hint}")
     taken = {name: value for name, value in given.items() if name in own}

@@ -77,7 +77,7 @@ def _faults(model: AnyModel, gone: _Heads) -> Iterator[str]:
     if not model.attention_projections:
         yield f"{type(model).__name__} names no attention_projections, so its heads cannot be told apart"
         return
-    layers, count = (getattr(model.config, name, None) for name in ("num_hidden_layers", "num_attention_heads"))
+    layers, count = (model.config.value_of(name) for name in ("num_hidden_layers", "num_attention_heads"))
     if layers is None or count is None:
         yield f"{type(model.config).__name__} counts no layers or no heads: prune those of the models inside"
         return

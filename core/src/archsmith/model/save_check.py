@@ -23,7 +23,9 @@ _TOLD = 3
 _WRAPPED = {"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 
 
-def refuse_unloadable(model: AnyModel, state: Mapping[str, Tensor], config: dict[str, Any]) -> None:
+def refuse_unloadable(
+    model: AnyModel, state: Mapping[str, Tensor], config: dict[str, Any], *, held: Mapping[str, Tensor], is_given: bool
+) -> None:
     """Refuse a model that is not what its configuration builds, as long as its weights still exist.
 
     A model that is as its constructor left it passes at once. For any other the configuration is read as it would be
@@ -33,12 +35,14 @@ def refuse_unloadable(model: AnyModel, state: Mapping[str, Tensor], config: dict
         model: The model to save.
         state: What goes to the files.
         config: What goes to config.json.
+        held: All tensors that were to be saved, each tied one too.
+        is_given: Whether the caller has given them, in place of the model's own.
 
     Raises:
         ConfigError: No load would take the weights; every fault is named.
     """
     record, cls, faults = model.build_record, type(model), list[str]()
-    if record.tensors == shapes_and_kinds(original_tensors(model)) and record.config == model.config.to_dict():
+    if record.tensors == shapes_and_kinds(held) and record.config == model.config.to_dict():
         return
     where = Path("the model")  # as messages name it
     tensors = {name: TensorInfo.of(name, tensor, where) for name, tensor in state.items()}
@@ -59,8 +63,14 @@ def refuse_unloadable(model: AnyModel, state: Mapping[str, Tensor], config: dict
             f"{type(error).__name__}: {reason(error)}. Save a model that its configuration alone can build."
         )
         return
+    named = "".join(f"\n  - {fault}" for fault in faults)
+    if faults and is_given:
+        raise ConfigError(
+            f"{cls.__name__} cannot be saved with this state_dict, as no load would take it:{named}\nPass what the "
+            "model's own state_dict() holds: whole tensors, under names without what a wrapper adds to them.",
+            faults=tuple(faults),
+        )
     if faults:
-        named = "".join(f"\n  - {fault}" for fault in faults)
         raise ConfigError(
             f"{cls.__name__} cannot be saved: it is not the model that its configuration builds, so no load would take "
             f"it:{named}\nSet the configuration to what the model is (as num_labels, or the number of layers), or undo "

@@ -4,6 +4,7 @@ import copy
 import os
 import re
 import secrets
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -17,8 +18,8 @@ from archsmith.errors import ConfigError, InputError, OptionError, SaveFailed
 from archsmith.files.commit import replacing, save_folder, step
 from archsmith.files.names import CONFIG_FILE, INDEX_FILE, WEIGHTS_FILE
 from archsmith.files.strictjson import encode_json
-from archsmith.files.weights import WEIGHTS_PATTERN, encode_metadata
-from archsmith.messages import announce
+from archsmith.files.weights import encode_metadata
+from archsmith.messages import announce, shown
 from archsmith.model.finite import first_not_finite
 from archsmith.model.loading import same_values
 from archsmith.model.marker import AnyModel
@@ -31,7 +32,9 @@ _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "K
 _SIZE = re.compile(r"(\d{1,20}(?:\.\d{1,20})?)\s*([A-Za-z]*)", re.ASCII)
 
 
-def save_model(model: Any, save_directory: str | os.PathLike[str], max_shard_size: int | str) -> None:
+def save_model(
+    model: Any, save_directory: str | os.PathLike[str], *, max_shard_size: int | str, state_dict: Any
+) -> tuple[str, ...]:
     """Write a `PreTrainedModel`, its config.json, and the files that it carries along into a folder.
 
     What an earlier save wrote there, and this one does not write anew, is deleted.
@@ -45,17 +48,21 @@ def save_model(model: Any, save_directory: str | os.PathLike[str], max_shard_siz
     from archsmith.registry.base import registry
 
     refuse_out_of_step(model)
+    held, dtype = original_tensors(model), model.dtype
+    if state_dict is not None:
+        held = _given(model, state_dict)
+        dtype = next((each.dtype for each in held.values() if each.is_floating_point()), dtype)
     changed = copy.deepcopy(model.config)
-    changed.update(architectures=[type(model).__name__], dtype=str(model.dtype).removeprefix("torch."))
+    changed.update(architectures=[type(model).__name__], dtype=str(dtype).removeprefix("torch."))
     config, contents = changed.to_file_dict(), model.side_contents()
-    state = state_to_save(model)
-    refuse_unloadable(model, state, config)
+    state = state_to_save(model, held)
+    refuse_unloadable(model, state, config, held=held, is_given=state_dict is not None)
     if (wrong := first_not_finite(state)) is not None:
         announce(
             f"{type(model).__name__}: {wrong!r} holds NaN or infinity. It is saved as it is; to load it pass "
             "check_finite=False."
         )
-    delete = model.superseded_files(save_directory, WEIGHTS_PATTERN)
+    delete = model.superseded_files(save_directory)
     shards = _shards(state, parse_size(max_shard_size))
     folder = save_folder(save_directory)
     provenance = registry.provenance(type(model)) | {"save_id": secrets.token_hex(16)}
@@ -73,23 +80,34 @@ def save_model(model: Any, save_directory: str | os.PathLike[str], max_shard_siz
                 raise SaveFailed(f"{str(folder)!r}: the weights cannot be written: {error}.") from error
         for name, content in contents.items():
             step((staging / name).write_bytes, content)
+    return tuple(str(folder / name) for name in [*shards, *contents])
 
 
-def state_to_save(model: AnyModel) -> dict[str, Tensor]:
+def _given(model: AnyModel, state_dict: Any) -> dict[str, Tensor]:
+    """Return the tensors to save in place of a model's own, by their `original_names`."""
+    pairs: Any = state_dict.items() if isinstance(state_dict, Mapping) else [(None, state_dict)]
+    for name, tensor in pairs:
+        if not isinstance(name, str) or not isinstance(tensor, Tensor):
+            raise InputError(f"state_dict must map names to tensors, but holds {shown(name)}: {shown(tensor)}.")
+    names = original_names(model)
+    return {names.get(name, name): tensor for name, tensor in pairs}
+
+
+def state_to_save(model: AnyModel, held: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return what goes to the files: each tied tensor once, each tensor contiguous with memory of its own.
 
     Raises:
-        InputError: A tensor has no values.
+        InputError: A tensor has no values, or is not plain numbers.
         ConfigError: Two parameters that the configuration calls one differ.
     """
-    names, held = original_names(model), original_tensors(model)
+    names = original_names(model)
     tied = {names.get(name, name): names.get(source, source) for name, source in model.tied_names().items()}
     state: dict[str, Tensor] = {}
     seen: set[tuple[int, int]] = set()
     for name, tensor in held.items():
         layout = getattr(tensor, "layout", None)  # a module may keep what is no tensor (get_extra_state)
-        if layout != torch.strided:
-            kind = f"a tensor of layout {layout}" if layout else type(tensor).__name__
+        if layout != torch.strided or hasattr(tensor, "__tensor_flatten__"):  # torch makes it up of others
+            kind = f"a tensor of layout {layout}" if layout not in (None, torch.strided) else type(tensor).__name__
             raise InputError(
                 f"{name!r} is {kind}, but safetensors files hold dense tensors. Take it out or convert it."
             )
@@ -127,7 +145,7 @@ def refuse_out_of_step(model: AnyModel) -> None:
 
 
 def _sizes(config: Any) -> str:
-    return f"vocab_size {getattr(config, 'vocab_size', None)} and pruned_heads {config.pruned_heads}"
+    return f"vocab_size {config.value_of('vocab_size')} and pruned_heads {config.pruned_heads}"
 
 
 def parse_size(size: int | str) -> int:

@@ -57,6 +57,7 @@ class Processor(FromPretrained):
     """
 
     side_file_names = (CHAT_TEMPLATE_FILE,)
+    _superseded = (re.escape(PREPROCESSOR_FILE),)
     parts: ClassVar[tuple[str, ...] | None] = None
 
     @checked_call
@@ -210,7 +211,8 @@ class Processor(FromPretrained):
             new.extra = {name: value for name, value in values.items() if name not in _WRITTEN}
         return new
 
-    def save_pretrained(self, save_directory: str | os.PathLike[str]) -> tuple[str, ...]:
+    @checked_call
+    def write(self, save_directory: str | os.PathLike[str]) -> tuple[str, ...]:
         """Write processor_config.json and the files of every part into a folder, all of them at one moment.
 
         Returns:
@@ -230,8 +232,7 @@ class Processor(FromPretrained):
             contents[PREPROCESSOR_FILE] = encode_json(values | {"processor_class": name})
         written = {"archsmith": registry.provenance(type(self))}
         contents[PROCESSOR_FILE] = encode_json(self.to_dict() | settings | written)
-        superseded = self.superseded_files(save_directory, re.escape(PREPROCESSOR_FILE))
-        return save_files(save_directory, contents, delete=superseded)
+        return save_files(save_directory, contents, delete=self.superseded_files(save_directory))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings of all parts but the tokenizer, which has files of its own, as JSON values."""

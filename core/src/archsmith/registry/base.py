@@ -23,7 +23,10 @@ from archsmith.registry.manifest import Record, break_plugin, load_class, named_
 from archsmith.registry.metadata import normal_name
 from archsmith.registry.preferences import Pin
 
-__all__ = ["Registry", "registry"]
+__all__ = ["PROGRAM", "Registry", "registry"]
+
+#: What stands for a distribution where the program has registered single classes, which go before those of others.
+PROGRAM = "this-program"
 
 #: Part → what its class inherits from, by name: what holds the parts needs the registry.
 _BASES: Mapping[str, str] = {
@@ -281,6 +284,7 @@ class Registry:
 
     def _by_pin(self, owner: Owner, role: str, claims: list[Export]) -> list[Export]:
         pinned = normal_name(pin.distribution) if (pin := self._pin(owner, role)) else ""
+        claims = [claim for claim in claims if claim.entry.distribution == PROGRAM] or claims
         return sorted(claims, key=lambda claim: claim.entry.key != pinned)
 
     def resolve(self, export: Export) -> type[Any]:

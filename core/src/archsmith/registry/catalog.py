@@ -5,12 +5,14 @@ import io
 import sys
 import threading
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
 from archsmith.errors import OptionError, PluginBroken, PluginConflict, PluginDisabled, PluginError, PluginIncompatible
 from archsmith.messages import announce, shown
 from archsmith.registry.installed import Entry, Index, Kind, State, mark, scan
-from archsmith.registry.manifest import Plugins, break_plugin, load_app, load_manifest
+from archsmith.registry.manifest import Plugins, break_plugin, find_points, load_app, load_manifest
+from archsmith.registry.metadata import Declared
 from archsmith.registry.preferences import Settings
 
 __all__ = ["Catalog"]
@@ -38,6 +40,7 @@ class Catalog:
         self._plugins = Plugins()
         self._index: Index | None = None
         self._settings = Settings()
+        self._registered: dict[str, Declared] = {}
         self._announced: set[str] = set()
         self._results: dict[_Key, Any] = {}
         self._printed: dict[_Key, io.StringIO] = {}
@@ -49,7 +52,7 @@ class Catalog:
         settings = Settings.read()
         with self._lock:
             if self._index is None or settings != self._settings:
-                self._index, self._settings = scan(settings), settings
+                self._index, self._settings = scan(settings, self._registered.values()), settings
                 self._forget_failures({_key(_loaded_with(entry, self._index)) for entry in self._index.entries})
             index = self._index
             news = [problem for problem in index.problems if problem not in self._announced]
@@ -57,6 +60,23 @@ class Catalog:
         for problem in news:
             announce(problem)
         return index
+
+    def register(self, module: ModuleType, distribution: str) -> None:
+        """Count a manifest module as that of an installed distribution, in this process. Raises as `use`.
+
+        Raises:
+            ManifestError, OptionError: What it yields is malformed, or nothing.
+        """
+        if not (points := find_points(self._plugins, module)):
+            raise OptionError(f"{module.__name__} declares no plugin: none of its functions is a hook (@hookimpl).")
+        with self._lock:
+            before = dict(self._registered)
+            self._registered[distribution] = Declared(distribution, "0+registered", points)
+            self._index = None
+            for entry in self.index.declared_by(distribution):
+                if entry.state is not State.OK:
+                    self._registered, self._index = before, None
+                    self.use(entry)
 
     def look_again(self) -> None:
         """Forget the scan, because something may have been installed; what is loaded stays loaded."""

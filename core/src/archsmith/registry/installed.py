@@ -5,7 +5,7 @@ entry points, which of them the user switched off, which ask for another archsmi
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
@@ -123,11 +123,16 @@ class Index:
         return groups
 
 
-def scan(settings: Settings) -> Index:
-    """Read all entry points, and settle every state that metadata alone can settle."""
+def scan(settings: Settings, registered: Iterable[Declared] = ()) -> Index:
+    """Read all entry points, and settle every state that metadata alone can settle.
+
+    Args:
+        settings: What the user switched off and pinned.
+        registered: What counts as installed although no metadata tells of it.
+    """
     entries: list[Entry] = []
     notes: list[str] = []
-    for plugin in find_declared(notes):
+    for plugin in {normal_name(plugin.name): plugin for plugin in [*registered, *find_declared(notes)]}.values():
         verdict = _verdict(plugin)
         entries += [Entry(*point, plugin.name, plugin.version, *verdict) for point in plugin.points]
         if not plugin.asked and not plugin.fault and not all(kind.is_alone for kind, _, _ in plugin.points):

@@ -24,7 +24,10 @@ from archsmith.plugin import Architecture, Extension, ManifestError, PluginSpec,
 from archsmith.registry.blame import describe, find_culprit
 from archsmith.registry.installed import Entry, Kind, repair
 
-__all__ = ["Manifest", "Plugins", "Record", "break_plugin", "load_app", "load_class", "load_manifest", "named_role"]
+__all__ = [
+    "Manifest", "Plugins", "Record", "break_plugin", "find_points", "load_app", "load_class", "load_manifest",
+    "named_role",
+]  # fmt: skip
 
 Record = Architecture | Extension | Preprocessing
 #: What the hook of a kind yields.
@@ -127,6 +130,13 @@ def load_manifest(plugins: Plugins, entries: Sequence[Entry], printed: io.String
                 identify += hooks.get("identify", ())
         undo.pop_all()
     return Manifest(records, identify)
+
+
+def find_points(plugins: Plugins, module: ModuleType) -> tuple[tuple[Kind, str, str], ...]:
+    """Return the entry points that a manifest module would have: kind, name and module. Raises `ManifestError`."""
+    hooks, own = plugins.add(module), module.__name__
+    found = {(kind, _name(record)): own for kind in _RECORDS for record in _yielded(hooks, kind)}
+    return tuple((kind, f"{name}.{own}" if kind is Kind.EXTENSION else name, own) for kind, name in found)
 
 
 def load_app(entry: Entry, printed: io.StringIO) -> Any:

@@ -61,7 +61,9 @@ def config_from(values: Mapping[str, Any], *, source: str, **overrides: Any) -> 
 
 def read_config(checkpoint: Checkpoint, **overrides: Any) -> Any:
     """Read the configuration of an opened checkpoint. Raises as `config_from`, and as `Checkpoint.read_json`."""
-    return config_from(checkpoint.read_json(CONFIG_FILE), source=str(checkpoint.path(CONFIG_FILE)), **overrides)
+    config = config_from(checkpoint.read_json(CONFIG_FILE), source=str(checkpoint.path(CONFIG_FILE)), **overrides)
+    config.name_or_path = checkpoint.source
+    return config
 
 
 def _written_by(values: Mapping[str, Any]) -> str | None:

@@ -297,7 +297,7 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
         return read_tokenizer(cls, checkpoint, overrides)  # type: ignore[no-any-return]
 
     @checked_call
-    def save_pretrained(self, save_directory: str | os.PathLike[str]) -> tuple[str, ...]:
+    def write(self, save_directory: str | os.PathLike[str]) -> tuple[str, ...]:
         """Write the vocabulary and the settings into a folder, and return the paths. Raises `SaveFailed`."""
         return save_files(save_directory, self.file_contents(), delete=chat.superseded_files(self, save_directory))
 

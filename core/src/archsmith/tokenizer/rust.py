@@ -41,7 +41,7 @@ def import_tokenizers() -> Any:
     tokenizers = import_library("tokenizers", "the library tokenizers", need=need, install="archsmith[text]")
     version = getattr(tokenizers, "__version__", None)
     said = f"tokenizers {version} is installed, which drops rows of what was truncated without a word. "
-    said += 'Run: pip install "tokenizers>=0.21,!=0.23.1,!=0.23.2"'
+    said += 'Run: pip install "tokenizers>=0.22.2,!=0.23.1,!=0.23.2"'
     if version is None:
         said = f"'tokenizers' was imported from {getattr(tokenizers, '__file__', None)!r}, which is not the library. "
         said += "Rename that file, or run: pip install tokenizers"

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from archsmith.lazy import lazy_attributes
 
 if TYPE_CHECKING:
+    from archsmith_bert.causal import BertLMHeadModel
     from archsmith_bert.config import BertConfig
     from archsmith_bert.heads import (
         BertForMultipleChoice,
@@ -13,18 +14,25 @@ if TYPE_CHECKING:
         BertForTokenClassification,
     )
     from archsmith_bert.model import BertModel, BertPreTrainedModel
-    from archsmith_bert.pretraining import BertForMaskedLM, BertForPreTraining, BertForPreTrainingOutput
+    from archsmith_bert.pretraining import (
+        BertForMaskedLM,
+        BertForNextSentencePrediction,
+        BertForPreTraining,
+        BertForPreTrainingOutput,
+    )
     from archsmith_bert.tokenizer import BertTokenizer, BertTokenizerFast
 
 __all__ = [
     "BertConfig",
     "BertForMaskedLM",
     "BertForMultipleChoice",
+    "BertForNextSentencePrediction",
     "BertForPreTraining",
     "BertForPreTrainingOutput",
     "BertForQuestionAnswering",
     "BertForSequenceClassification",
     "BertForTokenClassification",
+    "BertLMHeadModel",
     "BertModel",
     "BertPreTrainedModel",
     "BertTokenizer",
@@ -35,6 +43,7 @@ __all__ = [
 __getattr__ = lazy_attributes(
     __name__,
     {
+        "causal": ["BertLMHeadModel"],
         "config": ["BertConfig"],
         "heads": [
             "BertForMultipleChoice",
@@ -43,7 +52,12 @@ __getattr__ = lazy_attributes(
             "BertForTokenClassification",
         ],
         "model": ["BertModel", "BertPreTrainedModel"],
-        "pretraining": ["BertForMaskedLM", "BertForPreTraining", "BertForPreTrainingOutput"],
+        "pretraining": [
+            "BertForMaskedLM",
+            "BertForNextSentencePrediction",
+            "BertForPreTraining",
+            "BertForPreTrainingOutput",
+        ],
         "tokenizer": ["BertTokenizer", "BertTokenizerFast"],
     },
 )

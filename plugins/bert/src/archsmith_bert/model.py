@@ -31,11 +31,23 @@ class Embeddings(nn.Module):
         self.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
 
-    def forward(self, words: Tensor, token_type_ids: Tensor | None, position_ids: Tensor | None) -> Tensor:
-        """Add token types and positions to embedded words, ``(batch, tokens, width)``."""
-        of_type, of_place = self.token_type_embeddings, self.position_embeddings
-        types = of_type.weight[0] if token_type_ids is None else of_type(token_type_ids)
-        positions = of_place.weight[: words.shape[1]] if position_ids is None else of_place(position_ids)
+    def forward(
+        self,
+        input_ids: Tensor | None,
+        inputs_embeds: Tensor | None,
+        token_type_ids: Tensor | None,
+        position_ids: Tensor | None,
+    ) -> Tensor:
+        """Embed tokens, ``(batch, tokens)``, or take their embeddings; add types and positions.
+
+        Each table is called: adapters and hooks are on the module, not on its weight.
+        """
+        words: Tensor = self.word_embeddings(input_ids) if inputs_embeds is None else inputs_embeds
+        if token_type_ids is None:
+            token_type_ids = torch.zeros(1, 1, dtype=torch.long, device=words.device)
+        if position_ids is None:
+            position_ids = torch.arange(words.shape[1], device=words.device)[None]
+        types, positions = self.token_type_embeddings(token_type_ids), self.position_embeddings(position_ids)
         return self.dropout(self.LayerNorm(words + types + positions))  # type: ignore[no-any-return]
 
 
@@ -235,17 +247,16 @@ class BertModel(BertPreTrainedModel):
     def _embed(
         self, input_ids: Tensor | None, types: Tensor | None, positions: Tensor | None, inputs_embeds: Tensor | None
     ) -> Tensor:
-        config, table = self.config, self.embeddings.word_embeddings
-        check_token_inputs(
+        config = self.config
+        given = check_token_inputs(
             input_ids,
             inputs_embeds,
-            vocab_size=table.num_embeddings,
+            vocab_size=config.vocab_size,
             hidden_size=config.hidden_size,
             max_tokens=config.max_position_embeddings,
         )
-        words = table(input_ids) if inputs_embeds is None else inputs_embeds  # (batch, tokens, width)
         limits = {"token_type_ids": config.type_vocab_size, "position_ids": config.max_position_embeddings}
         for (name, limit), ids in zip(limits.items(), (types, positions), strict=True):
             if ids is not None:
-                check_ids(name, ids, limit, shape=(words.shape[0], words.shape[1]))
-        return self.embeddings(words, types, positions)  # type: ignore[no-any-return]
+                check_ids(name, ids, limit, shape=(given.shape[0], given.shape[1]))
+        return self.embeddings(input_ids, inputs_embeds, types, positions)  # type: ignore[no-any-return]

@@ -18,6 +18,8 @@ def architectures() -> Iterator[Architecture]:
             "base": "archsmith_bert.model:BertModel",
             "pre-training": "archsmith_bert.pretraining:BertForPreTraining",
             "masked-lm": "archsmith_bert.pretraining:BertForMaskedLM",
+            "causal-lm": "archsmith_bert.causal:BertLMHeadModel",
+            "next-sentence-prediction": "archsmith_bert.pretraining:BertForNextSentencePrediction",
             "sequence-classification": "archsmith_bert.heads:BertForSequenceClassification",
             "token-classification": "archsmith_bert.heads:BertForTokenClassification",
             "question-answering": "archsmith_bert.heads:BertForQuestionAnswering",

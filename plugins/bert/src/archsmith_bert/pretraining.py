@@ -11,13 +11,21 @@ from torch import Tensor, nn
 
 from archsmith.layers.activations import activation
 from archsmith.layers.losses import token_loss
-from archsmith.outputs import BaseModelOutputWithPooling, MaskedLMOutput, ModelOutput
+from archsmith.outputs import BaseModelOutputWithPooling, MaskedLMOutput, ModelOutput, NextSentencePredictorOutput
 from archsmith_bert.config import BertConfig
 from archsmith_bert.model import BertModel, BertPreTrainedModel
 
-__all__ = ["BertForMaskedLM", "BertForPreTraining", "BertForPreTrainingOutput"]
+__all__ = [
+    "TIED",
+    "BertForMaskedLM",
+    "BertForNextSentencePrediction",
+    "BertForPreTraining",
+    "BertForPreTrainingOutput",
+    "Predictions",
+]
 
-_TIED = {
+#: The layer that scores words is the table of words, and its bias that of `Predictions`.
+TIED = {
     "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
     "cls.predictions.decoder.bias": "cls.predictions.bias",
 }
@@ -77,7 +85,7 @@ class Predictions(nn.Module):
 class BertForMaskedLM(BertPreTrainedModel):
     """BERT that predicts masked tokens."""
 
-    tied_weights = _TIED
+    tied_weights = TIED
     # The published files were trained with next-sentence prediction too, and call themselves masked language models.
     optional_keys = (*BertPreTrainedModel.optional_keys, "cls.seq_relationship.*")
 
@@ -133,7 +141,7 @@ class BertForMaskedLM(BertPreTrainedModel):
 class BertForPreTraining(BertPreTrainedModel):
     """BERT with both heads that it is pre-trained with: masked words, and whether one text follows another."""
 
-    tied_weights = _TIED
+    tied_weights = TIED
 
     def __init__(self, config: BertConfig) -> None:
         super().__init__(config)
@@ -190,6 +198,61 @@ class BertForPreTraining(BertPreTrainedModel):
             loss=loss,
             prediction_logits=words,
             seq_relationship_logits=follows,
+            hidden_states=encoded.hidden_states,
+            attentions=encoded.attentions,
+        )
+        return self.as_requested(output, return_dict)
+
+
+class BertForNextSentencePrediction(BertPreTrainedModel):
+    """BERT that tells whether one text follows another."""
+
+    optional_keys = (*BertPreTrainedModel.optional_keys, "cls.predictions.*")
+
+    def __init__(self, config: BertConfig) -> None:
+        super().__init__(config)
+        self.bert = BertModel(config)
+        self.cls = nn.ModuleDict({"seq_relationship": nn.Linear(config.hidden_size, 2)})
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        *,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+    ) -> Any:
+        """Score whether the second text of a pair follows the first, or does not. Arguments as `BertModel.forward`.
+
+        Args:
+            labels: ``(batch,)`` integer: 0 where the second text follows the first, 1 where it does not, -100 where a
+                pair does not count in the loss.
+
+        Returns:
+            `NextSentencePredictorOutput`.
+
+        Raises:
+            InputError: A shape, a type or a value does not fit.
+        """
+        encoded: BaseModelOutputWithPooling = self.bert(
+            input_ids,
+            attention_mask,
+            token_type_ids,
+            position_ids,
+            inputs_embeds,
+            output_attentions=self.wants_attentions(output_attentions),
+            output_hidden_states=self.wants_hidden_states(output_hidden_states),
+            return_dict=True,
+        )
+        logits = self.cls["seq_relationship"](encoded.pooler_output)  # (batch, 2)
+        output = NextSentencePredictorOutput(
+            loss=None if labels is None else token_loss(logits, labels),
+            logits=logits,
             hidden_states=encoded.hidden_states,
             attentions=encoded.attentions,
         )

@@ -23,6 +23,7 @@ from archsmith_devkit.harness import refusal
 from archsmith_devkit.imports import ImportChecks
 from archsmith_devkit.initial_values import InitialValueChecks
 from archsmith_devkit.manifest import DeclarationChecks
+from archsmith_devkit.module_calls import ModuleCallChecks
 from archsmith_devkit.numerics import NumericsChecks
 from archsmith_devkit.outputs import OutputChecks
 from archsmith_devkit.problem_types import ProblemTypeChecks
@@ -43,6 +44,7 @@ class ArchitectureConformance(
     BeginningChecks,
     InitialValueChecks,
     TrainingChecks,
+    ModuleCallChecks,
     ProblemTypeChecks,
     SurgeryChecks,
     NumericsChecks,
@@ -73,6 +75,7 @@ class ExtensionConformance(
     BeginningChecks,
     InitialValueChecks,
     TrainingChecks,
+    ModuleCallChecks,
     ProblemTypeChecks,
     SurgeryChecks,
     NumericsChecks,

@@ -5,7 +5,7 @@ import warnings
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save_file
 from torch import Tensor
 
 from archsmith.errors import ArchsmithError, WeightsMismatch
@@ -146,7 +146,7 @@ def _all_new(model: PreTrainedModel) -> PreTrainedModel | None:
         warnings.simplefilter("ignore")
         model.save_pretrained(folder)
         path = Path(folder, _WEIGHTS)
-        tensors = load_file(path)
+        tensors = load(path.read_bytes())  # not mapped: the file is written over
         if len(tensors) < 2:  # noqa: PLR2004
             return None
         first = min(tensors, key=lambda name: tensors[name].numel())

@@ -23,7 +23,10 @@ class DecoderChecks(Harness):
         """Yield the small model of ``causal-lm``, in evaluation mode, if there is one that is no encoder-decoder."""
         cls = self.models().get("causal-lm")
         if cls is not None and cls.main_input_name == "input_ids":
-            model = cls(self.config()).eval()
+            config = self.config()
+            if getattr(config, "is_decoder", None) is False:  # an encoder that decodes where told to, as BERT
+                config.update(is_decoder=True)
+            model = cls(config).eval()
             if not getattr(model.config, "is_encoder_decoder", False):
                 yield model
 
@@ -117,7 +120,7 @@ class DecoderChecks(Harness):
             assert plain is None, f"{name} returns past_key_values in training, where nobody asked for it"
             asked = call(model.eval(), ids, use_cache=True).get("past_key_values")
             assert asked is not None, f"{name} returns no past_key_values with use_cache=True"
-            for wanted in (False, True) if hasattr(model.config, "use_cache") else ():
+            for wanted in (False, True) if model.config.value_of("use_cache") is not None else ():
                 config = self.config()
                 config.update(use_cache=wanted)
                 found = call(type(model)(config).eval(), ids).get("past_key_values")
@@ -152,9 +155,9 @@ class DecoderChecks(Harness):
         Fix: pool at the last place where attention_mask (else input_ids != pad_token_id) is true, not at -1.
         """
         cls = self.models().get("sequence-classification")
-        if cls is None or not list(self.decoders()):
-            return
         config = self.config()
+        if cls is None or not list(self.decoders()) or getattr(config, "is_decoder", None) is False:
+            return
         if "pad_token_id" in config.to_dict() or hasattr(config, "pad_token_id"):
             config.update(pad_token_id=0)
         model = cls(config).eval()

@@ -33,11 +33,15 @@ class Embeddings(nn.Module):
         self.LayerNorm = nn.LayerNorm(config.dim, eps=EPS)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, words: Tensor, position_ids: Tensor | None) -> Tensor:
-        """Add positions to embedded words, ``(batch, tokens, width)``."""
-        table = self.position_embeddings
-        positions = table.weight[: words.shape[1]] if position_ids is None else table(position_ids)
-        return self.dropout(self.LayerNorm(words + positions))  # type: ignore[no-any-return]
+    def forward(self, input_ids: Tensor | None, inputs_embeds: Tensor | None, position_ids: Tensor | None) -> Tensor:
+        """Embed tokens, ``(batch, tokens)``, or take their embeddings; add positions.
+
+        Each table is called: adapters and hooks are on the module, not on its weight.
+        """
+        words: Tensor = self.word_embeddings(input_ids) if inputs_embeds is None else inputs_embeds
+        if position_ids is None:
+            position_ids = torch.arange(words.shape[1], device=words.device)[None]
+        return self.dropout(self.LayerNorm(words + self.position_embeddings(position_ids)))  # type: ignore[no-any-return]
 
 
 class Attention(nn.Module):
@@ -182,18 +186,17 @@ class DistilBertModel(DistilBertPreTrainedModel):
             InputError: A shape, a type or a value does not fit.
         """
         config = self.config
-        check_token_inputs(
+        given = check_token_inputs(
             input_ids,
             inputs_embeds,
-            vocab_size=self.embeddings.word_embeddings.num_embeddings,
+            vocab_size=config.vocab_size,
             hidden_size=config.dim,
             max_tokens=config.max_position_embeddings,
         )
-        words = self.embeddings.word_embeddings(input_ids) if inputs_embeds is None else inputs_embeds
         if position_ids is not None:
-            shape = (words.shape[0], words.shape[1])
+            shape = (given.shape[0], given.shape[1])
             check_ids("position_ids", position_ids, config.max_position_embeddings, shape=shape)
-        hidden = self.embeddings(words, position_ids)
+        hidden = self.embeddings(input_ids, inputs_embeds, position_ids)
         wants_maps = self.wants_attentions(output_attentions)
         last, states, maps = self.transformer(
             hidden,

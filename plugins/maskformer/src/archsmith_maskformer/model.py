@@ -117,6 +117,12 @@ class PixelLevelModule(nn.Module):
         self.encoder = backbone
         self.decoder = PixelDecoder(channels, config)
 
+    def forward(self, pixel_values: Tensor) -> tuple[tuple[Tensor, ...], Tensor, tuple[Tensor, ...]]:
+        """Return the features of the backbone, finest first, and what the pixel decoder makes of them."""
+        features: tuple[Tensor, ...] = self.encoder(pixel_values, return_dict=True).feature_maps
+        pixels, pyramid = self.decoder(features)
+        return features, pixels, pyramid
+
 
 class Attention(nn.Module):
     """Multi-head attention whose queries and keys, but not values, know positions."""
@@ -213,6 +219,7 @@ class TransformerModule(nn.Module):
     def __init__(self, channels: int, config: DetrConfig) -> None:
         super().__init__()
         width = config.d_model
+        self.num_queries = config.num_queries
         self.queries_embedder = nn.Embedding(config.num_queries, width)
         self.input_projection = nn.Conv2d(channels, width, kernel_size=1) if channels != width else None
         self.decoder = Decoder(config)
@@ -223,7 +230,8 @@ class TransformerModule(nn.Module):
             features = self.input_projection(features)
         positions = _sine_positions(features)
         places = features.flatten(2).transpose(1, 2)  # (batch, height × width, d_model)
-        found: tuple[Any, Any] = self.decoder(self.queries_embedder.weight, places, positions, eager=eager)
+        queries = self.queries_embedder(torch.arange(self.num_queries, device=features.device))  # (queries, d_model)
+        found: tuple[Any, Any] = self.decoder(queries, places, positions, eager=eager)
         return found
 
 
@@ -308,9 +316,8 @@ class MaskFormerModel(MaskFormerPreTrainedModel):
             InputError: A shape or a type does not fit.
         """
         wants_maps = self.wants_attentions(output_attentions)
-        features = self.pixel_level_module.encoder(pixel_values, return_dict=True).feature_maps
+        features, pixels, pyramid = self.pixel_level_module(pixel_values)
         _check_mask(pixel_mask, pixel_values)
-        pixels, pyramid = self.pixel_level_module.decoder(features)
         eager = wants_maps or self.attn_implementation == "eager"
         queries, maps = self.transformer_module(features[-1], eager=eager)
         output = MaskFormerModelOutput(

@@ -3,6 +3,7 @@
 import importlib
 import sys
 import threading
+import warnings
 from typing import Any
 
 import torch
@@ -24,7 +25,8 @@ def import_timm() -> Any:
     Raises:
         MissingDependency: One of them is not installed, or does not work beside this torch.
     """
-    with _lock:
+    with _lock, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of what they import, for their authors to read
         for name in ("torchvision", "timm"):
             try:
                 _import(name)

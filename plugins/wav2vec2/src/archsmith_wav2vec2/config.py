@@ -24,6 +24,7 @@ class Wav2Vec2Config(PreTrainedConfig):
 
     model_type = "wav2vec2"
     descriptive = (*PreTrainedConfig.descriptive, "bos_token_id", "eos_token_id")
+    computed = ("num_feat_extract_layers",)
 
     vocab_size: Size = field(default=32, doc="Tokens that a CTC head tells apart.")
     hidden_size: Size = field(default=768, doc="Width of the hidden states.")

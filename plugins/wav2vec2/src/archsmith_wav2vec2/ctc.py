@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from archsmith.errors import ConfigError, InputError
 from archsmith.files import Checkpoint
+from archsmith.layers.inputs import is_readable
 from archsmith.outputs import CausalLMOutput
 from archsmith_wav2vec2.adapters import load_adapter_file
 from archsmith_wav2vec2.config import Wav2Vec2Config
@@ -104,7 +105,7 @@ class Wav2Vec2ForCTC(Wav2Vec2PreTrainedModel):
                 f"labels must have the shape (batch, tokens) with a batch of {len(input_values)}, but have "
                 f"{tuple(labels.shape)}."
             )
-        if labels.device.type != "cpu" or torch.compiler.is_compiling() or not labels.numel():
+        if not is_readable(labels) or not labels.numel():
             return
         limit, blank = self.config.vocab_size, self.config.pad_token_id or 0
         wrong = labels[(labels >= limit) | ((labels < 0) & (labels != -100))]  # noqa: PLR2004

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from archsmith.errors import InputError
+from archsmith.layers.inputs import is_readable
 from archsmith_wav2vec2.config import Wav2Vec2Config
 
 __all__ = ["check_audio", "check_frames"]
@@ -47,7 +48,7 @@ def check_audio(input_values: Tensor, attention_mask: Tensor | None, config: Wav
         )
     present = attention_mask.bool()
     lengths = present.sum(-1)
-    if present.device.type == "cpu" and not torch.compiler.is_compiling():
+    if is_readable(present):
         _check_lengths(present, lengths, config.min_samples)
     return lengths
 

@@ -41,7 +41,7 @@ class MarginLoss(nn.Module):
 
 
 class TimeDelayLayer(nn.Module):
-    """A dilated convolution over frames; its weight is kept as a matrix."""
+    """A dilated convolution over frames, as a linear layer on windows of them: adapters are on that layer."""
 
     def __init__(self, config: Wav2Vec2Config, layer: int) -> None:
         super().__init__()
@@ -51,8 +51,10 @@ class TimeDelayLayer(nn.Module):
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Turn ``(batch, channels, frames)`` into ``(batch, more channels, fewer frames)``."""
-        weight = self.kernel.weight.view(-1, self.width, self.channels).transpose(1, 2)
-        return F.conv1d(hidden, weight, self.kernel.bias, dilation=self.dilation).relu()
+        span = (self.width - 1) * self.dilation + 1
+        windows = hidden.unfold(2, span, 1)[..., :: self.dilation]  # (batch, channels, frames, width)
+        windows = windows.permute(0, 2, 3, 1).flatten(2)  # (batch, frames, width × channels)
+        return self.kernel(windows).transpose(1, 2).relu()  # type: ignore[no-any-return]
 
 
 class Wav2Vec2ForXVector(LayerHead):

@@ -62,6 +62,21 @@ MISTAKES = (
         says=("position_ids",),
     ),
     _text(
+        "table-read-past-its-module",
+        "Token types are read from the table's weight where none are given: LoRA on the table changes nothing.",
+        (
+            MODEL,
+            "token_type_ids = torch.zeros(words.shape[:2], dtype=torch.long, device=words.device)\n"
+            "        hidden = words + self.position_embeddings(position_ids)\n"
+            "        hidden = hidden + self.token_type_embeddings(token_type_ids)",
+            "of_type = self.token_type_embeddings.weight[0]\n"
+            "        else:\n"
+            "            of_type = self.token_type_embeddings.weight[token_type_ids]\n"
+            "        hidden = words + self.position_embeddings(position_ids) + of_type",
+        ),
+        says=("token_type_embeddings", "called", "lora|hooks"),
+    ),
+    _text(
         "dropout-in-evaluation",
         "F.dropout without training= drops in evaluation too: every call gives other numbers.",
         (MODEL, "self.dropout(self.output(inner))", "nn.functional.dropout(self.output(inner), 0.1)"),

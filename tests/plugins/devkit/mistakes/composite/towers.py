@@ -80,7 +80,7 @@ class PairingTextModel(PreTrainedModel):
         check_token_inputs(
             input_ids,
             None,
-            vocab_size=self.token_embedding.num_embeddings,
+            vocab_size=self.config.vocab_size,
             hidden_size=self.config.hidden_size,
             max_tokens=self.config.max_position_embeddings,
         )
@@ -140,7 +140,8 @@ class PairingVisionModel(PreTrainedModel):
             raise InputError(f"the images are {tuple(pixels.shape[2:])} pixels, but the model takes {(side, side)}.")
         patches = self.patch_embedding(pixels).flatten(2).transpose(1, 2)  # (batch, patches, width)
         first = self.class_embedding.expand(patches.shape[0], 1, -1)
-        hidden = torch.cat((first, patches), dim=1) + self.position_embedding.weight
+        hidden = torch.cat((first, patches), dim=1)
+        hidden = hidden + self.position_embedding(torch.arange(hidden.shape[1], device=hidden.device))
         wants_maps = self.wants_attentions(output_attentions)
         eager = wants_maps or self.attn_implementation == "eager"
         states, maps = self.encoder(self.pre_layernorm(hidden), None, eager=eager)

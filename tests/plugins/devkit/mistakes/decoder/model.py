@@ -182,7 +182,7 @@ class DecoderModel(DecoderPreTrainedModel):
         check_token_inputs(
             input_ids,
             inputs_embeds,
-            vocab_size=self.embed_tokens.num_embeddings,
+            vocab_size=config.vocab_size,
             hidden_size=config.hidden_size,
             max_tokens=config.max_position_embeddings - seen,
         )

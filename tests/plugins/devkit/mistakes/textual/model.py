@@ -127,7 +127,7 @@ class TextualModel(TextualPreTrainedModel):
         check_token_inputs(
             input_ids,
             inputs_embeds,
-            vocab_size=table.num_embeddings,
+            vocab_size=self.config.vocab_size,
             hidden_size=self.config.hidden_size,
             max_tokens=limit,
         )

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from acme_clip.config import CLIPTextConfig
 from acme_clip.layers import Encoder
 from archsmith.layers.attention import attention_mask_for
-from archsmith.layers.inputs import check_ids, check_token_inputs
+from archsmith.layers.inputs import check_ids, check_token_inputs, is_readable
 from archsmith.messages import announce
 from archsmith.model import PreTrainedModel
 from archsmith.outputs import BaseModelOutputWithPooling, ModelOutput
@@ -127,7 +127,7 @@ class CLIPTextModel(CLIPTextPreTrainedModel):
         if end == _LEGACY_EOS:
             return input_ids.argmax(1)
         ends = (input_ids == end).int()
-        if ends.device.type == "cpu" and not torch.compiler.is_compiling() and not bool(ends.any(1).all()):
+        if is_readable(ends) and not bool(ends.any(1).all()):
             announce(
                 f"a text does not hold the token {end} (eos_token_id), which ends it: its first token stands for it. "
                 "Ask the tokenizer of this model, or set eos_token_id of the configuration."

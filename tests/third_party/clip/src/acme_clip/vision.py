@@ -66,7 +66,7 @@ class Embeddings(nn.Module):
 
     def _positions(self, rows: int, columns: int) -> Tensor:
         """Return the embeddings of positions, ``(1, 1 + rows × columns, width)``, stretched to another grid."""
-        known = self.position_embedding.weight[None]
+        known = self.position_embedding(torch.arange(1 + self.side**2, device=self.class_embedding.device)[None])
         if (rows, columns) == (self.side, self.side):
             return known
         grid = known[:, 1:].unflatten(1, (self.side, self.side)).permute(0, 3, 1, 2)  # (1, width, side, side)

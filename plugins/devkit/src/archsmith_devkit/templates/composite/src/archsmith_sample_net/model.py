@@ -93,7 +93,7 @@ class TextEncoder(nn.Module):
         check_token_inputs(
             input_ids,
             None,
-            vocab_size=self.words.num_embeddings,
+            vocab_size=self.config.vocab_size,
             hidden_size=self.config.hidden_size,
             max_tokens=self.config.max_position_embeddings,
         )
@@ -129,7 +129,8 @@ class ImageEncoder(nn.Module):
                 f"{tuple(pixel_values.shape)}. The image processor made for this model resizes them: "
                 "SampleNetImageProcessor.for_model(model.config.vision_config)."
             )
-        hidden = self.patches(pixel_values).flatten(2).mT + self.positions.weight  # (images, patches, width)
+        hidden = self.patches(pixel_values).flatten(2).mT  # (images, patches, width)
+        hidden = hidden + self.positions(torch.arange(hidden.shape[1], device=hidden.device))
         for block in self.blocks.steps():
             hidden = block(hidden, None)
         return self.norm(hidden).mean(dim=1)  # type: ignore[no-any-return]

@@ -101,7 +101,7 @@ class SampleNetModel(SampleNetPreTrainedModel):
         check_token_inputs(
             input_ids,
             None,
-            vocab_size=self.words.num_embeddings,
+            vocab_size=self.config.vocab_size,
             hidden_size=self.config.hidden_size,
             max_tokens=self.config.max_position_embeddings,
         )
