@@ -10,6 +10,7 @@ import torch
 
 from archsmith.errors import CheckpointCorrupt
 from archsmith.messages import shorten, shown
+from archsmith.options import import_library
 from archsmith_llama.gguf_file import MAGIC, GgufFile, read_gguf
 from archsmith_llama.gguf_tokenizer import tokenizer_files
 
@@ -66,8 +67,9 @@ class GgufFormat:
 
         Raises:
             CheckpointCorrupt: It is damaged, of another architecture, or says what no model here does.
-            MissingDependency: The library ``tokenizers`` is not installed.
+            MissingDependency: The library ``gguf`` or ``tokenizers`` is not installed.
         """
+        import_library("gguf", "the library gguf", need="GGUF files need", install="archsmith-llama[gguf]")
         file = read_gguf(path)
         config = _configuration(file)
         names = {tensor.name: _our_name(file, tensor.name) for tensor in file.tensors}
