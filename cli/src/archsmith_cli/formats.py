@@ -24,7 +24,7 @@ from archsmith.errors import ArchsmithError, CheckpointCorrupt, CheckpointNotFou
 from archsmith.messages import announce, did_you_mean, said_by, shorten, shown
 from archsmith.registry import Kind, registry
 
-__all__ = ["BUILT_IN", "find_format", "format_names", "read_source"]
+__all__ = ["BUILT_IN", "find_format", "format_names", "load_format", "read_source"]
 
 BUILT_IN = {"torch": "archsmith_cli.pickled:PickledWeights"}
 #: How files begin that a package which is not installed converts → what to do.
@@ -37,7 +37,8 @@ def format_names() -> list[str]:
     return [*BUILT_IN, *sorted({entry.name for entry in registry.entries(Kind.FORMAT)} - BUILT_IN.keys())]
 
 
-def _load(name: str) -> Any:
+def load_format(name: str) -> Any:
+    """Import a format. Raises `PluginError`: it cannot be used."""
     if name in BUILT_IN:
         module, _, kind = BUILT_IN[name].partition(":")
         return getattr(importlib.import_module(module), kind)
@@ -70,10 +71,10 @@ def find_format(source: Path, asked: str | None) -> tuple[str, Any, Path]:
     if len(whole) == 1:
         return whole[0]
     if len({each[2] for each in whole}) == 1:
-        names = shorten(each[0] for each in whole)
-        raise CheckpointCorrupt(f"several formats know {str(whole[0][2])!r}: {names}. Name one with --format.")
+        known = shorten(each[0] for each in whole)
+        raise CheckpointCorrupt(f"several formats know {str(whole[0][2])!r}: {known}. Name one with --format.")
     if asked is not None and not source.is_dir():
-        return (asked, _load(asked), source)
+        return (asked, load_format(asked), source)
     if whole:
         raise CheckpointCorrupt(f"{str(source)!r} holds {shorten(each[2].name for each in whole)}. Name one of them.")
     hint = next((said for begin, said in _ELSEWHERE.items() for each in starts.values() if each.startswith(begin)), "")
@@ -85,7 +86,7 @@ def find_format(source: Path, asked: str | None) -> tuple[str, Any, Path]:
 def _formats(asked: str | None) -> Iterator[tuple[str, Any]]:
     for name in [asked] if asked is not None else format_names():
         try:
-            yield name, _load(name)
+            yield name, load_format(name)
         except PluginError as error:
             if asked is not None:
                 raise

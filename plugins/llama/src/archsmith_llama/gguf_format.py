@@ -83,9 +83,8 @@ def _configuration(file: GgufFile) -> dict[str, Any]:
     if architecture not in _ARCHITECTURES:
         raise _corrupt(file, f"general.architecture is {shown(architecture)}; expected {' or '.join(_ARCHITECTURES)}")
     if file.values.get("split.count", 1) not in (0, 1):
-        raise _corrupt(
-            file, f"it is one of {file.values['split.count']} files of a model. Merge them with gguf-split first"
-        )
+        count = shown(file.values["split.count"])
+        raise _corrupt(file, f"it is one of {count} files of a model. Merge them with llama-gguf-split first")
     prefix = f"{architecture}."
     said = {key.removeprefix(prefix): value for key, value in file.values.items() if key.startswith(prefix)}
     if unknown := sorted(said.keys() - _FIELDS.keys() - set(_CHECKED)):
@@ -112,9 +111,7 @@ def _check(file: GgufFile, said: Mapping[str, Any], head_size: int) -> None:
             raise _corrupt(file, f"{key} is {shown(said[key])}, but heads are {head_size} wide, which must be the same")
     for key, usual in (("rope.scaling.type", "none"), ("expert_count", 0), ("expert_used_count", 0)):
         if said.get(key, usual) != usual:
-            raise _corrupt(
-                file, f"{key} is {shown(said[key])}; expected {usual!r}: nothing else is read from GGUF files"
-            )
+            raise _corrupt(file, f"{key} is {shown(said[key])}; expected {usual!r}, as nothing else is read from GGUF")
 
 
 def _our_name(file: GgufFile, name: str) -> str:

@@ -62,7 +62,7 @@ def tokenizer_files(values: Mapping[str, Any], where: str, max_length: int) -> d
             f"{where}: tokenizer.ggml.model is {shown(kind)}; expected 'gpt2', byte-level BPE. A tokenizer of "
             "SentencePiece is not read; use the original checkpoint, with its tokenizer.json."
         )
-    if split not in _SPLITS:
+    if not isinstance(split, str) or split not in _SPLITS:
         raise CheckpointCorrupt(
             f"{where}: tokenizer.ggml.pre is {shown(split)}; expected one of {', '.join(_SPLITS)}. How this tokenizer "
             "splits texts into words is not known, and its ids would be wrong."
@@ -93,9 +93,7 @@ def _describe(values: Mapping[str, Any], tokens: list[str], split: str, where: s
     types = values.get(f"{_PREFIX}token_type")
     if types is None or len(types) != len(tokens):
         held = "missing" if types is None else f"of {len(types):,} numbers"
-        raise CheckpointCorrupt(
-            f"{where}: tokenizer.ggml.token_type is {held}; expected one for each of {len(tokens):,}."
-        )
+        raise CheckpointCorrupt(f"{where}: tokenizer.ggml.token_type is {held}; expected {len(tokens):,} numbers.")
     plain = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
     added = [
         {"id": number, "content": token, "special": int(kind) == _CONTROL, **plain}
@@ -129,32 +127,21 @@ def _describe(values: Mapping[str, Any], tokens: list[str], split: str, where: s
 
 def _around(values: Mapping[str, Any], tokens: list[str], where: str) -> dict[str, Any]:
     """Return what puts tokens around texts, if the file says so."""
-    texts: dict[str, list[Any]] = {
-        "A": [{"Sequence": {"id": "A", "type_id": 0}}],
-        "B": [{"Sequence": {"id": "B", "type_id": 0}}],
-    }
+    texts: list[list[Any]] = [[{"Sequence": {"id": name, "type_id": 0}}] for name in ("A", "B")]
     special = {}
     for key, place in (("bos", 0), ("eos", 1)):
         if values.get(f"{_PREFIX}add_{key}_token"):
             token = _token(values, key, tokens, where)
             if token is None:
-                raise CheckpointCorrupt(
-                    f"{where}: tokenizer.ggml.add_{key}_token is set, but there is no {key}_token_id."
-                )
+                wants = f"tokenizer.ggml.add_{key}_token is set"
+                raise CheckpointCorrupt(f"{where}: {wants}, but there is no tokenizer.ggml.{key}_token_id.")
             special[token] = {"id": token, "ids": [tokens.index(token)], "tokens": [token]}
             for text in texts:
                 text.insert(place * len(text), {"SpecialToken": {"id": token, "type_id": 0}})
-    processor = {
-        "type": "TemplateProcessing",
-        "single": texts["A"],
-        "pair": texts["A"] + texts["B"],
-        "special_tokens": special,
-    }
-    return (
-        processor
-        if special
-        else {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": False, "use_regex": True}
-    )
+    if not special:
+        return {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": False, "use_regex": True}
+    both = texts[0] + texts[1]
+    return {"type": "TemplateProcessing", "single": texts[0], "pair": both, "special_tokens": special}
 
 
 def _texts(values: Mapping[str, Any], key: str, where: str) -> list[str]:
