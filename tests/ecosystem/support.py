@@ -8,10 +8,12 @@ import torch
 from torch import Tensor
 
 import archsmith
+from archsmith.registry import registry
 
 from ..parity.oracle import transformers
 from ..parity.support import Pair, build
 
+OFFICIAL = ("bert", "distilbert", "vit", "resnet", "wav2vec2", "timm_backbone", "timm_wrapper", "maskformer")
 SIDES = {"ours": archsmith, "theirs": transformers}
 BERT = {
     "hidden_size": 16,
@@ -65,6 +67,25 @@ def make_pair(name: str, **values: Any) -> Pair:
     """Build a small model of class ``name`` on both sides, with the same weights, in evaluation mode."""
     kind = next(kind for kind in VALUES if name.startswith(kind))
     return build(name, VALUES[kind] | values)
+
+
+#: Every class of model of the official plugins: architecture and task.
+EVERY_MODEL = [(name, task) for name in OFFICIAL for task in registry.get(name).models]
+
+
+def small_model(name: str, task: str) -> tuple[Any, dict[str, Tensor], dict[str, Tensor]]:
+    """Return a small model, inputs for it, and inputs of one row more."""
+    torch.manual_seed(0)
+    model = registry.load(name, f"models.{task}")(registry.load(name, "config")(**registry.get(name).tiny)).eval()
+    inputs = model.dummy_inputs
+    if task == "multiple-choice":
+        inputs = {key: torch.stack([value] * 3, dim=1) for key, value in inputs.items()}
+    return model, inputs, {key: torch.cat([value, value.flip(0)[:1]]) for key, value in inputs.items()}
+
+
+def tensors_in(output: Any) -> list[Tensor]:
+    """Return the tensors of an output, at any depth."""
+    return [leaf for leaf in torch.utils._pytree.tree_leaves(output) if isinstance(leaf, Tensor)]
 
 
 def write_vocabulary(folder: Path) -> Path:

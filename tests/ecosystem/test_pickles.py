@@ -6,7 +6,7 @@ import pickle
 import pytest
 import torch
 
-from .support import SIDES, make_pair, make_tokenizers, text_inputs
+from .support import EVERY_MODEL, SIDES, make_pair, make_tokenizers, small_model, tensors_in, text_inputs
 
 pytestmark = pytest.mark.long
 
@@ -44,3 +44,13 @@ def test_round_trip(name, vocabulary, tmp_path):
     with torch.no_grad():
         detached = model(**text_inputs())
     assert list(passed(detached)) == ["logits"]
+
+
+@pytest.mark.filterwarnings("ignore::archsmith.errors.ArchsmithWarning")  # one that writes, as an encoder
+@pytest.mark.parametrize(("name", "task"), EVERY_MODEL)
+def test_every_model(name, task):
+    model, inputs, _ = small_model(name, task)
+    for again in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        assert again.tied_names() == model.tied_names()
+        with torch.no_grad():
+            torch.testing.assert_close(tensors_in(again(**inputs)), tensors_in(model(**inputs)))

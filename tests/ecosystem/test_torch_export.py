@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ..parity.support import assert_close
-from .support import image_inputs, text_inputs
+from .support import EVERY_MODEL, image_inputs, small_model, tensors_in, text_inputs
 
 pytestmark = pytest.mark.long
 
@@ -22,3 +22,14 @@ def test_export(name, inputs, request, tmp_path):
     other = {key: value[:3] for key, value in inputs.items()}
     with torch.no_grad():
         assert_close(again(**other).logits, pair.theirs(**other).logits, "logits")
+
+
+@pytest.mark.filterwarnings("ignore::archsmith.errors.ArchsmithWarning")  # one that writes, as an encoder
+@pytest.mark.parametrize(("name", "task"), EVERY_MODEL)
+def test_every_model(name, task):
+    model, inputs, more = small_model(name, task)
+    batch = torch.export.Dim("batch", min=1, max=64)
+    shapes = {key: {0: batch} for key in inputs}
+    program = torch.export.export(model, (), inputs, dynamic_shapes=shapes, strict=False).module()
+    with torch.no_grad():
+        torch.testing.assert_close(tensors_in(program(**more)), tensors_in(model(**more)), atol=1e-4, rtol=1e-4)

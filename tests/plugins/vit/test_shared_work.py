@@ -5,7 +5,7 @@ import torch
 
 from archsmith import BackboneHostConfig, ViTBackbone, ViTConfig, ViTForImageClassification
 from archsmith.backbone import load_backbone
-from archsmith.errors import OptionError
+from archsmith.errors import InputError, OptionError
 
 TINY = {
     "hidden_size": 16,
@@ -58,6 +58,23 @@ def test_there_are_no_tokens_to_resize():
         OptionError, match=r"^ViTForImageClassification has no token embeddings: it takes pixel_values\."
     ):
         classifier().resize_token_embeddings(5)
+
+
+def test_patches_are_the_input_embeddings():
+    """As in the reference: adapters and gradient checkpointing of other tools ask for them."""
+    model, other = classifier(), classifier()
+    embeddings = model.get_input_embeddings()
+    assert embeddings is model.vit.embeddings.patch_embeddings is model.vit.get_input_embeddings()
+    torch.nn.init.zeros_(embeddings.projection.weight)
+    other.set_input_embeddings(embeddings)
+    assert other.get_input_embeddings() is embeddings
+    assert torch.equal(other(PIXELS).logits, other(PIXELS * 2).logits)  # nothing of the images is left
+
+
+@pytest.mark.parametrize("wrong", [torch.nn.Linear(3, 16), torch.nn.Conv2d(3, 16, 4), None])
+def test_patches_of_another_shape_are_no_input_embeddings(wrong):
+    with pytest.raises(InputError, match=r"the input embeddings must have the parameters \{'projection.weight'"):
+        classifier().set_input_embeddings(wrong)
 
 
 def test_hosts_find_it_by_the_name_of_a_preset():

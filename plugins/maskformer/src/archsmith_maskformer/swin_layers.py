@@ -127,14 +127,17 @@ class SelfAttention(nn.Module):
         if mask is not None:
             bias = bias + mask  # (windows, heads, places, places)
             bias = bias.repeat(windows.shape[0] // bias.shape[0], 1, 1, 1)  # (batch × windows, heads, places, places)
-        return attend(
+        # Which kernel torch takes hangs on whether the bias learns, so an exported one would not fit another exporter.
+        spelled_out = eager or torch.compiler.is_exporting()
+        attended, maps = attend(
             split_heads(self.query(windows), self.head_size),
             split_heads(self.key(windows), self.head_size),
             split_heads(self.value(windows), self.head_size),
             bias,
             dropout=self.dropout if self.training else 0.0,
-            eager=eager,
+            eager=spelled_out,
         )
+        return attended, maps if eager else None
 
 
 class Projection(nn.Module):

@@ -184,6 +184,13 @@ class Encoder(nn.Module):
         return hidden, tuple(states) if keep_states else None, tuple(maps) if keep_maps else None
 
 
+def _shapes(module: Any) -> dict[str, tuple[int, ...]] | str:
+    """Return the shapes of a module's parameters; of anything else its class."""
+    if not isinstance(module, nn.Module):
+        return type(module).__name__
+    return {name: tuple(parameter.shape) for name, parameter in module.named_parameters()}
+
+
 class ViTPreTrainedModel(PreTrainedModel):
     """What all ViT models share."""
 
@@ -208,6 +215,24 @@ class ViTPreTrainedModel(PreTrainedModel):
                     nn.init.zeros_(parameter)  # which torch does not take for a width
             if module.mask_token is not None:
                 nn.init.zeros_(module.mask_token)
+
+    def get_input_embeddings(self) -> nn.Module:
+        """Return the module that embeds patches, ``(batch, channels, height, width)``."""
+        return self.base_model.get_submodule("embeddings.patch_embeddings")
+
+    def set_input_embeddings(self, embeddings: nn.Module) -> None:
+        """Replace the module that embeds patches by another with parameters of the same names and shapes.
+
+        Raises:
+            InputError: It is no module, or has other parameters.
+        """
+        wanted, found = _shapes(self.get_input_embeddings()), _shapes(embeddings)
+        if found != wanted:
+            raise InputError(
+                f"{type(self).__name__}: the input embeddings must have the parameters {wanted}, but have {found}. For "
+                "images or patches of another size build the model from a changed configuration."
+            )
+        self.base_model.get_submodule("embeddings").patch_embeddings = embeddings
 
     @staticmethod
     def rename_key(key: str) -> str:
