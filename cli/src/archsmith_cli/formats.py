@@ -44,7 +44,7 @@ def load_format(name: str) -> Any:
         return getattr(importlib.import_module(module), kind)
     found = registry.command(name, Kind.FORMAT)
     if not callable(getattr(found, "knows", None)) or not callable(getattr(found, "read", None)):
-        raise PluginError(f"the format {name!r} has no functions knows and read. Run: archsmith doctor")
+        raise PluginError(f"the format {name!r} has no functions knows and read. Tell its author.")
     return found
 
 
