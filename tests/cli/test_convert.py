@@ -186,7 +186,7 @@ def test_wrong_arguments(archsmith, toy, source, tmp_path):
     assert "'float61' is none of auto, float32, float16, bfloat16. Did you mean 'float16'?" in refused(
         archsmith, tmp_path, file, out, "--dtype", "float61"
     )
-    assert "max_shard_size must be a number of bytes" in refused(
+    assert "'x' is no size; expected a number of bytes, as 300000000, 5GB or 200MiB." in refused(
         archsmith, tmp_path, file, out, "--max-shard-size", "x"
     )
     assert "there is no format 'troch'; there are: torch. Did you mean 'torch'?" in refused(
@@ -197,6 +197,16 @@ def test_wrong_arguments(archsmith, toy, source, tmp_path):
     assert "there is no config.json beside" in refused(archsmith, tmp_path, file, out)
     (source / "config.json").write_text("{}")
     assert "returns the configuration {}; expected a model_type in it." in refused(archsmith, tmp_path, file, out)
+
+
+def test_what_is_not_a_file(archsmith, toy, source, tmp_path):
+    os.mkfifo(source / "pipe.bin")
+    said = refused(archsmith, tmp_path, source / "pipe.bin", tmp_path / "out")
+    assert "pipe.bin' is neither a regular file nor a folder, and is not read." in said
+    write(source, WEIGHTS | {"more": torch.ones(1)})
+    said = refused(archsmith, tmp_path, source, tmp_path / "out")  # the pipe beside it is left alone
+    assert f"ToyModel cannot be loaded from '{source}'" in said
+    assert "unexpected key 'more': not a parameter of the model" in said
 
 
 def test_values_that_a_type_cannot_hold(archsmith, toy, source, tmp_path):

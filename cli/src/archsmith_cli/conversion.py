@@ -2,22 +2,20 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
-
-import torch
-from safetensors.torch import save_file
+from typing import TYPE_CHECKING, Any
 
 from archsmith.errors import ArchsmithError, CheckpointCorrupt, PluginBroken, PluginError
 from archsmith.files import INDEX_FILE, TensorInfo, encode_json, encode_metadata
 from archsmith.messages import announce, said_by, shown
 
-__all__ = ["DTYPES", "write_tensors"]
+if TYPE_CHECKING:
+    import torch
 
-DTYPES = ("auto", "float32", "float16", "bfloat16")
+__all__ = ["write_tensors"]
 
 
 def write_tensors(
-    tensors: Iterable[tuple[str, torch.Tensor]],
+    tensors: Iterable["tuple[str, torch.Tensor]"],
     folder: Path,
     *,
     max_bytes: int,
@@ -30,7 +28,7 @@ def write_tensors(
         tensors: Names and tensors.
         folder: Where the files go.
         max_bytes: The most bytes of a file; a larger tensor has one of its own.
-        dtype: One of `DTYPES`, for the tensors of floating point.
+        dtype: The type for the tensors of floating point, by its name; ``"auto"``: each as it is.
         written_by: What the files say about who wrote them.
 
     Returns:
@@ -39,6 +37,8 @@ def write_tensors(
     Raises:
         CheckpointCorrupt: A tensor has no place in such files, or its values none in the type.
     """
+    from safetensors.torch import save_file
+
     shards: list[list[str]] = []
     report: dict[str, Any] = {"tensors": 0, "parameters": 0, "bytes": 0, "dtypes": {}}
     for number, group in enumerate(_grouped(_checked(tensors, dtype), max_bytes)):
@@ -65,7 +65,7 @@ def write_tensors(
     return report | {"files": names}
 
 
-def _grouped(tensors: Iterable[tuple[str, torch.Tensor]], most: int) -> Iterator[dict[str, torch.Tensor]]:
+def _grouped(tensors: Iterable["tuple[str, torch.Tensor]"], most: int) -> Iterator["dict[str, torch.Tensor]"]:
     group: dict[str, torch.Tensor] = {}
     filled = 0
     for name, tensor in tensors:
@@ -78,8 +78,10 @@ def _grouped(tensors: Iterable[tuple[str, torch.Tensor]], most: int) -> Iterator
         yield group
 
 
-def _checked(tensors: Iterable[tuple[str, torch.Tensor]], dtype: str) -> Iterator[tuple[str, torch.Tensor]]:
+def _checked(tensors: Iterable["tuple[str, torch.Tensor]"], dtype: str) -> Iterator["tuple[str, torch.Tensor]"]:
     """Yield tensors with memory of their own, in the type that is asked for."""
+    import torch
+
     seen: set[str] = set()
     for pair in _unbroken(tensors):
         if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)):  # noqa: PLR2004
@@ -98,7 +100,7 @@ def _checked(tensors: Iterable[tuple[str, torch.Tensor]], dtype: str) -> Iterato
         yield name, tensor.detach().contiguous().clone() if tensor.requires_grad or _is_shared(tensor) else tensor
 
 
-def _cast(name: str, tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+def _cast(name: str, tensor: "torch.Tensor", dtype: "torch.dtype") -> "torch.Tensor":
     cast = tensor.to(dtype)
     if (cast.isinf() & ~tensor.isinf()).any():
         largest = tensor[~tensor.isinf()].abs().max().item()
@@ -109,7 +111,7 @@ def _cast(name: str, tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     return cast
 
 
-def _is_shared(tensor: torch.Tensor) -> bool:
+def _is_shared(tensor: "torch.Tensor") -> bool:
     """Tell whether a tensor is not its whole memory in order, which is how files hold it."""
     return not tensor.is_contiguous() or tensor.untyped_storage().nbytes() != tensor.nbytes
 

@@ -61,6 +61,8 @@ def find_format(source: Path, asked: str | None) -> tuple[str, Any, Path]:
         raise PluginError(
             f"there is no format {shown(asked)}; there are: {shorten(names)}.{did_you_mean(asked, names)}"
         )
+    if source.exists() and not source.is_dir() and not source.is_file():
+        raise CheckpointCorrupt(f"{str(source)!r} is neither a regular file nor a folder, and is not read.")
     try:
         files = sorted(each for each in source.iterdir() if each.is_file()) if source.is_dir() else [source]
         starts = {file: _read_start(file) for file in files}

@@ -39,6 +39,7 @@ def write(
     tokens=TOKENS,
     types=None,
     merges=("a b",),
+    epsilon=1e-6,
 ):
     """Write a small file with the library gguf, whose matrices are of one type."""
     generator = np.random.default_rng(0)
@@ -49,7 +50,8 @@ def write(
     writer.add_feed_forward_length(SIZES["intermediate_size"])
     writer.add_head_count(SIZES["heads"])
     writer.add_head_count_kv(SIZES["key_heads"])
-    writer.add_layer_norm_rms_eps(1e-6)
+    if epsilon is not None:
+        writer.add_layer_norm_rms_eps(epsilon)
     writer.add_rope_freq_base(5000.0)
     writer.add_rope_dimension_count(64)
     if model is not None:

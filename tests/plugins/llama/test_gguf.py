@@ -125,6 +125,7 @@ def test_what_no_model_here_computes(tmp_path, more, said):
     ("options", "said"),
     [
         ({"architecture": "gemma"}, "general.architecture is 'gemma'; expected llama or qwen2."),
+        ({"epsilon": None}, "llama.attention.layer_norm_rms_epsilon is None; expected a small number."),
         ({"pre": "tekken"}, "tokenizer.ggml.pre is 'tekken'; expected one of gpt-2, smollm, llama-bpe, qwen2. How this"),
         ({"pre": None}, "tokenizer.ggml.pre is None; expected one of gpt-2, smollm, llama-bpe, qwen2. How this tokenizer"),
         ({"model": "llama"}, "tokenizer.ggml.model is 'llama'; expected 'gpt2', byte-level BPE. A tokenizer of"),

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from archsmith.errors import CheckpointCorrupt, OptionError
+from archsmith.errors import CheckpointCorrupt
 from archsmith.files import CONFIG_FILE, Checkpoint, encode_json, replacing
 from archsmith.messages import announce, shorten
 from archsmith.registry import Kind, registry
@@ -48,13 +48,8 @@ def run(
     Writes config.json, weights in safetensors, and the tokenizer if the file has one, and holds the result against the
     model that its configuration builds. If anything fails, nothing half-written stays.
     """
-    from archsmith.model import parse_size
-
     source = expand(file, "FILE", expected="the path of a file")
-    try:
-        max_bytes = parse_size(max_shard_size)
-    except OptionError as error:
-        raise typer.BadParameter(str(error), param_hint="--max-shard-size") from error
+    max_bytes = _parse_size(max_shard_size)
     name, kind, source = find_format(source, format_name)
     out = str(expand(out, "OUT"))
     with output_folder(out, force=force) as folder, scratch_folder(folder) as scratch:
@@ -64,6 +59,17 @@ def run(
                 (scratch / "new" / each).replace(staging / each)
     data = {"path": out, "source": str(source), "format": name} | report
     return Report(data, lambda page: _draw(page, data))
+
+
+def _parse_size(text: str) -> int:
+    """Return a number of bytes. Raises `BadParameter`: it is none."""
+    match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)\s*([KMGT]?)(I?)B?", text.strip(), re.IGNORECASE | re.ASCII)
+    unit = "KMGT".find(match[2].upper()) + 1 if match and match[2] else 0
+    found = int(float(match[1]) * (1024 if match[3] else 1000) ** unit) if match else 0
+    if not found:
+        said = f"{text!r} is no size; expected a number of bytes, as 300000000, 5GB or 200MiB"
+        raise typer.BadParameter(said, param_hint="--max-shard-size")
+    return found
 
 
 def _convert(name: str, kind: Any, source: Path, scratch: Path, *, dtype: str, max_bytes: int) -> dict[str, Any]:
@@ -83,9 +89,8 @@ def _convert(name: str, kind: Any, source: Path, scratch: Path, *, dtype: str, m
         (new / file).write_bytes(content)
     judged = load_check.judge(Checkpoint.open(new), config, None)
     if judged["loads"] is False:
-        raise CheckpointCorrupt(
-            f"{str(source)!r}: what it holds would not load as {judged['class']}: {judged['error']}"
-        )
+        what = f"{str(source)!r}: what it holds would not load as {judged['class']}"
+        raise CheckpointCorrupt(f"{what}: {judged['error'].replace(str(new), str(source.parent))}")
     if judged["loads"] is None:
         announce(f"it cannot be told whether the result loads: {judged['error'] or _missing(config)}")
     for what, said in (("new", "are missing, and would be random"), ("unused", "have no place in it")):

@@ -133,7 +133,10 @@ def apply_chat_template(
         continue_final_message: End where the text of the last message ends, so that the model goes on with it; or the
             name of the key that holds this text.
         tokenize: Return ids, not the text.
-        padding, truncation, max_length, return_tensors: As for a call.
+        padding: As for a call.
+        truncation: As for a call.
+        max_length: As for a call.
+        return_tensors: As for a call.
         return_dict: Return all that a call returns, not the ids alone.
         return_assistant_tokens_mask: Return ``assistant_masks``: 1 for the tokens of the template's generation blocks.
         tokenizer_kwargs: More options of the call.

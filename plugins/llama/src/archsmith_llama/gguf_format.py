@@ -94,6 +94,9 @@ def _configuration(file: GgufFile) -> dict[str, Any]:
     for key in ("context_length", "embedding_length", "block_count", "feed_forward_length", "attention.head_count"):
         if type(said.get(key)) is not int or said[key] < 1:
             raise _corrupt(file, f"{prefix}{key} is {shown(said.get(key))}; expected a positive number")
+    if not isinstance(said.get("attention.layer_norm_rms_epsilon"), float):
+        held = shown(said.get("attention.layer_norm_rms_epsilon"))
+        raise _corrupt(file, f"{prefix}attention.layer_norm_rms_epsilon is {held}; expected a small number")
     tokens = file.values.get("tokenizer.ggml.tokens")
     config.setdefault("vocab_size", len(tokens) if isinstance(tokens, list) else None)
     _check(file, said, config.get("head_dim", config["hidden_size"] // config["num_attention_heads"]))
