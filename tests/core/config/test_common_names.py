@@ -292,7 +292,7 @@ def test_a_name_of_no_file_does_not_lead_to_the_hub(monkeypatch, tmp_path):
     from archsmith.errors import CheckpointNotFound
 
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(CheckpointNotFound, match=r"nobody/nothing"):
+    with pytest.raises(CheckpointNotFound, match="there is no folder"):
         DistilBertConfig.from_json_file("nobody/nothing")
 
 
@@ -320,3 +320,13 @@ def test_a_strange_list_is_named_by_its_class():
     assert str(error.value) == (
         "ResNetConfig: depths must be a list of integers from 1 to 10000, but is [1, 2], a ListConfig."
     )
+
+
+def test_a_shallow_copy_has_names_of_its_own():
+    config = DistilBertConfig(n_layers=1)
+    with pytest.warns(ArchsmithWarning, match="'remark' is not a field"):
+        config.remark = "mine"
+    twin = copy.copy(config)
+    twin.remark = "of the copy"
+    twin.n_layers = 2
+    assert (config.remark, config.n_layers, twin.remark) == ("mine", 1, "of the copy")

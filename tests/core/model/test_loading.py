@@ -32,6 +32,7 @@ from archsmith.errors import (
     ConfigError,
     OptionError,
     PluginBroken,
+    UnknownField,
     WeightsMismatch,
 )
 from archsmith.files.checkpoint import Checkpoint
@@ -741,3 +742,9 @@ def test_copies_of_what_was_loaded(tmp_path, name, values, through):
     assert (copied.config is model.config) == (through is copy.copy)
     del copied
     assert all(whole_of(part) is model for part in model.modules() if isinstance(part, PreTrainedModel))
+
+
+def test_names_of_the_field_with_the_value_that_holds_anyway_are_taken(folder):
+    assert DistilBertForMaskedLM.from_pretrained(folder, use_cache=False).config.extra == {}
+    with pytest.raises(UnknownField, match="'use_cache' is not a field of DistilBertConfig"):
+        DistilBertForMaskedLM.from_pretrained(folder, use_cache=True)

@@ -57,6 +57,11 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
         """What is not a field, of the file it came from or set since: never read by anything here, but written back."""
         return self.__dict__.setdefault("_extra", {})  # type: ignore[no-any-return]
 
+    def __copy__(self) -> Self:
+        new = object.__new__(type(self))
+        new.__dict__.update(self.__dict__, _extra=dict(self.extra))
+        return new
+
     # ---- writing --------------------------------------------------------------------------------------------
 
     def to_dict(self) -> dict[str, Any]:
@@ -83,7 +88,6 @@ class CheckedFields:  # noqa: PLW1641  # no hash: what can be changed has none
             ConfigError: A value is wrong, a name is not a field, or the result breaks a rule.
         """
         new = copy.copy(self)
-        new.__dict__["_extra"] = dict(self.extra)
         told = {*self._differing(), *field_names(type(self)).nested}  # the others follow from these again
         current = {name: getattr(self, name) for name in told}
         current |= {name: copy.deepcopy(current[name]) for name in field_names(type(self)).nested}

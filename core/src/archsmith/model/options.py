@@ -130,7 +130,7 @@ def split_options(model_class: type[Any], given: Mapping[str, Any]) -> tuple[dic
     methods = [inspect.signature(method) for method in (model_class.from_pretrained, model_class.read)]
     options = [p.name for method in methods for p in method.parameters.values() if p.kind is p.KEYWORD_ONLY]
     known = [*options, *own, *fields]
-    given = dict(given)
+    given = {name: value for name, value in given.items() if not names.is_inert(name, value)}
     drop_inert(given, {name: inert for name, inert in _INERT.items() if name not in (*own, *fields)})
     for name in given:
         if name not in (*own, *fields):
