@@ -41,6 +41,7 @@ def read_tokenizer(cls: Any, checkpoint: Checkpoint, overrides: Mapping[str, Any
     settings = {name: value for name, value in known.items() if name not in unused}
     tokenizer = _build(cls, arguments, settings, overrides, where=where)
     tokenizer.extra = extra | {name: values[name] for name in unused if name in values}
+    tokenizer.name_or_path = checkpoint.source
     tokenizer.read_side_files(checkpoint)
     return tokenizer
 
