@@ -153,6 +153,18 @@ def test_several_texts_leave_the_callers_cache_alone():
         assert cache.length == 0
 
 
+def test_a_compiled_step_is_compiled_a_few_times():
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
+    sizes = {"num_hidden_layers": 1, "max_position_embeddings": 200}
+    plain, compiled = made("llama", **sizes), made("llama", **sizes)
+    compiled.forward = torch.compile(compiled.forward, backend="eager", fullgraph=True)
+    one, two = (write(model, prompt(), max_new_tokens=150, eos_token_id=0) for model in (plain, compiled))
+    assert one.equal(two)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] < 9
+    torch._dynamo.reset()
+
+
 def test_a_generator_is_the_seed():
     ids = prompt(2)
     one, two, three = (

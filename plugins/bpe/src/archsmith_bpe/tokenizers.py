@@ -143,7 +143,7 @@ class ByteLevelTokenizerFast(PreTrainedTokenizerFast):
 
     def encode_texts(self, texts: Any, truncation: Any, *, add_special_tokens: bool, overflow: bool) -> Any:
         """As `PreTrainedTokenizerFast`; a byte without a token is refused, which the library would leave out."""
-        if self.add_prefix_space is not None and not texts.are_ids:  # else it is of another kind, and knows no bytes
+        if self.add_prefix_space is not None and not texts.are_ids:  # one of another kind knows no bytes
             check_bytes(missing_bytes(self.backend_tokenizer.get_vocab(with_added_tokens=False)), texts.strings())
         return super().encode_texts(texts, truncation, add_special_tokens=add_special_tokens, overflow=overflow)
 

@@ -200,7 +200,9 @@ class _Layer:
             self.dropped, self.end = self.dropped + begin, self.keys.shape[2]
             return self.keys, self.values
         end = before + key.shape[2]
-        frozen = self.keys.is_inference() and not torch.is_inference_mode_enabled()
+        frozen = False  # whether they were made in inference mode, and are used outside of it: no graph asks that
+        if not torch.compiler.is_compiling():
+            frozen = self.keys.is_inference() and not torch.is_inference_mode_enabled()
         if end > self.keys.shape[2] or end > self.values.shape[2] or frozen or self.keys.requires_grad:
             first = max(0, begin - _BLOCK)  # some that no token sees any more, for a crop
             self._move(first, before, end)
