@@ -102,3 +102,12 @@ def hold_default(pair: Pair, inputs: dict[str, Any]) -> None:
                 assert_close(found[name], wanted[name], name)
     pair.ours.eval()
     pair.theirs.eval()
+
+
+def hold_writing(pair: Pair, **options: Any) -> None:
+    """Let both sides go on with texts that are padded on the left, and hold the tokens against each other."""
+    mask = ragged(left=True)
+    inputs = {"input_ids": torch.where(mask == 1, ids(39) + 1, 0), "attention_mask": mask}
+    options = {"max_new_tokens": 7, "do_sample": False, "pad_token_id": 0} | options
+    ours, theirs = (model.generate(**inputs, **options) for model in (pair.ours, pair.theirs))
+    assert torch.equal(ours, theirs), (ours, theirs)

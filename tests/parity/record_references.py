@@ -28,7 +28,7 @@ SOURCE = f"transformers {transformers.__version__}"
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "a", "fox", "dog", "jump", "##s", "##ed", "over", "lazy",
          "quick", "##er", ",", ".", "!", "cafe", "é", "日"]  # fmt: skip
 TEXTS = ["The quick fox jumps over a lazy dog!", "Dogs, foxes.", "Café 日 quicker"]
-SHORT = ["the fox!", "Caf\u00e9 \u65e5", "the fogs"]
+SHORT = ["the lazy fox", "é 日", "the fogs"]  # the padding is shorter than any window
 TEXT_MODEL = {"vocab_size": len(WORDS), "max_position_embeddings": 19, "pad_token_id": 0}
 VIT = {"hidden_size": 12, "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 17, "image_size": 16,
        "patch_size": 4, "layer_norm_eps": 1e-6, "hidden_act": "gelu_new", "qkv_bias": False,

@@ -7,7 +7,7 @@ from safetensors.torch import load_file, save_file
 import archsmith
 
 from .cases import ACTIVATIONS, CAUSALLY_CLOSED, CLOSED, INPUTS, PROBLEMS, SQUARE, token_labels
-from .decoders import ALONE, CUTS, hold, hold_default, hold_parts, labelled, saved_both_ways
+from .decoders import ALONE, CUTS, hold, hold_default, hold_parts, hold_writing, labelled, saved_both_ways
 from .oracle import transformers
 from .support import (
     Pair,
@@ -28,6 +28,8 @@ TINY = {
     "n_head": 4,
     "n_inner": 37,
     "pad_token_id": 0,
+    "bos_token_id": None,
+    "eos_token_id": None,
     "resid_pdrop": 0.0,
     "embd_pdrop": 0.0,
     "attn_pdrop": 0.0,
@@ -204,3 +206,9 @@ def test_beginnings():
 def test_what_comes_unasked(kind):
     for inputs in (padded(), {"input_ids": ids(41)[:1], "position_ids": ids(19)[:1]}):
         hold_default(pair_of(kind), inputs)
+
+
+@pytest.mark.parametrize("options", [{}, {"num_beams": 3}, {"repetition_penalty": 1.7}, {"no_repeat_ngram_size": 2}])
+@pytest.mark.parametrize("values", [{}, {"scale_attn_by_inverse_layer_idx": True, "tie_word_embeddings": False}])
+def test_writing(values, options):
+    hold_writing(pair_of("words", **values), **options)

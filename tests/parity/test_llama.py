@@ -6,7 +6,17 @@ import torch
 import archsmith
 
 from .cases import ACTIVATIONS, CAUSALLY_CLOSED, CLOSED, INPUTS, PROBLEMS, SQUARE, token_labels
-from .decoders import ALONE, CUTS, hold, hold_default, hold_parts, labelled, reference_config, saved_both_ways
+from .decoders import (
+    ALONE,
+    CUTS,
+    hold,
+    hold_default,
+    hold_parts,
+    hold_writing,
+    labelled,
+    reference_config,
+    saved_both_ways,
+)
 from .support import (
     Pair,
     assert_forward,
@@ -254,3 +264,9 @@ def test_every_spelling_of_rotary_positions_is_read_as_the_reference_reads_it(fa
 def test_what_comes_unasked(kind):
     for inputs in (padded(), {"input_ids": ids(41)[:1], "position_ids": ids(19)[:1]}):
         hold_default(pair_of("Mistral", kind), inputs)
+
+
+@pytest.mark.parametrize("options", [{}, {"num_beams": 3}, {"repetition_penalty": 1.7}, {"no_repeat_ngram_size": 2}])
+@pytest.mark.parametrize(("family", "values"), [("Llama", ROPE["llama3"]), ("Qwen2", {}), *WINDOWED])
+def test_writing(family, values, options):
+    hold_writing(pair_of(family, "words", eos_token_id=None, **values), **options)

@@ -35,6 +35,7 @@ def model():
             InputError,
             "past_key_values must be a Cache of archsmith_generation, as an earlier call returned it, but is ",
         ),
+        ({"use_cache": "yes"}, OptionError, "use_cache must be True or False, but is 'yes'."),
         ({"logits_to_keep": -1}, OptionError, "logits_to_keep must be an integer from 0 to 2147483647, but is -1."),
         ({"logits_to_keep": True}, OptionError, "logits_to_keep must be an integer from 0 to 2147483647, but is True."),
         ({"logits_to_keep": torch.tensor([6])}, InputError, "logits_to_keep must be from 0 to 5, but hold 6."),
@@ -131,6 +132,19 @@ def test_a_window_holds_over_any_cut():
             assert cache.length == 40
 
 
+def test_writing_far_beyond_a_window_holds_no_more_than_it():
+    torch.manual_seed(0)
+    model = MistralForCausalLM(MistralConfig(**TINY, sliding_window=3)).eval()
+    ids = torch.randint(40, (2, 5))
+    written = model.generate(ids, max_new_tokens=300, do_sample=False, eos_token_id=None)
+    with torch.no_grad():
+        again = model(written, use_cache=False).logits[:, 4:-1].argmax(-1)
+    assert torch.equal(written[:, 5:], again)
+    cache = model.new_cache()
+    model.generate(ids, max_new_tokens=300, do_sample=False, eos_token_id=None, past_key_values=cache)
+    assert cache.kept(0) == 2
+
+
 def test_the_longest_window_of_one_sees_itself_alone():
     torch.manual_seed(0)
     model = MistralForCausalLM(MistralConfig(**TINY, sliding_window=1)).eval()
@@ -172,3 +186,21 @@ def test_classifiers_load_each_other(tmp_path):
     with pytest.warns(UserWarning, match="not used by this model: score.bias"):
         again = LlamaForSequenceClassification.from_pretrained(tmp_path / "tokens")
     assert again.load_report.unused == ("score.bias",)
+
+
+def test_tools_learn_that_it_writes(model):
+    assert model.can_generate() and not model.model.can_generate()  # noqa: PT018
+    assert model.prepare_inputs_for_generation(IDS, use_cache=True) == {"input_ids": IDS, "use_cache": True}
+
+
+@pytest.mark.filterwarnings("ignore:There is a performance drop")  # of torch's own kernel
+def test_rows_under_vmap(model):
+    """There no value can be looked at: a mask says where texts begin."""
+    places = torch.tensor([[0, 1, 2, 0, 1, 2], [0, 1, 2, 3, 4, 5]])
+
+    def logits(ids, positions):
+        return model(ids[None], position_ids=positions[None], use_cache=False).logits[0]
+
+    with torch.no_grad():
+        found = torch.func.vmap(logits)(IDS, places)
+        assert torch.allclose(found, model(IDS, position_ids=places, use_cache=False).logits, atol=1e-5)

@@ -15,7 +15,7 @@ from archsmith.files.strictjson import encode_json
 from archsmith.lengths import Side, Truncation
 from archsmith.messages import did_you_mean, shown
 from archsmith.options import HUGE, checked_call
-from archsmith.tokenizer import aliases, calls, files
+from archsmith.tokenizer import aliases, calls, chat
 from archsmith.tokenizer.added_tokens import AddedToken
 from archsmith.tokenizer.calls import EncodedRows
 from archsmith.tokenizer.files import read_tokenizer, tokenizer_config
@@ -215,7 +215,7 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
         return list(self.special_tokens.others)
 
     additional_special_tokens = extra_special_tokens
-    chat_template = property(files.chat_template, files.set_chat_template)
+    chat_template = property(chat.chat_template, chat.set_chat_template)
 
     @property
     def all_special_tokens(self) -> list[str]:
@@ -287,7 +287,7 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
     @checked_call
     def write(self, save_directory: str | os.PathLike[str]) -> tuple[str, ...]:
         """Write the vocabulary and the settings into a folder, and return the paths. Raises `SaveFailed`."""
-        return save_files(save_directory, self.file_contents(), delete=self.superseded_files(save_directory))
+        return save_files(save_directory, self.file_contents(), delete=chat.superseded_files(self, save_directory))
 
     def file_contents(self, *, processor_class: str | None = None) -> dict[str, bytes]:
         """Return name → content of the files that `save_pretrained` writes.
@@ -318,6 +318,7 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
     pad = checked_call(calls.pad)
     decode = checked_call(calls.decode)
     batch_decode = checked_call(calls.batch_decode)
+    apply_chat_template = checked_call(chat.apply_chat_template)
 
     encode_plus, batch_encode_plus = aliases.encode_plus, aliases.batch_encode_plus
     prepare_for_model, as_target_tokenizer = aliases.prepare_for_model, aliases.as_target_tokenizer

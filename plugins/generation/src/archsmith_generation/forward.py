@@ -8,14 +8,14 @@ import torch.nn.functional as F  # noqa: N812  # the field's own abbreviation
 from torch import Tensor
 
 from archsmith.errors import InputError, OptionError
-from archsmith.layers.inputs import check_ids
+from archsmith.layers.inputs import check_ids, is_readable
 from archsmith.layers.stack import Stack
 from archsmith.messages import shown
 from archsmith.model import PreTrainedModel
-from archsmith.options import read_count
+from archsmith.options import read_count, read_flag
 from archsmith_generation.cache import Cache
 
-__all__ = ["cache_for", "last_places", "packed_mask", "places_kept"]
+__all__ = ["cache_for", "last_states", "packed_mask", "places_kept"]
 
 
 def cache_for(
@@ -32,16 +32,16 @@ def cache_for(
 
     Raises:
         InputError: Something else than a cache is given.
-        OptionError: There would be one while layers are run twice.
+        OptionError: There would be one while layers are run twice, or ``wanted`` is neither True nor False.
     """
     if given is not None and not isinstance(given, Cache):
         raise InputError(
             f"past_key_values must be a Cache of archsmith_generation, as an earlier call returned it, but is "
             f"{shown(given)}."
         )
-    if wanted is None:
-        in_graph = torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
-        wanted = not model.training and not in_graph and model.config.use_cache
+    in_graph = torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+    usual = not model.training and not in_graph and model.config.use_cache
+    wanted = read_flag("use_cache", wanted, usual)
     if given is None and not wanted:
         return None
     stacks = [module for module in model.children() if isinstance(module, Stack)]
@@ -66,7 +66,8 @@ def packed_mask(mask: Tensor | None, position_ids: Tensor | None) -> Tensor | No
     if position_ids is None:
         return mask
     begins = position_ids.diff(dim=-1) != 1  # (batch or 1, tokens - 1)
-    if not torch.compiler.is_compiling() and not bool(begins.any()):
+    looks = is_readable(begins) or (begins.is_cuda and not torch.compiler.is_compiling())
+    if looks and not bool(begins.any()):
         return mask
     text = F.pad(begins.cumsum(dim=-1), (1, 0))  # (batch or 1, tokens): the number of the text in its row
     seen = (text[:, :, None] == text[:, None, :])[:, None].tril()  # (batch or 1, 1, tokens, tokens)
@@ -92,10 +93,10 @@ def places_kept(hidden: Tensor, kept: int | Tensor) -> Tensor:
     return hidden[:, kept]
 
 
-def last_places(
+def last_states(
     hidden: Tensor, input_ids: Tensor | None, attention_mask: Tensor | None, pad_token_id: int | None
 ) -> Tensor:
-    """Return where each text ends: the last place that is neither masked nor the padding token, ``(batch,)``.
+    """Return the hidden states of the last tokens that are neither masked nor padding, ``(batch, width)``.
 
     Args:
         hidden: ``(batch, tokens, width)``.
@@ -108,4 +109,5 @@ def last_places(
         is_token = attention_mask[:, -hidden.shape[1] :].bool()
     if input_ids is not None and pad_token_id is not None:
         is_token = is_token & (input_ids != pad_token_id)
-    return (is_token * torch.arange(hidden.shape[1], device=hidden.device)).argmax(dim=-1)
+    last = (is_token * torch.arange(hidden.shape[1], device=hidden.device)).argmax(dim=-1)  # (batch,)
+    return hidden[torch.arange(hidden.shape[0], device=hidden.device), last]

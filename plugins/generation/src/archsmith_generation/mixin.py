@@ -103,6 +103,15 @@ class GenerationMixin(PreTrainedModel):
     def _token_of_config(self, name: str) -> Any:
         return self.config.to_dict().get(name)
 
+    @classmethod
+    def can_generate(cls) -> bool:
+        """Return whether the model writes texts: it does."""
+        return True
+
+    def prepare_inputs_for_generation(self, input_ids: Tensor, **options: Any) -> dict[str, Any]:
+        """Return arguments of ``forward``, as they are; `generate` does not ask, but tools like PEFT do."""
+        return {"input_ids": input_ids, **options}
+
     def new_cache(self) -> Cache:
         """Return an empty cache for this model, whose layers have the windows of ``config.windows``."""
         return Cache(windows=getattr(self.config, "windows", ()))

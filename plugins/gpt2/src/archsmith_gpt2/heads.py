@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from archsmith.layers.losses import classification_loss, token_loss
@@ -13,7 +12,7 @@ from archsmith.outputs import (
     TokenClassifierOutput,
 )
 from archsmith_generation import Cache, GenerationMixin
-from archsmith_generation.forward import last_places, places_kept
+from archsmith_generation.forward import last_states, places_kept
 from archsmith_gpt2.config import GPT2Config
 from archsmith_gpt2.model import GPT2Model, GPT2PreTrainedModel
 
@@ -21,7 +20,7 @@ __all__ = ["GPT2ForSequenceClassification", "GPT2ForTokenClassification", "GPT2L
 
 
 class GPT2LMHeadModel(GPT2PreTrainedModel, GenerationMixin):
-    """GPT-2 that scores which token comes next."""
+    """GPT-2 that scores which token comes next, and goes on with texts (`generate`)."""
 
     tied_weights = {"lm_head.weight": "transformer.wte.weight"}
 
@@ -126,8 +125,7 @@ class GPT2ForSequenceClassification(GPT2PreTrainedModel):
             return_dict=True,
         )
         hidden: Any = read.last_hidden_state
-        last = last_places(hidden, input_ids, attention_mask, self.config.pad_token_id)
-        logits = self.score(hidden[torch.arange(len(last), device=last.device), last])  # (batch, labels)
+        logits = self.score(last_states(hidden, input_ids, attention_mask, self.config.pad_token_id))  # (batch, labels)
         output = SequenceClassifierOutputWithPast(
             loss=None if labels is None else classification_loss(logits, labels, self.config.problem_type),
             logits=logits,

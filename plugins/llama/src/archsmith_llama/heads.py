@@ -2,7 +2,6 @@
 
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from archsmith.layers.losses import classification_loss, token_loss
@@ -13,7 +12,7 @@ from archsmith.outputs import (
     TokenClassifierOutput,
 )
 from archsmith_generation import Cache, GenerationMixin
-from archsmith_generation.forward import last_places, places_kept
+from archsmith_generation.forward import last_states, places_kept
 from archsmith_llama.config import DecoderConfig
 from archsmith_llama.model import Decoder, DecoderPreTrainedModel
 
@@ -21,7 +20,7 @@ __all__ = ["CausalDecoder", "SequenceClassifier", "TokenClassifier"]
 
 
 class CausalDecoder(DecoderPreTrainedModel, GenerationMixin):
-    """The decoder that scores which token comes next."""
+    """The decoder that scores which token comes next, and goes on with texts (`generate`)."""
 
     tied_weights = {"lm_head.weight": "model.embed_tokens.weight"}
     decoder_class: ClassVar[type[Decoder]]
@@ -126,8 +125,7 @@ class SequenceClassifier(DecoderPreTrainedModel):
             return_dict=True,
         )
         hidden: Any = read.last_hidden_state
-        last = last_places(hidden, input_ids, attention_mask, self.config.pad_token_id)
-        logits = self.score(hidden[torch.arange(len(last), device=last.device), last])  # (batch, labels)
+        logits = self.score(last_states(hidden, input_ids, attention_mask, self.config.pad_token_id))  # (batch, labels)
         output = SequenceClassifierOutputWithPast(
             loss=None if labels is None else classification_loss(logits, labels, self.config.problem_type),
             logits=logits,
