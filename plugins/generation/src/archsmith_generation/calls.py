@@ -119,7 +119,8 @@ class Call:
             if window is not None and (wanted is None or window < wanted):
                 raise InputError(
                     f"past_key_values keeps {window} tokens of layer {layer}, but a token of "
-                    f"{type(self.model).__name__} sees {wanted or 'all'}: it is of another model. Start with model.new_cache()."
+                    f"{type(self.model).__name__} sees {wanted or 'all'}: it is of another model. "
+                    "Start with model.new_cache()."
                 )
         several = self.settings.num_beams > 1 or self.settings.num_return_sequences > 1
         return copy.deepcopy(given) if several else given
