@@ -106,7 +106,7 @@ def test_one_prompt_from_standard_input(folder, tokenizer, monkeypatch, capsys):
 def test_no_prompt(folder, monkeypatch, capsys):
     with pytest.raises(InputError) as caught:
         said(monkeypatch, capsys, " \n", folder, json=True)
-    assert str(caught.value) == "what is said must be a text that is not empty, but is ''."
+    assert str(caught.value) == "what is said must not be empty, but is ''."
 
 
 def test_lines_that_are_piped_in(folder, monkeypatch, capsys):

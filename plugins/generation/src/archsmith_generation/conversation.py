@@ -43,8 +43,8 @@ class Conversation:
             InputError: What is said is empty, or too long.
             ArchsmithError: As `GenerationMixin.stream`, and ``apply_chat_template`` of the tokenizer.
         """
-        if not isinstance(text, str) or not text.strip():
-            raise InputError(f"what is said must be a text that is not empty, but is {shown(text)}.")
+        if not text.strip():
+            raise InputError(f"what is said must not be empty, but is {shown(text)}.")
         self.messages.append({"role": "user", "content": text})
         said, heard = list[str](), True
         try:
