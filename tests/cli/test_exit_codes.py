@@ -25,9 +25,14 @@ CASES = {
         (["inspect", "OUT"], ["inspect", "BROKEN"], ["inspect", "MODEL", "--task", "ctc"]),
         (["inspect"], ["inspect", ""], ["inspect", "file://MODEL"]),
     ),
+    "convert": (
+        (),
+        (["convert", "OUT", "there"], ["convert", "MODEL/config.json", "there"]),
+        (["convert"], ["convert", "MODEL"]),
+    ),
     "install": (
         (["install", "vit", "--dry-run"],),
-        (["install", "gpt2", "--dry-run"], ["install", "OUT", "--dry-run"]),
+        (["install", "gpt9", "--dry-run"], ["install", "OUT", "--dry-run"]),
         (["install"], ["install", "-r", "x"]),
     ),
     "uninstall": (

@@ -47,5 +47,6 @@ def test_json(archsmith, site):
         "architectures": [{"name": "a", **fine}],
         "extensions": [],
         "processors": [],
+        "formats": [],
         "commands": [{"name": "train", **fine}],
     }
