@@ -22,16 +22,9 @@ TEMPLATE = (
 )
 
 
-def apply_chat_template(self, messages, *, add_generation_prompt=False, return_tensors=None):
-    text = "".join(f"{message['role']}: {message['content']}\n" for message in messages)
-    return self(text + "assistant: " * add_generation_prompt, return_tensors=return_tensors)
-
-
 @pytest.fixture
-def tokenizer(monkeypatch):
+def tokenizer():
     found = AutoTokenizer.from_pretrained(TOKENIZER)
-    if not hasattr(found, "apply_chat_template"):
-        monkeypatch.setattr(type(found), "apply_chat_template", apply_chat_template, raising=False)
     found.chat_template = TEMPLATE
     return found
 
@@ -108,6 +101,12 @@ def test_one_prompt_from_standard_input(folder, tokenizer, monkeypatch, capsys):
         "answer": answer,
         "messages": [*messages, {"role": "assistant", "content": answer}],
     }
+
+
+def test_no_prompt(folder, monkeypatch, capsys):
+    with pytest.raises(InputError) as caught:
+        said(monkeypatch, capsys, " \n", folder, json=True)
+    assert str(caught.value) == "what is said must not be empty, but is ''."
 
 
 def test_lines_that_are_piped_in(folder, monkeypatch, capsys):

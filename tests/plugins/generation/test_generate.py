@@ -318,6 +318,19 @@ def test_a_cache_of_another_model_or_batch():
         write(LLAMA, prompt(2, 2), past_key_values=copy.deepcopy(FULL))
 
 
+def test_a_cache_that_keeps_too_little_or_too_much():
+    ids, wanted = prompt(1, 12), write(MODELS["mistral"], prompt(1, 12))
+    assert write(MODELS["mistral"], ids, past_key_values=Cache()).equal(wanted)
+    with pytest.raises(InputError) as caught:
+        write(LLAMA, ids, past_key_values=MODELS["mistral"].new_cache())
+    assert str(caught.value) == (
+        "past_key_values keeps 4 tokens of layer 0, but a token of LlamaForCausalLM sees all: it is of another model. "
+        "Start with model.new_cache()."
+    )
+    with pytest.raises(InputError, match=r"past_key_values keeps 3 tokens of layer 1, but .* sees 4"):
+        write(MODELS["mistral"], ids, past_key_values=Cache(windows=[4, 3]))
+
+
 def test_what_is_announced():
     with pytest.warns(ArchsmithWarning, match="neither max_new_tokens nor max_length is given: at most 20 tokens"):
         assert LLAMA.generate(prompt(), eos_token_id=0).shape[1] <= 26

@@ -31,6 +31,7 @@ class Cache:
             all. What no token can see any more is dropped.
 
     Attributes:
+        windows: As they were passed.
         tokens: ``(batch, tokens)`` integer: what ``generate`` read, -1 for padding; it goes on from where a new prompt
             differs. None: not known, as after a call of the model itself.
 
@@ -46,7 +47,7 @@ class Cache:
     """
 
     def __init__(self, *, windows: Sequence[int | None] = ()) -> None:
-        self._windows = [_checked_window(window) for window in windows]
+        self.windows = tuple(_checked_window(window) for window in windows)
         self._layers: dict[int, _Layer] = {}
         self.tokens: Tensor | None = None
 
@@ -70,7 +71,7 @@ class Cache:
     def kept(self, layer: int = 0) -> int:
         """Return how many keys of a layer the next token sees before its own: ``past`` of `attention_mask_for`."""
         held = self._layers.get(layer)
-        window = self._windows[layer] if layer < len(self._windows) else None
+        window = self.windows[layer] if layer < len(self.windows) else None
         seen = self.length if held is None else held.end
         return seen if window is None else min(seen, window - 1)
 
@@ -91,7 +92,7 @@ class Cache:
         """
         held = self._layers.get(layer)
         if held is None:
-            window = self._windows[layer] if layer < len(self._windows) else None
+            window = self.windows[layer] if layer < len(self.windows) else None
             held = _Layer(key[:, :, :0], value[:, :, :0], window)
         held.check(layer, key, value)
         length = held.length + key.shape[2]
@@ -152,7 +153,7 @@ class Cache:
             self.reorder(torch.arange(self.batch).repeat_interleave(times))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        new = type(self)(windows=self._windows)
+        new = type(self)(windows=self.windows)
         memo[id(self)] = new
         new._layers = {  # noqa: SLF001  # its own kind
             number: layer.copied() for number, layer in self._layers.items()

@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from archsmith.errors import InputError
-from archsmith.messages import announce
+from archsmith.messages import announce, shown
 
 __all__ = ["Conversation"]
 
@@ -40,9 +40,11 @@ class Conversation:
             **settings: As `GenerationMixin.generate` takes them.
 
         Raises:
-            InputError: What is said is too long.
+            InputError: What is said is empty, or too long.
             ArchsmithError: As `GenerationMixin.stream`, and ``apply_chat_template`` of the tokenizer.
         """
+        if not text.strip():
+            raise InputError(f"what is said must not be empty, but is {shown(text)}.")
         self.messages.append({"role": "user", "content": text})
         said, heard = list[str](), True
         try:
