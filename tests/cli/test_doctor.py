@@ -159,6 +159,22 @@ def test_commands(archsmith, site):
     ]
 
 
+def test_formats(archsmith, site):
+    site.declare(
+        "toy-formats", formats={"torch": "toy_formats:Good", "odd": "toy_formats:odd", "good": "toy_formats:Good"}
+    )
+    good = (
+        "class Good:\n    knows = staticmethod(lambda name, start: False)\n    read = staticmethod(lambda *_: None)\n"
+    )
+    site.write("toy_formats.py", good + "odd = 3\n")
+    result = archsmith("doctor", "--json")
+    assert result.code == 1
+    assert problems(result) == [
+        ("toy-formats 1.0", "the format 'odd' has no functions knows and read. Tell its author."),
+        ("toy-formats 1.0", "toy-formats 1.0 brings a format 'torch', but archsmith has one of that name, which wins."),
+    ]
+
+
 def test_missing_optional_libraries(archsmith, site, toy, monkeypatch):
     manifest = (site.root / "toy_toy/plugin.py").read_text()
     parts = 'image_processor="toy_toy.parts:ToyImages", feature_extractor="toy_toy.parts:ToySounds",'

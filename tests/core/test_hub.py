@@ -290,8 +290,8 @@ def test_what_is_not_there(hub, call):
         (
             "CheckpointNotFound: 'toys/small' has no weights: "
             "expected model.safetensors or model.safetensors.index.json. "
-            "It has pytorch_model.bin, a pickle, which can run code when it is read; archsmith does not read it. "
-            "Convert it where you trust it: load it with torch and write it with safetensors.torch.save_file."
+            "It has pytorch_model.bin, a pickle, which can run code when it is read; it is not loaded. "
+            "Make safetensors of it, in a process with limits: archsmith convert FILE OUT"
         ),
         *lines[7:],
     ]

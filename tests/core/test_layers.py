@@ -12,7 +12,7 @@ from archsmith import DistilBertConfig, DistilBertForMaskedLM, DistilBertForSequ
 from archsmith.config import Activation
 from archsmith.errors import InputError
 from archsmith.layers.activations import ACTIVATIONS, activation
-from archsmith.layers.attention import attend, attention_mask_for, split_heads
+from archsmith.layers.attention import attend, attention_mask_for, positions_for, split_heads
 from archsmith.layers.losses import classification_loss, span_loss, token_loss
 
 CONFIG = {"vocab_size": 30, "dim": 8, "n_heads": 2, "n_layers": 1, "hidden_dim": 16, "max_position_embeddings": 12}
@@ -281,6 +281,113 @@ def test_an_empty_batch_is_attended_to():
     assert heads.shape == (0, 2, 4, 3)
     for eager in (False, True):
         assert attend(heads, heads, heads, eager=eager)[0].shape == (0, 4, 6)
+
+
+# ---- decoders -------------------------------------------------------------------------------------------------
+
+
+def heads_of(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("eager", [False, True])
+@pytest.mark.parametrize("scale", [None, 0.3])
+@pytest.mark.parametrize(("tokens", "keys"), [(1, 1), (1, 7), (5, 5), (3, 7)])
+@pytest.mark.parametrize("masked", ["", "padding", "float", "whole"])
+def test_heads_that_share_keys(eager, scale, tokens, keys, masked):
+    query, key, value = heads_of(2, 6, tokens, 4), heads_of(2, 2, keys, 4, seed=1), heads_of(2, 2, keys, 4, seed=2)
+    allowed = torch.ones(tokens, keys, dtype=torch.bool).tril(keys - tokens)[None, None]
+    mask = None
+    if masked:
+        mask = torch.ones(2, 1, 1, keys, dtype=torch.bool)
+        mask[1, :, :, : keys - tokens] = False
+        allowed = allowed & mask
+    if masked == "float":
+        mask = (~mask).float() * -1e9
+    if masked == "whole":
+        mask = allowed = torch.ones(1, 1, tokens, keys, dtype=torch.bool)
+    found, maps = attend(query, key, value, mask, eager=eager, scale=scale, causal=True)
+    scores = query @ key.repeat_interleave(3, 1).mT * (0.5 if scale is None else scale)
+    wanted = scores.masked_fill(~allowed, -torch.inf).softmax(-1)
+    torch.testing.assert_close(found, (wanted @ value.repeat_interleave(3, 1)).transpose(1, 2).flatten(2))
+    assert (maps is not None) == eager
+    if eager:
+        torch.testing.assert_close(maps, wanted)
+
+
+def test_a_mask_for_each_head_and_one_token():
+    query, key, value = heads_of(2, 6, 1, 4), heads_of(2, 2, 5, 4), heads_of(2, 2, 5, 4, seed=2)
+    mask = heads_of(2, 6, 1, 5, seed=3) > 0
+    mask[..., 0] = True
+    torch.testing.assert_close(attend(query, key, value, mask)[0], attend(query, key, value, mask, eager=True)[0])
+
+
+@pytest.mark.parametrize("tokens", [1, 2, 5])
+@pytest.mark.parametrize("past", [None, 0, 3])
+@pytest.mark.parametrize("window", [None, 1, 2, 4, 99])
+@pytest.mark.parametrize("padded", [None, "none", "left"])
+def test_causal_masks_over_a_cache(tokens, past, window, padded):
+    hidden, keys = torch.zeros(2, tokens, 6), tokens + (past or 0)
+    given = None if padded is None else torch.ones(2, keys)
+    if padded == "left":
+        given[0, : keys // 2] = 0
+    mask = attention_mask_for(hidden, given, causal=True, past=past, window=window)
+    places = torch.arange(keys)
+    distance = places[-tokens:, None] - places
+    wanted = ((distance >= 0) & (distance < (window or 99)))[None, None].expand(2, 1, -1, -1)
+    wanted = wanted & (given if padded == "left" else torch.ones(2, keys)).bool()[:, None, None]
+    plain = (given is None or given.all()) and (window or 99) >= keys
+    assert (mask is None) == (plain and past is not None and (tokens == 1 or past == 0))
+    query, key, value = heads_of(2, 2, tokens, 3), heads_of(2, 2, keys, 3), heads_of(2, 2, keys, 3, seed=1)
+    own = wanted.any(-1).transpose(1, 2)  # a token of padding sees nothing, and what comes of it is nobody's
+    whole = attend(query, key, value, wanted, eager=True)[0]
+    for eager in (False, True):
+        found = attend(query, key, value, mask, causal=True, eager=eager)[0]
+        assert not found.isnan().any()
+        torch.testing.assert_close(found * own, whole * own)
+    if past is None and mask is not None and tokens > 1:  # complete without `causal`
+        torch.testing.assert_close(attend(query, key, value, mask)[0] * own, whole * own)
+
+
+def test_masks_beside_a_cache():
+    hidden = torch.zeros(2, 2, 6)
+    longer = torch.tensor([[0, 1, 1, 1, 1], [1, 1, 1, 1, 0]])
+    cropped = attention_mask_for(hidden, longer, causal=True, past=1, window=2)
+    torch.testing.assert_close(cropped, attention_mask_for(hidden, longer[:, -3:], causal=True, past=1, window=2))
+    whole = torch.ones(1, 1, 2, 5)
+    assert attention_mask_for(hidden, whole, causal=True, past=3) is whole
+    with pytest.raises(InputError) as caught:
+        attention_mask_for(hidden, longer, causal=True, past=1)
+    assert str(caught.value) == (
+        "attention_mask must have the shape (batch, past + tokens) = (2, 3) or (batch, heads, tokens, past + tokens), "
+        "but has (2, 5)."
+    )
+    with pytest.raises(InputError, match=r"past \+ tokens\) = \(2, 6\) or"):
+        attention_mask_for(hidden, longer, causal=True, past=4, window=2)
+
+
+def test_places_in_texts():
+    mask = torch.tensor([[0, 0, 1, 1, 1], [1, 1, 1, 1, 1], [1, 1, 0, 0, 0]])
+    assert positions_for(mask, 5).tolist() == [[0, 0, 0, 1, 2], [0, 1, 2, 3, 4], [0, 1, 1, 1, 1]]
+    assert positions_for(mask.float() * 7, 2).tolist() == [[1, 2], [3, 4], [1, 1]]
+    assert positions_for(None, 2, past=3).tolist() == [[3, 4]]
+    assert positions_for(mask[:, None, None], 5).tolist() == [[0, 1, 2, 3, 4]]
+    assert positions_for(mask, 2).dtype == torch.int64
+
+
+def test_a_shifted_loss():
+    logits, labels = heads_of(2, 5, 7), torch.tensor([[1, 2, -100, 4, 5], [6, 0, 1, -100, 3]])
+    wanted = F.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten())
+    torch.testing.assert_close(token_loss(logits, labels, shifted=True), wanted)
+    torch.testing.assert_close(
+        token_loss(logits[0], labels[0].int(), shifted=True), F.cross_entropy(logits[0, :-1], labels[0, 1:])
+    )
+    leaf = logits.clone().requires_grad_()
+    token_loss(leaf, labels, shifted=True).backward()
+    assert not leaf.grad[:, -1].any()
+    assert leaf.grad[:, 0].any()
+    with pytest.raises(InputError, match="labels must be from 0 to 6 "):
+        token_loss(logits, labels + 2, shifted=True)
 
 
 @pytest.mark.filterwarnings("ignore:There is a performance drop:UserWarning")

@@ -28,6 +28,7 @@ SMALL = {
 }  # fmt: skip
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b"]
 CHAT, GENERATION = "chat_template.jinja", "generation_config.json"
+MORE = "additional_chat_templates"
 TEMPLATE = "{% for m in messages %}{{ m.content }}\r\n{% endfor %}é".encode()
 SETTINGS = b'{"max_length": 20, "unknown": [1, 2]}'
 
@@ -205,7 +206,7 @@ def test_a_chat_template_that_is_assigned_is_saved(tmp_path, kind):
     assert again.chat_template == "{{ messages }}"
     again.chat_template = None
     assert again.side_files == {}
-    with pytest.raises(OptionError, match="chat_template must be a text or None, but is 5"):
+    with pytest.raises(OptionError, match="chat_template must be a text or None, or map names to texts, but is 5"):
         one.chat_template = 5
 
 
@@ -219,3 +220,87 @@ def test_a_chat_template_of_older_files(tmp_path):
     loaded.save_pretrained(tmp_path / "two")
     assert "chat_template" not in json.loads((tmp_path / "two" / "tokenizer_config.json").read_text())
     assert BertTokenizer.from_pretrained(tmp_path / "two").chat_template == "new"
+
+
+NAMED = {"default": "{{ 1 }}", "tool_use": "{{ 2 }}"}
+LISTED = [{"name": name, "template": text} for name, text in NAMED.items()]
+
+
+def write_templates(folder, *, config=None, file=None, **more):
+    """Write a tokenizer whose templates are in one place or several."""
+    if config is not None:
+        path = folder / "tokenizer_config.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"chat_template": config}))
+    if file is not None:
+        (folder / CHAT).write_text(file)
+    for name, text in more.items():
+        (folder / MORE).mkdir(exist_ok=True)
+        (folder / MORE / f"{name}.jinja").write_text(text)
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"config": LISTED},
+        {"config": LISTED, "file": "{{ 1 }}\n"},
+        {"config": LISTED[1:], "file": "{{ 1 }}"},
+        {"file": "{{ 1 }}", "tool_use": "{{ 2 }}"},
+        {"config": "{{ 1 }}", "file": "{{ 1 }}", "tool_use": "{{ 2 }}", "default": "{{ 1 }}\n"},
+    ],
+)
+@pytest.mark.parametrize("kind", [BertTokenizer, BertTokenizerFast])
+def test_chat_templates_with_names(tmp_path, where, kind):
+    tokenizer(tmp_path, kind).save_pretrained(tmp_path / "one")
+    write_templates(tmp_path / "one", **where)
+    loaded = kind.from_pretrained(tmp_path / "one")
+    assert loaded.chat_template == NAMED
+    loaded.save_pretrained(tmp_path / "two")
+    assert sorted(path.name for path in (tmp_path / "two").glob("*.jinja")) == []
+    assert kind.from_pretrained(tmp_path / "two").chat_template == NAMED
+    loaded.chat_template = "{{ 3 }}"
+    loaded.save_pretrained(tmp_path / "two")
+    assert kind.from_pretrained(tmp_path / "two").chat_template == "{{ 3 }}"
+
+
+def test_one_chat_template_in_two_places(tmp_path):
+    tokenizer(tmp_path).save_pretrained(tmp_path)
+    write_templates(tmp_path, config="{{ 1 }}", file="{{ 1 }}\n")
+    assert BertTokenizer.from_pretrained(tmp_path).chat_template == "{{ 1 }}\n"
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ({"config": "a", "file": "b"}, f"'default' in tokenizer_config.json is not the one in {CHAT}."),
+        ({"config": LISTED, "file": "b"}, f"'default' in tokenizer_config.json is not the one in {CHAT}."),
+        ({"config": LISTED, "tool_use": "b"},
+         "'tool_use' in tokenizer_config.json is not the one in additional_chat_templates/tool_use.jinja."),
+        ({"file": "a", "default": "b"},
+         f"'default' in {CHAT} is not the one in additional_chat_templates/default.jinja."),
+        ({"config": 5}, "must be a text, or a list of objects with name and template, but is 5."),
+        ({"config": ["a"]}, "must be a text, or a list of objects with name and template, but is ['a']."),
+        ({"config": [{"name": "a"}]}, "or a list of objects with name and template, but is [{'name': 'a'}]."),
+    ],
+)  # fmt: skip
+def test_chat_templates_that_contradict_each_other(tmp_path, where, said):
+    tokenizer(tmp_path).save_pretrained(tmp_path)
+    write_templates(tmp_path, **where)
+    with pytest.raises(CheckpointCorrupt) as error:
+        BertTokenizer.from_pretrained(tmp_path)
+    assert said in str(error.value)
+
+
+def test_a_save_does_not_bring_other_chat_templates_back(tmp_path):
+    tokenizer(tmp_path).save_pretrained(tmp_path)
+    write_templates(tmp_path, file="{{ 1 }}", tool_use="{{ 2 }}")
+    loaded = BertTokenizer.from_pretrained(tmp_path)
+    with pytest.warns(ArchsmithWarning, match=f"{CHAT}' is deleted"):  # it is in tokenizer_config.json now
+        loaded.save_pretrained(tmp_path)
+    assert BertTokenizer.from_pretrained(tmp_path).chat_template == NAMED
+    for template in (None, "{{ 1 }}", NAMED | {"tool_use": "{{ 3 }}"}):
+        loaded.chat_template = template
+        with pytest.raises(
+            SaveFailed, match=r"tool_use.jinja' is another chat template than this tokenizer's, which is"
+        ):
+            loaded.save_pretrained(tmp_path)
+    assert BertTokenizer.from_pretrained(tmp_path).chat_template == NAMED

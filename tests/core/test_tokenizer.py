@@ -608,7 +608,7 @@ class TestSpecialTokens:
         assert (tokenizer.bos_token_id, tokenizer.eos_token, tokenizer.mask_token_id) == (5, "york", None)
         tokenizer.pad_token = RustToken("a")
         assert tokenizer.pad_token == "a"
-        assert tokenizer.added_tokens_decoder[4] == AddedToken("[MASK]", normalized=False)
+        assert tokenizer.added_tokens_decoder[4] == AddedToken("[MASK]", normalized=False, special=True)
         assert repr(tokenizer).startswith("WordPieceTokenizerFast(21 tokens, model_max_length=32, unk_token='[UNK]'")
 
     def test_wrong_values(self, tokenizer):

@@ -96,7 +96,7 @@ DAMAGED = {
     "a very long name": with_header({"n" * 100_000: entry("F33")}, DATA),
 }
 CUT = "it is not a safetensors file, or it is cut short"
-GGUF = " It is a GGUF file, which archsmith does not read; use the safetensors files of the same model."
+GGUF = " It is a GGUF file. Make a checkpoint of it: archsmith convert FILE OUT"
 AGAIN = " It may be broken or half downloaded: fetch it again."
 
 
@@ -252,15 +252,13 @@ def test_no_weights(folder):
         f"{str(folder)!r} has no weights: expected model.safetensors or model.safetensors.index.json. "
         "It holds: config.json."
     )
-    pickled = (
-        "a pickle, which can run code when it is read; archsmith does not read it. Convert it where you trust it: "
-    )
-    pickled += "load it with torch and write it with safetensors.torch.save_file."
+    pickled = "a pickle, which can run code when it is read; it is not loaded. "
+    pickled += "Make safetensors of it, in a process with limits: archsmith convert FILE OUT"
     renamed = "which is read under the name model.safetensors alone. Rename it if it holds the whole model."
     other = "which archsmith does not read. Use the safetensors files of the same model."
     for name, said in (
         ("tf_model.h5", other),
-        ("model.Q4.gguf", other),
+        ("model.Q4.gguf", "which is not loaded. Make safetensors of it: archsmith convert FILE OUT"),
         ("adapter_model.safetensors", renamed),
         ("pytorch_model-00001-of-00002.bin", pickled),
         ("pytorch_model.bin", pickled),
@@ -406,7 +404,7 @@ def test_a_bad_place(tmp_path, monkeypatch, place):
         (b"PK\x03\x04" + bytes(90), " It is a pickle or a zip archive, which archsmith does not read."),
         (
             b"GGUF\x03",
-            " It is a GGUF file, which archsmith does not read; use the safetensors files of the same model.",
+            " It is a GGUF file. Make a checkpoint of it: archsmith convert FILE OUT",
         ),
     ],
 )

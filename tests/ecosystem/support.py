@@ -13,7 +13,10 @@ from archsmith.registry import registry
 from ..parity.oracle import transformers
 from ..parity.support import Pair, build
 
-OFFICIAL = ("bert", "distilbert", "vit", "resnet", "wav2vec2", "timm_backbone", "timm_wrapper", "maskformer")
+OFFICIAL = (
+    "bert", "distilbert", "gpt2", "llama", "mistral", "qwen2", "vit", "resnet", "wav2vec2", "timm_backbone",
+    "timm_wrapper", "maskformer",
+)  # fmt: skip
 SIDES = {"ours": archsmith, "theirs": transformers}
 BERT = {
     "hidden_size": 16,

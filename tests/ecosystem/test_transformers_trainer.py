@@ -71,10 +71,7 @@ def assert_trains_alike(pair, tmp_path, rows, kind=transformers.Trainer, **optio
         {},
         {"label_smoothing_factor": 0.1},
         {"gradient_accumulation_steps": 2},
-        pytest.param(
-            {"gradient_checkpointing": True},
-            marks=pytest.mark.xfail(raises=TypeError, reason="no gradient_checkpointing_kwargs is taken"),
-        ),
+        {"gradient_checkpointing": True},
         {"eval_strategy": "steps", "eval_steps": 2, "load_best_model_at_end": True},
         {"bf16": True},
     ],

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import save_file
+from tokenizers.pre_tokenizers import ByteLevel
 from torch import nn
 
 from archsmith_devkit import record
@@ -27,6 +28,7 @@ SOURCE = f"transformers {transformers.__version__}"
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "a", "fox", "dog", "jump", "##s", "##ed", "over", "lazy",
          "quick", "##er", ",", ".", "!", "cafe", "é", "日"]  # fmt: skip
 TEXTS = ["The quick fox jumps over a lazy dog!", "Dogs, foxes.", "Café 日 quicker"]
+SHORT = ["the lazy fox", "é 日", "the fogs"]  # the padding is shorter than any window
 TEXT_MODEL = {"vocab_size": len(WORDS), "max_position_embeddings": 19, "pad_token_id": 0}
 VIT = {"hidden_size": 12, "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 17, "image_size": 16,
        "patch_size": 4, "layer_norm_eps": 1e-6, "hidden_act": "gelu_new", "qkv_bias": False,
@@ -44,6 +46,9 @@ WAV2VEC2 = {"vocab_size": 11, "hidden_size": 12, "num_hidden_layers": 2, "num_at
             "num_conv_pos_embeddings": 6, "num_conv_pos_embedding_groups": 3, "mask_time_prob": 0.0,
             "ctc_loss_reduction": "mean", "ctc_zero_infinity": True, "feat_extract_norm": "layer",
             "conv_bias": True, "do_stable_layer_norm": True, "layer_norm_eps": 1e-4}  # fmt: skip
+DECODER = {"vocab_size": 290, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4,
+           "num_key_value_heads": 2, "intermediate_size": 17, "max_position_embeddings": 64, "rms_norm_eps": 1e-3,
+           "hidden_act": "gelu_new", "rope_parameters": {"rope_type": "default", "rope_theta": 500.0}}  # fmt: skip
 LETTERS = {"<pad>": 0, "<s>": 1, "</s>": 2, "<unk>": 3, "|": 4, "E": 5, "A": 6, "T": 7, "H": 8, "CH": 9, "É": 10}
 
 #: Part → what it was called with, and what it made.
@@ -177,6 +182,60 @@ def record_timm_backbone(folder: Path, scratch: Path) -> Path:
     return record(lambda pixel_values: {"feature_maps": model(pixel_values)}, inputs, folder, **options)
 
 
+def record_gpt2(folder: Path, scratch: Path) -> Path:
+    """The next words of texts, with scores that differ by the layer."""
+    tokens = ["<|endoftext|>", *sorted(ByteLevel.alphabet()), "th", "the", "\u0120f"]
+    merges = [("t", "h"), ("th", "e"), ("\u0120", "f")]
+    tokenizer = transformers.GPT2Tokenizer({token: i for i, token in enumerate(tokens)}, merges)
+    values = {"vocab_size": len(tokens), "n_embd": 12, "n_layer": 2, "n_head": 3, "n_inner": 17, "n_positions": 40,
+              "activation_function": "relu", "layer_norm_epsilon": 1e-3,
+              "scale_attn_by_inverse_layer_idx": True}  # fmt: skip
+    return record_decoder("GPT2LMHeadModel", values, tokenizer, folder, scratch)
+
+
+def record_llama(folder: Path, scratch: Path) -> Path:
+    """Likewise, with the positions of Llama 3, biases and heads of a width of their own."""
+    rope = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "rope_theta": 5e3,
+            "original_max_position_embeddings": 32}  # fmt: skip
+    own = {"attention_bias": True, "mlp_bias": True, "head_dim": 6, "rope_parameters": rope}
+    return record_decoder("LlamaForCausalLM", DECODER | own, pieces(), folder, scratch)
+
+
+def record_mistral(folder: Path, scratch: Path) -> Path:
+    """Likewise, where each token sees a few before it."""
+    return record_decoder("MistralForCausalLM", DECODER | {"sliding_window": 5}, pieces(), folder, scratch)
+
+
+def record_qwen2(folder: Path, scratch: Path) -> Path:
+    """Likewise, in the second layer, with the embeddings for the head."""
+    own = {"use_sliding_window": True, "sliding_window": 4, "max_window_layers": 1, "tie_word_embeddings": True,
+           "rope_parameters": {"rope_type": "yarn", "factor": 4.0, "rope_theta": 1e3}}  # fmt: skip
+    return record_decoder("Qwen2ForCausalLM", DECODER | own, pieces(), folder, scratch)
+
+
+def record_decoder(name: str, values: dict[str, Any], tokenizer: Any, folder: Path, scratch: Path) -> Path:
+    """Record a model that goes on with texts, which are padded on the right."""
+    tokenizer.save_pretrained(scratch)
+    tokenizer.pad_token = tokenizer.eos_token
+    arguments = {"text": SHORT, "padding": True, "padding_side": "right"}
+    encoded = dict(tokenizer(**arguments, return_tensors="pt"))
+    tokenizer.save_pretrained(scratch)
+    inputs = {key: encoded[key] for key in ("input_ids", "attention_mask")}
+    labels = inputs["input_ids"].masked_fill(inputs["attention_mask"] == 0, -100)
+    seen = {"tokenizer": (arguments, encoded)}
+    model = oracle_model(name, values, scratch)
+    return recorded(model, {**inputs, "labels": labels, "use_cache": False}, folder, scratch, "causal-lm", seen)
+
+
+def pieces() -> Any:
+    """Return a tokenizer of Llama's with a few words, and a token for each byte that is in none."""
+    tokens = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), "\u2581", *"thefoxdgjumpsvrlazyquik",
+              "\u2581t", "\u2581th", "\u2581the", "ox", "\u2581f"]  # fmt: skip
+    vocabulary = {token: i for i, token in enumerate(dict.fromkeys(tokens))}
+    merges = [("\u2581", "t"), ("\u2581t", "h"), ("\u2581th", "e"), ("o", "x"), ("\u2581", "f")]
+    return transformers.LlamaTokenizer(vocabulary, merges, add_bos_token=True)
+
+
 #: Plugin, model_type → what records it.
 RECORDERS: dict[tuple[str, str], Recorder] = {
     ("bert", "bert"): record_bert,
@@ -186,6 +245,10 @@ RECORDERS: dict[tuple[str, str], Recorder] = {
     ("maskformer", "maskformer"): record_maskformer,
     ("maskformer", "maskformer-swin"): record_maskformer_swin,
     ("wav2vec2", "wav2vec2"): record_wav2vec2,
+    ("gpt2", "gpt2"): record_gpt2,
+    ("llama", "llama"): record_llama,
+    ("llama", "mistral"): record_mistral,
+    ("llama", "qwen2"): record_qwen2,
     ("timm", "timm_wrapper"): record_timm_wrapper,
     ("timm", "timm_backbone"): record_timm_backbone,
 }

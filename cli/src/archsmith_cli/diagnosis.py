@@ -10,9 +10,11 @@ from archsmith.config import PreTrainedConfig
 from archsmith.errors import ArchsmithError, ArchsmithWarning, PluginConflict
 from archsmith.registry import KNOWN_PLUGINS, Entry, Kind, State, registry
 from archsmith_cli import installed
+from archsmith_cli.formats import BUILT_IN as BUILT_IN_FORMATS
+from archsmith_cli.formats import load_format
 from archsmith_cli.verb import BUILT_IN, load_verb
 
-__all__ = ["Problem", "commands", "notes", "plugins", "settings", "states"]
+__all__ = ["Problem", "commands", "formats", "notes", "plugins", "settings", "states"]
 
 #: Preprocessing part → the library it cannot do without, and the extra of archsmith that brings it.
 _LIBRARIES: Mapping[str, tuple[str, str, str]] = {
@@ -77,6 +79,20 @@ def commands() -> Iterator[Problem]:
             )
         elif entry.state is State.OK:
             found = _attempt(lambda verb=entry.name: load_verb(verb), entry)
+            if isinstance(found, Problem):
+                yield found
+
+
+def formats() -> Iterator[Problem]:
+    """Yield the formats of plugins that ``archsmith convert`` cannot use."""
+    for entry in installed.entries(Kind.FORMAT):
+        if entry.name in BUILT_IN_FORMATS:
+            reason = f"{entry} brings a format {entry.name!r}, but archsmith has one of that name, which wins."
+            yield Problem(
+                str(entry), reason, f"Ask its author for another name, or: pip uninstall {entry.distribution}"
+            )
+        elif entry.state is State.OK:
+            found = _attempt(lambda name=entry.name: load_format(name), entry)
             if isinstance(found, Problem):
                 yield found
 

@@ -121,7 +121,7 @@ def find_plugin(name: str) -> Entry | None:
     key = normal_name(name)
     if named := found.get(known_distribution(name) or "") or found.get(key) or found.get(f"archsmith-{key}"):
         return named
-    brings = {entry.key: entry for entry in entries if entry.name == name and entry.kind is not Kind.COMMAND}
+    brings = {entry.key: entry for entry in entries if entry.name == name and not entry.kind.is_alone}
     if len(brings) > 1:
         raise PluginError(f"{name!r} is brought by {', '.join(map(str, brings.values()))}. Name one of these plugins.")
     return next(iter(brings.values()), None)

@@ -25,7 +25,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-__all__ = ["output_folder"]
+__all__ = ["output_folder", "scratch_folder"]
 
 _STAGING = re.compile(r"\.archsmith-output-[0-9a-f]{16}")
 #: What such a folder holds: the file by whose lock it is in use, and what is written.
@@ -55,8 +55,7 @@ def output_folder(
             yield out
             return
         home = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
-        _sweep(home)
-        with _staging(home) as content:
+        with scratch_folder(home) as content:
             yield content
             (_fill if out.exists() else _move)(content, out)
     except OSError as error:
@@ -90,8 +89,9 @@ def _listed(names: list[str]) -> str:
 
 
 @contextlib.contextmanager
-def _staging(home: Path) -> Iterator[Path]:
-    """Yield an empty folder inside a new one, which is ours until it is deleted."""
+def scratch_folder(home: Path) -> Iterator[Path]:
+    """Yield an empty folder inside a new one, which is ours until it is deleted; what earlier runs left goes first."""
+    _sweep(home)
     staging = home / f".archsmith-output-{secrets.token_hex(8)}"
     lock = -1
     try:

@@ -19,14 +19,15 @@ from archsmith.feature_extractor.base import SequenceFeatureExtractor
 from archsmith.image_processor.base import ImageProcessor
 from archsmith.model.base import PreTrainedModel
 from archsmith.processor.base import Processor
+from archsmith.tokenizer.added_tokens import AddedToken
 from archsmith.tokenizer.fast import PreTrainedTokenizerFast
 from archsmith.tokenizer.slow import PreTrainedTokenizer
 
 __all__ = [
-    "ArchsmithError", "ArchsmithWarning", "AutoBackbone", "AutoConfig", "AutoFeatureExtractor", "AutoImageProcessor",
-    "AutoModel", "AutoProcessor", "AutoTokenizer", "Backbone", "BackboneConfig", "BackboneHostConfig", "BatchEncoding",
-    "BatchFeature", "ImageProcessor", "PreTrainedConfig", "PreTrainedModel", "PreTrainedTokenizer",
-    "PreTrainedTokenizerFast", "Processor", "SequenceFeatureExtractor",
+    "AddedToken", "ArchsmithError", "ArchsmithWarning", "AutoBackbone", "AutoConfig", "AutoFeatureExtractor",
+    "AutoImageProcessor", "AutoModel", "AutoProcessor", "AutoTokenizer", "Backbone", "BackboneConfig",
+    "BackboneHostConfig", "BatchEncoding", "BatchFeature", "ImageProcessor", "PreTrainedConfig", "PreTrainedModel",
+    "PreTrainedTokenizer", "PreTrainedTokenizerFast", "Processor", "SequenceFeatureExtractor",
 ]  # fmt: skip
 
 # The classes that `__getattr__` makes for the field's tasks.

@@ -98,7 +98,7 @@ _PICKLES = (b"pk\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 _FOREIGN = {
     (b"version https://git-lfs",): "It is a Git LFS pointer; fetch the real file with: git lfs pull",
     (b"<!doctype", b"<html"): "It is a web page; the download went wrong.",
-    (b"gguf",): "It is a GGUF file, which archsmith does not read; use the safetensors files of the same model.",
+    (b"gguf",): "It is a GGUF file. Make a checkpoint of it: archsmith convert FILE OUT",
     _PICKLES: "It is a pickle or a zip archive, which archsmith does not read.",
 }
 

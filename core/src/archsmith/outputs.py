@@ -12,11 +12,12 @@ from archsmith.errors import OptionError
 from archsmith.messages import did_you_mean, shown
 
 __all__ = [
-    "BackboneOutput", "BaseModelOutput", "BaseModelOutputWithNoAttention", "BaseModelOutputWithPooling",
-    "BaseModelOutputWithPoolingAndNoAttention", "CausalLMOutput", "ImageClassifierOutput",
-    "ImageClassifierOutputWithNoAttention", "MaskedImageModelingOutput", "MaskedLMOutput", "ModelOutput",
-    "MultipleChoiceModelOutput", "NextSentencePredictorOutput", "QuestionAnsweringModelOutput",
-    "SequenceClassifierOutput", "TokenClassifierOutput", "XVectorOutput",
+    "BackboneOutput", "BaseModelOutput", "BaseModelOutputWithNoAttention", "BaseModelOutputWithPast",
+    "BaseModelOutputWithPooling", "BaseModelOutputWithPoolingAndNoAttention", "CausalLMOutput",
+    "CausalLMOutputWithPast", "ImageClassifierOutput", "ImageClassifierOutputWithNoAttention",
+    "MaskedImageModelingOutput", "MaskedLMOutput", "ModelOutput", "MultipleChoiceModelOutput",
+    "NextSentencePredictorOutput", "QuestionAnsweringModelOutput", "SequenceClassifierOutput",
+    "SequenceClassifierOutputWithPast", "TokenClassifierOutput", "XVectorOutput",
 ]  # fmt: skip
 
 
@@ -131,6 +132,22 @@ class BaseModelOutput(ModelOutput):
     """
 
     last_hidden_state: Tensor | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
+    attentions: tuple[Tensor, ...] | None = None
+
+
+class BaseModelOutputWithPast(ModelOutput):
+    """What a decoder without a head returns.
+
+    Attributes:
+        last_hidden_state: ``(batch, tokens, width)`` float.
+        past_key_values: The cache, which the next call takes, if one is used.
+        hidden_states: As `BaseModelOutput`.
+        attentions: As `BaseModelOutput`; each ``(batch, heads, tokens, all tokens so far)``.
+    """
+
+    last_hidden_state: Tensor | None = None
+    past_key_values: Any = None
     hidden_states: tuple[Tensor, ...] | None = None
     attentions: tuple[Tensor, ...] | None = None
 
@@ -251,6 +268,36 @@ class CausalLMOutput(_LogitsOutput):
         logits: ``(batch, places, vocabulary)`` float.
         hidden_states: As `BaseModelOutput`.
         attentions: As `BaseModelOutput`.
+    """
+
+
+class _PastOutput(ModelOutput):
+    """The fields of a decoder's heads."""
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+    past_key_values: Any = None
+    hidden_states: tuple[Tensor, ...] | None = None
+    attentions: tuple[Tensor, ...] | None = None
+
+
+class CausalLMOutputWithPast(_PastOutput):
+    """What a decoder that scores the next tokens returns.
+
+    Attributes:
+        loss: The loss over the labelled tokens, if labels were given; a scalar.
+        logits: ``(batch, tokens, vocabulary)`` float: at each token the scores of the one after it.
+        past_key_values: As `BaseModelOutputWithPast`, as are the others.
+    """
+
+
+class SequenceClassifierOutputWithPast(_PastOutput):
+    """What a decoder that classifies sequences returns.
+
+    Attributes:
+        loss: The loss that fits the problem type, if labels were given; a scalar.
+        logits: ``(batch, labels)`` float.
+        past_key_values: As `BaseModelOutputWithPast`, as are the others.
     """
 
 

@@ -62,6 +62,25 @@ def test_checkpointing_changes_nothing_but_the_work(model, options):
     assert counts == [3, 3, 3]
 
 
+def test_one_of_several_layers_is_computed_again(model):
+    plain = gradients(model)
+    model.activation_checkpointing_enable({"use_reentrant": False}, every_n_layers=2, offload=False)
+    counts = calls_of(model)
+    found = gradients(model)
+    assert counts == [2, 1, 2]
+    assert all(torch.equal(found[name], value) for name, value in plain.items())
+    model.activation_checkpointing_disable()
+    assert not model.is_gradient_checkpointing
+    for options, said in [
+        ({"every_n_layers": 0}, "every_n_layers must be an integer from 1"),
+        ({"offload": True}, "save_on_cpu"),
+        ({"ofload": False}, "'ofload' is not an option of gradient checkpointing"),
+    ]:
+        with pytest.raises(OptionError, match=said):
+            model.gradient_checkpointing_enable(**options)
+    assert not model.is_gradient_checkpointing
+
+
 def test_checkpointing_keeps_less():
     def kept(model):
         sizes = []

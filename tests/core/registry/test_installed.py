@@ -248,6 +248,7 @@ def test_commands_and_extensions_conflict_too(site):
 def test_kinds_do_not_rival_each_other(site):
     site.declare("a", architectures={"toy": "a.plugin"})
     site.declare("b", commands={"toy": "b.cli:app"})
+    site.declare("c", formats={"toy": "c:Format"})
     assert {entry.state for entry in scan_with().entries} == {State.OK}
     assert {entry.state for entry in scan_with(PIN="toy=a").entries} == {State.OK}
 

@@ -122,6 +122,14 @@ def test_a_strange_requirement_on_something_else_is_not_ours(site):
             {"commands": {"play": "toy.cli"}},
             "the entry point 'play' must name a function or a typer app, 'module:name', but names 'toy.cli'",
         ),
+        (
+            {"formats": {"Play": "toy.cli:App"}},
+            "the entry point 'Play' is not the name of a format (lower-case letters, digits and '-')",
+        ),
+        (
+            {"formats": {"play": "toy.cli"}},
+            "the entry point 'play' must name a class, 'module:name', but names 'toy.cli'",
+        ),
         ({"architectures": ["toy = a.plugin", "toy = b.plugin"]}, "it declares the entry point 'toy' 2 times"),
     ],
 )
@@ -161,6 +169,7 @@ def test_metadata_that_is_not_utf8_is_a_fault(site):
         ("commands", "toy.cli : app", "toy.cli:app"),
         ("commands", "toy.cli:app.run [fast]", "toy.cli:app.run"),
         ("commands", "toy.cli:app[fast]", "toy.cli:app"),
+        ("formats", "toy.cli:App [fast]", "toy.cli:App"),
     ],
 )
 def test_every_legal_object_reference(site, group, value, module):

@@ -323,6 +323,38 @@ def tags(install, site):
     return write
 
 
+FORMAT = """
+    class Words:
+        @staticmethod
+        def knows(name, start):
+            return start.startswith(b"WORDS")
+
+        @staticmethod
+        def read(path, scratch):
+            raise NotImplementedError
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("", "", None),
+        ("def read", "def raed", "has no function read"),
+        ("start.startswith", "start[99] + start.startswith", "knows('', b'') fails: IndexError('index out of range')"),
+        ('start.startswith(b"WORDS")', "not start", "knows('', b'') returns True; expected False for other files"),
+    ],
+)
+def test_a_format(site, old, new, said):
+    module = f"acme_words_{len(new)}"
+    site.declare("acme-words", formats={"words": f"{module}:Words"})
+    site.write(f"{module}.py", dedent(FORMAT).replace(old, new) if old else dedent(FORMAT))
+    report = check_plugin("acme-words")
+    assert [outcome.check.subject for outcome in report.outcomes] == ["format words"] * 2
+    failed = [outcome for outcome in report.outcomes if outcome.state is not State.PASSED]
+    assert [outcome.check.name for outcome in failed] == ([] if said is None else ["is_a_format"])
+    assert said is None or said in str(failed[0])
+
+
 def test_an_extension_and_a_command(tags):
     tags()
     report = assert_conforms("acme-tags")

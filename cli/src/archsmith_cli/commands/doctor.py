@@ -16,7 +16,12 @@ def run() -> Report:
     Loads every manifest and every class that one refers to. Ends with code 1 if there is a problem; notes are none.
     """
     problems = list(
-        dict.fromkeys([*diagnosis.settings(), *diagnosis.states(), *diagnosis.plugins(), *diagnosis.commands()])
+        dict.fromkeys(
+            [
+                *(*diagnosis.settings(), *diagnosis.states(), *diagnosis.plugins()),
+                *(*diagnosis.commands(), *diagnosis.formats()),
+            ]
+        )
     )
     notes = diagnosis.notes(problems)
     versions = version.run().data

@@ -144,7 +144,7 @@ def _limits(limits: msgspec.Meta) -> str:
     if limits.ge is not None and limits.le is not None:
         return f" from {limits.ge} to {limits.le}"
     words = {"of at least": limits.ge, "above": limits.gt, "of at most": limits.le, "below": limits.lt}
-    return next((f" {word} {limit}" for word, limit in words.items() if limit is not None), "")
+    return " and".join(f" {word} {limit}" for word, limit in words.items() if limit is not None)
 
 
 def _plain(value: Any, hint: Any) -> Any:

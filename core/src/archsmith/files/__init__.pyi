@@ -11,12 +11,12 @@ from archsmith.files.names import (
 from archsmith.files.paths import local_path
 from archsmith.files.pretrained import FromPretrained
 from archsmith.files.strictjson import encode_json, parse_json, read_bytes, read_json
-from archsmith.files.weights import TensorInfo, Weights, find_weights, read_weights, total_size
+from archsmith.files.weights import TensorInfo, Weights, encode_metadata, find_weights, read_weights, total_size
 
 __all__ = [
     "CONFIG_FILE", "INDEX_FILE", "PREPROCESSOR_FILE", "PROCESSOR_FILE", "TOKENIZER_CONFIG_FILE",
     "TOKENIZER_FILE",
-    "Checkpoint", "FromPretrained", "TensorInfo", "Weights", "encode_json",
+    "Checkpoint", "FromPretrained", "TensorInfo", "Weights", "encode_json", "encode_metadata",
     "find_weights", "local_path", "parse_json", "read_bytes", "read_json", "read_weights", "replacing", "save_folder",
     "total_size", "write_file", "write_files",
 ]  # fmt: skip

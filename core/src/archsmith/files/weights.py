@@ -34,13 +34,12 @@ _SHOWN_CHARACTERS = 500
 #: What may lie in the place of weights, by the ends of the names, and what to do about it.
 _OTHER_WEIGHTS = {
     (".bin", ".bin.index.json", ".pt", ".pth", ".pkl", ".ckpt"): (
-        "a pickle, which can run code when it is read; archsmith does not read it. "
-        "Convert it where you trust it: load it with torch and write it with safetensors.torch.save_file."
+        "a pickle, which can run code when it is read; it is not loaded. "
+        "Make safetensors of it, in a process with limits: archsmith convert FILE OUT"
     ),
     (".safetensors",): f"which is read under the name {WEIGHTS_FILE} alone. Rename it if it holds the whole model.",
-    (".gguf", ".h5", ".msgpack", ".onnx"): (
-        "which archsmith does not read. Use the safetensors files of the same model."
-    ),
+    (".gguf",): "which is not loaded. Make safetensors of it: archsmith convert FILE OUT",
+    (".h5", ".msgpack", ".onnx"): ("which archsmith does not read. Use the safetensors files of the same model."),
 }
 #: The types of safetensors: bits of one number, and what torch calls it.
 _TYPES = {

@@ -14,13 +14,15 @@ __all__ = ["classification_loss", "span_loss", "token_loss"]
 _IGNORED = -100
 
 
-def token_loss(logits: Tensor, labels: Tensor, *, name: str = "labels") -> Tensor:
+def token_loss(logits: Tensor, labels: Tensor, *, name: str = "labels", shifted: bool = False) -> Tensor:
     """Return the mean cross entropy over the labelled tokens.
 
     Args:
         logits: ``(…, classes)`` float.
         labels: ``(…)`` integer class indices; -100 leaves a token out.
         name: What the caller calls the labels, for the error message.
+        shifted: Hold the logits of each token against the label of the next: ``(…, tokens, classes)`` and
+            ``(…, tokens)``, as of a text and itself.
 
     Raises:
         InputError: The shapes do not fit, or a label is neither -100 nor a class.
@@ -34,6 +36,8 @@ def token_loss(logits: Tensor, labels: Tensor, *, name: str = "labels") -> Tenso
             raise InputError(
                 f"{name} must be from 0 to {classes - 1} (or -100 to be ignored), but hold {wrong[0].item()}."
             )
+    if shifted:  # the labels, not the logits, which would be copied
+        flat = F.pad(flat.reshape(logits.shape[:-1])[..., 1:], (0, 1), value=_IGNORED).reshape(-1)
     return F.cross_entropy(logits.reshape(-1, classes), flat, ignore_index=_IGNORED)
 
 

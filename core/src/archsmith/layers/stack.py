@@ -19,7 +19,8 @@ class Stack(nn.ModuleList):
 
     Attributes:
         gradient_checkpointing: Whether only the inputs of the layers are kept in training, and the rest computed once
-            more for the gradients. `PreTrainedModel.gradient_checkpointing_enable` sets it.
+            more for the gradients. `PreTrainedModel.gradient_checkpointing_enable` sets both.
+        every_n_layers: Of so many layers the first one is computed again, the others keep what they have.
 
     Example:
         >>> import torch
@@ -33,9 +34,11 @@ class Stack(nn.ModuleList):
     """
 
     gradient_checkpointing = False
+    every_n_layers = 1
 
     def steps(self) -> Sequence[Callable[..., Any]]:
         """Return the layers to call, in order, with the arguments that they take. Loop over these in ``forward``."""
         if self.gradient_checkpointing and self.training and torch.is_grad_enabled():
-            return [partial(checkpoint, layer, use_reentrant=False) for layer in self]
+            again = [partial(checkpoint, layer, use_reentrant=False) for layer in self]
+            return [again[i] if i % self.every_n_layers == 0 else layer for i, layer in enumerate(self)]
         return list(self)

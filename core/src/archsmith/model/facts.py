@@ -15,7 +15,7 @@ from archsmith.model.embeddings import adapted_ties, input_path, output_path, re
 from archsmith.model.marker import AnyModel, adopt, changed_configs, whole_of
 from archsmith.model.options import attention_name
 from archsmith.model.pruning import cut_heads, heads_to_cut
-from archsmith.options import drop_inert, read_flag
+from archsmith.options import drop_inert, read_count, read_flag
 from archsmith.outputs import ModelOutput
 
 __all__ = ["ModelFacts"]
@@ -29,6 +29,7 @@ _IMAGE = (48, 64)
 _CHECKPOINTING: dict[str, tuple[tuple[Any, ...], str]] = {
     "use_reentrant": ((False, None), "Leave it out: layers are computed again with use_reentrant=False"),
     "preserve_rng_state": ((True, None), "Leave it out: the same units are dropped again"),
+    "offload": ((False, None), "Use torch.autograd.graph.save_on_cpu around the training step"),
 }
 
 
@@ -109,7 +110,7 @@ class ModelFacts(AnyModel):
 
     @classmethod
     def can_generate(cls) -> bool:
-        """Return whether the model writes texts, token by token. None does so far."""
+        """Return whether the model writes texts, token by token: those of archsmith-generation do."""
         return False
 
     # ---- choices --------------------------------------------------------------------------------------------
@@ -125,7 +126,13 @@ class ModelFacts(AnyModel):
             if isinstance(module, AnyModel):
                 module.attn_implementation = attention
 
-    def gradient_checkpointing_enable(self, gradient_checkpointing_kwargs: Mapping[str, Any] | None = None) -> None:
+    def gradient_checkpointing_enable(
+        self,
+        gradient_checkpointing_kwargs: Mapping[str, Any] | None = None,
+        *,
+        every_n_layers: int = 1,
+        **options: Any,
+    ) -> None:
         """Train with less memory: keep the inputs of layers only, and compute the rest again for the gradients.
 
         Losses and gradients stay the same, dropout included; a step takes about a third longer.
@@ -133,21 +140,34 @@ class ModelFacts(AnyModel):
         Args:
             gradient_checkpointing_kwargs: ``use_reentrant=False`` and ``preserve_rng_state=True``, which hold in any
                 case.
+            every_n_layers: Compute one of so many layers again, the first of them, and keep what the others have.
+            **options: ``offload=False``, which holds in any case.
 
         Raises:
             OptionError: The model has no layers that were built for it, or they are not computed as asked for.
         """
-        asked = dict(gradient_checkpointing_kwargs or {})
+        every = read_count("every_n_layers", every_n_layers, least=1) or 1
+        asked = {**(gradient_checkpointing_kwargs or {}), **options}
         drop_inert(asked, _CHECKPOINTING)
         for name in asked:
             raise OptionError(
                 f"{name!r} is not an option of gradient checkpointing; expected {', '.join(_CHECKPOINTING)}."
             )
-        self._checkpoint(on=True)
+        self._checkpoint(every)
 
     def gradient_checkpointing_disable(self) -> None:
         """Train in the usual way again. Raises as `gradient_checkpointing_enable`."""
-        self._checkpoint(on=False)
+        self._checkpoint(0)
+
+    def activation_checkpointing_enable(
+        self, activation_checkpointing_kwargs: Mapping[str, Any] | None = None, **options: Any
+    ) -> None:
+        """Call `gradient_checkpointing_enable`, which has this name too."""
+        self.gradient_checkpointing_enable(activation_checkpointing_kwargs, **options)
+
+    def activation_checkpointing_disable(self) -> None:
+        """Call `gradient_checkpointing_disable`, which has this name too."""
+        self.gradient_checkpointing_disable()
 
     def enable_input_require_grads(self) -> None:
         """Let the output of the input embeddings require gradients, where all below an adapter is frozen.
@@ -301,14 +321,14 @@ class ModelFacts(AnyModel):
     def _stacks(self) -> list[Stack]:
         return [module for module in self.modules() if isinstance(module, Stack)]
 
-    def _checkpoint(self, *, on: bool) -> None:
+    def _checkpoint(self, every: int) -> None:
         if not (stacks := self._stacks()):
             raise OptionError(
                 f"{type(self).__name__} has no gradient checkpointing: none of its layers are in a Stack "
                 "(archsmith.layers.stack)."
             )
         for stack in stacks:
-            stack.gradient_checkpointing = on
+            stack.gradient_checkpointing, stack.every_n_layers = every > 0, every
 
 
 def _require_gradients(_module: nn.Module, _args: Any, output: torch.Tensor) -> None:

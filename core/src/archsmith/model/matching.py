@@ -183,7 +183,7 @@ class Match:
         whole_head_is_new = (
             base is None and not self.same_class and not any(found.rpartition(".")[0] == owner for found in self.found)
         )
-        optional = name.endswith(COUNTER) or (base is not None and _any(self.optional_keys, base))
+        optional = name.endswith(COUNTER) or _any(self.optional_keys, name if base is None else base)
         if (
             whole_head_is_new
             or optional

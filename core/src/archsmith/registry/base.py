@@ -149,16 +149,20 @@ class Registry:
             raise break_plugin(claims[0].entry, cause)
         return found
 
-    def command(self, verb: str) -> Any:
-        """Import and return what a command's entry point names, a function or a typer app; nothing imports it before.
+    def command(self, name: str, kind: Kind = Kind.COMMAND) -> Any:
+        """Import and return what an entry point names that has no manifest; nothing imports it before.
+
+        Args:
+            name: The verb of a command, or the name of a format.
+            kind: Which of the two: ``Kind.COMMAND`` or ``Kind.FORMAT``.
 
         Raises:
             PluginError: No installed plugin provides it.
             PluginDisabled, PluginConflict, PluginIncompatible, PluginBroken: One does, but it cannot be used.
         """
-        entry = self.catalog.find(Kind.COMMAND, verb)
+        entry = self.catalog.find(kind, name)
         if entry is None:
-            raise self._unknown(Kind.COMMAND, verb)
+            raise self._unknown(kind, name)
         return self.catalog.use(entry)
 
     def identify(self, config: Mapping[str, Any]) -> str | None:
@@ -223,7 +227,7 @@ class Registry:
             shared = os.path.commonprefix([entry.module.split("."), cls.__module__.split(".")])  # noqa: RUF071  # of lists
             return len(shared), entry.state is State.OK
 
-        plugins = (entry for entry in self.index.entries if entry.kind is not Kind.COMMAND)
+        plugins = (entry for entry in self.index.entries if not entry.kind.is_alone)
         nearest = max(plugins, key=nearness, default=None)
         return nearest if nearest and nearness(nearest)[0] else None
 

@@ -96,8 +96,8 @@ class Catalog:
         return [_with_loaded_state(entry, self._known(entry, index)) for entry in index.entries]
 
     def usable(self) -> list[Entry]:
-        """Return the entries that metadata has nothing against, apart from commands."""
-        return [entry for entry in self.index.entries if entry.kind is not Kind.COMMAND and entry.state is State.OK]
+        """Return the entries that metadata has nothing against, apart from commands and formats."""
+        return [entry for entry in self.index.entries if not entry.kind.is_alone and entry.state is State.OK]
 
     def find(self, kind: Kind, name: str) -> Entry | None:
         """Return the entry that decides about a name; None if no distribution claims it.
@@ -116,7 +116,7 @@ class Catalog:
         return entry
 
     def use(self, entry: Entry, *, source: str | None = None, asked: str = "") -> Any:
-        """Return the manifest or the command behind an entry.
+        """Return the manifest or the object behind an entry.
 
         Args:
             entry: What is asked for.
@@ -141,7 +141,7 @@ class Catalog:
         ) from getattr(result, "__cause__", None)
 
     def load(self, entry: Entry) -> Any:
-        """Return the manifest or the command behind a usable entry, or the error that loading has met; load it once.
+        """Return the manifest or the object behind a usable entry, or the error that loading has met; load it once.
 
         Two threads that come at once both run the checks, the module is imported by one of them, and they come to the
         same result.
@@ -156,8 +156,8 @@ class Catalog:
         printed = self._printed.setdefault(key, io.StringIO())
         self._loading.add(loading)
         try:
-            is_command = entry.kind is Kind.COMMAND
-            result = load_app(entry, printed) if is_command else load_manifest(self._plugins, together, printed)
+            is_alone = entry.kind.is_alone
+            result = load_app(entry, printed) if is_alone else load_manifest(self._plugins, together, printed)
         except PluginBroken as error:
             result = error.with_traceback(None)
         finally:
@@ -182,8 +182,8 @@ class Catalog:
 
 
 def _loaded_with(entry: Entry, index: Index) -> tuple[Entry, ...]:
-    """Return the entries that are loaded together: a command alone, everything else of a distribution as a whole."""
-    return (entry,) if entry.kind is Kind.COMMAND else index.declared_by(entry.distribution) or (entry,)
+    """Return the entries loaded together: commands and formats alone, all else of a distribution as a whole."""
+    return (entry,) if entry.kind.is_alone else index.declared_by(entry.distribution) or (entry,)
 
 
 def _key(entries: tuple[Entry, ...]) -> _Key:

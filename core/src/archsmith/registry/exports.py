@@ -98,7 +98,7 @@ def _not_asked(catalog: Catalog) -> str:
 
 
 def _unusable(catalog: Catalog) -> list[Entry]:
-    return [each for each in catalog.entries() if each.kind is not Kind.COMMAND and each.state is not State.OK]
+    return [each for each in catalog.entries() if not each.kind.is_alone and each.state is not State.OK]
 
 
 def _search(catalog: Catalog, name: str) -> Export | None:

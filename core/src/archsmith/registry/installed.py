@@ -51,9 +51,9 @@ class Entry:
     """One entry point of one distribution, and what is known about it.
 
     Attributes:
-        kind: Architecture, extension, processor or command.
-        name: The model_type, ``<model_type>.<extension>``, the name of the preprocessing, or the command's verb.
-        module: The module that the entry point names; for a command ``"module:app"``.
+        kind: Architecture, extension, processor, command or format.
+        name: The model_type, ``<model_type>.<extension>``, the name of the preprocessing, the verb, or the format.
+        module: The module that the entry point names; for a command or a format ``"module:object"``.
         distribution: The name of the distribution, as its metadata spells it.
         version: The version of the distribution.
         state: ``ok`` means that nothing is known against it.
@@ -111,14 +111,14 @@ class Index:
         return [entry for entry in self.entries if entry.kind is kind and entry.name == name]
 
     def declared_by(self, distribution: str) -> tuple[Entry, ...]:
-        """Return the entries of one distribution, apart from its commands."""
+        """Return the entries of one distribution, apart from its commands and formats."""
         return self._by_distribution.get(normal_name(distribution), ())
 
     @cached_property
     def _by_distribution(self) -> dict[str, tuple[Entry, ...]]:
         groups: dict[str, tuple[Entry, ...]] = {}
         for entry in self.entries:
-            if entry.kind is not Kind.COMMAND:
+            if not entry.kind.is_alone:
                 groups[entry.key] = (*groups.get(entry.key, ()), entry)
         return groups
 
@@ -135,7 +135,7 @@ def scan(settings: Settings, registered: Iterable[Declared] = ()) -> Index:
     for plugin in {normal_name(plugin.name): plugin for plugin in [*registered, *find_declared(notes)]}.values():
         verdict = _verdict(plugin)
         entries += [Entry(*point, plugin.name, plugin.version, *verdict) for point in plugin.points]
-        if not plugin.asked and not plugin.fault and any(kind is not Kind.COMMAND for kind, _, _ in plugin.points):
+        if not plugin.asked and not plugin.fault and not all(kind.is_alone for kind, _, _ in plugin.points):
             notes.append(f"{plugin} does not say which archsmith it needs (no Requires-Dist: archsmith).")
     settings, short = _with_full_names(settings, entries)
     entries = [_apply_switches(entry, settings) for entry in entries]
@@ -231,7 +231,7 @@ def _apply_switches(entry: Entry, settings: Settings) -> Entry:
     They go before any other state.
     """
     only, disable, name = settings.only, settings.disable, entry.distribution
-    if only.names and entry.kind is not Kind.COMMAND and entry.key not in map(normal_name, only.names):
+    if only.names and not entry.kind.is_alone and entry.key not in map(normal_name, only.names):
         remedy = f"Run: archsmith enable {name}" if only.in_file else f"Add {name} to {only.source}"
         return mark(entry, State.DISABLED, f"{entry} is not listed in {only.source}.", remedy)
     if entry.key in map(normal_name, disable.names):

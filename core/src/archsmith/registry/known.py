@@ -12,8 +12,12 @@ __all__ = [
 KNOWN_PLUGINS: Mapping[str, str] = {
     "bert": "archsmith-bert",
     "distilbert": "archsmith-distilbert",
+    "gpt2": "archsmith-gpt2",
+    "llama": "archsmith-llama",
     "maskformer": "archsmith-maskformer",
     "maskformer-swin": "archsmith-maskformer",
+    "mistral": "archsmith-llama",
+    "qwen2": "archsmith-llama",
     "resnet": "archsmith-resnet",
     "timm_backbone": "archsmith-timm",
     "timm_wrapper": "archsmith-timm",

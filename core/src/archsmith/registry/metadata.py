@@ -48,11 +48,17 @@ class Kind(StrEnum):
     EXTENSION = "extension"
     PROCESSOR = "processor"
     COMMAND = "command"
+    FORMAT = "format"
 
     @property
     def noun(self) -> str:
         """What the name of such an entry point is, in a message."""
         return "model_type" if self is Kind.ARCHITECTURE else self
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether the entry point names an object, which is loaded by itself, and no manifest."""
+        return self in (Kind.COMMAND, Kind.FORMAT)
 
 
 #: Entry-point groups. A break of the plugin contract changes the number at the end (none: the first contract).
@@ -64,6 +70,7 @@ _NAMES = {
     Kind.EXTENSION: (rf"{MODEL_TYPE.pattern}\.[a-z0-9][a-z0-9_.-]*", "of the form <model_type>.<extension>"),
     Kind.PROCESSOR: (MODEL_TYPE.pattern, "the name of preprocessing (lower-case letters, digits, '_' and '-')"),
     Kind.COMMAND: (r"[a-z][a-z0-9]*(-[a-z0-9]+)*", "a verb (lower-case letters, digits and '-')"),
+    Kind.FORMAT: (r"[a-z][a-z0-9]*(-[a-z0-9]+)*", "the name of a format (lower-case letters, digits and '-')"),
 }
 
 _Point = tuple[Kind, str, str]
@@ -264,9 +271,10 @@ def _points_fault(points: Iterable[_Point]) -> str:
         pattern, expected = _NAMES[kind]
         if not re.fullmatch(pattern, name) or len(name) > _LONGEST:
             return f"the entry point {shown(name)} is not {expected}"
-        parts = value.split(":") if kind is Kind.COMMAND else [value]
-        if not all(map(_DOTTED.fullmatch, parts)) or len(parts) != 1 + (kind is Kind.COMMAND):
-            what = "a function or a typer app, 'module:name'" if kind is Kind.COMMAND else "a module"
+        parts = value.split(":") if kind.is_alone else [value]
+        if not all(map(_DOTTED.fullmatch, parts)) or len(parts) != 1 + kind.is_alone:
+            objects = {Kind.COMMAND: "a function or a typer app, 'module:name'", Kind.FORMAT: "a class, 'module:name'"}
+            what = objects.get(kind, "a module")
             return f"the entry point {shown(name)} must name {what}, but names {shown(value)}"
     for (_, name), count in Counter((kind, name) for kind, name, _ in points).items():
         if count > 1:

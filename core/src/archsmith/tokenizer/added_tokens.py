@@ -23,7 +23,7 @@ class AddedToken:
         lstrip: Take the white space on its left with it.
         rstrip: Take the white space on its right with it.
         normalized: Look for it in the normalized text; None: unless it is special.
-        special: Decoding can leave it out.
+        special: Decoding can leave it out. What is given as a special token becomes one.
     """
 
     content: str
@@ -31,7 +31,7 @@ class AddedToken:
     lstrip: bool = False
     rstrip: bool = False
     normalized: bool | None = None
-    special: bool = True
+    special: bool = False
 
     def __str__(self) -> str:
         return self.content
@@ -58,7 +58,8 @@ def read_token(name: str, value: Any) -> AddedToken:
     get = value.get if isinstance(value, Mapping) else functools.partial(getattr, value)
     is_text = isinstance(value, str)
     content = value if is_text else get("content", None)
-    marks = {} if is_text else {mark: get(mark, None) for mark in _MARKS if get(mark, None) is not None}
+    found = {} if is_text else {mark: get(mark, None) for mark in _MARKS}
+    marks = {"special": True} | {mark: it for mark, it in found.items() if it is not None}
     if not isinstance(content, str) or not content or not all(isinstance(mark, bool) for mark in marks.values()):
         raise OptionError(f"{name} must be a string of at least one character, but is {shown(value)}.")
     try:

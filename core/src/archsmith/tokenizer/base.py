@@ -3,6 +3,7 @@
 import os
 from abc import ABCMeta, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, ClassVar, Self, overload
 
 from archsmith.errors import CheckpointNotFound, InputError, OptionError
@@ -14,8 +15,8 @@ from archsmith.files.strictjson import encode_json
 from archsmith.lengths import Side, Truncation
 from archsmith.messages import did_you_mean, shown
 from archsmith.options import HUGE, checked_call
-from archsmith.tokenizer import calls, files
-from archsmith.tokenizer.added_tokens import AddedToken, read_tokens
+from archsmith.tokenizer import aliases, calls, chat
+from archsmith.tokenizer.added_tokens import AddedToken
 from archsmith.tokenizer.calls import EncodedRows
 from archsmith.tokenizer.files import read_tokenizer, tokenizer_config
 from archsmith.tokenizer.settings import TokenizerSettings, read_settings, setting_hints, special_names
@@ -25,6 +26,7 @@ from archsmith.tokenizer.special_tokens import (
     SpecialTokenId,
     SpecialTokens,
     add_special_tokens,
+    add_tokens,
     first_special_tokens,
     set_special_token,
 )
@@ -49,6 +51,7 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
         tokenizer_class: What tokenizer_config.json calls it, by which its fast and its slow class are found; it holds
             for the class that declares it. Where there is none: the name of the class, without ``Fast``.
         is_fast: Whether it works on the library ``tokenizers``.
+        name_or_path: Where it was loaded from: a folder, or a hub id; empty if it was not. It is not saved.
         vocabulary: Its tokens and their ids.
         special_tokens: Its special tokens.
         extra: Keys of the tokenizer_config.json it came from that it does not know: never read, but written back.
@@ -61,6 +64,7 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
     tokenizer_class: ClassVar[str]
     is_fast: ClassVar[bool]
 
+    name_or_path: str = ""
     model_input_names: Sequence[str] = ("input_ids", "attention_mask")
     model_max_length: int = HUGE
     padding_side: Side = "right"
@@ -211,7 +215,7 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
         return list(self.special_tokens.others)
 
     additional_special_tokens = extra_special_tokens
-    chat_template = property(files.chat_template, files.set_chat_template)
+    chat_template = property(chat.chat_template, chat.set_chat_template)
 
     @property
     def all_special_tokens(self) -> list[str]:
@@ -223,25 +227,7 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
         """The ids of `all_special_tokens`."""
         return self.convert_tokens_to_ids(self.all_special_tokens)
 
-    @checked_call
-    def add_tokens(self, new_tokens: Any, *, special_tokens: bool = False) -> int:
-        """Add tokens behind the vocabulary. They are found in a text before it is split into words.
-
-        Args:
-            new_tokens: A token or a list of them: strings or `AddedToken`. One that the vocabulary has keeps its id,
-                but is from now on found in the text as it stands.
-            special_tokens: Decoding can leave them out; strings are then looked for before the text is normalised.
-
-        Returns:
-            How many were new; a model needs as many more embeddings.
-
-        Raises:
-            OptionError: One is not a token; none was added.
-        """
-        before = len(self)
-        self.vocabulary = self.vocabulary.with_tokens(read_tokens(new_tokens, are_special=special_tokens))
-        return len(self) - before
-
+    add_tokens = checked_call(add_tokens)
     add_special_tokens = checked_call(add_special_tokens)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -272,8 +258,10 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
         raise AttributeError(message, name=name, obj=self)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what copies and pickles hold: nothing that one of them could change for the other."""
-        return self.__dict__ | {"extra": dict(self.extra), "_side_files": dict(self.side_files)}
+        """Return what copies and pickles hold: nothing that calls keep, or that one could change for the other."""
+        cls = type(self)
+        state = {key: it for key, it in vars(self).items() if not isinstance(getattr(cls, key, None), cached_property)}
+        return state | {"extra": dict(self.extra), "_side_files": dict(self.side_files)}
 
     def _named(self) -> Mapping[str, str]:
         """Return the special tokens that have a name; of an object that is not complete yet: none."""
@@ -299,7 +287,7 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
     @checked_call
     def write(self, save_directory: str | os.PathLike[str]) -> tuple[str, ...]:
         """Write the vocabulary and the settings into a folder, and return the paths. Raises `SaveFailed`."""
-        return save_files(save_directory, self.file_contents(), delete=self.superseded_files(save_directory))
+        return save_files(save_directory, self.file_contents(), delete=chat.superseded_files(self, save_directory))
 
     def file_contents(self, *, processor_class: str | None = None) -> dict[str, bytes]:
         """Return name → content of the files that `save_pretrained` writes.
@@ -330,6 +318,18 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
     pad = checked_call(calls.pad)
     decode = checked_call(calls.decode)
     batch_decode = checked_call(calls.batch_decode)
+    apply_chat_template = checked_call(chat.apply_chat_template)
+
+    encode_plus, batch_encode_plus = aliases.encode_plus, aliases.batch_encode_plus
+    prepare_for_model, as_target_tokenizer = aliases.prepare_for_model, aliases.as_target_tokenizer
+    build_inputs_with_special_tokens = checked_call(aliases.build_inputs_with_special_tokens)
+    create_token_type_ids_from_sequences = checked_call(aliases.create_token_type_ids_from_sequences)
+    get_special_tokens_mask = checked_call(aliases.get_special_tokens_mask)
+    get_added_vocab = aliases.get_added_vocab
+    added_tokens_encoder, vocab = property(get_added_vocab), property(get_vocab)
+    extra_special_tokens_ids = additional_special_tokens_ids = property(aliases.extra_special_tokens_ids)
+    max_len_single_sentence = property(aliases.max_len_single_sentence)
+    max_len_sentences_pair = property(aliases.max_len_sentences_pair)
 
     @property
     def cleans_up(self) -> bool:
@@ -337,7 +337,7 @@ class PreTrainedTokenizerBase(FromPretrained, metaclass=ABCMeta):
         return self.clean_up_tokenization_spaces
 
     @abstractmethod
-    def num_special_tokens_to_add(self, *, pair: bool = False) -> int:
+    def num_special_tokens_to_add(self, pair: bool = False) -> int:
         """Return how many special tokens are put around a text or a pair."""
 
     @abstractmethod

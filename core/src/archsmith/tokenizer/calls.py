@@ -13,7 +13,7 @@ from archsmith.lengths import Padding, Side, Truncation, check_room, resolve_pad
 from archsmith.messages import announce, shown
 from archsmith.options import TensorType, checked_call, read_count, read_flag
 from archsmith.tokenizer.collation import collate, read_columns
-from archsmith.tokenizer.texts import clean_up, read_texts
+from archsmith.tokenizer.texts import Texts, clean_up, read_texts
 from archsmith.tokenizer.vocabulary import id_rows
 
 __all__ = ["EncodedRows", "batch_decode", "call", "decode", "encode", "pad", "tokenize"]
@@ -83,6 +83,7 @@ def call(
     return_offsets_mapping: bool = False,
     return_overflowing_tokens: bool = False,
     return_length: bool = False,
+    verbose: bool = True,
 ) -> BatchEncoding:
     """Turn a text, or a batch of texts or pairs, into ids.
 
@@ -106,6 +107,7 @@ def call(
         return_offsets_mapping: Return the characters that each token stands for; fast tokenizers only.
         return_overflowing_tokens: Return what was truncated as more rows, with ``overflow_to_sample_mapping``.
         return_length: Return the length of each row, padding included.
+        verbose: Tell of rows that are longer than the model takes.
 
     Returns:
         Lists for one text, lists of lists for a batch, or tensors of int64, (rows, tokens).
@@ -119,7 +121,7 @@ def call(
             "return_offsets_mapping=True needs a fast tokenizer, but this one is in Python. Use its fast class, "
             f"{_fast_name(type(tokenizer))}."
         )
-    texts = read_texts(text, text_pair, is_split_into_words=is_split_into_words)
+    texts = text if isinstance(text, Texts) else read_texts(text, text_pair, is_split_into_words=is_split_into_words)
     is_pair = texts.seconds is not None
     max_length = read_count("max_length", max_length, least=1)
     special = tokenizer.num_special_tokens_to_add(pair=is_pair) if add_special_tokens else 0
@@ -144,7 +146,8 @@ def call(
     rows = tokenizer.encode_texts(
         texts, truncated, add_special_tokens=add_special_tokens, overflow=return_overflowing_tokens
     )
-    _announce_long_rows(rows.ids, tokenizer.model_max_length)
+    if verbose:
+        _announce_long_rows(rows.ids, tokenizer.model_max_length)
     main = tokenizer.model_input_names[0]
     columns: dict[str, Sequence[Any] | None] = {main: rows.ids}
     asked = {
@@ -165,7 +168,7 @@ def call(
         data = {name: value if name == "length" else value[0] for name, value in data.items()}
     width = None if padded is None else padded.width(max(map(len, rows.ids)))
     side = tokenizer.padding_side if padded is None else padded.side
-    encodings = rows.encodings(width, side, _pad_token(tokenizer)) if tokenizer.is_fast else None
+    encodings = rows.encodings(width, side, _pad_token(tokenizer)) if tokenizer.is_fast and not texts.are_ids else None
     return BatchEncoding(data, encodings, tensor_type=return_tensors)
 
 
@@ -200,6 +203,7 @@ def pad(
     padding_side: Side | None = None,
     return_attention_mask: bool | None = None,
     return_tensors: TensorType | None = None,
+    verbose: bool = True,  # noqa: ARG001  # there is nothing to tell
 ) -> BatchEncoding:
     """Pad rows that were encoded before, as to collate the examples of a data set.
 
@@ -215,6 +219,7 @@ def pad(
         padding_side: As for a call.
         return_attention_mask: Make an attention mask where there is none; None: if the model takes it.
         return_tensors: As for a call.
+        verbose: Taken, but there is nothing to tell of.
 
     Raises:
         InputError: The rows are of a wrong form.

@@ -10,7 +10,7 @@ from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.names import TOKENIZER_FILE
 from archsmith.lengths import Truncation, check_untruncated
 from archsmith.messages import shown
-from archsmith.options import checked_call
+from archsmith.options import checked_call, read_flag
 from archsmith.tokenizer import rust
 from archsmith.tokenizer.base import PreTrainedTokenizerBase
 from archsmith.tokenizer.calls import EncodedRows
@@ -97,16 +97,18 @@ class PreTrainedTokenizerFast(PreTrainedTokenizerBase):
             return " ".join(tokens) if decoder is None else decoder.decode(list(tokens))
 
     @checked_call
-    def num_special_tokens_to_add(self, *, pair: bool = False) -> int:
+    def num_special_tokens_to_add(self, pair: bool = False) -> int:
         """Return how many special tokens are put around a text or a pair."""
-        return self.backend_tokenizer.num_special_tokens_to_add(pair)
+        return self.backend_tokenizer.num_special_tokens_to_add(read_flag("pair", pair, default=False))
 
     def encode_texts(
         self, texts: Texts, truncation: Truncation | None, *, add_special_tokens: bool, overflow: bool
     ) -> EncodedRows:
         """Turn checked texts into rows of ids; with ``overflow`` also what was truncated."""
         tokenizer = self.backend_tokenizer
-        if self.split_special_tokens:
+        if texts.are_ids:
+            tokenizer = rust.of_ids(tokenizer, texts.strings())
+        elif self.split_special_tokens:
             tokenizer = rust.variant(tokenizer, split_special=True)
         try:
             if truncation is not None:

@@ -5,14 +5,12 @@ from typing import Any
 
 from archsmith.errors import CheckpointCorrupt, OptionError
 from archsmith.files.checkpoint import Checkpoint
-from archsmith.files.names import CHAT_TEMPLATE_FILE, TOKENIZER_FILE
-from archsmith.messages import shown
+from archsmith.files.names import TOKENIZER_FILE
 from archsmith.options import HUGE
+from archsmith.tokenizer.chat import read_chat_templates
 from archsmith.tokenizer.settings import load_tokenizer_config, read_settings, setting_hints, split_settings
 
-__all__ = [
-    "chat_template", "plain_settings", "read_tokenizer", "set_chat_template", "tokenizer_config",
-]  # fmt: skip
+__all__ = ["plain_settings", "read_tokenizer", "tokenizer_config"]
 
 #: How the field writes that a model takes a row of any length.
 ANY_LENGTH = int(1e30)
@@ -41,7 +39,9 @@ def read_tokenizer(cls: Any, checkpoint: Checkpoint, overrides: Mapping[str, Any
     settings = {name: value for name, value in known.items() if name not in unused}
     tokenizer = _build(cls, arguments, settings, overrides, where=where)
     tokenizer.extra = extra | {name: values[name] for name in unused if name in values}
+    tokenizer.name_or_path = checkpoint.source
     tokenizer.read_side_files(checkpoint)
+    read_chat_templates(tokenizer, checkpoint)
     return tokenizer
 
 
@@ -86,20 +86,3 @@ def plain_settings(tokenizer: Any) -> dict[str, Any]:
         if is_own or name == "model_max_length":
             values[name] = list(value) if isinstance(value, tuple) else value
     return values
-
-
-def chat_template(tokenizer: Any) -> str | None:
-    """How the turns of a conversation become a text, in Jinja: chat_template.jinja, which is carried along."""
-    content = tokenizer.side_files.get(CHAT_TEMPLATE_FILE)
-    found: str | None = tokenizer.extra.get("chat_template") if content is None else content.decode()
-    return found
-
-
-def set_chat_template(tokenizer: Any, template: str | None) -> None:
-    """Replace it, or with None take it out. Raises `OptionError`: it is not a text."""
-    if template is not None and not isinstance(template, str):
-        raise OptionError(f"chat_template must be a text or None, but is {shown(template)}.")
-    tokenizer.extra.pop("chat_template", None)
-    tokenizer.side_files.pop(CHAT_TEMPLATE_FILE, None)
-    if template is not None:
-        tokenizer.side_files[CHAT_TEMPLATE_FILE] = template.encode()

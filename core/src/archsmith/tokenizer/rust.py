@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAX_TOKENIZER_BYTES", "RustVocabulary", "check_templates", "check_vocabulary", "import_tokenizers",
-    "load_tokenizer_json", "to_json", "translated", "variant",
+    "load_tokenizer_json", "of_ids", "to_json", "translated", "variant",
 ]  # fmt: skip
 
 #: The largest file of a tokenizer that is read.
@@ -170,6 +170,15 @@ def variant(
         [token for _, token in sorted(tokenizer.get_added_tokens_decoder().items())] if added is None else added
     )
     new.encode_special_tokens = split_special or tokenizer.encode_special_tokens
+    return new  # type: ignore[no-any-return]
+
+
+def of_ids(tokenizer: "Tokenizer", numbers: Sequence[str]) -> "Tokenizer":
+    """Return a tokenizer that takes these ids, in digits, for its words, and puts around them what another one does."""
+    new = import_tokenizers().Tokenizer(
+        import_tokenizers().models.WordLevel({number: int(number) for number in numbers})
+    )
+    new.post_processor = tokenizer.post_processor
     return new  # type: ignore[no-any-return]
 
 

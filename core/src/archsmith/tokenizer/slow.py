@@ -6,7 +6,7 @@ from typing import Any
 
 from archsmith.errors import InputError
 from archsmith.lengths import Truncation, check_untruncated
-from archsmith.options import checked_call
+from archsmith.options import checked_call, read_flag
 from archsmith.tokenizer.added_tokens import AddedToken, TokenFinder
 from archsmith.tokenizer.base import PreTrainedTokenizerBase
 from archsmith.tokenizer.calls import EncodedRows
@@ -63,6 +63,9 @@ class PreTrainedTokenizer(PreTrainedTokenizerBase):
         """Join tokens to a text. Here: with spaces."""
         return " ".join(tokens)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return super().__getstate__() | {"_finders": None}
+
     # ---- what the base asks for -----------------------------------------------------------------------------
 
     def convert_tokens_to_string(self, tokens: Sequence[str]) -> str:
@@ -71,9 +74,9 @@ class PreTrainedTokenizer(PreTrainedTokenizerBase):
         return self.join_tokens(tokens)
 
     @checked_call
-    def num_special_tokens_to_add(self, *, pair: bool = False) -> int:
+    def num_special_tokens_to_add(self, pair: bool = False) -> int:
         """Return how many special tokens are put around a text or a pair."""
-        return self.template.count(is_pair=pair)
+        return self.template.count(is_pair=read_flag("pair", pair, default=False))
 
     def encode_texts(
         self, texts: Texts, truncation: Truncation | None, *, add_special_tokens: bool, overflow: bool
@@ -82,12 +85,17 @@ class PreTrainedTokenizer(PreTrainedTokenizerBase):
         if reason := unencodable(texts):
             raise InputError(reason)
         columns = [texts.firsts] if texts.seconds is None else [texts.firsts, texts.seconds]
-        pairs = list(zip(*([self._encode_text(text) for text in column] for column in columns), strict=True))
+        encode = self._encode_ids if texts.are_ids else self._encode_text
+        pairs = list(zip(*([encode(text) for text in column] for column in columns), strict=True))
         template = self.template
         if truncation is not None and len(columns) > 1 and truncation.strategy != "longest_first":
             check_untruncated(truncation, [(len(first[0]), len(second[0])) for first, second in pairs])
         rows = [template.rows(pair, truncation, adds_special=add_special_tokens) for pair in pairs]
         return EncodedRows(rows if overflow else [row[:1] for row in rows])
+
+    def _encode_ids(self, numbers: Sequence[str]) -> tuple[list[int], list[str]]:
+        ids = list(map(int, numbers))
+        return ids, self.convert_ids_to_tokens(ids)
 
     def _encode_text(self, text: str | Sequence[str]) -> tuple[list[int], list[str]]:
         ids: list[int] = []

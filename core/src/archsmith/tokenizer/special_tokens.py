@@ -6,12 +6,12 @@ from typing import Any, overload
 
 from archsmith.errors import ArchsmithError, InputError, OptionError
 from archsmith.messages import did_you_mean, shown
-from archsmith.tokenizer.added_tokens import AddedToken, as_special, read_token, read_token_list
+from archsmith.tokenizer.added_tokens import AddedToken, as_special, read_token, read_token_list, read_tokens
 from archsmith.tokenizer.vocabulary import TokenVocabulary
 
 __all__ = [
     "SPECIAL_TOKENS", "UNNAMED_TOKENS", "SpecialToken", "SpecialTokenId", "SpecialTokens", "add_special_tokens",
-    "first_special_tokens", "set_special_token",
+    "add_tokens", "first_special_tokens", "set_special_token",
 ]  # fmt: skip
 
 #: The special tokens that every tokenizer can have, in the order in which they are listed.
@@ -83,7 +83,7 @@ def first_special_tokens(
     for name in names:
         default = cls.default_tokens.get(name)
         is_known = default is not None and vocabulary.id_of(default) is not None
-        if token := settings.get(name, AddedToken(default) if is_known else None):
+        if token := settings.get(name, AddedToken(default, special=True) if is_known else None):
             named[name] = token
     others = list(settings.get("additional_special_tokens") or [])
     more = dict(settings.get("model_specific_special_tokens") or {})
@@ -103,6 +103,25 @@ def first_special_tokens(
         {name: token.content for name, token in named.items()}, tuple(dict.fromkeys(map(str, others)))
     )
     return vocabulary.with_tokens(list(new.values())) if new else vocabulary, special
+
+
+def add_tokens(tokenizer: Any, new_tokens: Any, *, special_tokens: bool = False) -> int:
+    """Add tokens behind the vocabulary. They are found in a text before it is split into words.
+
+    Args:
+        new_tokens: A token or a list of them: strings or `AddedToken`. One that the vocabulary has keeps its id,
+            but is from now on found in the text as it stands.
+        special_tokens: Decoding can leave them out; strings are then looked for before the text is normalised.
+
+    Returns:
+        How many were new; a model needs as many more embeddings.
+
+    Raises:
+        OptionError: One is not a token; none was added.
+    """
+    before = len(tokenizer)
+    tokenizer.vocabulary = tokenizer.vocabulary.with_tokens(read_tokens(new_tokens, are_special=special_tokens))
+    return int(len(tokenizer) - before)
 
 
 def add_special_tokens(

@@ -25,12 +25,14 @@ class Texts:
         seconds: The second ones, or None.
         is_single: One text was passed, not a batch.
         is_split: Each text is a list of words.
+        are_ids: The words are ids, in digits.
     """
 
     firsts: Sequence[Text]
     seconds: Sequence[Text] | None
     is_single: bool
     is_split: bool
+    are_ids: bool = False
 
     def strings(self) -> list[str]:
         """Return every text, or every word of the texts."""

@@ -143,8 +143,8 @@ class ByteLevelTokenizerFast(PreTrainedTokenizerFast):
 
     def encode_texts(self, texts: Any, truncation: Any, *, add_special_tokens: bool, overflow: bool) -> Any:
         """As `PreTrainedTokenizerFast`; a byte without a token is refused, which the library would leave out."""
-        if missing := missing_bytes(self.backend_tokenizer.get_vocab(with_added_tokens=False)):
-            check_bytes(missing, texts.strings())
+        if self.add_prefix_space is not None and not texts.are_ids:  # one of another kind knows no bytes
+            check_bytes(missing_bytes(self.backend_tokenizer.get_vocab(with_added_tokens=False)), texts.strings())
         return super().encode_texts(texts, truncation, add_special_tokens=add_special_tokens, overflow=overflow)
 
     @classmethod
@@ -313,7 +313,7 @@ def _is_plain(owner: str, vocab_file: Any, merges_file: Any, *others: Any) -> bo
 def _defaults(cls: Any) -> dict[str, Any]:
     """Return the special tokens of a class; a mask takes the space before it with it, as published files have it."""
     return {
-        name: AddedToken(token, lstrip=True) if name == "mask_token" else token
+        name: AddedToken(token, lstrip=True, special=True) if name == "mask_token" else token
         for name, token in cls.default_tokens.items()
     }
 

@@ -42,7 +42,7 @@ def missing_bytes(vocabulary: Mapping[str, int]) -> frozenset[int]:
 
 def check_bytes(missing: frozenset[int], texts: Iterable[str]) -> None:
     """Refuse texts with a byte that has no token. Raises `InputError`."""
-    for text in texts:
+    for text in texts if missing else ():
         for place, character in enumerate(text):
             if not missing.isdisjoint(character.encode(errors="replace")):
                 raise InputError(

@@ -23,7 +23,12 @@ from typing import TYPE_CHECKING
 from archsmith.lazy import lazy_attributes
 
 if TYPE_CHECKING:
-    from archsmith_devkit.architecture import ArchitectureConformance, CommandConformance, ExtensionConformance
+    from archsmith_devkit.architecture import (
+        ArchitectureConformance,
+        CommandConformance,
+        ExtensionConformance,
+        FormatConformance,
+    )
     from archsmith_devkit.conformance import assert_conforms, check_plugin, checks_of, plugins
     from archsmith_devkit.preprocessing import (
         FeatureExtractorConformance,
@@ -40,6 +45,7 @@ __all__ = [
     "CommandConformance",
     "ExtensionConformance",
     "FeatureExtractorConformance",
+    "FormatConformance",
     "ImageProcessorConformance",
     "Outcome",
     "ProcessorConformance",
@@ -57,7 +63,12 @@ __all__ = [
 __getattr__ = lazy_attributes(
     __name__,
     {
-        "architecture": ["ArchitectureConformance", "CommandConformance", "ExtensionConformance"],
+        "architecture": [
+            "ArchitectureConformance",
+            "CommandConformance",
+            "ExtensionConformance",
+            "FormatConformance",
+        ],
         "conformance": ["assert_conforms", "check_plugin", "checks_of", "plugins"],
         "preprocessing": ["FeatureExtractorConformance", "ImageProcessorConformance", "ProcessorConformance"],
         "recording": ["record"],

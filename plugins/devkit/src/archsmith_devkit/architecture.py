@@ -1,4 +1,4 @@
-"""The checks of an architecture as a whole, of an extension, and of a command."""
+"""The checks of an architecture as a whole, of an extension, of a command and of a format."""
 
 from typing import ClassVar
 
@@ -32,7 +32,7 @@ from archsmith_devkit.surgery import SurgeryChecks
 from archsmith_devkit.training import TrainingChecks
 from archsmith_devkit.vision import VisionChecks
 
-__all__ = ["ArchitectureConformance", "CommandConformance", "EntryChecks", "ExtensionConformance"]
+__all__ = ["ArchitectureConformance", "CommandConformance", "EntryChecks", "ExtensionConformance", "FormatConformance"]
 
 
 class ArchitectureConformance(
@@ -154,10 +154,37 @@ class CommandConformance:
         assert said is None, said
 
 
+class FormatConformance:
+    """The checks of a format that a plugin adds to ``archsmith convert``.
+
+    Attributes:
+        format: Its name.
+    """
+
+    format: ClassVar[str]
+
+    def test_is_a_format(self) -> None:
+        """Each file that is to be converted is shown to every format, and none may stumble over another one's.
+
+        Fix: let the class have the functions knows(name, start) and read(path, scratch), and let knows return False
+        for whatever is not its own, an empty file included.
+        """
+        found = registry.command(self.format, Kind.FORMAT)
+        missing = [name for name in ("knows", "read") if not callable(getattr(found, name, None))]
+        assert not missing, f"{found!r} has no function {' and '.join(missing)}"
+        for name, start in (("", b""), ("model", bytes(4096)), ("notes.txt", b"words"), ("a.json", b"{}")):
+            try:
+                answer = found.knows(name, start)
+            except Exception as error:
+                raise AssertionError(f"knows({name!r}, {start[:8]!r}) fails: {error!r}") from error
+            said = f"knows({name!r}, {start[:8]!r}) returns {answer!r}; expected False for other files"
+            assert answer is False, said
+
+
 def use(entry: Entry) -> None:
     """Load what stands behind an entry point. Raises `PluginError` if it cannot be used."""
-    if entry.kind is Kind.COMMAND:
-        registry.command(entry.name)
+    if entry.kind.is_alone:
+        registry.command(entry.name, entry.kind)
     elif entry.kind is Kind.ARCHITECTURE:
         registry.get(entry.name)
     else:

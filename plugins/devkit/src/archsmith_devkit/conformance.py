@@ -15,6 +15,7 @@ from archsmith_devkit.architecture import (
     CommandConformance,
     EntryChecks,
     ExtensionConformance,
+    FormatConformance,
     use,
 )
 from archsmith_devkit.harness import Harness, refusal
@@ -157,8 +158,10 @@ def _subjects(entries: Iterable[Entry]) -> Iterator[_Part]:
                 continue
             names = {"model_type": entry.model_type, "extension": entry.name.partition(".")[2]}
             yield _Part(entry, label, type("Extension", (ExtensionConformance,), names)())
-        else:
+        elif entry.kind is Kind.COMMAND:
             yield _Part(entry, label, type("Command", (CommandConformance,), {"verb": entry.name})())
+        else:
+            yield _Part(entry, label, type("Format", (FormatConformance,), {"format": entry.name})())
 
 
 def _architecture(entry: Entry, label: str) -> Iterator[_Part]:

@@ -2,12 +2,14 @@
 
 import inspect
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812  # the field's own abbreviation
 from torch import Tensor
 
+from archsmith.config import PreTrainedConfig
 from archsmith.model import PreTrainedModel
 from archsmith_devkit.harness import Harness, assert_near
 
@@ -24,7 +26,7 @@ class DecoderChecks(Harness):
         cls = self.models().get("causal-lm")
         if cls is not None and cls.main_input_name == "input_ids":
             config = self.config()
-            if getattr(config, "is_decoder", None) is False:  # an encoder that decodes where told to, as BERT
+            if _is_encoder(config):
                 config.update(is_decoder=True)
             model = cls(config).eval()
             if not getattr(model.config, "is_encoder_decoder", False):
@@ -156,7 +158,7 @@ class DecoderChecks(Harness):
         """
         cls = self.models().get("sequence-classification")
         config = self.config()
-        if cls is None or not list(self.decoders()) or getattr(config, "is_decoder", None) is False:
+        if cls is None or not list(self.decoders()) or _is_encoder(config):
             return
         if "pad_token_id" in config.to_dict() or hasattr(config, "pad_token_id"):
             config.update(pad_token_id=0)
@@ -189,6 +191,11 @@ class DecoderChecks(Harness):
             assert not torch.allclose(spread, wanted, atol=1e-6), (
                 f"{type(model).__name__}: the logits do not depend on the distances in position_ids"
             )
+
+
+def _is_encoder(config: PreTrainedConfig) -> bool:
+    """Return whether a configuration has a field that makes a decoder of an encoder, as BERT's, and it is off."""
+    return any(declared.name == "is_decoder" for declared in fields(config)) and not config.is_decoder
 
 
 def some_ids(model: PreTrainedModel) -> Tensor:

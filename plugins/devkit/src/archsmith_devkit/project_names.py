@@ -91,7 +91,7 @@ def refuse_taken_classes(names: ProjectNames, files: Mapping[str, str]) -> None:
     }
     taken |= dict.fromkeys(archsmith.__all__, "archsmith itself")
     for entry in registry.entries():
-        if entry.kind is not Kind.COMMAND and entry.state is State.OK:
+        if not entry.kind.is_alone and entry.state is State.OK:
             try:
                 taken |= dict.fromkeys(registry.exports(entry), str(entry))
             except PluginError:

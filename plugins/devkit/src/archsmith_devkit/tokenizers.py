@@ -18,6 +18,9 @@ __all__ = ["TokenizerConformance", "sample_tokenizer"]
 _WORDS = "the quick brown fox jump ##s ##ed over lazy dog un ##believ ##able don"
 _CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,;:!?'-()"
 
+#: Names in tokenizer_config.json that are no architecture's own.
+_GENERAL = ("PreTrainedTokenizer", "PreTrainedTokenizerFast")
+
 
 def sample_tokenizer(cls: type[Any]) -> Any:
     """Return a tokenizer of a class with a small vocabulary.
@@ -113,7 +116,13 @@ class TokenizerConformance(OwnWordsChecks):
         """
         for role, tokenizer in self.tokenizers().items():
             tokenizer.add_tokens(["<new>"])
-            by_auto = saved_and_loaded(tokenizer, AutoTokenizer, use_fast=role == "tokenizer_fast")
+            options: dict[str, Any] = {"use_fast": role == "tokenizer_fast"}
+            if (
+                self.kind is Kind.ARCHITECTURE and vars(type(tokenizer)).get("tokenizer_class") in _GENERAL
+            ):  # config.json tells whose it is
+                tiny = registry.get(self.model_type).tiny
+                options["config"] = registry.load(self.model_type, "config")(**tiny)
+            by_auto = saved_and_loaded(tokenizer, AutoTokenizer, **options)
             for again in (saved_and_loaded(tokenizer), by_auto):
                 assert type(again) is type(tokenizer), (
                     f"{type(again).__name__} came back for {type(tokenizer).__name__}"

@@ -128,7 +128,7 @@ class Wav2Vec2CTCTokenizer(PreTrainedTokenizer):
         vocabulary = _choose(self._languages, target_lang, f"this {type(self).__name__}")
         own = (self._languages or {}).get(str(self._language), {})
         kept = [token for token in self.added_tokens_decoder.values() if token.content not in own]
-        special = [AddedToken(token) for token in self.all_special_tokens]
+        special = [AddedToken(token, special=True) for token in self.all_special_tokens]
         found = [token for token in (*special, *kept) if token.content in vocabulary]
         behind = [token for token in (*kept, *special) if token.content not in vocabulary]
         self.vocabulary = Vocabulary(vocabulary).with_tokens(found).with_tokens(behind)

@@ -1,0 +1,81 @@
+"""``archsmith chat``: talk to a model in the terminal."""
+
+import json as json_format
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from archsmith.messages import clean
+
+if TYPE_CHECKING:
+    from archsmith_generation.conversation import Conversation
+
+__all__ = ["chat"]
+
+
+def chat(
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="A checkpoint with a tokenizer and a chat template.")],
+    system: Annotated[str | None, typer.Option("--system", help="What the model is told about itself.")] = None,
+    max_new_tokens: Annotated[int, typer.Option("--max-new-tokens", min=1, help="The most tokens of an answer.")] = 512,
+    temperature: Annotated[
+        float | None, typer.Option("--temperature", help="Draw at random, with this; 0: take the likeliest.")
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Answer one prompt, all of standard input, and print JSON.")
+    ] = False,
+) -> None:
+    """Talk to a model in the terminal.
+
+    Each line is answered. Ctrl-C stops an answer; at a question it ends the talk, as Ctrl-D does.
+    """
+    from archsmith import AutoModelForCausalLM, AutoTokenizer  # torch
+    from archsmith.errors import OptionError
+    from archsmith_generation.conversation import Conversation
+    from archsmith_generation.mixin import GenerationMixin
+
+    settings: dict[str, Any] = {"max_new_tokens": max_new_tokens}
+    if temperature is not None:
+        settings |= {"do_sample": True, "temperature": temperature} if temperature else {"do_sample": False}
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    if not isinstance(model, GenerationMixin):
+        raise OptionError(f"{type(model).__name__} does not generate: it is not a GenerationMixin.")
+    talk = Conversation(model, AutoTokenizer.from_pretrained(folder), system=system)
+    if json:
+        prompt = sys.stdin.read().strip()
+        answer = "".join(talk.answer(prompt, **settings))
+        told = {"prompt": prompt, "answer": answer, "messages": talk.messages}
+        typer.echo(json_format.dumps(told, ensure_ascii=False))
+        return
+    for question in _questions():
+        _tell(talk, question, settings)
+
+
+def _questions() -> Iterator[str]:
+    """Yield the lines that are typed or piped in, those with nothing left out."""
+    while True:
+        try:
+            line = input("> " if sys.stdin.isatty() else "")
+        except (EOFError, KeyboardInterrupt):
+            if sys.stdin.isatty():
+                typer.echo()
+            return
+        if line.strip():
+            yield line.strip()
+
+
+def _tell(talk: "Conversation", question: str, settings: dict[str, Any]) -> None:
+    """Print an answer as it comes, in letters that do not steer the terminal."""
+    from archsmith.errors import InputError
+
+    pieces = talk.answer(question, **settings)
+    try:
+        for piece in pieces:
+            typer.echo(clean(piece, lines=True), nl=False)
+    except KeyboardInterrupt:
+        pieces.close()  # type: ignore[attr-defined]  # a generator
+        typer.echo(" [stopped]", nl=False)
+    except InputError as error:
+        typer.echo(str(error), err=True)
+    typer.echo()

@@ -1,0 +1,189 @@
+"""What the decoder is used for: going on with a text, and classifying it or its tokens."""
+
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from archsmith.layers.losses import classification_loss, token_loss
+from archsmith.outputs import (
+    BaseModelOutputWithPast,
+    CausalLMOutputWithPast,
+    SequenceClassifierOutputWithPast,
+    TokenClassifierOutput,
+)
+from archsmith_generation import Cache, GenerationMixin
+from archsmith_generation.forward import last_states, places_kept
+from archsmith_llama.config import DecoderConfig
+from archsmith_llama.model import Decoder, DecoderPreTrainedModel
+
+__all__ = ["CausalDecoder", "SequenceClassifier", "TokenClassifier"]
+
+
+class CausalDecoder(DecoderPreTrainedModel, GenerationMixin):
+    """The decoder that scores which token comes next, and goes on with texts (`generate`)."""
+
+    tied_weights = {"lm_head.weight": "model.embed_tokens.weight"}
+    decoder_class: ClassVar[type[Decoder]]
+
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__(config)
+        self.model = self.decoder_class(config)
+        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        past_key_values: Cache | None = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        *,
+        use_cache: bool | None = None,
+        logits_to_keep: int | Tensor = 0,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+    ) -> Any:
+        """Score every token of the vocabulary at every place. Arguments and errors as `Decoder.forward`.
+
+        Args:
+            labels: ``(batch, tokens)`` integer, the input ids themselves, -100 for what is left out: the scores at one
+                place are held against the label at the next.
+            logits_to_keep: Score the last so many places alone; 0: all. Or the places, ``(places,)`` integer.
+
+        Returns:
+            `CausalLMOutputWithPast`.
+        """
+        read: BaseModelOutputWithPast = self.model(
+            input_ids,
+            attention_mask,
+            position_ids,
+            past_key_values,
+            inputs_embeds,
+            use_cache=use_cache,
+            output_attentions=self.wants_attentions(output_attentions),
+            output_hidden_states=self.wants_hidden_states(output_hidden_states),
+            return_dict=True,
+        )
+        hidden: Any = read.last_hidden_state
+        logits = self.lm_head(places_kept(hidden, logits_to_keep))  # (batch, places, vocabulary)
+        output = CausalLMOutputWithPast(
+            loss=None if labels is None else token_loss(logits, labels, shifted=True),
+            logits=logits,
+            past_key_values=read.past_key_values,
+            hidden_states=read.hidden_states,
+            attentions=read.attentions,
+        )
+        return self.as_requested(output, return_dict)
+
+
+class SequenceClassifier(DecoderPreTrainedModel):
+    """The decoder that classifies texts, by the hidden state of their last token."""
+
+    optional_keys = ("score.bias",)  # a classifier of tokens has one
+    decoder_class: ClassVar[type[Decoder]]
+
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__(config)
+        self.model = self.decoder_class(config)
+        self.score = nn.Linear(config.hidden_size, config.num_labels, bias=False)
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        past_key_values: Cache | None = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        *,
+        use_cache: bool | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+    ) -> Any:
+        """Score every label. Arguments and errors as `Decoder.forward`.
+
+        The last token of a text is the last that is neither masked nor ``config.pad_token_id``.
+
+        Args:
+            labels: As `archsmith.layers.losses.classification_loss` takes them for ``config.problem_type``.
+
+        Returns:
+            `SequenceClassifierOutputWithPast`.
+        """
+        read: BaseModelOutputWithPast = self.model(
+            input_ids,
+            attention_mask,
+            position_ids,
+            past_key_values,
+            inputs_embeds,
+            use_cache=use_cache,
+            output_attentions=self.wants_attentions(output_attentions),
+            output_hidden_states=self.wants_hidden_states(output_hidden_states),
+            return_dict=True,
+        )
+        hidden: Any = read.last_hidden_state
+        logits = self.score(last_states(hidden, input_ids, attention_mask, self.config.pad_token_id))  # (batch, labels)
+        output = SequenceClassifierOutputWithPast(
+            loss=None if labels is None else classification_loss(logits, labels, self.config.problem_type),
+            logits=logits,
+            past_key_values=read.past_key_values,
+            hidden_states=read.hidden_states,
+            attentions=read.attentions,
+        )
+        return self.as_requested(output, return_dict)
+
+
+class TokenClassifier(DecoderPreTrainedModel):
+    """The decoder that classifies every token of a text, by what was read so far."""
+
+    optional_keys = ("score.bias",)  # a classifier of texts has none under this name
+    decoder_class: ClassVar[type[Decoder]]
+
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__(config)
+        self.model = self.decoder_class(config)
+        self.dropout = nn.Dropout(config.classifier_dropout)
+        self.score = nn.Linear(config.hidden_size, config.num_labels)
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        *,
+        use_cache: bool | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+    ) -> Any:
+        """Score every label at every token. Arguments and errors as `Decoder.forward`.
+
+        Args:
+            labels: ``(batch, tokens)`` integer; -100 where a token does not count in the loss.
+
+        Returns:
+            `TokenClassifierOutput`.
+        """
+        read: BaseModelOutputWithPast = self.model(
+            input_ids,
+            attention_mask,
+            position_ids,
+            inputs_embeds=inputs_embeds,
+            use_cache=use_cache,
+            output_attentions=self.wants_attentions(output_attentions),
+            output_hidden_states=self.wants_hidden_states(output_hidden_states),
+            return_dict=True,
+        )
+        logits = self.score(self.dropout(read.last_hidden_state))  # (batch, tokens, labels)
+        output = TokenClassifierOutput(
+            loss=None if labels is None else token_loss(logits, labels),
+            logits=logits,
+            hidden_states=read.hidden_states,
+            attentions=read.attentions,
+        )
+        return self.as_requested(output, return_dict)

@@ -1,0 +1,387 @@
+"""What must hold of whatever is written: however it is computed, and whatever is asked."""
+
+import copy
+import random
+import warnings
+
+import pytest
+import torch
+
+from archsmith import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM
+from archsmith.errors import ArchsmithError, ArchsmithWarning, InputError, OptionError
+from archsmith_generation import Cache
+
+TOKENS = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
+SIZES = {
+    "vocab_size": 40, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "max_position_embeddings": 64,
+} | TOKENS  # fmt: skip
+
+
+def made(name, **changes):
+    torch.manual_seed(0)
+    if name == "gpt2":
+        values = {"vocab_size": 40, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64}
+        model = GPT2LMHeadModel(GPT2Config(**values, **TOKENS))
+    elif name == "mistral":
+        model = MistralForCausalLM(MistralConfig(**SIZES, sliding_window=4))
+    else:
+        model = LlamaForCausalLM(LlamaConfig(**SIZES | changes))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim > 1:
+                parameter.mul_(8)  # far from ties
+    return model.eval()
+
+
+NAMES = ["llama", "mistral", "gpt2"]
+MODELS = {name: made(name) for name in NAMES}
+LLAMA = MODELS["llama"]
+
+
+def prompt(batch=1, tokens=6, seed=0):
+    return torch.randint(3, 40, (batch, tokens), generator=torch.Generator().manual_seed(seed))
+
+
+def write(model, ids, **options):
+    torch.manual_seed(0)
+    return model.generate(ids, **{"max_new_tokens": 10} | options)
+
+
+# ---- one way and the other --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("options", [{}, {"num_beams": 3}, {"do_sample": True}, {"repetition_penalty": 1.3}])
+def test_with_and_without_a_cache(name, options):
+    ids = prompt(2)
+    assert write(MODELS[name], ids, **options).equal(write(MODELS[name], ids, use_cache=False, **options))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"num_beams": 3, "num_return_sequences": 2},
+        {"repetition_penalty": 1.5, "no_repeat_ngram_size": 2},
+        {"bad_words_ids": [[5], [0, 7]], "min_new_tokens": 4},
+        {"num_beams": 2, "repetition_penalty": 1.5, "no_repeat_ngram_size": 1},
+    ],
+)
+def test_a_batch_is_its_rows_padded_or_not(name, options):
+    rows = [prompt(1, tokens, seed=tokens) for tokens in (3, 7, 5)]
+    ids, mask = torch.zeros(3, 7, dtype=torch.long), torch.zeros(3, 7, dtype=torch.long)
+    for place, row in enumerate(rows):
+        ids[place, 7 - row.shape[1] :], mask[place, 7 - row.shape[1] :] = row, 1
+    found = write(MODELS[name], ids, attention_mask=mask, **options)
+    inferred = write(MODELS[name], ids, **options)  # 0 is the padding and nothing else
+    assert found.equal(inferred)
+    several = options.get("num_return_sequences", 1)
+    for place, row in enumerate(rows):
+        alone = write(MODELS[name], row, **options)
+        for each in range(several):
+            written = found[place * several + each, 7:]
+            own = alone[each, row.shape[1] :]
+            assert written[: len(own)].equal(own)
+            assert not written[len(own) :].any()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"repetition_penalty": 1.3, "no_repeat_ngram_size": 3},
+        {"eos_token_id": [5, 9, 30], "min_new_tokens": 7},
+        {"forced_eos_token_id": 2, "suppress_tokens": [4, 8, 15]},
+    ],
+)
+def test_guesses_change_nothing(name, options):
+    for seed in range(4):
+        ids = prompt(1, 8, seed=seed).repeat(1, 2)
+        wanted = write(MODELS[name], ids, max_new_tokens=30, **options)
+        for tokens in (1, 3, 10):
+            assert write(MODELS[name], ids, max_new_tokens=30, prompt_lookup_num_tokens=tokens, **options).equal(wanted)
+        for assistant in (MODELS[name], MODELS["gpt2"]):
+            more = {"assistant_model": assistant, "num_assistant_tokens": 4}
+            cache = MODELS[name].new_cache()
+            assert write(MODELS[name], ids, max_new_tokens=30, past_key_values=cache, **more, **options).equal(wanted)
+            assert cache.length == wanted.shape[1] - 1
+
+
+def counting(model, monkeypatch):
+    read, forward = [], type(model).forward
+
+    def counted(self, input_ids=None, *args, **kwargs):
+        read.append(input_ids.shape[1])
+        return forward(self, input_ids, *args, **kwargs)
+
+    monkeypatch.setattr(model, "forward", counted.__get__(model))
+    return read
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_chat_goes_on_with_its_cache(name, monkeypatch):
+    model, cache = made(name), MODELS[name].new_cache()
+    text = prompt(1, 6)
+    read = counting(model, monkeypatch)
+    for turn in range(3):
+        wanted = write(MODELS[name], text, max_new_tokens=5)
+        read.clear()
+        found = write(model, text, max_new_tokens=5, past_key_values=cache)
+        assert found.equal(wanted)
+        assert read[0] == (6 if turn == 0 else 4)  # the last token of the answer, and the question
+        text = torch.cat([found, prompt(1, 3, seed=turn)], 1)
+    other = torch.cat([text[:, :4], (text[:, 4:] + 1) % 37 + 3], 1)  # a history that was edited
+    assert write(model, other, past_key_values=cache).equal(write(MODELS[name], other))
+    again = write(model, other, past_key_values=cache)
+    assert again.equal(write(MODELS[name], other))
+
+
+def test_a_cache_that_the_model_filled_itself():
+    ids, cache = prompt(2, 6), Cache()
+    with torch.no_grad():
+        LLAMA(ids[:, :4], past_key_values=cache)
+    assert write(LLAMA, ids, past_key_values=cache).equal(write(LLAMA, ids))
+
+
+def test_several_texts_leave_the_callers_cache_alone():
+    ids, cache = prompt(1, 6), Cache()
+    for options in ({"num_beams": 2}, {"do_sample": True, "num_return_sequences": 2}):
+        assert write(LLAMA, ids, past_key_values=cache, **options).equal(write(LLAMA, ids, **options))
+        assert cache.length == 0
+
+
+def test_a_compiled_step_is_compiled_a_few_times():
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
+    sizes = {"num_hidden_layers": 1, "max_position_embeddings": 200}
+    plain, compiled = made("llama", **sizes), made("llama", **sizes)
+    compiled.forward = torch.compile(compiled.forward, backend="eager", fullgraph=True)
+    one, two = (write(model, prompt(), max_new_tokens=150, eos_token_id=0) for model in (plain, compiled))
+    assert one.equal(two)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] < 9
+    torch._dynamo.reset()
+
+
+def test_a_generator_is_the_seed():
+    ids = prompt(2)
+    one, two, three = (
+        LLAMA.generate(ids, do_sample=True, max_new_tokens=8, generator=torch.Generator().manual_seed(seed))
+        for seed in (5, 5, 6)
+    )
+    assert one.equal(two)
+    assert not one.equal(three)
+
+
+# ---- what the caller brings --------------------------------------------------------------------------------------
+
+
+def test_processors_and_criteria_of_the_caller():
+    ids, lengths = prompt(2), []
+
+    def only_seven(input_ids, scores):
+        lengths.append(input_ids.shape[1])
+        scores[:, :7] = scores[:, 8:] = -torch.inf
+        return scores
+
+    output = write(
+        LLAMA,
+        ids,
+        logits_processor=[only_seven],
+        stopping_criteria=[lambda rows, _: rows.shape[1] >= 9],
+        return_dict_in_generate=True,
+        output_logits=True,
+    )
+    assert output.sequences[:, 6:].tolist() == [[7, 7, 7]] * 2
+    assert lengths == [6, 7, 8]
+    assert all(each.isfinite().all() for each in output.logits)  # before anybody wrote into them
+    one = write(LLAMA, ids, stopping_criteria=[lambda rows, _: torch.arange(len(rows)) == 1], max_new_tokens=4)
+    assert one[1, 7:].tolist() == [0, 0, 0]
+    assert one[0, 7:].all()
+
+
+@pytest.mark.parametrize("mode", [torch.enable_grad, torch.no_grad, torch.inference_mode])
+def test_gradients_stay_as_they_were(mode):
+    with mode():
+        before, seen = torch.is_grad_enabled(), []
+        for _ in LLAMA.stream(prompt(), max_new_tokens=3):
+            seen.append(torch.is_grad_enabled())
+        assert seen == [before] * 3
+        assert not LLAMA.generate(prompt(), max_new_tokens=2).is_floating_point()
+
+
+# ---- what is refused ---------------------------------------------------------------------------------------------
+
+IDS = prompt(2)
+RIGHT = {"attention_mask": torch.tensor([[1, 1, 1, 1, 0, 0], [1] * 6])}
+FULL = Cache()
+with torch.no_grad():
+    LLAMA(prompt(2, 3), past_key_values=FULL)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"temperature": 0.7}, "temperature is 0.7, which needs do_sample=True"),
+        ({"top_p": 0.5}, "top_p is 0.5, which needs do_sample=True"),
+        ({"do_sample": True, "temperature": 0.0}, "temperature must be a number above 0, but is 0.0"),
+        ({"do_sample": True, "top_p": 1.5}, "top_p must be a number above 0 and of at most 1, but is 1.5"),
+        ({"length_penalty": 2.0}, "length_penalty is 2.0, which needs num_beams above 1"),
+        ({"num_return_sequences": 2}, "num_return_sequences is 2, but without do_sample=True there are only"),
+        ({"num_beams": 2, "num_return_sequences": 3}, "num_return_sequences is 3, but"),
+        ({"max_length": 20}, "max_length and max_new_tokens are both given"),
+        ({"min_new_tokens": 11}, "min_new_tokens is 11, but must be at most max_new_tokens 10"),
+        ({"max_new_tokens": 0}, "max_new_tokens must be an integer from 1 to"),
+        ({"max_new_tokens": 59}, "max_new_tokens is 59, but after a prompt of 6 tokens the model has positions for 58"),
+        ({"max_new_tokens": None, "max_length": 6}, "max_length is 6, but the prompt has 6 tokens already"),
+        ({"max_new_token": 3}, "'max_new_token' is not a setting of GenerationConfig. Did you mean 'max_new_tokens'?"),
+        ({"streamer": print}, "'streamer' is not a setting of GenerationConfig. Loop over model.stream(…)"),
+        ({"eos_token_id": 40}, "eos_token_id holds 40, but the vocabulary has 40 tokens, 0 to 39."),
+        ({"eos_token_id": -1}, "eos_token_id must be an integer"),
+        ({"eos_token_id": []}, "eos_token_id must not be empty"),
+        ({"bad_words_ids": [[]]}, "bad_words_ids must not be empty nor hold anything empty"),
+        ({"bad_words_ids": [[2]]}, "bad_words_ids holds an eos_token_id alone; to write on, pass min_new_tokens"),
+        ({"suppress_tokens": [*range(40)]}, "the scores of a step are minus infinity for every token"),
+        ({"suppress_tokens": [*range(40)], "num_beams": 2}, "the scores of a step leave no token to go on with"),
+        ({"stop_strings": "x"}, "stop_strings 'x' need tokenizer=…"),
+        ({"prompt_lookup_num_tokens": 3}, "prompt_lookup_num_tokens takes one prompt of token ids without padding."),
+        (
+            {"assistant_model": LLAMA, "num_beams": 2},
+            "assistant_model needs do_sample=False, num_beams=1 and use_cache",
+        ),
+        ({"assistant_model": LLAMA, "prompt_lookup_num_tokens": 2}, "are two ways to guess; pass one."),
+        ({"assistant_model": 5}, "assistant_model must be a model that generates, but is 5."),
+        ({"num_assistant_tokens": 3}, "num_assistant_tokens needs assistant_model."),
+        ({"num_beams": 30}, "num_beams is 30, which takes 60 first tokens, but the vocabulary has 40."),
+        (RIGHT, "row 0 of attention_mask is [1, 1, 1, 1, 0, 0]: padding comes after tokens"),
+        ({"attention_mask": torch.zeros(2, 6)}, "row 0 of the prompt is padding alone"),
+        ({"attention_mask": torch.ones(2, 5)}, "attention_mask must have the shape (batch, tokens) = (2, 6), but has"),
+        ({"past_key_values": ()}, "past_key_values must be an archsmith_generation.Cache, but is ()."),
+        ({"past_key_values": Cache(), "use_cache": False}, "past_key_values needs use_cache=True."),
+        ({"logits_processor": [3]}, "logits_processor must be a list of functions, but is [3]."),
+        ({"logits_processor": [lambda _, scores: scores[:, :3]]}, "a logits processor must return scores of the shape"),
+        ({"stopping_criteria": [lambda *_: "yes"]}, "stopping_criteria must return True, False or a boolean tensor"),
+        ({"generator": 3}, "generator must be a torch.Generator, but is 3."),
+        ({"generation_config": {}}, "generation_config must be a GenerationConfig, but is {}."),
+        ({"inputs_embeds": torch.zeros(2, 6, 32)}, "pass either input_ids or inputs_embeds, but got both."),
+    ],
+)
+def test_what_is_refused(options, message):
+    with pytest.raises((InputError, OptionError)) as caught:
+        write(LLAMA, IDS, **options)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        (
+            torch.zeros(1, 0, dtype=torch.long),
+            "input_ids must have the shape (batch, tokens) with at least one",
+        ),
+        (
+            torch.zeros(0, 3, dtype=torch.long),
+            "input_ids must have the shape (batch, tokens) with at least one",
+        ),
+        (torch.zeros(3, dtype=torch.long), "input_ids must have the shape (batch, tokens)"),
+        (torch.full((1, 3), 40), "input_ids must be from 0 to 39, but hold 40."),
+        (torch.ones(1, 3), "input_ids must be integers"),
+        (torch.ones(1, 65, dtype=torch.long), "the prompt has 65 tokens, but the model has positions for 64"),
+        (torch.ones(1, 64, dtype=torch.long), "max_new_tokens is 10, but after a prompt of 64 tokens"),
+        ([[1, 2]], "input_ids must be a tensor, but is [[1, 2]]. Ask the tokenizer"),
+        ("hello", "input_ids must be a tensor, but is 'hello'."),
+        (torch.tensor([[5, 6, 0, 0]]), "padding comes after tokens, and a text cannot go on there. Pad on the left"),
+    ],
+)
+def test_prompts_that_are_none(ids, message):
+    with pytest.raises(InputError) as caught:
+        write(LLAMA, ids)
+    assert message in str(caught.value)
+
+
+def test_no_prompt_is_the_beginning():
+    assert LLAMA.generate(max_new_tokens=3).equal(write(LLAMA, torch.tensor([[1]]), max_new_tokens=3))
+    bare = made("llama", bos_token_id=None)
+    with pytest.raises(InputError, match="there is no prompt: pass input_ids or inputs_embeds; bos_token_id"):
+        bare.generate(max_new_tokens=3)
+
+
+def test_a_cache_of_another_model_or_batch():
+    for model, ids in ((LLAMA, prompt(1)), (made("llama", num_hidden_layers=3), prompt(2))):
+        with pytest.raises(InputError, match=r"it is of another model or another batch\. Start with a new Cache"):
+            write(model, ids, past_key_values=copy.deepcopy(FULL))
+    with pytest.raises(InputError, match="another model's or another batch's"):
+        write(made("llama", num_key_value_heads=4), prompt(2), past_key_values=copy.deepcopy(FULL))
+    with pytest.raises(InputError, match="past_key_values holds 3 tokens, but the prompt has 2: pass the whole"):
+        write(LLAMA, prompt(2, 2), past_key_values=copy.deepcopy(FULL))
+
+
+def test_what_is_announced():
+    with pytest.warns(ArchsmithWarning, match="neither max_new_tokens nor max_length is given: at most 20 tokens"):
+        assert LLAMA.generate(prompt(), eos_token_id=0).shape[1] <= 26
+    training = made("llama").train()
+    with pytest.warns(ArchsmithWarning, match="the model is in training mode"):
+        write(training, prompt())
+
+
+def test_beams_are_not_streamed():
+    with pytest.raises(OptionError, match="num_beams is 2, but beams cannot be streamed"):
+        LLAMA.stream(prompt(), num_beams=2, max_new_tokens=3)
+    with pytest.raises(InputError, match="text of one row can be streamed, but there are 2"):
+        LLAMA.stream(prompt(2), tokenizer=object(), max_new_tokens=3)
+
+
+def test_a_step_that_fails_leaves_the_cache_whole(monkeypatch):
+    model, cache, ids = made("llama"), Cache(), prompt()
+    layer, calls = model.model.layers[1], []
+
+    def failing(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return type(layer).forward(layer, *args, **kwargs)
+
+    monkeypatch.setattr(layer, "forward", failing)
+    with pytest.raises(KeyboardInterrupt):
+        write(model, ids, past_key_values=cache)
+    assert cache.length == 7
+    assert write(model, ids, past_key_values=cache).equal(write(LLAMA, ids))
+
+
+# ---- any options -------------------------------------------------------------------------------------------------
+
+CHOICES = {
+    "max_new_tokens": [1, 3, 9], "max_length": [5, 12], "min_new_tokens": [0, 2, 5], "min_length": [0, 9],
+    "do_sample": [True, False], "temperature": [0.1, 1.0, 2.0, -1], "top_k": [0, 1, 5, 99], "top_p": [0.1, 0.9, 1.0, 0],
+    "min_p": [0.0, 0.3, 1.0], "typical_p": [0.2, 1.0], "num_beams": [1, 2, 4], "num_return_sequences": [1, 2],
+    "length_penalty": [-1.0, 0.0, 2.0], "early_stopping": [True, False, "never", "no"],
+    "repetition_penalty": [0.5, 2.0, 0], "no_repeat_ngram_size": [0, 1, 3], "bad_words_ids": [[[5]], [[6, 7], [8]]],
+    "eos_token_id": [2, [3, 4], [*range(20)], 99], "pad_token_id": [0, 39], "forced_bos_token_id": [9],
+    "forced_eos_token_id": [2, [2, 3]], "suppress_tokens": [[1, 2, 3]], "use_cache": [True, False],
+    "prompt_lookup_num_tokens": [1, 4], "output_scores": [True], "return_dict_in_generate": [True, False],
+}  # fmt: skip
+
+
+def test_any_options_are_right_or_refused():
+    choose, taken = random.Random(0), 0
+    for trial in range(600):
+        names = choose.sample([*CHOICES], choose.randint(1, 5))
+        options = {name: choose.choice(CHOICES[name]) for name in names}
+        ids = prompt(choose.choice([1, 1, 2]), seed=trial % 7)
+        torch.manual_seed(0)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ArchsmithWarning)
+                found = LLAMA.generate(ids, **options)
+        except ArchsmithError:
+            continue
+        taken += 1
+        sequences = found.sequences if options.get("return_dict_in_generate") else found
+        rows = len(ids) * options.get("num_return_sequences", 1)
+        most = options.get("max_new_tokens") or options.get("max_length", 6 + 20) - 6
+        assert len(sequences) == rows, options
+        assert 6 < sequences.shape[1] <= 6 + most, options
+        assert sequences[:, :6].equal(ids.repeat_interleave(rows // len(ids), 0)), options
+    assert taken > 100
