@@ -692,3 +692,21 @@ def test_missing_libraries(plain, monkeypatch):
 def test_padding_that_float32_cannot_hold(value):
     with pytest.raises(OptionError, match=r"padding_value is .*, but must be a number that float32 can hold"):
         Wav2Vec2FeatureExtractor(padding_value=value)
+
+
+def test_arguments_may_be_what_to_dict_returns(tmp_path):
+    extractor = Wav2Vec2FeatureExtractor(sampling_rate=8000)
+    assert Wav2Vec2FeatureExtractor(**extractor.to_dict()) == extractor
+    with pytest.raises(OptionError, match="feature_extractor_type is 'WhisperFeatureExtractor', but Wav2Vec2"):
+        Wav2Vec2FeatureExtractor(feature_extractor_type="WhisperFeatureExtractor")
+    extractor.to_json_file(tmp_path / "mine.json")
+    assert Wav2Vec2FeatureExtractor.from_json_file(tmp_path / "mine.json") == extractor
+
+
+def test_pad_by_position():
+    rows = [{"input_values": np.ones(3)}, {"input_values": np.ones(5)}]
+    batch = Wav2Vec2FeatureExtractor().pad(rows, "max_length", 4, True, 2, True, "np")
+    assert batch.input_values.tolist() == [[1, 1, 1, 0], [1, 1, 1, 1]]
+    assert batch.attention_mask.tolist() == [[1, 1, 1, 0], [1, 1, 1, 1]]
+    with pytest.raises(OptionError, match="truncation must be True or False"):
+        Wav2Vec2FeatureExtractor().pad(rows, True, 4, "yes")

@@ -521,3 +521,22 @@ def test_for_a_model_what_is_cropped_has_its_size_too():
     pixels = processor([np.zeros((50, 70, 3), np.uint8), np.zeros((90, 40, 3), np.uint8)], return_tensors="np")
     assert pixels.pixel_values.shape == (2, 3, 32, 32)
     assert ImageProcessor.for_model(Config()).crop_size is None
+
+
+def test_arguments_may_be_what_to_dict_returns(tmp_path):
+    processor = ToyImageProcessor(size=3)
+    assert ToyImageProcessor(**processor.to_dict()) == processor
+    assert ToyImageProcessor(processor_class="Mine").to_dict()["processor_class"] == "Mine"
+    assert ToyImageProcessor.from_dict(processor.to_dict(), size=4).size == {"height": 4, "width": 4}
+    with pytest.raises(OptionError, match=r"^ToyImageProcessor: image_processor_type is 3, which is not an image"):
+        ToyImageProcessor(image_processor_type=3)
+    processor.to_json_file(tmp_path / "mine.json")
+    assert ToyImageProcessor.from_json_file(tmp_path / "mine.json") == processor
+
+
+def test_preprocess_is_the_call():
+    processor = ToyImageProcessor()
+    expected = processor(image(), size=3, return_tensors="np").pixel_values
+    assert np.array_equal(processor.preprocess(images=image(), size=3, return_tensors="np").pixel_values, expected)
+    with pytest.raises(OptionError, match="missing a required argument: 'images'"):
+        processor.preprocess()

@@ -344,3 +344,21 @@ def test_a_save_takes_place_whole_or_not_at_all(speech, tmp_path, monkeypatch):
 def test_printing(speech):
     assert repr(speech).startswith("Wav2Vec2Processor:\n- tokenizer: Wav2Vec2CTCTokenizer(7 tokens")
     assert "- feature_extractor: Wav2Vec2FeatureExtractor {" in repr(speech)
+
+
+def test_options_go_to_the_parts_that_have_them(words, tmp_path):
+    processor = Processor(tokenizer=words, image_processor=ViTImageProcessor(size=8))
+    pixels = np.zeros((9, 9, 3), np.uint8)
+    batch = processor(images=pixels, text=["a", "a b c"], padding=True, size=4, return_tensors="np")
+    assert batch.input_ids.shape == (2, 5)
+    assert batch.pixel_values.shape == (1, 3, 4, 4)
+    over = processor(text=["a"], padding=True, text_kwargs={"padding": "max_length", "max_length": 7})
+    assert len(over.input_ids[0]) == 7
+    with pytest.raises(
+        OptionError, match="'paddin' is not an option of Processor, BertTokenizerFast, ViTImageProcessor"
+    ):
+        processor(images=pixels, text="a", paddin=True)
+    with pytest.raises(OptionError, match="'padding' is not an option of Processor, ViTImageProcessor"):
+        processor(images=pixels, padding=True)
+    processor.to_json_file(tmp_path / "mine.json")
+    assert json.loads((tmp_path / "mine.json").read_text()) == json.loads(json.dumps(processor.to_dict()))

@@ -11,8 +11,9 @@ from archsmith.config.fields import to_json
 from archsmith.config.names import field_names
 from archsmith.errors import ArchsmithError, CheckpointCorrupt, CheckpointNotFound, OptionError
 from archsmith.files.checkpoint import Checkpoint
-from archsmith.files.commit import save_files
+from archsmith.files.commit import save_files, write_file
 from archsmith.files.names import CONFIG_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE
+from archsmith.files.paths import local_path
 from archsmith.files.pretrained import FromPretrained
 from archsmith.files.strictjson import encode_json
 from archsmith.messages import shorten, shown
@@ -47,10 +48,15 @@ class DeclaredSettings(FromPretrained, CheckedFields, abc.ABC):
 
     own_file = PREPROCESSOR_FILE
     noun = "setting"
+    common = dict.fromkeys(["_processor_class", "_valid_processor_keys", "archsmith", "processor_class"], ...)
     kind: ClassVar[str]
     needs_file: ClassVar[bool] = True
 
     def __init__(self, **values: Any) -> None:
+        try:
+            self._check_writer(values, type(self).__name__)
+        except CheckpointCorrupt as error:
+            raise OptionError(error.message) from None
         self._fill(values, unknown_allowed=False)
 
     # ---- files ----------------------------------------------------------------------------------------------
@@ -127,6 +133,15 @@ class DeclaredSettings(FromPretrained, CheckedFields, abc.ABC):
         values = {name: to_json(value) for name, value in held.items() if value is not None or usual(name) is not None}
         return copy.deepcopy(self.extra) | values | {f"{self.kind}_type": type(self).__name__}
 
+    @classmethod
+    def from_json_file(cls, json_file: str | os.PathLike[str]) -> Self:
+        """Read a file such as `to_json_file` writes. Raises as `read`."""
+        return cls.from_pretrained(local_path("a file of settings", json_file).absolute())
+
+    def to_json_file(self, json_file_path: str | os.PathLike[str]) -> None:
+        """Write `to_json_string` to a file. Raises as it, and `SaveFailed` as `save_pretrained`."""
+        write_file(local_path("a file of settings", json_file_path), self.to_json_string().encode())
+
     def to_file_dict(self) -> dict[str, Any]:
         """Return the content of the file, with who wrote it. Raises as `to_json_string`."""
         from archsmith.registry.base import registry
@@ -167,7 +182,7 @@ class DeclaredSettings(FromPretrained, CheckedFields, abc.ABC):
 
     @classmethod
     def _check_writer(cls, content: dict[str, Any], source: str) -> None:
-        """Take the name of the class out of the content of a file, and refuse another one's."""
+        """Take the name of the class out of the content of a file, or of arguments, and refuse another one's."""
         key = f"{cls.kind}_type"
         named = content.pop(key, cls.__name__)
         if not cls._is_own_name(named):

@@ -182,10 +182,9 @@ class SequenceFeatureExtractor(DeclaredSettings):
     def pad(
         self,
         processed_features: Any,
-        *,
         padding: bool | str = True,
         max_length: int | None = None,
-        truncation: bool = False,
+        truncation: bool = False,  # all by position too, as older programs pass them
         pad_to_multiple_of: int | None = None,
         return_attention_mask: bool | None = None,
         return_tensors: TensorType | None = None,
@@ -206,7 +205,7 @@ class SequenceFeatureExtractor(DeclaredSettings):
             InputError: The sequences are of a wrong form.
             OptionError: An option is wrong.
         """
-        shape = self._plan(padding, max_length, truncation, pad_to_multiple_of)
+        shape = self._plan(padding, max_length, read_flag("truncation", truncation, False), pad_to_multiple_of)
         wants_mask = read_flag("return_attention_mask", return_attention_mask, self.return_attention_mask)
         name = self.model_input_names[0]
         columns = _columns(processed_features, name, 1 if self.feature_size == 1 else 2)

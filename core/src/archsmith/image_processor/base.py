@@ -199,6 +199,11 @@ class ImageProcessor(DeclaredSettings):
         data = processor.process(images, stack=return_tensors is not None)
         return BatchFeature(data, tensor_type=return_tensors)
 
+    @checked_call
+    def preprocess(self, images: Any, *others: Any, **options: Any) -> BatchFeature:
+        """Do what a call does: the name that older programs use. Arguments and errors as for calling the processor."""
+        return self(images, *others, **options)
+
     # ---- what a subclass may change -------------------------------------------------------------------------
 
     def process(self, images: Any, *, stack: bool) -> dict[str, Any]:

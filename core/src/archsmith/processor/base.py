@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 from archsmith.batch import BatchFeature
+from archsmith.config.names import field_names
 from archsmith.errors import InputError, OptionError
 from archsmith.files.checkpoint import Checkpoint
-from archsmith.files.commit import save_files
+from archsmith.files.commit import save_files, write_file
 from archsmith.files.names import CHAT_TEMPLATE_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE
+from archsmith.files.paths import local_path
 from archsmith.files.pretrained import FromPretrained
 from archsmith.files.strictjson import encode_json
 from archsmith.messages import did_you_mean, shown
@@ -91,6 +93,7 @@ class Processor(FromPretrained):
         images_kwargs: Mapping[str, Any] | None = None,
         audio_kwargs: Mapping[str, Any] | None = None,
         return_tensors: TensorType | None = None,
+        **shared: Any,
     ) -> BatchFeature:
         """Prepare each input with the part for it, and return all of it in one batch.
 
@@ -102,6 +105,7 @@ class Processor(FromPretrained):
             images_kwargs: Options of the image processor's call.
             audio_kwargs: Options of the feature extractor's call.
             return_tensors: ``"pt"``, ``"np"``, or None; a part's own options can say otherwise.
+            **shared: Options for each part that has them, as ``padding``; a part's own options go over them.
 
         Raises:
             InputError: There is no input, one does not fit its part, or two parts return one name.
@@ -110,13 +114,20 @@ class Processor(FromPretrained):
         check_tensor_type(return_tensors)
         inputs = {"tokenizer": text, "image_processor": images, "feature_extractor": audio}
         options = {"tokenizer": text_kwargs, "image_processor": images_kwargs, "feature_extractor": audio_kwargs}
+        used = [name for name, value in inputs.items() if value is not None]
+        takers = {option: [name for name in used if self._takes(name, option)] for option in shared}
+        if lost := [option for option, names in takers.items() if not names]:
+            owners = [type(part).__name__ for part in (self, *map(self._part, used))]
+            hint = did_you_mean(lost[0], inspect.signature(self.__call__).parameters)
+            raise OptionError(f"{lost[0]!r} is not an option of {', '.join(owners)}.{hint}")
         if all(value is None for value in inputs.values()):
             raise InputError(
                 f"there is nothing to process; pass {' or '.join(PARTS[name][0] for name in self._held())}."
             )
         batch: dict[str, Any] = {}
         for name, value in inputs.items():
-            chosen = self.options_of(name, options[name], return_tensors=return_tensors)
+            own = {option: shared[option] for option, names in takers.items() if name in names}
+            chosen = self.options_of(name, options[name], return_tensors=return_tensors, **own)
             if value is None:
                 continue
             found = self._part(name)(value, **chosen)
@@ -239,10 +250,24 @@ class Processor(FromPretrained):
         settings = {part: self._part(part).to_dict() for part in self._held() if part != "tokenizer"}
         return copy.deepcopy(self.extra) | settings | {"processor_class": type(self).__name__}
 
+    def to_json_string(self) -> str:
+        """Return `to_dict` as sorted JSON."""
+        return encode_json(self.to_dict()).decode()
+
+    def to_json_file(self, json_file_path: str | os.PathLike[str]) -> None:
+        """Write `to_json_string` to a file. Raises `SaveFailed` as `save_pretrained`."""
+        write_file(local_path("a file of settings", json_file_path), self.to_json_string().encode())
+
     # ---- internals ------------------------------------------------------------------------------------------
 
     def _held(self) -> Sequence[str]:
         return [name for name in PARTS if getattr(self, name) is not None]
+
+    def _takes(self, name: str, option: str) -> bool:
+        """Return whether a call of a part has an option: those of an image processor are its settings."""
+        part = self._part(name)
+        parameters = inspect.signature(part.__call__).parameters
+        return option in parameters or (name == "image_processor" and field_names(type(part)).knows(option))
 
     def _part(self, name: str) -> Any:
         part = getattr(self, name)
