@@ -11,7 +11,7 @@ from archsmith.files.checkpoint import Checkpoint
 from archsmith.files.names import CHAT_TEMPLATE_FILE, TOKENIZER_CONFIG_FILE
 from archsmith.files.paths import local_path
 from archsmith.files.strictjson import read_bytes
-from archsmith.messages import shown
+from archsmith.messages import announce, shown
 from archsmith.options import TensorType, import_library
 
 __all__ = ["apply_chat_template", "chat_template", "read_chat_templates", "set_chat_template", "superseded_files"]
@@ -47,7 +47,7 @@ def read_chat_templates(tokenizer: Any, checkpoint: Checkpoint) -> None:
     """Bring together the templates of tokenizer_config.json, of chat_template.jinja, and of the folder for more.
 
     Raises:
-        CheckpointCorrupt: They contradict each other, or are no texts.
+        CheckpointCorrupt: They contradict each other, but for chat_template.jinja, which goes first; or are no texts.
     """
     stored = tokenizer.extra.get("chat_template") or []
     listed = [{"name": "default", "template": stored}] if isinstance(stored, str) else stored
@@ -61,7 +61,16 @@ def read_chat_templates(tokenizer: Any, checkpoint: Checkpoint) -> None:
     found: dict[str, tuple[str, str]] = {}
     for file, name, text in [*texts, *_more_templates(checkpoint)]:
         first, earlier = found.setdefault(name, (file, text))
-        if earlier.removesuffix("\n") != text.removesuffix("\n"):
+        if earlier.removesuffix("\n") == text.removesuffix("\n"):
+            continue
+        if file == CHAT_TEMPLATE_FILE:  # the newer place, which every program of the field reads first
+            announce(
+                f"{checkpoint.source!r}: the chat template in {file} is used, and not the other one in "
+                f"{first}. Delete the one that is out of date."
+            )
+            found[name] = (file, text)
+            tokenizer.extra.pop("chat_template")
+        else:
             raise CheckpointCorrupt(
                 f"{checkpoint.source!r}: the chat template {name!r} in {first} is not the one in {file}. "
                 "Delete the one that is out of date."
