@@ -275,3 +275,10 @@ def test_compile_heads(cls, words, labels):
     assert one.keys() == other.keys()
     for name in one:
         torch.testing.assert_close(one[name], other[name])
+
+
+def test_pairs_of_another_output_make_it_again(output):
+    for pairs in (output.items(), iter(output.items()), dict(output), dict(output).items()):
+        again = type(output)(pairs)
+        assert list(again) == ["logits", "hidden_states"]
+        assert again.logits is output.logits

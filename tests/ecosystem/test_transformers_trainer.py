@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from ..parity.oracle import transformers
-from ..parity.support import assert_close
-from .support import SIDES, image_inputs, make_pair, make_tokenizers, rows_of, text_inputs, trained
+from ..parity.support import assert_close, build
+from .support import BERT, SIDES, image_inputs, make_pair, make_tokenizers, rows_of, text_inputs, trained
 
 pytestmark = pytest.mark.long
 
@@ -79,6 +79,30 @@ def assert_trains_alike(pair, tmp_path, rows, kind=transformers.Trainer, **optio
 )
 def test_train_texts(options, bert, tmp_path):
     assert_trains_alike(bert, tmp_path, rows_of(text_inputs(labels=3)), **options)
+
+
+DECODERS = {
+    "LlamaForCausalLM": {
+        "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24, "vocab_size": 40,
+        "max_position_embeddings": 16,
+    },
+    "GPT2LMHeadModel": {
+        "n_embd": 16, "n_layer": 2, "n_head": 2, "vocab_size": 40, "n_positions": 16, "resid_pdrop": 0.0,
+        "embd_pdrop": 0.0, "attn_pdrop": 0.0,
+    },
+    "BertLMHeadModel": {**BERT, "is_decoder": True},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_tokens_of_all_accumulated_batches_weigh_alike(name, tmp_path, whole):
+    pair = build(name, DECODERS[name])
+    inputs = text_inputs()
+    ids = inputs["input_ids"]
+    places = torch.arange(ids.shape[1])
+    wanted = places[None] >= ids.shape[1] - 1 - torch.arange(len(ids))[:, None] % (ids.shape[1] - 1)
+    rows = rows_of({"input_ids": ids, "labels": ids.masked_fill(~wanted, -100)})  # 1, 2, 3, … labels
+    assert_trains_alike(pair, tmp_path, rows, whole, gradient_accumulation_steps=3)
 
 
 def test_train_without_segments(distilbert, tmp_path):

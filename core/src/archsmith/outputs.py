@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, NoReturn, dataclass_transform
 
 from torch import Tensor
@@ -65,7 +65,7 @@ class ModelOutput(OrderedDict[str, Any]):
             return
         (first,) = self.values()
         is_pairs = isinstance(first, Mapping) and not (first and {*self._names}.isdisjoint(first))
-        if isinstance(first, Iterator) or is_pairs:
+        if isinstance(first, Iterator | ItemsView) or is_pairs:
             setattr(self, self._names[0], None)
             for name, value in dict(first).items():
                 self[name] = value

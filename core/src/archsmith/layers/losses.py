@@ -14,7 +14,9 @@ __all__ = ["classification_loss", "span_loss", "token_loss"]
 _IGNORED = -100
 
 
-def token_loss(logits: Tensor, labels: Tensor, *, name: str = "labels", shifted: bool = False) -> Tensor:
+def token_loss(
+    logits: Tensor, labels: Tensor, *, name: str = "labels", shifted: bool = False, count: Tensor | float | None = None
+) -> Tensor:
     """Return the mean cross entropy over the labelled tokens.
 
     Args:
@@ -23,6 +25,8 @@ def token_loss(logits: Tensor, labels: Tensor, *, name: str = "labels", shifted:
         name: What the caller calls the labels, for the error message.
         shifted: Hold the logits of each token against the label of the next: ``(…, tokens, classes)`` and
             ``(…, tokens)``, as of a text and itself.
+        count: What the sum is divided by, where gradients of several batches are added up: the number of labelled
+            tokens in all of them, which then weigh alike; None: that of these labels.
 
     Raises:
         InputError: The shapes do not fit, or a label is neither -100 nor a class.
@@ -38,7 +42,10 @@ def token_loss(logits: Tensor, labels: Tensor, *, name: str = "labels", shifted:
             )
     if shifted:  # the labels, not the logits, which would be copied
         flat = F.pad(flat.reshape(logits.shape[:-1])[..., 1:], (0, 1), value=_IGNORED).reshape(-1)
-    return F.cross_entropy(logits.reshape(-1, classes), flat, ignore_index=_IGNORED)
+    rows = logits.reshape(-1, classes)
+    if count is None:
+        return F.cross_entropy(rows, flat, ignore_index=_IGNORED)
+    return F.cross_entropy(rows, flat, ignore_index=_IGNORED, reduction="sum") / count
 
 
 def span_loss(start_logits: Tensor, end_logits: Tensor, start_positions: Tensor, end_positions: Tensor) -> Tensor:

@@ -39,6 +39,7 @@ class BertLMHeadModel(BertPreTrainedModel):
     """
 
     tied_weights = TIED
+    accepts_loss_kwargs = True  # what transformers.Trainer asks for
     # The published files were trained with next-sentence prediction too, and call themselves masked language models.
     optional_keys = (*BertPreTrainedModel.optional_keys, "cls.seq_relationship.*")
 
@@ -61,6 +62,7 @@ class BertLMHeadModel(BertPreTrainedModel):
         inputs_embeds: Tensor | None = None,
         *,
         labels: Tensor | None = None,
+        num_items_in_batch: Tensor | int | None = None,
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
@@ -70,6 +72,8 @@ class BertLMHeadModel(BertPreTrainedModel):
         Args:
             labels: ``(batch, tokens)`` integer, the input ids themselves, -100 for what is left out: the scores at one
                 place are held against the label at the next.
+            num_items_in_batch: How many labelled tokens the batches have whose gradients are added up: the loss is the
+                sum divided by it. transformers.Trainer passes it.
 
         Returns:
             `CausalLMOutput`.
@@ -89,7 +93,7 @@ class BertLMHeadModel(BertPreTrainedModel):
         )
         logits = self.cls["predictions"](encoded.last_hidden_state)
         output = CausalLMOutput(
-            loss=None if labels is None else token_loss(logits[:, :-1], labels[:, 1:]),
+            loss=None if labels is None else token_loss(logits, labels, shifted=True, count=num_items_in_batch),
             logits=logits,
             hidden_states=encoded.hidden_states,
             attentions=encoded.attentions,

@@ -23,6 +23,7 @@ class CausalDecoder(DecoderPreTrainedModel, GenerationMixin):
     """The decoder that scores which token comes next, and goes on with texts (`generate`)."""
 
     tied_weights = {"lm_head.weight": "model.embed_tokens.weight"}
+    accepts_loss_kwargs = True  # what transformers.Trainer asks for
     decoder_class: ClassVar[type[Decoder]]
 
     def __init__(self, config: DecoderConfig) -> None:
@@ -41,6 +42,7 @@ class CausalDecoder(DecoderPreTrainedModel, GenerationMixin):
         *,
         use_cache: bool | None = None,
         logits_to_keep: int | Tensor = 0,
+        num_items_in_batch: Tensor | int | None = None,
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
@@ -51,6 +53,8 @@ class CausalDecoder(DecoderPreTrainedModel, GenerationMixin):
             labels: ``(batch, tokens)`` integer, the input ids themselves, -100 for what is left out: the scores at one
                 place are held against the label at the next.
             logits_to_keep: Score the last so many places alone; 0: all. Or the places, ``(places,)`` integer.
+            num_items_in_batch: How many labelled tokens the batches have whose gradients are added up: the loss is the
+                sum divided by it. transformers.Trainer passes it.
 
         Returns:
             `CausalLMOutputWithPast`.
@@ -69,7 +73,7 @@ class CausalDecoder(DecoderPreTrainedModel, GenerationMixin):
         hidden: Any = read.last_hidden_state
         logits = self.lm_head(places_kept(hidden, logits_to_keep))  # (batch, places, vocabulary)
         output = CausalLMOutputWithPast(
-            loss=None if labels is None else token_loss(logits, labels, shifted=True),
+            loss=None if labels is None else token_loss(logits, labels, shifted=True, count=num_items_in_batch),
             logits=logits,
             past_key_values=read.past_key_values,
             hidden_states=read.hidden_states,
