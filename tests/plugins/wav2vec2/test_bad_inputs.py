@@ -354,3 +354,12 @@ def test_unknown_options(tmp_path):
             OptionError, match=r"'group_token' is not an option of Wav2Vec2CTCTokenizer. Did you mean 'group_tokens'\?"
         ):
             call([[5]], group_token=False)
+
+
+def test_the_normed_weight_stays_two():
+    model = Wav2Vec2Model(Wav2Vec2Config(**TINY))
+    layer = model.encoder.pos_conv_embed.conv
+    with pytest.raises(OptionError, match="remove_parametrizations is not supported"):
+        torch.nn.utils.parametrize.remove_parametrizations(layer, "weight")
+    assert layer.parametrizations["weight"]().shape[-1] == model.config.num_conv_pos_embeddings
+    assert not hasattr(layer.parametrizations["weight"], "nonsense")

@@ -4,10 +4,13 @@ Source: Baevski et al., "wav2vec 2.0" (arXiv:2006.11477), section 2. Names of pa
 checkpoints.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F  # noqa: N812  # the field's own abbreviation
 from torch import Tensor, nn
 
+from archsmith.errors import OptionError
 from archsmith.layers.activations import activation
 from archsmith_wav2vec2.config import Wav2Vec2Config
 
@@ -76,6 +79,14 @@ class NormedWeight(nn.Module):
         channels, _, kernel = self.original1.shape
         nn.init.normal_(self.original1, std=2 * (kernel * channels) ** -0.5)
         self.original0.copy_(torch.linalg.vector_norm(self.original1, dim=(0, 1), keepdim=True))
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "is_tensor":  # torch.nn.utils.parametrize is about to make one weight of the two
+            raise OptionError(
+                "the weight of this convolution stays lengths and directions, as its files hold it: "
+                "remove_parametrizations is not supported. The weight itself is parametrizations['weight']()."
+            )
+        return super().__getattr__(name)
 
     def forward(self) -> Tensor:
         """Return the weight, ``(channels, channels of a group, kernel)``."""
