@@ -99,7 +99,10 @@ def sound(model_type: str, task: str) -> Sound:
     checks = conformance(model_type)
     torch.manual_seed(0)
     cls = registry.load(model_type, f"models.{task}")
-    model = cls(checks.config()).eval()
+    config = checks.config()
+    if task == "causal-lm" and config.value_of("is_decoder") is False:
+        config.update(is_decoder=True)
+    model = cls(config).eval()
     inputs = checks.inputs(model)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("error")

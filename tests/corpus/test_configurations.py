@@ -106,6 +106,8 @@ def complaint_of_taken(came: Any, name: str, value: Any, where: str) -> str | No
         return None if is_told and is_clear(type(came.value), name, value) else f"announced: {came.warnings}"
     if value is None and names.hints.get(name) is bool:
         return None if held is False and not where.endswith(CONFIG) else f"holds {held!r}, and does not say it"
+    if name == "rope_parameters" and not value:
+        return None  # nothing is said of them, so what holds anyway stays
     if value is None and (name in LABEL_FIELDS or names.default(name) is None):
         return None  # not given, so it may follow from others
     return None if same(held, value) else f"holds {held!r}"

@@ -193,7 +193,7 @@ def test_every_tensor_in_every_way(tmp_path, model_type, task, layout):
             entries, expected = made
             write_weights(tmp_path, entries, model.metadata, shards=shards)
             complaints[f"{key}, {way}"] = judge(model, tmp_path, expected)
-    report_of(complaints, least=15)
+    report_of(complaints, least=15 if own else FEW // 2)  # a head that is tied whole has no tensors of its own
 
 
 @pytest.mark.parametrize(("model_type", "task"), [pair for pair in CLASSES if pair[1] == "base"])

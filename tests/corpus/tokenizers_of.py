@@ -12,13 +12,14 @@ from archsmith.errors import ArchsmithError
 from archsmith.registry import registry
 
 ROLES = ("tokenizer", "tokenizer_fast")
-#: One architecture for each kind of tokenizer: classes that differ in nothing but names have one parent.
+#: One architecture for each kind of tokenizer: classes that differ in nothing but names have one parent. Those whose
+#: plain vocabulary is two files, as of byte-level BPE, are damaged in tests/plugins/bpe.
 ARCHITECTURES = sorted(
     {
         registry.load(name, role).__mro__[1]: name
         for name in registry.names()
         for role in ROLES[:1]
-        if role in registry.get(name).references()
+        if role in registry.get(name).references() and len(registry.load(name, role).vocab_files[-1]) == 1
     }.values()
 )
 TEXTS = ("hello world", "Hello,  wörld! [MASK] unknowable", "", "ab abab 中文 \x00\u200b", "[CLS] a [SEP]")

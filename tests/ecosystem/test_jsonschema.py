@@ -1,6 +1,5 @@
 """jsonschema: the schema that a configuration class gives is one, and says what the class says."""
 
-import jsonschema
 import pytest
 
 from .support import SIDES
@@ -10,6 +9,8 @@ pytestmark = pytest.mark.long
 
 @pytest.mark.parametrize("name", ["BertConfig", "DistilBertConfig", "ViTConfig", "ResNetConfig", "Wav2Vec2Config"])
 def test_schema(name):
+    import jsonschema
+
     kind = getattr(SIDES["ours"], name)
     schema = kind.json_schema()
     jsonschema.Draft202012Validator.check_schema(schema)

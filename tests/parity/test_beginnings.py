@@ -19,6 +19,7 @@ def values_of(name):
     values = {"vocab_size": 300, "max_position_embeddings": 100, "initializer_range": 0.3, "pad_token_id": 7}
     if name.startswith("Distil"):
         return values | {"dim": 48, "n_heads": 4, "n_layers": 2, "hidden_dim": 96}
+    values |= {"is_decoder": True} if name == "BertLMHeadModel" else {}
     return values | {"hidden_size": 48, "num_attention_heads": 4, "num_hidden_layers": 2, "intermediate_size": 96}
 
 

@@ -67,10 +67,13 @@ def test_scores_depend_on_distance_alone():
         ({"rope_type": "linear", "factor": -1}, "factor must be above 0, but is -1"),
         ({"rope_type": "linear", "factor": "2"}, "factor must be above 0, but is '2'"),
         ({"rope_type": "linear", "factor": float("nan")}, "factor must be above 0, but is nan"),
-        ({"rope_type": "default", "factor": 2.0}, "'factor' means nothing to rope_type 'default'."),
+        (
+            {"rope_type": "default", "factor": 2.0},
+            "'factor' must be left out: it means nothing to rope_type 'default'.",
+        ),
         (
             {"rope_type": "yarn", "factor": 2.0, "beta_fats": 3},
-            "'beta_fats' means nothing to rope_type 'yarn'. Did you mean 'beta_fast'?",
+            "'beta_fats' must be left out: it means nothing to rope_type 'yarn'. Did you mean 'beta_fast'?",
         ),
         ({"rope_theta": 0}, "rope_theta must be above 0, but is 0"),
         (

@@ -69,20 +69,21 @@ def test_a_change_of_one_leaves_the_rest():
     assert read.rope_parameters == {**LINEAR, "rope_theta": 5e5}
 
 
-GO_OVER = (
-    "which goes over all of the earlier ones, but says no rope_theta: add it, or give rope_scaling, which leaves it."
-)
+GO_OVER = ": add it, or give rope_scaling, which leaves it."
 WRONG = {
     "no mapping": ({"rope_scaling": 2.0}, "rope_scaling must be a mapping, but is 2.0."),
     "two bases": (
         {"rope_theta": 5.0, "rope_parameters": {"rope_theta": 6.0}},
-        "rope_parameters['rope_theta'] is 6.0 and rope_theta is 5.0, but they are one: give the right one alone.",
+        (
+            "rope_parameters['rope_theta'] is 6.0 and rope_theta is 5.0, but they are one and must be the same: give "
+            "the right one alone."
+        ),
     ),
     "two kinds": (
         {"rope_scaling": LINEAR, "rope_parameters": {"rope_type": "default"}},
         (
             "rope_parameters is {'rope_type': 'default'} and rope_scaling is {'rope_type': 'linear', 'factor': 2.0}, "
-            "but they are one: give the right one alone."
+            "but they are one and must be the same: give the right one alone."
         ),
     ),
     "two names of a kind": (
@@ -108,8 +109,8 @@ WRONG = {
     "odd heads": (
         {"hidden_size": 20, "num_attention_heads": 4, "num_key_value_heads": 4},
         (
-            "num_attention_heads is 4 and heads are 5 wide, but rotary positions turn pairs of numbers: the width must "
-            "be even."
+            "num_attention_heads is 4 and heads are 5 wide, but rotary positions turn pairs of numbers: the width, "
+            "head_dim, must be even."
         ),
     ),
     "keys that do not divide": (
@@ -138,9 +139,9 @@ def test_new_positions_without_their_base_do_not_take_it_away_unsaid():
         lambda: setattr(config, "rope_parameters", LINEAR),
         lambda: LlamaConfig.from_dict({"rope_theta": 5e5}, rope_parameters=LINEAR),
     ):
-        with pytest.raises(ConfigError, match="says no rope_theta") as error:
+        with pytest.raises(ConfigError, match="must say rope_theta") as error:
             change()
-        assert f"rope_parameters is {LINEAR}, {GO_OVER}"[:-1] in str(error.value)
+        assert f"so it must say rope_theta, but is {LINEAR}{GO_OVER}"[:-1] in str(error.value)
     assert config.rope_parameters == {"rope_type": "default", "rope_theta": 5e5}
     config.update(rope_parameters=LINEAR, rope_theta=4.0)
     assert config.rope_parameters == {**LINEAR, "rope_theta": 4.0}
@@ -149,7 +150,7 @@ def test_new_positions_without_their_base_do_not_take_it_away_unsaid():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"layer_types": ["full_attention"]}, "layer_types has 1 entries, but num_hidden_layers is 2."),
+        ({"layer_types": ["full_attention"]}, "layer_types has 1 entries, but must have num_hidden_layers 2."),
         (
             {"layer_types": ["full_attention", "sliding_attention"]},
             (

@@ -69,7 +69,7 @@ def test_configurations(name):
 def test_a_file_that_miscounts():
     with pytest.raises(ConfigError) as error:
         Wav2Vec2Config.from_dict(TINY | {"num_feat_extract_layers": 7})
-    assert str(error.value) == "the values: num_feat_extract_layers is 7, but conv_dim has 3 entries."
+    assert str(error.value) == "the values: conv_dim must have num_feat_extract_layers 7 entries, but has 3."
 
 
 @pytest.mark.parametrize(

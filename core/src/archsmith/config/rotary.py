@@ -37,8 +37,9 @@ def rotary_faults(parameters: Mapping[str, Any]) -> Iterator[str]:
             fits = isinstance(value, bool) if name == "truncate" else type(value) in (int, float)
             if not fits or not (name == "truncate" or (math.isfinite(value) and value > 0)):
                 yield f"{name} must be {'true or false' if name == 'truncate' else 'above 0'}, but is {shown(value)}"
-        elif name not in ("rope_type", "type", *needed, *possible):
-            yield f"{name!r} means nothing to rope_type {kind!r}.{did_you_mean(name, (*needed, *possible))}"
+        elif name not in ("rope_type", "type", "rope_theta", *needed, *possible):
+            hint = did_you_mean(name, (*needed, *possible))
+            yield f"{name!r} must be left out: it means nothing to rope_type {kind!r}.{hint}"
     low, high = parameters.get("low_freq_factor"), parameters.get("high_freq_factor")
     if kind == "llama3" and isinstance(low, int | float) and isinstance(high, int | float) and low >= high:
         yield f"low_freq_factor is {low}, but must be below high_freq_factor {high}"

@@ -92,7 +92,7 @@ class DecoderConfig(PreTrainedConfig):
         whole = passed.get("rope_parameters")
         if isinstance(whole, Mapping) and "rope_theta" not in {**whole, **passed}:
             faults.append(
-                f"rope_parameters is {shown(whole)}, which goes over all of the earlier ones, but says no rope_theta: "
+                f"rope_parameters goes over all of the earlier ones, so it must say rope_theta, but is {shown(whole)}: "
                 "add it, or give rope_scaling, which leaves it"
             )
         max_tokens = (known | replaced).get("max_position_embeddings") or type(self).max_position_embeddings
@@ -120,7 +120,7 @@ class DecoderConfig(PreTrainedConfig):
         if self.head_dim is None and self.hidden_size % self.num_attention_heads:
             yield f"num_attention_heads is {self.num_attention_heads}, but must divide hidden_size {self.hidden_size}"
         elif self.head_size % _PAIR:
-            yield f"{wide}, but rotary positions turn pairs of numbers: the width must be even"
+            yield f"{wide}, but rotary positions turn pairs of numbers: the width, head_dim, must be even"
         elif self.head_size <= _PAIR and self.rope_parameters.get("rope_type") == "dynamic":
             yield f"{wide}, but rope_type 'dynamic' needs more than one pair of numbers"
         if self.num_attention_heads % self.key_heads:
@@ -231,7 +231,8 @@ class Qwen2Config(DecoderConfig):
         if self.layer_types is None:
             return
         if len(self.layer_types) != self.num_hidden_layers:
-            yield f"layer_types has {len(self.layer_types)} entries, but num_hidden_layers is {self.num_hidden_layers}"
+            count = f"but must have num_hidden_layers {self.num_hidden_layers}"
+            yield f"layer_types has {len(self.layer_types)} entries, {count}"
         if "sliding_attention" in self.layer_types and not (self.use_sliding_window and self.sliding_window):
             yield (
                 "layer_types has 'sliding_attention', but there is no window: use_sliding_window is "

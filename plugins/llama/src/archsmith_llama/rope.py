@@ -47,7 +47,7 @@ def merge_rope(
         for name, value in found.items():
             if value != (first := next(iter(found.values()))):
                 told = f"{next(iter(found))} is {shown(first)} and {name} is {shown(value)}"
-                faults.append(f"{told}, but they are one: give the right one alone")
+                faults.append(f"{told}, but they are one and must be the same: give the right one alone")
     theta = next(iter(thetas.values()), current.get("rope_theta", 10_000.0))
     whole = next(iter(wholes.values()), {**current})
     merged = {"rope_type": "default", **whole, "rope_theta": theta}

@@ -103,8 +103,8 @@ class Wav2Vec2Config(PreTrainedConfig):
             listed = values.get("conv_dim")
             if isinstance(listed, list) and counted != len(listed) and "conv_dim" not in overrides:
                 raise ConfigError(
-                    f"{source or 'the values'}: num_feat_extract_layers is {counted!r}, but conv_dim has {len(listed)} "
-                    "entries."
+                    f"{source or 'the values'}: conv_dim must have num_feat_extract_layers {counted!r} entries, but "
+                    f"has {len(listed)}."
                 )
         return super().from_dict(values, source=source, **overrides)
 
