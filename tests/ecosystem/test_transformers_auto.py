@@ -84,7 +84,8 @@ def test_to_dict_of_the_reference():
     """What the same class there writes is taken as arguments here, and the other way round."""
     import archsmith
 
-    for name in ("Bert", "DistilBert", "ViT", "ResNet", "Wav2Vec2"):
+    archsmith.TimmWrapperConfig(**transformers.TimmWrapperConfig().to_dict())
+    for name in ("Bert", "DistilBert", "ViT", "ResNet", "Wav2Vec2", "GPT2", "Llama", "Mistral", "Qwen2"):
         ours, theirs = getattr(archsmith, f"{name}Config"), getattr(transformers, f"{name}Config")
         found = ours(**theirs(num_labels=3, output_attentions=name != "ResNet").to_dict())
         assert found.num_labels == 3

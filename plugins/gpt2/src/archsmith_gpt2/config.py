@@ -18,6 +18,12 @@ class GPT2Config(PreTrainedConfig):
     """
 
     model_type = "gpt2"
+    common = {
+        **PreTrainedConfig.common,
+        "reorder_and_upcast_attn": False,
+        **dict.fromkeys(["summary_activation", "summary_first_dropout", "summary_proj_to_labels"], ...),
+        **dict.fromkeys(["summary_type", "summary_use_proj"], ...),  # of a head with two outputs, which is not here
+    }
     descriptive = (*PreTrainedConfig.descriptive, "bos_token_id", "eos_token_id")
     attribute_map = {
         "hidden_size": "n_embd",

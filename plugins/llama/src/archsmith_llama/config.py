@@ -144,6 +144,7 @@ class LlamaConfig(DecoderConfig):
     """
 
     model_type = "llama"
+    common = {**DecoderConfig.common, "pretraining_tp": 1}  # slices of a product, which come to the same
 
     attention_bias: bool = field(default=False, doc="Whether the layers of the attention have biases.")
     mlp_bias: bool = field(default=False, doc="Whether the feed-forward layers have biases.")

@@ -30,6 +30,7 @@ class TimmWrapperConfig(PreTrainedConfig):
     """
 
     model_type = "timm_wrapper"
+    common = {**PreTrainedConfig.common, "initializer_range": ...}  # timm draws its own
     attribute_map = {"num_classes": "num_labels"}
     computed = ("num_classes", "label_names")
 
