@@ -389,8 +389,8 @@ def test_stream_that_can_not_encode_a_name(process, site):
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (("--seed", "x"), "Invalid value for '--seed': 'x'"),
-        (("--seed", "-1"), "Invalid value for '--seed': "),
+        (("--seed", "x"), "Invalid value for '--seed': 'x': Input should be a valid integer"),
+        (("--seed", "-1"), "Invalid value for '--seed': '-1': Input should be greater than or equal to 0."),
         (("--seed",), "Option '--seed' requires an argument, N."),
         (("--task",), "Option '--task' requires an argument, TASK."),
         (("--force=3",), "Option '--force' does not take a value, but got '3'."),

@@ -209,6 +209,15 @@ def test_where_it_was_loaded_from(tokenizer, tmp_path):
     assert str(tmp_path) not in (tmp_path / "tokenizer_config.json").read_text()
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("text_target", "Tokenize targets in a call of their own"), ("pad_to_max_length", "Pass padding='max_length'")],
+)
+def test_the_nearest_name_would_be_another_thing(tokenizer, name, said):
+    with pytest.raises(OptionError, match=f"'{name}' is not an option of {type(tokenizer).__name__}. {said}"):
+        tokenizer("a", **{name: True})
+
+
 def test_pair_is_on_or_off(tokenizer):
     assert tokenizer.num_special_tokens_to_add(True) == 3
     with pytest.raises(OptionError, match="pair must be True or False, but is 'x'"):

@@ -64,6 +64,8 @@ def test_scores_depend_on_distance_alone():
             "rope_type must be one of default, linear, dynamic, yarn, llama3, but is 'yarm'. Did you mean 'yarn'?",
         ),
         ({"rope_type": "linear"}, "factor is missing; rope_type 'linear' needs it"),
+        ({"rope_type": "linear", "factor": None}, "factor must be above 0, but is None"),
+        ({"rope_type": "default", "rope_theta": None}, "rope_theta must be above 0, but is None"),
         ({"rope_type": "linear", "factor": -1}, "factor must be above 0, but is -1"),
         ({"rope_type": "linear", "factor": "2"}, "factor must be above 0, but is '2'"),
         ({"rope_type": "linear", "factor": float("nan")}, "factor must be above 0, but is nan"),

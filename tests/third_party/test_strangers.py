@@ -29,11 +29,12 @@ print(type(backbone).__module__, type(whole).__module__, tuple(output.logits_per
 
 @pytest.fixture(scope="module")
 def strangers(workshop, tmp_path_factory):
-    """The wheels of both, installed by the environment's own pip."""
+    """The wheels of both, installed by the environment's own pip, and gone again for whoever comes next."""
     wheels = tmp_path_factory.mktemp("strangers") / "wheels"
     build(wheels, HERE / "convnext", HERE / "clip")
     workshop.run("python", "-m", "pip", "install", "-q", *wheels.glob("*.whl"), cwd=ROOT)
-    return workshop
+    yield workshop
+    workshop.run("python", "-m", "pip", "uninstall", "-q", "-y", "acme-convnext", "acme-clip", cwd=ROOT)
 
 
 def test_they_are_listed_and_shown(strangers, tmp_path):

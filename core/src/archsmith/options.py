@@ -138,11 +138,19 @@ def checked_call(method: _Method) -> _Method:
     return checked  # type: ignore[return-value]
 
 
+#: Options that users know from elsewhere → what to do here, where the nearest name would be another thing.
+_INSTEAD = {
+    "pad_to_max_length": " Pass padding='max_length'.",
+    "text_target": " Tokenize targets in a call of their own: batch['labels'] = tokenizer(targets).input_ids.",
+}
+
+
 def _wrong_call(method: Callable[..., Any], args: Sequence[Any], options: Mapping[str, Any]) -> OptionError | None:
     owner, signature = type(args[0]).__name__, inspect.signature(method)
     _, *names = signature.parameters
     for name in options.keys() - set(names):
-        return OptionError(f"{name!r} is not an option of {owner}.{did_you_mean(name, names)}")
+        hint = _INSTEAD.get(name) or did_you_mean(name, names)
+        return OptionError(f"{name!r} is not an option of {owner}.{hint}")
     try:
         signature.bind(*args, **options)
     except TypeError as error:

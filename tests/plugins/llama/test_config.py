@@ -69,6 +69,17 @@ def test_a_change_of_one_leaves_the_rest():
     assert read.rope_parameters == {**LINEAR, "rope_theta": 5e5}
 
 
+def test_a_base_that_is_none_says_nothing():
+    by_hand = {**LINEAR, "rope_theta": None}
+    assert LlamaConfig(rope_parameters=by_hand).rope_parameters == {**LINEAR, "rope_theta": 1e4}
+    assert LlamaConfig(rope_parameters=by_hand, rope_theta=5e5).rope_theta == 5e5
+    config = LlamaConfig()
+    with pytest.raises(ConfigError, match="rope_theta"):
+        config.update(rope_parameters=by_hand)
+    with pytest.raises(ConfigError, match="factor must be above 0, but is None"):
+        LlamaConfig(rope_parameters={"rope_type": "linear", "factor": None})
+
+
 GO_OVER = ": add it, or give rope_scaling, which leaves it."
 WRONG = {
     "no mapping": ({"rope_scaling": 2.0}, "rope_scaling must be a mapping, but is 2.0."),

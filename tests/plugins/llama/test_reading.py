@@ -13,7 +13,7 @@ from archsmith import (
     MistralConfig,
     MistralForCausalLM,
 )
-from archsmith.errors import InputError, OptionError
+from archsmith.errors import ConfigError, InputError, OptionError
 from archsmith_generation import Cache
 
 TINY = {"vocab_size": 40, "hidden_size": 24, "intermediate_size": 20, "num_hidden_layers": 2, "num_attention_heads": 4,
@@ -71,6 +71,16 @@ def test_what_does_not_fit_is_refused(model, options, error, message):
     with pytest.raises(error) as refused:
         model(IDS, **options)
     assert str(refused.value).startswith(message)
+
+
+def test_a_configuration_that_has_changed_since(model):
+    model = copy.deepcopy(model)
+    before = model(IDS).logits
+    model.config.head_dim = 4  # the heads stay as they were built
+    assert torch.equal(model(IDS).logits, before)
+    model.config.num_hidden_layers = 1
+    with pytest.raises(ConfigError, match="num_hidden_layers is 1, but this model has 2 layers"):
+        model(IDS)
 
 
 def test_a_cache_is_kept_where_it_is_wanted(model):

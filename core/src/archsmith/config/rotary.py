@@ -33,7 +33,7 @@ def rotary_faults(parameters: Mapping[str, Any]) -> Iterator[str]:
     needed, possible = _KINDS[kind]
     yield from (f"{name} is missing; rope_type {kind!r} needs it" for name in needed if name not in parameters)
     for name, value in parameters.items():
-        if name in ("rope_theta", *needed, *possible) and value is not None:
+        if name in ("rope_theta", *needed) or (name in possible and value is not None):
             fits = isinstance(value, bool) if name == "truncate" else type(value) in (int, float)
             if not fits or not (name == "truncate" or (math.isfinite(value) and value > 0)):
                 yield f"{name} must be {'true or false' if name == 'truncate' else 'above 0'}, but is {shown(value)}"

@@ -52,7 +52,8 @@ def refuse_unloadable(
         Match(built, weights, same_class=True)
     except WeightsMismatch as error:
         told = error.faults or (error.message.rstrip("."),)
-        faults = [fault.replace(": not in the files", ": the model has no such parameter") for fault in told]
+        lacks = ": not in it" if is_given else ": the model has no such parameter"
+        faults = [fault.replace(": not in the files", lacks) for fault in told]
     except TooLarge:
         faults = [f"it describes far more than the {len(state)} tensors that there are"]
     except ArchsmithError as error:

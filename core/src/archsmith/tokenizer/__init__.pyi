@@ -12,7 +12,14 @@ from archsmith.tokenizer.rust import (
     load_tokenizer_json,
     translated,
 )
-from archsmith.tokenizer.settings import Token, TokenizerSettings, read_settings, stored_settings
+from archsmith.tokenizer.settings import (
+    StoredPadding,
+    StoredTruncation,
+    Token,
+    TokenizerSettings,
+    read_settings,
+    stored_settings,
+)
 from archsmith.tokenizer.slow import PreTrainedTokenizer
 from archsmith.tokenizer.special_tokens import SPECIAL_TOKENS, SpecialToken, SpecialTokenId, SpecialTokens
 from archsmith.tokenizer.templates import SpecialTokensTemplate, TemplatePart
@@ -22,7 +29,8 @@ from archsmith.tokenizer.vocabulary import Vocabulary, check_token_ids, id_rows
 __all__ = [
     "MAX_TOKENIZER_BYTES", "SPECIAL_TOKENS", "WHITE_SPACE", "AddedToken", "CharacterClass", "EncodedRows",
     "PreTrainedTokenizer", "PreTrainedTokenizerBase", "PreTrainedTokenizerFast", "SpecialToken", "SpecialTokenId",
-    "SpecialTokens", "SpecialTokensTemplate", "TemplatePart", "Token", "TokenizerSettings", "Vocabulary",
+    "SpecialTokens", "SpecialTokensTemplate", "StoredPadding", "StoredTruncation",
+    "TemplatePart", "Token", "TokenizerSettings", "Vocabulary",
     "check_token_ids", "check_vocabulary", "clean_up", "id_rows", "import_tokenizers", "load_tokenizer_json",
     "named_file", "plain_settings", "read_settings", "read_template", "read_token", "stored_settings", "surround",
     "template_json", "translated",

@@ -3,7 +3,9 @@
 import functools
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypedDict, get_args, get_type_hints
+from typing import Annotated, Any, Literal, TypedDict, get_args, get_type_hints
+
+import msgspec
 
 from archsmith.config.fields import convert
 from archsmith.errors import CheckpointCorrupt, OptionError
@@ -15,7 +17,12 @@ from archsmith.tokenizer.added_tokens import AddedToken, read_token, read_token_
 from archsmith.tokenizer.special_tokens import SPECIAL_TOKENS, UNNAMED_TOKENS
 from archsmith.tokenizer.vocabulary import check_token_ids
 
-__all__ = ["Token", "TokenizerSettings", "load_tokenizer_config", "read_settings", "split_settings", "stored_settings"]
+__all__ = [
+    "StoredPadding", "StoredTruncation", "Token", "TokenizerSettings", "load_tokenizer_config", "read_settings",
+    "split_settings", "stored_settings",
+]  # fmt: skip
+
+_Number = Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
 
 #: What may be given for a token: its text, an `AddedToken`, or the dictionary that a file has for one.
 Token = str | AddedToken | Mapping[str, Any]
@@ -232,11 +239,31 @@ def split_settings(kind: type, values: Mapping[str, Any], *, where: str) -> tupl
         raise CheckpointCorrupt(error.message) from error
 
 
+class StoredTruncation(msgspec.Struct):
+    """The truncation of a tokenizer.json."""
+
+    max_length: _Number
+    strategy: str = "LongestFirst"
+    stride: _Number = 0
+    direction: Literal["Right", "Left"] = "Right"
+
+
+class StoredPadding(msgspec.Struct):
+    """The padding of a tokenizer.json."""
+
+    pad_id: _Number
+    pad_type_id: _Number
+    pad_token: str
+    strategy: str | dict[str, int] = "BatchLongest"
+    direction: Literal["Right", "Left"] = "Right"
+    pad_to_multiple_of: _Number | None = None
+
+
 def stored_settings(stored: Mapping[str, Any], id_of: Callable[[str], int | None]) -> dict[str, Any]:
     """Return what the truncation and padding of a tokenizer.json, which do not apply, tell about the tokenizer.
 
     Args:
-        stored: Their content.
+        stored: Their content, as `StoredTruncation` and `StoredPadding` read it.
         id_of: Tells the id of a token.
     """
     settings: dict[str, Any] = {}

@@ -15,6 +15,8 @@ from archsmith.tokenizer import (
     MAX_TOKENIZER_BYTES,
     AddedToken,
     SpecialTokensTemplate,
+    StoredPadding,
+    StoredTruncation,
     check_vocabulary,
     read_template,
     template_json,
@@ -143,6 +145,8 @@ class _File(msgspec.Struct):
     normalizer: _NFC | None = None
     post_processor: Any = None
     added_tokens: list[_Added] = []
+    truncation: StoredTruncation | None = None
+    padding: StoredPadding | None = None
 
 
 def load_bpe_json(path: Path, *, fast: str) -> tuple[dict[str, int], BPEParts, dict[int, AddedToken]]:
@@ -183,8 +187,9 @@ def parts_of(content: Any, where: str, *, fast: str) -> tuple[dict[str, int], BP
                 f"{where!r}: the added token {token.content!r} has the id {number}, but the vocabulary makes it "
                 f"{vocabulary[token.content]}. The file contradicts itself."
             )
+    stored = {"truncation": msgspec.to_builtins(file.truncation), "padding": msgspec.to_builtins(file.padding)}
     parts = BPEParts(
-        frame={name: value for name, value in content.items() if name not in ("model", "added_tokens")},
+        frame={name: value for name, value in content.items() if name not in ("model", "added_tokens")} | stored,
         merges=Merges(pairs),
         patterns=patterns,
         composes=file.normalizer is not None,

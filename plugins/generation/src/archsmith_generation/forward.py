@@ -7,15 +7,18 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # the field's own abbreviation
 from torch import Tensor
 
+from archsmith.config import PreTrainedConfig
 from archsmith.errors import InputError, OptionError
 from archsmith.layers.inputs import check_ids, is_readable
+from archsmith.layers.losses import classification_loss, token_loss
 from archsmith.layers.stack import Stack
 from archsmith.messages import shown
 from archsmith.model import PreTrainedModel
 from archsmith.options import read_count, read_flag
+from archsmith.outputs import BaseModelOutputWithPast, CausalLMOutputWithPast, SequenceClassifierOutputWithPast
 from archsmith_generation.cache import Cache
 
-__all__ = ["cache_for", "last_states", "packed_mask", "places_kept"]
+__all__ = ["cache_for", "causal_output", "last_states", "packed_mask", "places_kept", "text_output"]
 
 
 def cache_for(
@@ -111,3 +114,43 @@ def last_states(
         is_token = is_token & (input_ids != pad_token_id)
     last = (is_token * torch.arange(hidden.shape[1], device=hidden.device)).argmax(dim=-1)  # (batch,)
     return hidden[torch.arange(hidden.shape[0], device=hidden.device), last]
+
+
+def causal_output(
+    read: BaseModelOutputWithPast, logits: Tensor, labels: Tensor | None, count: Tensor | float | None
+) -> CausalLMOutputWithPast:
+    """Return what a model for ``causal-lm`` returns.
+
+    Args:
+        read: What the decoder without a head returned.
+        logits: ``(batch, places, vocabulary)``.
+        labels: ``(batch, places)`` integer: the scores at one place are held against the label at the next.
+        count: As `archsmith.layers.losses.token_loss` takes it.
+    """
+    return CausalLMOutputWithPast(
+        loss=None if labels is None else token_loss(logits, labels, shifted=True, count=count),
+        logits=logits,
+        past_key_values=read.past_key_values,
+        hidden_states=read.hidden_states,
+        attentions=read.attentions,
+    )
+
+
+def text_output(
+    read: BaseModelOutputWithPast, logits: Tensor, labels: Tensor | None, config: PreTrainedConfig
+) -> SequenceClassifierOutputWithPast:
+    """Return what a model for ``sequence-classification`` returns.
+
+    Args:
+        read: What the decoder without a head returned.
+        logits: ``(batch, labels)``.
+        labels: As `archsmith.layers.losses.classification_loss` takes them.
+        config: The model's, whose ``problem_type`` names the loss.
+    """
+    return SequenceClassifierOutputWithPast(
+        loss=None if labels is None else classification_loss(logits, labels, config.problem_type),
+        logits=logits,
+        past_key_values=read.past_key_values,
+        hidden_states=read.hidden_states,
+        attentions=read.attentions,
+    )

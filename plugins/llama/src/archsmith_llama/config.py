@@ -90,7 +90,7 @@ class DecoderConfig(PreTrainedConfig):
         merged = super().merge_values(known, replaced, faults)
         given, passed = pop_rope(known), pop_rope(replaced)
         whole = passed.get("rope_parameters")
-        if isinstance(whole, Mapping) and "rope_theta" not in {**whole, **passed}:
+        if isinstance(whole, Mapping) and {**whole, **passed}.get("rope_theta") is None:
             faults.append(
                 f"rope_parameters goes over all of the earlier ones, so it must say rope_theta, but is {shown(whole)}: "
                 "add it, or give rope_scaling, which leaves it"

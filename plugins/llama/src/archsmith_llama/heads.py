@@ -4,15 +4,10 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from archsmith.layers.losses import classification_loss, token_loss
-from archsmith.outputs import (
-    BaseModelOutputWithPast,
-    CausalLMOutputWithPast,
-    SequenceClassifierOutputWithPast,
-    TokenClassifierOutput,
-)
+from archsmith.layers.losses import token_loss
+from archsmith.outputs import BaseModelOutputWithPast, TokenClassifierOutput
 from archsmith_generation import Cache, GenerationMixin
-from archsmith_generation.forward import last_states, places_kept
+from archsmith_generation.forward import causal_output, last_states, places_kept, text_output
 from archsmith_llama.config import DecoderConfig
 from archsmith_llama.model import Decoder, DecoderPreTrainedModel
 
@@ -72,14 +67,7 @@ class CausalDecoder(DecoderPreTrainedModel, GenerationMixin):
         )
         hidden: Any = read.last_hidden_state
         logits = self.lm_head(places_kept(hidden, logits_to_keep))  # (batch, places, vocabulary)
-        output = CausalLMOutputWithPast(
-            loss=None if labels is None else token_loss(logits, labels, shifted=True, count=num_items_in_batch),
-            logits=logits,
-            past_key_values=read.past_key_values,
-            hidden_states=read.hidden_states,
-            attentions=read.attentions,
-        )
-        return self.as_requested(output, return_dict)
+        return self.as_requested(causal_output(read, logits, labels, num_items_in_batch), return_dict)
 
 
 class SequenceClassifier(DecoderPreTrainedModel):
@@ -130,14 +118,7 @@ class SequenceClassifier(DecoderPreTrainedModel):
         )
         hidden: Any = read.last_hidden_state
         logits = self.score(last_states(hidden, input_ids, attention_mask, self.config.pad_token_id))  # (batch, labels)
-        output = SequenceClassifierOutputWithPast(
-            loss=None if labels is None else classification_loss(logits, labels, self.config.problem_type),
-            logits=logits,
-            past_key_values=read.past_key_values,
-            hidden_states=read.hidden_states,
-            attentions=read.attentions,
-        )
-        return self.as_requested(output, return_dict)
+        return self.as_requested(text_output(read, logits, labels, self.config), return_dict)
 
 
 class TokenClassifier(DecoderPreTrainedModel):

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from archsmith.errors import ConfigError
 from archsmith.layers.activations import activation
 from archsmith.layers.attention import attend, attention_mask_for, split_heads
 from archsmith.layers.inputs import check_ids, check_token_inputs
@@ -111,6 +112,7 @@ class Decoder(DecoderPreTrainedModel):
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__(config)
+        self.head_size = config.head_size
         self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size, padding_idx=config.pad_token_id)
         self.layers = Stack(Block(config, layer) for layer in range(config.num_hidden_layers))
         self.norm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
@@ -148,11 +150,16 @@ class Decoder(DecoderPreTrainedModel):
             `BaseModelOutputWithPast`.
 
         Raises:
+            ConfigError: The configuration says another number of layers than were built.
             InputError: A shape, a type or a value does not fit.
             OptionError: A cache is wanted in training with gradient checkpointing.
         """
         config = self.config
-        cache = cache_for(self, past_key_values, use_cache, config.windows)
+        windows = config.windows
+        if len(windows) != len(self.layers):
+            said = f"num_hidden_layers is {len(windows)}, but this model has {len(self.layers)} layers"
+            raise ConfigError(f"{type(config).__name__}: {said}. Set it back, or build a model from the configuration.")
+        cache = cache_for(self, past_key_values, use_cache, windows)
         check_token_inputs(
             input_ids,
             inputs_embeds,
@@ -161,7 +168,6 @@ class Decoder(DecoderPreTrainedModel):
             max_tokens=_ENDLESS,
         )
         hidden = self.embed_tokens(input_ids) if inputs_embeds is None else inputs_embeds  # (batch, tokens, width)
-        windows = config.windows
         firsts = {window: windows.index(window) for window in {*windows}}
         masks = {
             window: attention_mask_for(hidden, attention_mask, causal=True, past=_kept(cache, layer), window=window)
@@ -202,7 +208,7 @@ class Decoder(DecoderPreTrainedModel):
                 longest = int(position_ids.max()) + 1
         frequencies, factor = rotary_frequencies(
             config.rope_parameters,
-            config.head_size,
+            self.head_size,
             config.max_position_embeddings,
             tokens=longest,
             device=hidden.device,

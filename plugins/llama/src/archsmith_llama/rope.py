@@ -26,7 +26,7 @@ def merge_rope(
 
     Args:
         current: What they are so far; what is given says nothing of ``rope_theta`` leaves that of these.
-        given: Some of `ROPE_KEYS`.
+        given: Some of `ROPE_KEYS`; a ``rope_theta`` inside that is None says nothing, as outside.
         max_tokens: ``max_position_embeddings``, the length of the training where nothing says another.
         faults: Gets one sentence for each thing that is wrong.
     """
@@ -36,8 +36,8 @@ def merge_rope(
             thetas[name] = value
         elif isinstance(value, Mapping):
             wholes[name] = dict(value)
-            if "rope_theta" in value:
-                thetas[f"{name}['rope_theta']"] = wholes[name].pop("rope_theta")
+            if (theta := wholes[name].pop("rope_theta", None)) is not None:
+                thetas[f"{name}['rope_theta']"] = theta
             kind = wholes[name].pop("type", "default")
             if wholes[name].setdefault("rope_type", kind) != kind != "default":
                 faults.append(f"{name} has type {shown(kind)} and rope_type {shown(value['rope_type'])}, which are one")

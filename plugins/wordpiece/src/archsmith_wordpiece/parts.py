@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 
@@ -14,6 +14,8 @@ from archsmith.tokenizer import (
     MAX_TOKENIZER_BYTES,
     AddedToken,
     SpecialTokensTemplate,
+    StoredPadding,
+    StoredTruncation,
     check_vocabulary,
     read_template,
     template_json,
@@ -136,22 +138,6 @@ class _Added(msgspec.Struct):
     special: bool
 
 
-class _Truncation(msgspec.Struct):
-    max_length: _Number
-    strategy: str = "LongestFirst"
-    stride: _Number = 0
-    direction: Literal["Right", "Left"] = "Right"
-
-
-class _Padding(msgspec.Struct):
-    pad_id: _Number
-    pad_type_id: _Number
-    pad_token: str
-    strategy: str | dict[str, int] = "BatchLongest"
-    direction: Literal["Right", "Left"] = "Right"
-    pad_to_multiple_of: _Number | None = None
-
-
 class _File(msgspec.Struct):
     model: _Model
     normalizer: _Normalizer
@@ -159,8 +145,8 @@ class _File(msgspec.Struct):
     post_processor: Any = None
     decoder: _Decoder | None = None
     added_tokens: list[_Added] = []
-    truncation: _Truncation | None = None
-    padding: _Padding | None = None
+    truncation: StoredTruncation | None = None
+    padding: StoredPadding | None = None
 
 
 def load_wordpiece_json(path: Path, *, fast: str) -> tuple[dict[str, int], WordPieceParts, dict[int, AddedToken]]:
