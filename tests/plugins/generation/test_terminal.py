@@ -228,3 +228,10 @@ def test_smollm2(tmp_path):
         terminal.type(CTRL_D)
         assert terminal.code() == 0
     assert len(terminal.pieces) > 12
+
+
+@pytest.mark.long
+def test_the_demo():
+    done = subprocess.run([sys.executable, str(ROOT / "demo/chat.py")], capture_output=True, text=True, check=True)
+    assert "Paris" in done.stdout
+    assert "Rome" in done.stdout
