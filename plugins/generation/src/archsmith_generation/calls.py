@@ -55,7 +55,7 @@ class Call:
             raise OptionError(f"generator must be a torch.Generator, but is {shown(generator)}.")
         if model.training:
             announce("the model is in training mode: its dropout changes what is written. Call model.eval() before.")
-        self._check_assistant(assistant)
+        self._check_assistant(assistant, given)
         limit = _limit(model, settings, prompt, given)
         reader = Reader(model, prompt, self._cache(cache), limit=limit)
         if settings.do_sample and settings.num_beams == 1 and settings.num_return_sequences > 1:
@@ -87,13 +87,13 @@ class Call:
             generator,
         )
 
-    def _check_assistant(self, assistant: Any) -> None:
+    def _check_assistant(self, assistant: Any, given: frozenset[str]) -> None:
         settings = self.settings
         ways = {"assistant_model": assistant, "prompt_lookup_num_tokens": settings.prompt_lookup_num_tokens}
         guessed = [name for name, way in ways.items() if way is not None]
+        if assistant is None and settings.num_assistant_tokens is not None and "num_assistant_tokens" in given:
+            raise OptionError("num_assistant_tokens needs assistant_model.")
         if not guessed:
-            if settings.num_assistant_tokens is not None:
-                raise OptionError("num_assistant_tokens needs assistant_model.")
             return
         if assistant is not None and not hasattr(assistant, "new_cache"):
             raise OptionError(f"assistant_model must be a model that generates, but is {shown(assistant)}.")
