@@ -333,6 +333,18 @@ def test_a_cache_that_keeps_too_little_or_too_much():
         write(MODELS["mistral"], ids, past_key_values=Cache(windows=[4, 3]))
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_direct_call_with_a_cache_that_keeps_too_little(name):
+    model, ids = MODELS[name], prompt(1, 3)
+    for windows in ([3], [4, 3]):
+        with pytest.raises(InputError, match=r"past_key_values keeps \d tokens of layer \d, but .* another model"):
+            model(ids, past_key_values=Cache(windows=windows))
+    with torch.no_grad():
+        for windows in ([], [None, None], [4, 4] if name == "mistral" else [None]):
+            found = model(ids, past_key_values=Cache(windows=windows)).logits
+            assert torch.allclose(found, model(ids).logits, atol=1e-5)
+
+
 def test_what_is_announced():
     with pytest.warns(ArchsmithWarning, match="neither max_new_tokens nor max_length is given: at most 20 tokens"):
         assert LLAMA.generate(prompt(), eos_token_id=0).shape[1] <= 26

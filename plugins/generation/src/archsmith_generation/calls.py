@@ -114,14 +114,7 @@ class Call:
         own = self.model.new_cache()
         if given is None:
             return own  # type: ignore[no-any-return]
-        for layer, window in enumerate(given.windows):
-            wanted = dict(enumerate(own.windows)).get(layer)
-            if window is not None and (wanted is None or window < wanted):
-                raise InputError(
-                    f"past_key_values keeps {window} tokens of layer {layer}, but a token of "
-                    f"{type(self.model).__name__} sees {wanted or 'all'}: it is of another model. "
-                    "Start with model.new_cache()."
-                )
+        given.check_windows(own.windows, type(self.model).__name__)
         several = self.settings.num_beams > 1 or self.settings.num_return_sequences > 1
         return copy.deepcopy(given) if several else given
 
