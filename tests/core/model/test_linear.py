@@ -115,7 +115,7 @@ def test_copies_and_pickles_compute_with_their_own_weights(pair):
         assert torch.equal(chosen(hidden), before)
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit.trace:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
 def test_whoever_watches_sees_the_operation_that_they_know(pair, counted):
     chosen, plain = pair
     hidden = torch.randn(2, 12)
