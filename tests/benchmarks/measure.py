@@ -73,10 +73,12 @@ def processes_in_turn(
     return {name: Figures.of(found) for name, found in runs.items()}
 
 
-def functions_in_turn(functions: dict[str, Callable[[], object]], *, rounds: int) -> dict[str, Figures]:
-    """Call several functions A B C, A B C, … after one warm-up of each."""
+def functions_in_turn(
+    functions: dict[str, Callable[[], object]], *, rounds: int, warm: bool = True
+) -> dict[str, Figures]:
+    """Call several functions A B C, A B C, … after one warm-up of each, which very long ones do not need."""
     times: dict[str, list[float]] = {name: [] for name in functions}
-    for turn in range(sized(rounds, 1) + 1):
+    for turn in range(not warm, sized(rounds, 1) + 1):
         for name, function in functions.items():
             start = time.perf_counter()
             function()

@@ -12,6 +12,7 @@ os.environ["TOKENIZERS_PARALLELISM"] = "true"
 sys.path.insert(0, str(Path(__file__).parents[2]))
 sys.path.insert(0, str(Path(__file__).parent))
 
+import bulk
 import forward
 import generation
 import preprocessing
@@ -34,6 +35,8 @@ BENCHES = {
     "generation": generation.bench_generation,
     "generation-memory": generation.bench_memory,
     "compiled": generation.bench_compiled,
+    "bulk": bulk.bench_bulk,
+    "prompts": bulk.bench_prompts,
 }
 
 
