@@ -1,0 +1,19 @@
+"""The tasks of this package. Free of torch."""
+
+from collections.abc import Iterator
+
+from archsmith_tasks.task import Task
+
+__all__ = ["tasks"]
+
+
+def tasks() -> Iterator[Task]:
+    """Yield them."""
+    yield Task(
+        name="text-classification",
+        summary="Give a text, or a pair of texts, one of the labels of the model.",
+        models=("sequence-classification",),
+        parts=("tokenizer",),
+        inputs="text",
+        steps="archsmith_tasks.text.classification:TextClassification",
+    )

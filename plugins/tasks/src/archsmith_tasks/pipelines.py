@@ -1,0 +1,236 @@
+"""``pipeline(task, model)``: a model with all that it needs, which takes one input, a list, or a stream."""
+
+import dataclasses
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, overload
+
+from archsmith import AutoFeatureExtractor, AutoImageProcessor, AutoTokenizer
+from archsmith.auto import auto_model_class
+from archsmith.errors import ArchsmithError, CheckpointCorrupt, OptionError, UnknownTask
+from archsmith.files import CONFIG_FILE, Checkpoint
+from archsmith.messages import did_you_mean, shorten, shown
+from archsmith.model import PreTrainedModel
+from archsmith.options import choice, read_count
+from archsmith.registry import model_type_of, registry
+from archsmith.tasks import auto_class_name
+from archsmith_tasks.bulk import answers
+from archsmith_tasks.catalog import find_task, import_part, task_for_class
+from archsmith_tasks.results import Failure, Result
+from archsmith_tasks.steps import Parts, TaskSteps
+from archsmith_tasks.task import Task
+
+__all__ = ["Pipeline", "Results", "pipeline"]
+
+_AUTO: dict[str, Any] = {
+    "tokenizer": AutoTokenizer,
+    "image_processor": AutoImageProcessor,
+    "feature_extractor": AutoFeatureExtractor,
+}
+_HUB = ("revision", "token", "cache_dir", "local_files_only", "subfolder")
+
+
+def pipeline(
+    task: str | None = None,
+    model: str | os.PathLike[str] | PreTrainedModel | None = None,
+    *,
+    dtype: Any = "auto",
+    device: Any = None,
+    batch_size: int | str = "auto",
+    tokenizer: Any = None,
+    image_processor: Any = None,
+    feature_extractor: Any = None,
+    **options: Any,
+) -> "Pipeline":
+    """Make a task of a model.
+
+    Args:
+        task: Its name, as ``archsmith run --list`` shows them; None: what the checkpoint's configuration says.
+        model: A folder, a hub id, or a model.
+        dtype: Type of the weights, as ``from_pretrained`` takes it.
+        device: Where the model is put; None: where it is, or the CPU.
+        batch_size: Rows of a batch; ``"auto"``: as many as are fast at their length.
+        tokenizer: In place of the one in the folder; needed beside a model that is an object.
+        image_processor: Likewise.
+        feature_extractor: Likewise.
+        **options: Those of the task, for all calls; and revision, token, cache_dir, local_files_only, subfolder.
+
+    Raises:
+        OptionError: An option is wrong or missing, or the model is for another task.
+        UnknownTask: The architecture has no model for the task.
+        ArchsmithError: As the ``from_pretrained`` of the parts.
+
+    Example:
+        >>> from archsmith_tasks import pipeline
+        >>> classify = pipeline("text-classification", "my-classifier")  # doctest: +SKIP
+        >>> print(classify("A very good film."))  # doctest: +SKIP
+        POSITIVE 0.999
+    """
+    if model is None:
+        raise OptionError("name a model: pipeline(task, model), where model is a folder, a hub id, or a model.")
+    hub = {name: options.pop(name) for name in _HUB if name in options}
+    given = {"tokenizer": tokenizer, "image_processor": image_processor, "feature_extractor": feature_extractor}
+    if isinstance(model, PreTrainedModel):
+        found, loaded = _task_of_model(task, model), model
+        if dtype != "auto" or device is not None:
+            loaded.to(device=device, dtype=None if dtype == "auto" else dtype)
+        if missing := next((name for name in found.parts if given[name] is None), None):
+            raise OptionError(f"{found.name} needs {missing}=…, as the model is an object and not a folder.")
+    else:
+        found, auto_class = _task_and_class(task, model, hub)
+        loaded = auto_class.from_pretrained(model, dtype=dtype, device=device or "cpu", **hub)
+        _refuse_random(loaded, found, model)
+        given |= {name: _AUTO[name].from_pretrained(model, **hub) for name in found.parts if given[name] is None}
+    parts = Parts(**{name: given[name] for name in found.parts})
+    return Pipeline(found, loaded.eval(), parts, batch_size=batch_size, **options)
+
+
+def _task_of_model(task: str | None, model: PreTrainedModel) -> Task:
+    """Return the task that a model is used for. Raises `OptionError`: it is for another one."""
+    name, model_type = type(model).__name__, model.config.model_type
+    found = find_task(task) if task is not None else task_for_class(model_type, name)
+    if name not in _classes_for(found, model_type).values():
+        raise OptionError(f"{name} is not for {found.name}, which needs a model for {' or '.join(found.models)}.")
+    return found
+
+
+def _task_and_class(task: str | None, source: str | os.PathLike[str], hub: dict[str, Any]) -> tuple[Task, Any]:
+    """Return the task, and the Auto class that loads a model for it from a checkpoint."""
+    options = dict(hub)
+    checkpoint = Checkpoint.open_with(source, options, own_file="")
+    values = checkpoint.read_json(CONFIG_FILE)
+    model_type = model_type_of(values, source=str(checkpoint.path(CONFIG_FILE)))
+    named = [name for name in values.get("architectures") or () if isinstance(name, str)]
+    if task is None and len(named) != 1:
+        raise OptionError(f"name the task: {CONFIG_FILE} does not say what the model is for.")
+    found = find_task(task) if task is not None else task_for_class(model_type, named[0])
+    classes = _classes_for(found, model_type)
+    if not classes:
+        has = shorten(registry.tasks(model_type))
+        raise UnknownTask(f"{model_type!r} has no model for {found.name}; it has: {has}.")
+    key = next((key for key, name in classes.items() if name in named), next(iter(classes)))
+    return found, auto_model_class(auto_class_name(key))
+
+
+def _classes_for(task: Task, model_type: str) -> dict[str, str]:
+    """Return the model classes of an architecture that can do a task, by task key, the preferred one first."""
+    tasks = registry.tasks(model_type)
+    return {key: tasks[key].class_name for key in task.models if key in tasks}
+
+
+def _refuse_random(model: PreTrainedModel, task: Task, source: Any) -> None:
+    """Refuse a model whose head was not in the files: its answers would be random numbers."""
+    new = model.load_report.new if model.load_report else ()
+    left = [name for name in new if not any(name.endswith(key) for key in model.optional_keys)]
+    if left:
+        raise CheckpointCorrupt(
+            f"{str(source)!r} does not hold all weights of a model for {task.name}: {shorten(left, 3)} would be random "
+            "numbers, and so would the answers. Take a checkpoint that was trained for the task."
+        )
+
+
+class Results(Sequence[Result]):
+    """The results of a list, in its order. Each is worked out when it is asked for.
+
+    Whoever loops over it gets the first ones while others are not begun; ``len``, indices and ``list`` work as well.
+    """
+
+    def __init__(self, found: Iterator[Result], size: int) -> None:
+        self._found, self._size, self._ready = found, size, list[Result]()
+
+    def __len__(self) -> int:
+        return self._size
+
+    @overload
+    def __getitem__(self, place: int) -> Result: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Result]: ...
+    def __getitem__(self, place: int | slice) -> Result | Sequence[Result]:
+        wanted = range(self._size)[place]
+        last = wanted if isinstance(wanted, int) else max(wanted, default=-1)
+        while len(self._ready) <= last:
+            self._ready.append(next(self._found))
+        return self._ready[wanted] if isinstance(wanted, int) else [self._ready[each] for each in wanted]
+
+    def __repr__(self) -> str:
+        return repr(list(self))
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self))
+
+
+class Pipeline:
+    """A model with all that a task needs. Made by `pipeline`.
+
+    Attributes:
+        task: The task.
+        model: The model, in eval mode.
+        parts: Its preprocessing.
+        options: The options of a call that says nothing else.
+    """
+
+    def __init__(
+        self, task: Task, model: PreTrainedModel, parts: Parts, *, batch_size: int | str = "auto", **options: Any
+    ) -> None:
+        self.task, self.model, self.parts, self._given = task, model, parts, options
+        self._class: type[TaskSteps[Any]] = import_part(task, "steps")
+        self._rows = _rows_of(batch_size)
+        self._steps = self._steps_for({})
+        self.options = self._steps.options
+
+    def _steps_for(self, options: dict[str, Any]) -> TaskSteps[Any]:
+        merged = {**self._given, **options}
+        known = [each.name for each in dataclasses.fields(self._class.options_class)]
+        for name in merged:
+            if name not in known:
+                hint = did_you_mean(name, known)
+                raise OptionError(f"{name!r} is not an option of {self.task.name}; it has: {shorten(known, 20)}.{hint}")
+        return self._class(self.model, self.parts, self._class.options_class(**merged))
+
+    def __call__(self, inputs: Any, *, errors: str = "raise", **options: Any) -> Any:
+        """Answer.
+
+        Args:
+            inputs: One input; a list of inputs; or an iterator or another iterable of inputs, however long.
+            errors: What an input that is bad does: ``"raise"`` an error, or ``"keep"`` a `Failure` in its place.
+            **options: Options of the task, for this call.
+
+        Returns:
+            Of one input its result; of a list a sequence of results, each ready as soon as it can be; of an iterator
+            an iterator of results, in constant memory.
+
+        Raises:
+            OptionError: An option is wrong.
+            InputError: An input is bad.
+        """
+        choice("errors", errors, ("raise", "keep"), extra="")
+        steps = self._steps_for(options) if options else self._steps
+        if self._is_one(inputs):
+            return next(self._results(steps, [inputs], errors))
+        found = self._results(steps, inputs, errors)
+        return Results(found, len(inputs)) if isinstance(inputs, Sequence) else found
+
+    def _is_one(self, inputs: Any) -> bool:
+        """Return whether it is an input, and not several: lists and what else is looped over are several."""
+        if isinstance(inputs, (str, bytes, os.PathLike, dict, tuple)) or hasattr(inputs, "__array__"):
+            return True
+        return not isinstance(inputs, Iterable)
+
+    def _results(self, steps: TaskSteps[Any], inputs: Iterable[Any], errors: str) -> Iterator[Result]:
+        for _, found in answers(steps, inputs, rows=self._rows):
+            if isinstance(found, ArchsmithError):
+                if errors == "raise":
+                    raise found
+                found = Failure(str(found))  # noqa: PLW2901
+            yield found
+
+    def __repr__(self) -> str:
+        return f"<Pipeline for {self.task.name} of {type(self.model).__name__}>"
+
+
+def _rows_of(batch_size: Any) -> int | None:
+    if batch_size == "auto":
+        return None
+    if isinstance(batch_size, str):
+        raise OptionError(f"batch_size must be 'auto' or a number of rows, but is {shown(batch_size)}.")
+    return read_count("batch_size", batch_size, least=1, optional=False)

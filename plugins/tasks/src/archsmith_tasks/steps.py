@@ -1,0 +1,153 @@
+"""The steps of a task: what an input becomes for the model, what the model says, and what that means."""
+
+import dataclasses
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar, Generic, TypeVar
+
+from torch import Tensor
+
+from archsmith.config import CheckedFields
+from archsmith.errors import ArchsmithError, InputError, OptionError
+from archsmith.messages import reason, shown
+from archsmith_tasks.results import Result
+
+__all__ = ["Example", "Options", "Parts", "TaskSteps"]
+
+
+class Options(CheckedFields):
+    """The options of a task: a subclass declares each as a field with its type and default, and they are checked.
+
+    Raises:
+        OptionError: A value is wrong, two contradict each other, or there is no such option.
+    """
+
+    noun = "option"
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            self._fill(values, unknown_allowed=False)
+        except OptionError:
+            raise
+        except ArchsmithError as error:
+            raise OptionError(str(error)) from error
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return them as JSON values."""
+        return {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The preprocessing of a model, as a task asks for it; None where the task does not name it."""
+
+    tokenizer: Any = None
+    image_processor: Any = None
+    feature_extractor: Any = None
+
+
+@dataclass
+class Example:
+    """One row of a batch: an input, or a part of one, as a long text has several.
+
+    Attributes:
+        inputs: Name → what the row holds, without padding: arguments of the model's ``forward``.
+        size: How long it is, in what `TaskSteps.budget` counts: tokens, samples, or 1 for what is always as large.
+        notes: What `TaskSteps.answer` needs to know of it, as the offsets of its tokens.
+    """
+
+    inputs: Mapping[str, Any]
+    size: int
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+_Options = TypeVar("_Options", bound=Options)
+
+
+class TaskSteps(ABC, Generic[_Options]):
+    """What one task does with inputs. A subclass says how, for one model, its preprocessing and a set of options.
+
+    ``prepare`` runs ahead of the model on another thread; ``forward`` gets rows of about one length, of several inputs;
+    ``answer`` gets what belongs to one input, whatever batches it was in.
+
+    Attributes:
+        options_class: Declares the options.
+        budget: What a batch holds at most: rows times the size of the longest one.
+        window: Inputs that are read ahead and ordered by length.
+        model: The model, in eval mode.
+        parts: Its preprocessing.
+        options: The options of this call.
+    """
+
+    options_class: ClassVar[type[Options]] = Options
+    budget: ClassVar[int]
+    window: ClassVar[int] = 1024
+
+    def __init__(self, model: Any, parts: Parts, options: _Options) -> None:
+        self.model, self.parts, self.options = model, parts, options
+        self.check()
+
+    def check(self) -> None:
+        """Refuse options that do not fit the model. Raises `OptionError`."""
+
+    # ---- the three steps ------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def prepare_one(self, value: Any) -> list[Example]:
+        """Return the rows of one input.
+
+        Raises:
+            ArchsmithError: The input is bad.
+        """
+
+    def prepare(self, values: Sequence[Any]) -> list[list[Example] | ArchsmithError]:
+        """Return for each of several inputs its rows, or what is wrong with it.
+
+        Unless a subclass has a faster way, it asks `prepare_one` on several threads, as images and audio are decoded.
+        """
+        if len(values) == 1:
+            return [self._prepared(values[0])]
+        return list(self._pool.map(self._prepared, values))
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="archsmith-tasks")
+
+    def _prepared(self, value: Any) -> list[Example] | ArchsmithError:
+        try:
+            return self.prepare_one(value)
+        except ArchsmithError as error:
+            return error
+        except OSError as error:
+            return InputError(f"{shown(value)} cannot be read: {reason(error)}.")
+
+    @abstractmethod
+    def forward(self, examples: Sequence[Example]) -> Sequence[Any]:
+        """Return what the model says of each row of a batch, on the CPU and without padding. No gradients are kept."""
+
+    @abstractmethod
+    def answer(self, rows: Sequence[tuple[Example, Any]]) -> Result:
+        """Return the result of one input.
+
+        Args:
+            rows: Its rows, and for each what `forward` returned.
+        """
+
+    # ---- what several tasks share ---------------------------------------------------------------------------
+
+    @property
+    def labels(self) -> Mapping[int, str]:
+        """Class index → label, of the model's configuration."""
+        return self.model.config.id2label  # type: ignore[no-any-return]
+
+    def to_model(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return tensors where the model is; floats in its type."""
+        device, dtype = self.model.device, self.model.dtype
+        return {
+            name: value.to(device, dtype if value.is_floating_point() else None, non_blocking=True)
+            for name, value in batch.items()
+        }
