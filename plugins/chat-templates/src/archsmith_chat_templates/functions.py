@@ -4,7 +4,6 @@ import inspect
 import json
 import re
 import types
-from collections.abc import Callable
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from archsmith.errors import InputError
@@ -59,7 +58,7 @@ def _sections(text: str) -> dict[str, str]:
     return found
 
 
-def _hints(name: str, tool: Callable[..., Any]) -> dict[str, Any]:
+def _hints(name: str, tool: Any) -> dict[str, Any]:
     try:
         return get_type_hints(tool if inspect.isroutine(tool) else tool.__call__)
     except Exception as error:

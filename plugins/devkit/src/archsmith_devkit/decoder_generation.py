@@ -26,7 +26,7 @@ class DecoderGenerationChecks(DecoderChecks):
         for model in self.decoders():
             ids, name, read = some_ids(model), type(model).__name__, 0
             past: dict[str, Any] = {}
-            for part in ids.split([3, 1, 2], dim=1) if takes(model, "past_key_values") else ():
+            for part in torch.split(ids, [3, 1, 2], dim=1) if takes(model, "past_key_values") else ():
                 read += part.shape[1]
                 kept = call(model, part, use_cache=True, **past).get("past_key_values")
                 past, length = {"past_key_values": kept}, length_of(kept)
@@ -133,7 +133,8 @@ class DecoderGenerationChecks(DecoderChecks):
             most = getattr(model.config, "max_position_embeddings", None)
             given, mask, _ = pad_ids(some_ids(model), "left")
             new = _NEW if most is None else min(_NEW, most - given.shape[1])
-            if not callable(getattr(model, "generate", None)) or new < 1:
+            write: Any = getattr(model, "generate", None)
+            if not callable(write) or new < 1:
                 continue
             ids, name = some_ids(model), type(model).__name__
             options = {"max_new_tokens": new, "do_sample": False, "eos_token_id": None}
@@ -144,9 +145,10 @@ class DecoderGenerationChecks(DecoderChecks):
                 ", padded on the left,": {"input_ids": given, "attention_mask": mask},
             }
             if takes(model, "inputs_embeds"):
-                ways[" from inputs_embeds"] = {"inputs_embeds": model.get_input_embeddings()(ids).detach()}
+                words: Any = model.get_input_embeddings()
+                ways[" from inputs_embeds"] = {"inputs_embeds": words(ids).detach()}
             for way, inputs in ways.items():
-                found = model.generate(**inputs, **options)[:, -new:]
+                found = write(**inputs, **options)[:, -new:]
                 assert torch.equal(found, wanted), (
                     f"{name}.generate{way} writes {found.tolist()}; expected {wanted.tolist()}, the likeliest token "
                     "each time as the whole text is read anew"
