@@ -375,3 +375,15 @@ def test_a_step_that_fails_leaves_the_cache_whole(monkeypatch):
         write(model, ids, past_key_values=cache)
     assert cache.length == 7
     assert write(model, ids, past_key_values=cache).equal(write(LLAMA, ids))
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # of torch, which imports its own code generator
+def test_a_compiled_model_writes_the_same():
+    torch._dynamo.reset()
+    plain, compiled = made("llama", num_hidden_layers=1), made("llama", num_hidden_layers=1)
+    compiled.forward = torch.compile(compiled.forward, dynamic=True)
+    one, two = (write(model, prompt(2), max_new_tokens=32, eos_token_id=0) for model in (plain, compiled))
+    assert one.equal(two)
+    assert one.shape == (2, 38)
+    torch._dynamo.reset()
