@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F  # noqa: N812  # the field's own abbreviation
 from torch import Tensor
 
 from archsmith.config import Count, Size, field
@@ -88,11 +89,11 @@ class QuestionAnswering(TextSteps):
                 f"the question has {max(sizes)} tokens, but may have {most}. Make it shorter, or pass max_question_len."
             )
         room = self._window - max(sizes) - self.parts.tokenizer.num_special_tokens_to_add(pair=True)
-        if "stride" in options and options["stride"] >= room:
-            if self.options.doc_stride is not None or room < 2:  # noqa: PLR2004
-                raise InputError(
-                    f"a window of {self._window} tokens has {max(room, 0)} beside the question, which must be more than "
-                    f"doc_stride {options['stride']}. Pass a larger max_seq_len or a smaller doc_stride."
+        if options["stride"] >= room:
+            if len(texts) > 1 or self.options.doc_stride is not None or room < 2:  # noqa: PLR2004
+                raise InputError(  # of several: each is asked about alone
+                    f"a window of {self._window} tokens has room for {max(room, 0)} beside the question, and they must "
+                    f"be more than doc_stride {options['stride']}. Pass a larger max_seq_len or a smaller doc_stride."
                 )
             options = {**options, "stride": room // 2}
         return super().encoded(texts, options)
@@ -159,10 +160,10 @@ class QuestionAnswering(TextSteps):
 
 def _spans(first: Tensor, last: Tensor, longest: int) -> Iterator[tuple[float, int, int]]:
     """Yield spans of at most so many tokens, the likeliest first: score, first token, last token."""
-    size = len(first)
-    table = torch.outer(first, last).triu().tril(longest - 1)
-    scores, places = table.flatten().sort(descending=True, stable=True)
+    width = min(longest, len(first))
+    ends = F.pad(last, (0, width - 1)).unfold(0, width, 1)  # (tokens, width): from each token on
+    scores, places = (first[:, None] * ends).flatten().sort(descending=True, stable=True)
     for score, place in zip(scores.tolist(), places.tolist(), strict=True):
         if score <= 0:
             return
-        yield score, place // size, place % size
+        yield score, place // width, place // width + place % width
