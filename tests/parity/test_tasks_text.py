@@ -195,3 +195,29 @@ def test_question_answering(name, window, stride, longest, tokenizers):
         both_ways = answer((question, context), handle_impossible_answer=True, top_k=2)
         none = next(each for each in (both_ways, *both_ways.others) if each.start is None or each.score < score)
         assert none.start is not None or none.score == pytest.approx(nothing, abs=1e-4)
+
+
+# ---- fill-mask --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["BertForMaskedLM", "DistilBertForMaskedLM"])
+@pytest.mark.parametrize("options", [{}, {"top_k": 3}, {"targets": ["paris", "loop", "##ing"]}])
+def test_fill_mask(name, options, tokenizers):
+    ours, theirs = both("fill-mask", name, tokenizers)
+    texts = [
+        "The [MASK] repeats a block.",
+        "[MASK] Paris is [MASK]",
+        "play[MASK] " + TEXTS[4],
+        "Unaffable [MASK]! " * 9,
+    ]
+    for text, found in zip(texts, ours(texts, **options), strict=True):
+        wanted = theirs(text, **options)
+        wanted = wanted if isinstance(wanted[0], list) else [wanted]
+        assert len(found.masks) == len(wanted) == text.count("[MASK]")
+        for mask, reference in zip(found.masks, wanted, strict=True):
+            assert [(each.token_id, each.token) for each in mask] == [
+                (each["token"], each["token_str"]) for each in reference
+            ]
+            assert [each.score for each in mask] == pytest.approx([each["score"] for each in reference], abs=1e-4)
+            if len(wanted) == 1:
+                assert [each.text for each in mask] == [each["sequence"] for each in reference]
