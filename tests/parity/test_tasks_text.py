@@ -242,3 +242,42 @@ def test_the_published_encoder(tokenizers):
     wanted = torch.nn.functional.normalize((hidden * mask).sum(1) / mask.sum(1))
     for found, reference in zip(extract(TEXTS), wanted, strict=True):
         assert_close(torch.from_numpy(found.vector), reference, "a published encoder")
+
+
+# ---- text-generation --------------------------------------------------------------------------------------------
+
+PROMPTS = [text[:size] for text, size in zip(PARAGRAPHS[50:1200:90], (9, 60, 25, 200, 110) * 3, strict=False)]
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("name", ["GPT2LMHeadModel", "LlamaForCausalLM"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"max_new_tokens": 12},
+        {"max_new_tokens": 8, "num_beams": 3, "length_penalty": 0.7},
+        {"max_new_tokens": 10, "repetition_penalty": 1.3, "no_repeat_ngram_size": 2},
+        {"max_new_tokens": 30, "min_new_tokens": 4, "return_full_text": True},
+        {"max_length": 130},
+    ],
+)
+def test_text_generation(name, options, tokenizers):
+    ours, theirs = both("text-generation", name, tokenizers)
+    usual = {"return_full_text": False, "do_sample": False, "pad_token_id": 0}
+    prompts = PROMPTS if "max_length" not in options else [text[:60] for text in PROMPTS]
+    for prompt, found in zip(prompts, ours(prompts, **options), strict=True):
+        ((wanted,),) = (theirs(prompt, **usual | options),)
+        assert found.text == wanted["generated_text"]
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_conversations(tokenizers):
+    ours, theirs = both("text-generation", "LlamaForCausalLM", tokenizers)
+    template = "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}"
+    template += "{% if add_generation_prompt %}[assistant]{% endif %}"
+    ours.parts.tokenizer.chat_template = theirs.tokenizer.chat_template = template
+    ask = {"role": "user", "content": "What is a loop?"}
+    talks = [[ask], [{"role": "system", "content": "Be kind."}, ask], [ask, {"role": "assistant", "content": "A loop"}]]
+    for talk, found in zip(talks, ours(talks, max_new_tokens=8), strict=True):
+        (wanted,) = theirs(talk, max_new_tokens=8, do_sample=False, pad_token_id=0, return_full_text=False)
+        assert found.text == wanted["generated_text"]

@@ -210,11 +210,28 @@ class Pipeline:
         found = self._results(steps, inputs, errors)
         return Results(found, len(inputs)) if isinstance(inputs, Sequence) else found
 
+    def stream(self, prompt: Any, **options: Any) -> Iterator[str]:
+        """Yield the text that is written after one prompt, piece by piece, as it comes; for text-generation.
+
+        Args:
+            prompt: One input.
+            **options: Options of the task, for this call.
+
+        Raises:
+            OptionError: The task does not write, or an option is wrong.
+            InputError: The input is bad.
+        """
+        steps = self._steps_for(options) if options else self._steps
+        if not hasattr(steps, "stream"):
+            raise OptionError(f"{self.task.name} writes no text that could be streamed; call the pipeline.")
+        pieces: Iterator[str] = steps.stream(prompt)
+        return pieces
+
     def _is_one(self, inputs: Any) -> bool:
         """Return whether it is an input, and not several: lists and what else is looped over are several."""
         if isinstance(inputs, (str, bytes, os.PathLike, dict, tuple)) or hasattr(inputs, "__array__"):
             return True
-        return not isinstance(inputs, Iterable)
+        return self._class.is_input(inputs) or not isinstance(inputs, Iterable)
 
     def _results(self, steps: TaskSteps[Any], inputs: Iterable[Any], errors: str) -> Iterator[Result]:
         for _, found in answers(steps, inputs, rows=self._rows):

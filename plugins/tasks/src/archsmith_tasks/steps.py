@@ -101,6 +101,11 @@ class TaskSteps(ABC, Generic[_Options]):
     def check(self) -> None:
         """Refuse options that do not fit the model. Raises `OptionError`."""
 
+    @classmethod
+    def is_input(cls, value: Any) -> bool:  # noqa: ARG003
+        """Return whether a list is one input, and not several. Here: no list is."""
+        return False
+
     # ---- the three steps ------------------------------------------------------------------------------------
 
     @abstractmethod

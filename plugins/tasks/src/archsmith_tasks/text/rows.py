@@ -162,11 +162,12 @@ class TextSteps(TaskSteps[Any]):
 
         A tokenizer without a token for padding is good enough: what is masked is not read.
         """
-        tokenizer, width = self.parts.tokenizer, max(each.size for each in examples)
+        tokenizer, sizes = self.parts.tokenizer, [len(each.inputs["input_ids"]) for each in examples]
+        width = max(sizes)
         padding = {"input_ids": tokenizer.pad_token_id or 0, "token_type_ids": tokenizer.pad_token_type_id}
         columns = {name: [each.inputs[name] for each in examples] for name in examples[0].inputs}
-        if any(each.size < width for each in examples):
-            columns.setdefault("attention_mask", [[1] * each.size for each in examples])
+        if min(sizes) < width:
+            columns.setdefault("attention_mask", [[1] * size for size in sizes])
         batch = {}
         for name, rows in columns.items():
             fill = [[padding.get(name, 0)] * (width - len(row)) for row in rows]
