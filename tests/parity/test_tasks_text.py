@@ -281,3 +281,46 @@ def test_conversations(tokenizers):
     for talk, found in zip(talks, ours(talks, max_new_tokens=8), strict=True):
         (wanted,) = theirs(talk, max_new_tokens=8, do_sample=False, pad_token_id=0, return_full_text=False)
         assert found.text == wanted["generated_text"]
+
+
+# ---- text-classification ----------------------------------------------------------------------------------------
+
+CLASSIFIERS = [f"{kind}ForSequenceClassification" for kind in KINDS]
+
+
+def hold_labels(found, wanted):
+    wanted = wanted if isinstance(wanted, list) else [wanted]
+    assert [each.label for each in found.labels] == [each["label"] for each in wanted]
+    assert [each.score for each in found.labels] == pytest.approx([each["score"] for each in wanted], abs=1e-4)
+    assert (found.label, found.score) == (found.labels[0].label, found.labels[0].score)
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+@pytest.mark.parametrize(
+    "values",
+    [
+        LABELS,
+        LABELS | {"problem_type": "multi_label_classification"},
+        {"num_labels": 1},
+        {"num_labels": 1, "problem_type": "regression"},
+        {"num_labels": 3, "problem_type": "regression"},
+    ],
+)
+def test_text_classification(name, values, tokenizers):
+    ours, theirs = both("text-classification", name, tokenizers, values=values)
+    for options in ({"top_k": 1}, {"top_k": None}, {"top_k": 99, "function_to_apply": "sigmoid"}):
+        for text, found in zip(TEXTS, ours(TEXTS, **options), strict=True):
+            hold_labels(found, theirs(text, **options))
+    for function in ("softmax", "none"):
+        hold_labels(ours(TEXTS[0], function_to_apply=function), theirs(TEXTS[0], function_to_apply=function)[0])
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_pairs(name, tokenizers):
+    ours, theirs = both("text-classification", name, tokenizers, values=LABELS)
+    pairs = [*pairwise(TEXTS)]
+    for pair, found in zip(pairs, ours(pairs, top_k=None), strict=True):
+        asked = dict(zip(("text", "text_pair"), pair, strict=True))
+        wanted = theirs(asked, top_k=None)
+        hold_labels(found, wanted)
+        hold_labels(ours(asked, top_k=None), wanted)

@@ -45,7 +45,7 @@ class TextClassification(TextSteps):
 
     def forward(self, examples: Sequence[Example]) -> Sequence[Tensor]:
         """Return the scores of each text, ``(labels,)`` float32."""
-        return list(self.model(**self.padded(examples)).logits.float().cpu())
+        return list(self.read(examples).logits.float().cpu())
 
     def answer(self, rows: Sequence[tuple[Example, Tensor]]) -> Classification:
         """Return the labels of a text."""

@@ -93,7 +93,7 @@ class FeatureExtraction(TextSteps):
 
     def forward(self, examples: Sequence[Example]) -> Sequence[Any]:
         """Return the vector of each text, ``(width,)`` float32 numpy; or those of its tokens, ``(tokens, width)``."""
-        hidden = getattr(self.model(**self.padded(examples)), "last_hidden_state", None)
+        hidden = getattr(self.read(examples), "last_hidden_state", None)
         if hidden is None:
             raise OptionError(f"{type(self.model).__name__} returns no last_hidden_state, of which features are made.")
         hidden = hidden.float()

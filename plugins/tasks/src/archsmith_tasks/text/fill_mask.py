@@ -80,7 +80,7 @@ class FillMask(TextSteps):
         """Return the likeliest words of each mask: scores and ids, ``(masks, words)`` each."""
         places = [(row, at) for row, each in enumerate(examples) for at in each.notes["places"]]
         rows, columns = torch.tensor(places).T
-        logits = self.model(**self.padded(examples)).logits[rows, columns]  # (masks of all, vocabulary)
+        logits = self.read(examples).logits[rows, columns]  # (masks of all, vocabulary)
         scores = logits.float().softmax(-1)[:, self._known.to(logits.device)]
         best = scores.topk(min(self.options.top_k, scores.shape[1]))
         sizes = [len(each.notes["places"]) for each in examples]

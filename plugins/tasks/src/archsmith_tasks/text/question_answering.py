@@ -105,7 +105,7 @@ class QuestionAnswering(TextSteps):
 
     def forward(self, examples: Sequence[Example]) -> Sequence[tuple[Tensor, Tensor]]:
         """Return the scores of each token as the first and as the last of an answer, ``(tokens,)`` float32 each."""
-        output = self.model(**self.padded(examples))
+        output = self.read(examples)
         begins, ends = output.start_logits.float().cpu(), output.end_logits.float().cpu()
         return [(begins[row, : each.size], ends[row, : each.size]) for row, each in enumerate(examples)]
 

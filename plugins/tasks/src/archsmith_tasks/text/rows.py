@@ -134,11 +134,11 @@ class TextSteps(TaskSteps[Any]):
         return rows
 
     def _takes(self, name: str) -> bool:
-        return name in self._arguments or "kwargs" in self._arguments
+        return name in self._arguments or any(each.kind is each.VAR_KEYWORD for each in self._arguments.values())
 
     @cached_property
-    def _arguments(self) -> Mapping[str, Any]:
-        return inspect.signature(self.model.forward).parameters
+    def _arguments(self) -> Mapping[str, inspect.Parameter]:
+        return inspect.signature(type(self.model).forward).parameters  # tools wrap that of an object
 
     def _fitting(self, texts: tuple[str, str | None], rows: list[Example]) -> list[Example] | ArchsmithError:
         size = max(row.size for row in rows)
@@ -156,6 +156,11 @@ class TextSteps(TaskSteps[Any]):
             return self.encoded([texts], {**self.wanted, "truncation": True, "max_length": most})[0]
         except ArchsmithError as error:
             return error
+
+    def read(self, examples: Sequence[Example]) -> Any:
+        """Return what the model returns for rows, padded. What a decoder keeps to go on from is not kept."""
+        plain = {"use_cache": False} if "use_cache" in self._arguments else {}
+        return self.model(**self.padded(examples), **plain)
 
     def padded(self, examples: Sequence[Example], *, side: Literal["left", "right"] = "right") -> dict[str, Tensor]:
         """Return rows as tensors for the model, ``(batch, tokens)``, with a mask where rows are padded.

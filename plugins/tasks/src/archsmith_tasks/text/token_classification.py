@@ -70,7 +70,7 @@ class TokenClassification(TextSteps):
 
     def forward(self, examples: Sequence[Example]) -> Sequence[_Scores]:
         """Return the scores of each token, ``(tokens, labels)`` float32."""
-        scores = self.model(**self.padded(examples)).logits.float().softmax(-1).cpu().numpy()
+        scores = self.read(examples).logits.float().softmax(-1).cpu().numpy()
         return [row[: each.size] for row, each in zip(scores, examples, strict=True)]
 
     def answer(self, rows: Sequence[tuple[Example, _Scores]]) -> Entities:
