@@ -85,7 +85,7 @@ class FillMask(TextSteps):
         best = scores.topk(min(self.options.top_k, scores.shape[1]))
         sizes = [len(each.notes["places"]) for each in examples]
         tokens = self._known[best.indices.cpu()]
-        return list(zip(best.values.cpu().split(sizes), tokens.split(sizes), strict=True))
+        return list(zip(torch.split(best.values.cpu(), sizes), torch.split(tokens, sizes), strict=True))
 
     def answer(self, rows: Sequence[tuple[Example, tuple[Tensor, Tensor]]]) -> FilledMasks:
         """Return the words at the masks of a text."""

@@ -62,7 +62,6 @@ class TextGeneration(TextSteps):
     """Texts that go on."""
 
     options_class = WritingOptions
-    budget = 8192  # tokens, those that are written included
     advice = "leave out its beginning"
 
     def check(self) -> None:
