@@ -17,3 +17,11 @@ def tasks() -> Iterator[Task]:
         inputs="text",
         steps="archsmith_tasks.text.classification:TextClassification",
     )
+    yield Task(
+        name="image-classification",
+        summary="Give an image the likeliest labels of the model.",
+        models=("image-classification",),
+        parts=("image_processor",),
+        inputs="image",
+        steps="archsmith_tasks.vision.classification:ImageClassification",
+    )
