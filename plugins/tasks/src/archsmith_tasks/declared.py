@@ -25,3 +25,11 @@ def tasks() -> Iterator[Task]:
         inputs="image",
         steps="archsmith_tasks.vision.classification:ImageClassification",
     )
+    yield Task(
+        name="audio-classification",
+        summary="Give an audio clip the likeliest labels of the model.",
+        models=("audio-classification",),
+        parts=("feature_extractor",),
+        inputs="audio",
+        steps="archsmith_tasks.audio.classification:AudioClassification",
+    )

@@ -19,6 +19,7 @@ class ImageSteps(TaskSteps[Any]):
 
     budget = 16 * 224 * 224  # pixels
     window = 64
+    hold = 16 * budget
 
     def prepare_one(self, value: Any) -> list[Example]:
         """Return the row of one image: a path, the bytes of a file, an image of Pillow, an array or a tensor."""
