@@ -33,3 +33,11 @@ def tasks() -> Iterator[Task]:
         inputs="audio",
         steps="archsmith_tasks.audio.classification:AudioClassification",
     )
+    yield Task(
+        name="automatic-speech-recognition",
+        summary="Write down what is said, and when; long recordings in chunks.",
+        models=("ctc",),
+        parts=("tokenizer", "feature_extractor"),
+        inputs="audio",
+        steps="archsmith_tasks.audio.recognition:SpeechRecognition",
+    )

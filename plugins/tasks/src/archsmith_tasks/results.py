@@ -283,7 +283,7 @@ class Transcript(Result):
 
     Attributes:
         text: All of it.
-        words: Its words and when they are said, where ``word_times`` asks for them.
+        words: Its words and when they are said, where ``word_times`` asks for them; or its characters.
     """
 
     text: str

@@ -63,8 +63,10 @@ class AudioSteps(TaskSteps[Any]):
         return clips[0]
 
     def example_of(self, samples: NDArray[np.float32], notes: dict[str, Any]) -> Example:
-        """Return the row of a clip, or of a part of one, at the rate of the model."""
-        extractor = self.parts.feature_extractor
+        """Return the row of a clip, or of a part of one, at the rate of the model. Raises `InputError`: it is short."""
+        extractor, least = self.parts.feature_extractor, getattr(self.model.config, "min_samples", 0)
+        if len(samples) < least:
+            raise InputError(f"the clip has {len(samples)} samples, but the model needs at least {least}.")
         features = extractor(samples, sampling_rate=extractor.sampling_rate, truncation=False, return_tensors="np")
         row = features[self._name][0]
         places = row.shape[-1] if extractor.places_last else row.shape[0]
