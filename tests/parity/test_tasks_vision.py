@@ -1,6 +1,8 @@
 """Tasks of images say what the reference's pipelines say: the same labels, scores equal to 1e-4."""
 
+import numpy as np
 import pytest
+import torch
 import transformers
 from PIL import Image
 from sklearn.datasets import load_sample_image
@@ -8,7 +10,7 @@ from sklearn.datasets import load_sample_image
 import archsmith
 from archsmith_tasks import pipeline
 
-from .support import build
+from .support import build, our_names, scramble
 
 TOLERANCE = 1e-4
 VIT = {
@@ -63,3 +65,56 @@ def test_image_classification(case):
             assert [each.score for each in result.labels] == pytest.approx(
                 [each["score"] for each in expected], abs=TOLERANCE
             )
+
+
+SWIN = {"depths": [1, 1, 1, 1], "embed_dim": 8, "num_heads": [1, 2, 2, 4], "window_size": 4, "image_size": 64}
+DETR = {"d_model": 16, "decoder_layers": 2, "decoder_attention_heads": 2, "num_queries": 9, "decoder_ffn_dim": 24}
+MASKFORMER = {
+    "backbone_config": {"model_type": "swin", **SWIN}, "decoder_config": {"model_type": "detr", **DETR},
+    "fpn_feature_size": 32, "mask_feature_size": 12, "num_labels": 4,
+}  # fmt: skip
+CUTS = [
+    {"threshold": 0.3},
+    {"threshold": 0.2, "mask_threshold": 0.4, "overlap_mask_area_threshold": 0.1},
+    {"subtask": "panoptic", "threshold": 0.95},
+    {"subtask": "instance", "threshold": 0.1},
+    {"subtask": "instance", "threshold": 0.25},
+    {"subtask": "semantic"},
+]
+
+
+@pytest.mark.parametrize("batch_size", ["auto", 3])
+def test_image_segmentation(batch_size):
+    theirs_model = transformers.MaskFormerForInstanceSegmentation(transformers.MaskFormerConfig(**MASKFORMER))
+    scramble(theirs_model)
+    ours_model = archsmith.MaskFormerForInstanceSegmentation(archsmith.MaskFormerConfig(**MASKFORMER))
+    ours_model.load_state_dict(our_names(ours_model, theirs_model.state_dict()), strict=False)
+    for model in (theirs_model, ours_model):
+        with torch.no_grad():  # the classes stand out, and so do the masks
+            model.class_predictor.weight.mul_(4)
+    settings = {"size": {"shortest_edge": 64, "longest_edge": 96}}
+    images = photos()
+    theirs = transformers.pipeline(
+        "image-segmentation",
+        theirs_model.eval(),
+        image_processor=transformers.MaskFormerImageProcessorPil(**settings),
+        subtask=None,
+    )
+    ours = pipeline(
+        "image-segmentation",
+        ours_model.eval(),
+        image_processor=archsmith.MaskFormerImageProcessor(**settings),
+        batch_size=batch_size,
+    )
+    parts = 0
+    for options in CUTS:
+        for image, result in zip(images, ours(images, **options), strict=True):
+            expected = sorted(theirs(image, **options), key=lambda each: -(each["score"] or 0))
+            assert [each.label for each in result.segments] == [each["label"] for each in expected]
+            for segment, wanted in zip(result.segments, expected, strict=True):
+                assert segment.score == pytest.approx(wanted["score"], abs=TOLERANCE)
+                mask = np.asarray(wanted["mask"]) > 0
+                assert segment.mask.shape == mask.shape == (image.height, image.width)
+                assert (segment.mask != mask).mean() < 1e-3
+            parts += len(expected)
+    assert parts > 30

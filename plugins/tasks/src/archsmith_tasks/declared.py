@@ -41,3 +41,11 @@ def tasks() -> Iterator[Task]:
         inputs="audio",
         steps="archsmith_tasks.audio.recognition:SpeechRecognition",
     )
+    yield Task(
+        name="image-segmentation",
+        summary="Cut an image into its parts, and name them: a mask for each.",
+        models=("universal-segmentation", "instance-segmentation", "semantic-segmentation", "image-segmentation"),
+        parts=("image_processor",),
+        inputs="image",
+        steps="archsmith_tasks.vision.segmentation:ImageSegmentation",
+    )

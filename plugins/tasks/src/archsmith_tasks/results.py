@@ -217,8 +217,8 @@ class Segment(Result):
     Attributes:
         label: What it is.
         score: From 0 to 1; None where each pixel has one of its own (semantic segmentation).
-        mask: ``(height, width)`` boolean, of the size of the image: its pixels. In JSON: their number.
-        box: Left, top, right, bottom: the pixels that bound it, right and bottom excluded.
+        mask: ``(height, width)`` boolean, of the size of the image: its pixels. In JSON: COCO's run lengths.
+        box: Left, top, right, bottom: the pixels that bound it, right and bottom excluded; zeros: it has none.
     """
 
     label: str
@@ -247,7 +247,7 @@ def _run_lengths(mask: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Segmentation(Result):
-    """The parts of an image, the surest first.
+    """The parts of an image, the surest first; those without a score by the number of their class.
 
     Attributes:
         segments: They.
