@@ -24,6 +24,7 @@ def tasks() -> Iterator[Task]:
         parts=("image_processor",),
         inputs="image",
         steps="archsmith_tasks.vision.classification:ImageClassification",
+        draw="archsmith_tasks.drawing.images:draw_classification",
     )
     yield Task(
         name="audio-classification",
@@ -32,6 +33,7 @@ def tasks() -> Iterator[Task]:
         parts=("feature_extractor",),
         inputs="audio",
         steps="archsmith_tasks.audio.classification:AudioClassification",
+        draw="archsmith_tasks.drawing.sounds:draw_classification",
     )
     yield Task(
         name="automatic-speech-recognition",
@@ -40,6 +42,7 @@ def tasks() -> Iterator[Task]:
         parts=("tokenizer", "feature_extractor"),
         inputs="audio",
         steps="archsmith_tasks.audio.recognition:SpeechRecognition",
+        draw="archsmith_tasks.drawing.sounds:draw_transcript",
     )
     yield Task(
         name="image-segmentation",
@@ -48,4 +51,5 @@ def tasks() -> Iterator[Task]:
         parts=("image_processor",),
         inputs="image",
         steps="archsmith_tasks.vision.segmentation:ImageSegmentation",
+        draw="archsmith_tasks.drawing.images:draw_segmentation",
     )
