@@ -1,11 +1,15 @@
 """Tasks of images say what the reference's pipelines say: the same labels, scores equal to 1e-4."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
 import transformers
 from PIL import Image
 from sklearn.datasets import load_sample_image
+from tests.third_party.strangers import installed
+from tokenizers import pre_tokenizers
 
 import archsmith
 from archsmith_tasks import pipeline
@@ -118,3 +122,51 @@ def test_image_segmentation(batch_size):
                 assert (segment.mask != mask).mean() < 1e-3
             parts += len(expected)
     assert parts > 30
+
+
+CLIP = {
+    "text_config": {
+        "vocab_size": 516, "hidden_size": 16, "intermediate_size": 20, "num_hidden_layers": 2,
+        "num_attention_heads": 4, "max_position_embeddings": 40, "projection_dim": 6, "bos_token_id": 514,
+        "eos_token_id": 515,
+    },
+    "vision_config": {
+        "hidden_size": 12, "intermediate_size": 18, "num_hidden_layers": 3, "num_attention_heads": 2, "image_size": 16,
+        "patch_size": 4, "projection_dim": 6,
+    },
+    "projection_dim": 6,
+}  # fmt: skip
+
+
+def test_zero_shot_image_classification(tmp_path):
+    """By a stranger's CLIP."""
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    known = [*letters, *(f"{each}</w>" for each in letters), "lo", "low</w>", "<|startoftext|>", "<|endoftext|>"]
+    (tmp_path / "vocab.json").write_text(json.dumps({token: number for number, token in enumerate(known)}))
+    (tmp_path / "merges.txt").write_text("#version: 0.2\nl o\nlo w</w>\n")
+    (tmp_path / "metadata").mkdir()
+    settings = {"size": {"shortest_edge": 16}, "crop_size": {"height": 16, "width": 16}}
+    with installed(tmp_path / "metadata", "clip"):
+        pair, images = build("CLIPModel", CLIP), photos()
+        theirs, ours = (
+            make(
+                "zero-shot-image-classification",
+                model,
+                tokenizer=library.CLIPTokenizerFast.from_pretrained(tmp_path)
+                if library is transformers
+                else library.CLIPTokenizerFast(tmp_path / "vocab.json", tmp_path / "merges.txt"),
+                image_processor=getattr(library, name)(**settings),
+            )
+            for library, make, model, name in (
+                (transformers, transformers.pipeline, pair.theirs, "CLIPImageProcessorPil"),
+                (archsmith, pipeline, pair.ours, "CLIPImageProcessor"),
+            )
+        )
+        labels = ["temple", "flower", "a yellow dog"]
+        for options in ({}, {"hypothesis_template": "low {} low"}):
+            expected = theirs(images, candidate_labels=labels, **options)
+            for wanted, result in zip(expected, ours(images, candidate_labels=labels, **options), strict=True):
+                assert [each.label for each in result.labels] == [each["label"] for each in wanted]
+                assert [each.score for each in result.labels] == pytest.approx(
+                    [each["score"] for each in wanted], abs=TOLERANCE
+                )

@@ -16,6 +16,7 @@ def tasks() -> Iterator[Task]:
         parts=("tokenizer",),
         inputs="text",
         steps="archsmith_tasks.text.classification:TextClassification",
+        draw="archsmith_tasks.drawing.texts:draw_classification",
     )
     yield Task(
         name="image-classification",
@@ -52,4 +53,13 @@ def tasks() -> Iterator[Task]:
         inputs="image",
         steps="archsmith_tasks.vision.segmentation:ImageSegmentation",
         draw="archsmith_tasks.drawing.images:draw_segmentation",
+    )
+    yield Task(
+        name="zero-shot-image-classification",
+        summary="Give an image the likeliest of labels that you name.",
+        models=("zero-shot-image-classification",),
+        parts=("tokenizer", "image_processor"),
+        inputs="image",
+        steps="archsmith_tasks.vision.zero_shot:ZeroShotImageClassification",
+        draw="archsmith_tasks.drawing.images:draw_classification",
     )

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from archsmith_tasks.steps import Example
 
-__all__ = ["alike", "arguments_of", "file_of", "stacked"]
+__all__ = ["alike", "arguments_of", "file_of", "stacked", "takes"]
 
 
 def file_of(value: Any) -> Any:
@@ -21,10 +21,15 @@ def file_of(value: Any) -> Any:
     return value
 
 
+def takes(model: Any, name: str) -> bool:
+    """Return whether a model's ``forward`` takes an argument, by name or as one of any others."""
+    known = inspect.signature(model.forward).parameters
+    return name in known or any(each.kind is each.VAR_KEYWORD for each in known.values())
+
+
 def arguments_of(model: Any, features: Mapping[str, Any]) -> dict[str, Any]:
     """Return of what preprocessing made the row of the first input, as far as the model takes it."""
-    known = inspect.signature(model.forward).parameters
-    return {name: np.asarray(rows[0]) for name, rows in features.items() if name in known}
+    return {name: np.asarray(rows[0]) for name, rows in features.items() if takes(model, name)}
 
 
 def alike(examples: Sequence[Example]) -> Iterator[list[int]]:

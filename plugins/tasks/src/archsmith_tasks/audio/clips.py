@@ -1,6 +1,5 @@
 """Audio as rows for a model: read at its sampling rate, and padded only where the model does not hear the padding."""
 
-import inspect
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -14,7 +13,7 @@ from torch import Tensor
 from archsmith.errors import InputError
 from archsmith.feature_extractor import AudioReader, read_rate
 from archsmith.messages import shown
-from archsmith_tasks.media import alike, file_of
+from archsmith_tasks.media import alike, file_of, takes
 from archsmith_tasks.steps import Example, TaskSteps
 
 __all__ = ["AudioSteps"]
@@ -81,8 +80,7 @@ class AudioSteps(TaskSteps[Any]):
     @cached_property
     def masks(self) -> bool:
         """Whether the model gets an attention mask: its feature extractor makes one, and it takes one."""
-        known = inspect.signature(self.model.forward).parameters
-        return bool(self.parts.feature_extractor.return_attention_mask) and "attention_mask" in known
+        return bool(self.parts.feature_extractor.return_attention_mask) and takes(self.model, "attention_mask")
 
     @cached_property
     def pads(self) -> bool:

@@ -67,7 +67,9 @@ def draw_bars(axes: Axes, labels: Sequence[Label], *, width: float, top: float =
         style: dict[str, Any] = {"fontsize": SIZE, "va": "baseline", "color": INK if first else QUIET}
         style["fontweight"] = "bold" if first else "normal"
         axes.text(0, line + 0.22, shortened(each.label, round(width * (8 if first else 9))), **style)
-        axes.text(width, line + 0.22, f"{100 * each.score:.1f} %" if share else f"{each.score:.3g}", ha="right", **style)
+        axes.text(
+            width, line + 0.22, f"{100 * each.score:.1f} %" if share else f"{each.score:.3g}", ha="right", **style
+        )
         draw_bar(axes, 0, line + 0.3, width, FAINT)
         draw_bar(axes, 0, line + 0.3, width * max(0.0, each.score) / longest, ACCENT if first else "#a9bde6")
 

@@ -114,5 +114,4 @@ def _shrunk(pixels: Pixels, shape: tuple[int, ...]) -> Pixels:
         return pixels
     image = Image.fromarray(pixels)
     filter_ = Image.Resampling.NEAREST if pixels.dtype == bool else Image.Resampling.BOX
-    return np.asarray(image.resize(shape[::-1], filter_))
-
+    return np.asarray(image.resize((shape[1], shape[0]), filter_))

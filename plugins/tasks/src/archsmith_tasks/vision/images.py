@@ -4,6 +4,8 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
+from torch import Tensor
+
 from archsmith.errors import InputError
 from archsmith_tasks.media import alike, arguments_of, file_of, stacked
 from archsmith_tasks.steps import Example, TaskSteps
@@ -39,10 +41,14 @@ class ImageSteps(TaskSteps[Any]):
         found: list[Any] = [None] * len(examples)
         for places in alike(examples):
             group = [examples[place] for place in places]
-            output = self.model(**self.to_model(stacked(group)))
+            output = self.output_of(self.to_model(stacked(group)))
             for place, said in zip(places, self.said(output, group), strict=True):
                 found[place] = said
         return found
+
+    def output_of(self, batch: dict[str, Tensor]) -> Any:
+        """Return what the model returns for a batch of images of one size."""
+        return self.model(**batch)
 
     @abstractmethod
     def said(self, output: Any, examples: Sequence[Example]) -> Sequence[Any]:
