@@ -21,15 +21,15 @@ Pixels = NDArray[Any]
 _MARGIN, _SIDE, _BESIDE, _LEGEND = 0.35, 6.4, 3.1, 2.2
 #: Pixels of the longer side, which are as many as the sheet shows.
 _MOST = 1280
-_ROW, _MOST_ROWS = 0.36, 18
+_ROW, _MOST_ROWS, _MOST_LABELS = 0.36, 18, 10
 
 
 def draw_classification(steps: Any, value: Any, result: Classification) -> Figure:
     """Return a picture of an image with its labels beside it."""
-    pixels = _pixels(steps, value)
-    figure, axes, height = _beside(pixels, least=0.5 * len(result.labels), side=4.6, width=_BESIDE)
-    labels = result.labels[: max(1, int(height / 0.5))]
-    draw_bars(axes, labels, width=_BESIDE, top=max(0.0, (height - 0.5 * len(labels)) / 2))
+    labels = result.labels[:_MOST_LABELS]
+    least = 0.5 * len(labels)
+    figure, axes, height = _beside(_pixels(steps, value), least=least, side=4.6, width=_BESIDE)
+    draw_bars(axes, labels, width=_BESIDE, top=(height - least) / 2)
     return figure
 
 

@@ -17,7 +17,7 @@ __all__ = ["draw_classification", "draw_transcript"]
 #: Inches: the margin, the width of a line of sound, how high that is, and a line of text.
 _MARGIN, _WIDTH, _HEIGHT, _LINE, _BESIDE = 0.45, 10.0, 1.7, 0.24, 3.1
 #: Seconds of a line at most, and how many lines there are.
-_SECONDS, _MOST_LINES = 10.0, 12
+_SECONDS, _MOST_LINES = 10.0, 8
 #: Seconds of a piece whose pitches are looked at, and from one to the next; what is so much quieter is silence (dB).
 _PIECE, _HOP, _RANGE = 0.032, 0.008, 70.0
 _HIGHEST = 8000.0
