@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from archsmith.errors import InputError
-from archsmith.feature_extractor import AudioReader, read_rate
 from archsmith.messages import shown
 from archsmith_tasks.media import alike, file_of, takes
 from archsmith_tasks.steps import Example, TaskSteps
@@ -51,15 +50,11 @@ class AudioSteps(TaskSteps[Any]):
             InputError: It is none of them, or is damaged.
         """
         clip, rate = _clip_and_rate(file_of(value))
-        extractor = self.parts.feature_extractor
-        level_free = extractor.is_level_free()
-        reader = AudioReader(
-            extractor.sampling_rate, read_rate(rate), resample=True, downmix=True, any_level=level_free
-        )
-        clips = reader.read(clip)
+        clips = self.parts.feature_extractor.read_audio(clip, sampling_rate=rate, resample=True, downmix=True)
         if len(clips) != 1:
             raise InputError(f"an input must be one audio clip, but holds {len(clips)}. Pass a list of clips.")
-        return clips[0]
+        samples: NDArray[np.float32] = clips[0]
+        return samples
 
     def example_of(self, samples: NDArray[np.float32], notes: dict[str, Any]) -> Example:
         """Return the row of a clip, or of a part of one, at the rate of the model. Raises `InputError`: it is short."""
