@@ -228,7 +228,7 @@ class Segment(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""
-        return super().to_dict() | {"mask": _run_lengths(self.mask)}
+        return {"label": self.label, "score": self.score, "mask": _run_lengths(self.mask), "box": list(self.box)}
 
     def __str__(self) -> str:
         score = "" if self.score is None else f" {self.score:.3f}"

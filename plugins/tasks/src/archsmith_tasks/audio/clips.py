@@ -40,7 +40,7 @@ class AudioSteps(TaskSteps[Any]):
         return [self.example_of(self.samples_of(value), {})]
 
     def samples_of(self, value: Any) -> NDArray[np.float32]:
-        """Return the samples of an input, ``(samples,)``, at the rate of the model.
+        """Return the samples of an input, ``(samples,)``, at the rate of the model: channels become their average.
 
         Args:
             value: A path or the bytes of a file; samples, ``(samples,)`` or with channels; samples and their rate in a
