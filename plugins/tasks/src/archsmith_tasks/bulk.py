@@ -55,8 +55,15 @@ def answers(steps: TaskSteps[Any], values: Iterable[Any], *, rows: int | None = 
 def _windows(steps: TaskSteps[Any], values: Iterable[Any]) -> Iterator[_Window]:
     source, size = iter(values), min(_FIRST, steps.window)
     while chunk := list(islice(source, size)):
-        yield _Window(chunk, steps.prepare(chunk))
+        yield _Window(chunk, _prepared(steps, chunk))
         size = min(4 * size, steps.window)
+
+
+def _prepared(steps: TaskSteps[Any], values: list[Any]) -> list[list[Example] | ArchsmithError]:
+    """Return the rows of inputs; an error in the place of one, of whoever read it, stays."""
+    good = [value for value in values if not isinstance(value, ArchsmithError)]
+    found = iter(steps.prepare(good) if good else ())
+    return [value if isinstance(value, ArchsmithError) else next(found) for value in values]
 
 
 def _read_ahead(steps: TaskSteps[Any], values: Iterable[Any]) -> Iterator[_Window]:
