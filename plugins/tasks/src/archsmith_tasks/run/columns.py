@@ -65,12 +65,10 @@ class Columns:
         wanted = self.named or {part: part for part in self.task.fields}
         if not wanted:
             usual = [name for name in _USUAL[self.task.inputs] if name in names][:1]
-            others = [name for name in names if name != "id"]
-            if not (found := usual or others[1:] or others):
-                raise OptionError(f"{where} has no column that could be an input.")
-            if not usual and len(others) > 1:
+            found = usual or [name for name in names if name != "id"]
+            if len(found) != 1:
                 raise OptionError(f"say which column of {where} is the input: --field NAME, of {shorten(names, 20)}.")
-            return {"": found[0]}
+            wanted = {"": found[0]}
         for part, name in wanted.items():
             if name not in names:
                 how = "" if self.named else f" Name the column of each part: --field {part}=NAME."

@@ -88,6 +88,9 @@ def run(
         return
     if resume and force:
         raise typer.BadParameter("it contradicts --force", param_hint="--resume")
+    for option, given in (("--resume", resume), ("--force", force)):
+        if given and out in (None, "-") and draw is None:
+            raise typer.BadParameter(f"{option} is for --out FILE", param_hint=option)
     if task is None or not inputs or model is None:
         missing = "TASK" if task is None else "INPUT" if not inputs else "--model"
         raise typer.BadParameter("it is missing; expected TASK --model DIR INPUT…, or --list", param_hint=missing)

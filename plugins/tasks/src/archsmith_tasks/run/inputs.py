@@ -1,6 +1,5 @@
 """What the arguments of ``archsmith run`` name: texts, files, folders, globs, and standard input."""
 
-import glob
 import hashlib
 import os
 import re
@@ -175,10 +174,12 @@ class Inputs:
         elif given.kind == "folder":
             yield from self._below(Path(given.text), skipped)
         else:
-            found = sorted(glob.glob(given.text, recursive=True))  # noqa: PTH207  # it takes an absolute one too
-            if not found:
-                raise OptionError(f"no file is named like {given.text!r}.{_near(Path(given.text).parent)}")
-            for path in map(Path, found):
+            pattern = Path(given.text)
+            found = sorted(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
+            seen = [path for path in found if not any(p[0] == "." and p not in pattern.parts for p in path.parts)]
+            if not seen:
+                raise OptionError(f"no file is named like {given.text!r} (working directory: {str(Path.cwd())!r}).")
+            for path in seen:
                 if path.is_dir():
                     if "**" not in given.text:
                         yield from self._below(path, skipped)

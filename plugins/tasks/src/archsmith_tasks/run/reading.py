@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from archsmith.errors import InputError, OptionError
+from archsmith.errors import InputError
 from archsmith.messages import reason, shown
 from archsmith.options import import_library
 from archsmith_tasks.run.columns import Columns
@@ -110,7 +110,8 @@ def column_names(path: Path) -> list[str] | None:
             if suffix_of(path) in _JSON:
                 rows = (_object(line.text) for line in _lines(file) if isinstance(line.text, str) and line.text.strip())
                 return next((list(row) for row in rows if isinstance(row, dict)), None)
-            return next((row for _, row, _ in _records(file, suffix_of(path)) if isinstance(row, list)), None)
+            _, header, _ = next(_records(file, suffix_of(path)), (0, None, 0))
+            return header if isinstance(header, list) else None
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{str(path)!r} cannot be read: {reason(error)}.") from error
 
@@ -212,8 +213,6 @@ def _csv_rows(file: BinaryIO, suffix: str) -> Iterator[tuple[int, Any, int]]:
                 return  # no other row says what its columns are
         elif header is None:
             header = row
-            if twice := next((name for name in row if row.count(name) > 1), None):
-                raise OptionError(f"the header names the column {twice!r} twice. Rename one.")
         elif len(row) != len(header):
             yield number, InputError(f"the row has {len(row)} columns, but the header has {len(header)}."), size
         else:

@@ -96,7 +96,8 @@ def progress(total: int | None, *, wanted: bool) -> Iterator[Callable[[int, int]
 
     columns: list[Any] = [TextColumn("{task.fields[rows]:,} inputs, {task.fields[rate]:,.1f}/s"), BarColumn()]
     columns += [TimeRemainingColumn(), TextColumn("left")] if total else [TimeElapsedColumn()]
-    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as shown:
+    console = Console(file=sys.stderr)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_interactive) as shown:
         bar, counted = shown.add_task("", total=total, rows=0, rate=0.0), 0
 
         def step(rows: int, size: int) -> None:

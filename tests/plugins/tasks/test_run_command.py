@@ -1,0 +1,177 @@
+"""``archsmith run``: what it shows, what it refuses, and how it ends."""
+
+import json
+import os
+import pty
+import re
+import shutil
+import subprocess
+
+import pytest
+from rich.cells import cell_len
+
+from archsmith.errors import ArchsmithWarning
+from archsmith_tasks import pipeline
+
+from .run_support import TASK, called, command, make_classifier, process, texts
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return make_classifier(tmp_path_factory.mktemp("run") / "m")
+
+
+@pytest.fixture
+def archsmith(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return lambda *args: called(capsys, *args)
+
+
+def test_a_table(archsmith, model):
+    found = archsmith(TASK, "--model", model, "hello world", "very good film " * 21, "")
+    label, score = (lambda one: (one.label, one.score))(pipeline(TASK, model)("hello world"))
+    lines = found.out.splitlines()
+    assert lines[:2] == [
+        "    #  input                                 answer",
+        f"    0  hello world                           {label} {score:.3f}",
+    ]
+    assert lines[2].startswith("    1  very good film very good film very …  error: the text has 65 tokens")
+    assert lines[3:] == ["    2                                        error: an input is empty; expected a text."]
+    assert found.code == 1
+    assert found.err.startswith("note: 2 of 3 inputs could not be answered. The first of this run: input 1 (argument 2): the")
+
+
+def test_auto(archsmith, model, tmp_path):
+    assert archsmith("auto", "-m", model, "hello").out == archsmith(TASK, "-m", model, "hello").out
+    values = json.loads((model / "config.json").read_text())
+    shutil.copytree(model, tmp_path / "m")
+    (tmp_path / "m/config.json").write_text(json.dumps({**values, "architectures": None}))
+    found = archsmith("auto", "-m", "m", "hello")
+    assert (found.code, found.err) == (1, "error: name the task: config.json does not say what the model is for.\n")
+
+
+def test_json(archsmith, model):
+    found = archsmith(TASK, "-m", model, "hello", "", "--json", "--set", "top-k=null")
+    one = pipeline(TASK, model, top_k=None)("hello").to_dict()
+    assert found.data == {
+        "task": TASK,
+        "model": str(model),
+        "results": [
+            {"index": 0, "id": "argument 1", **one, "error": None},
+            {"index": 1, "id": "argument 2", "error": "an input is empty; expected a text."},
+        ],
+        "failed": 1,
+    }
+    assert found.code == 1
+    found = archsmith(TASK, "-m", model, "hello", "--out", "a.jsonl", "--json")
+    assert found.data == {"task": TASK, "model": str(model), "out": "a.jsonl", "rows": 1, "failed": 0, "resumed_from": 0}
+    assert archsmith(TASK, "-m", "./nowhere", "hello", "--json").data["error"]["type"] == "CheckpointNotFound"
+
+
+def test_json_lines_on_standard_output(archsmith, model):
+    found = archsmith(TASK, "-m", model, "hello", "", "--out", "-")
+    assert [json.loads(line)["error"] for line in found.out.splitlines()] == [None, "an input is empty; expected a text."]
+
+
+def test_strict(archsmith, model, tmp_path):
+    found = archsmith(TASK, "-m", model, "hello", "", "world", "--strict", "--out", "a.jsonl")
+    assert (found.code, found.err) == (1, "error: input 1 (argument 2): an input is empty; expected a text.\n")
+    assert [json.loads(line)["index"] for line in (tmp_path / "a.jsonl").read_text().splitlines()] == [0]
+    assert json.loads((tmp_path / "a.jsonl.run.json").read_text())["finished"] is False
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "said"),
+    [
+        ((), 2, "Invalid value for TASK: it is missing; expected TASK --model DIR INPUT…, or --list."),
+        ((TASK, "-m", "M"), 2, "Invalid value for INPUT: it is missing"),
+        ((TASK, "x"), 2, "Invalid value for --model: it is missing"),
+        (("text-clasification", "-m", "M", "x"), 2, "Did you mean 'text-classification'? 'auto' takes what the model is for."),
+        ((TASK, "-m", "M", "x", "--set", "top_k"), 2, "'top_k' must be of the form option=value"),
+        ((TASK, "-m", "M", "x", "--set", "top_k=1", "--set", "top-k=1"), 2, "'top_k' is set twice"),
+        ((TASK, "-m", "M", "x", "--set", "dtype=float32"), 2, "'dtype' is not an option of the task; pass --dtype"),
+        ((TASK, "-m", "M", "x", "--set", "topk=1"), 1, "'topk' is not an option of text-classification; it has: "),
+        ((TASK, "-m", "M", "x", "--set", "top_k=0"), 1, "top_k must be "),
+        ((TASK, "-m", "M", "x", "--batch-size", "0"), 2, "it is '0'; expected 'auto' or a number of rows"),
+        ((TASK, "-m", "M", "x", "--dtype", "flot32"), 1, "dtype"),
+        ((TASK, "-m", "M", "x", "--device", "nowhere"), 1, "nowhere"),
+        ((TASK, "-m", "M", "x", "--out", "a.xlsx"), 1, "--out is 'a.xlsx'; expected a file that ends in .jsonl, .csv, .parquet."),
+        ((TASK, "-m", "M", "x", "--out", "no/a.csv"), 1, "'no/a.csv' cannot be written: No such file or directory."),
+        ((TASK, "-m", "M", "x", "--out", "a.csv", "--resume", "--force"), 2, "it contradicts --force"),
+        ((TASK, "-m", "M", "x", "--resume"), 2, "--resume is for --out FILE"),
+        ((TASK, "-m", "M", "x", "--draw", "d"), 1, "text-classification has nothing to draw. Leave out --draw."),
+        ((TASK, "-m", "M", "M/x.txt"), 1, "there is no file"),
+    ],
+)  # fmt: skip
+def test_what_is_refused(archsmith, model, args, code, said):
+    found = archsmith(*(str(model) if arg == "M" else arg for arg in args))
+    assert said in found.err
+    assert (found.code, found.out) == (code, "")
+
+
+def test_options_of_the_run(archsmith, model, tmp_path):
+    bare = make_classifier(tmp_path / "bare", tokenizer=False)
+    given = ("hello world", "good", "--json")
+    assert archsmith(TASK, "-m", bare, *given).code == 1
+    found = archsmith(TASK, "-m", bare, "--tokenizer", model, *given)
+    assert found.data["results"] == archsmith(TASK, "-m", model, *given, "--batch-size", "1").data["results"]
+    half = archsmith(TASK, "-m", model, *given, "--dtype", "bfloat16", "--device", "cpu").data["results"]
+    assert half[0]["score"] != found.data["results"][0]["score"]
+    with pytest.warns(ArchsmithWarning, match="texts of more than 64 tokens are cut"):
+        cut = pipeline(TASK, model, truncation=True)("a " * 100)
+    found = archsmith(TASK, "-m", model, "a " * 100, "--set", "truncation=true", "--json")
+    assert found.data["results"][0]["label"] == cut.label
+    assert found.err == "note: texts of more than 64 tokens are cut: the model reads no more.\n"
+
+
+def test_a_name_that_would_steer_the_terminal(archsmith, model):
+    found = archsmith(TASK, "-m", model, "good\x1b[2J film", "two\nlines")
+    assert "\x1b" not in found.out
+    assert "good\\x1b[2J film" in found.out
+    assert "two lines" in found.out
+
+
+def on_a_terminal(*args, folder, columns):
+    """Return what a process writes to a terminal of so many columns, and to standard error, which is one too."""
+    lead, follow = pty.openpty()
+    env = {**os.environ, "COLUMNS": str(columns), "TERM": "xterm", "PYTHONUTF8": "1"}
+    running = subprocess.Popen(command(*args), cwd=folder, stdin=follow, stdout=follow, stderr=follow, env=env)
+    os.close(follow)
+    written = b""
+    while True:
+        try:
+            piece = os.read(lead, 65536)
+        except OSError:  # the other end is closed
+            break
+        if not piece:
+            break
+        written += piece
+    os.close(lead)
+    return running.wait(), re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written.decode()).replace("\r\n", "\n")
+
+
+def test_forty_columns(model, tmp_path):
+    code, said = on_a_terminal(TASK, "-m", model, *texts(5), "好" * 70, "", "--set", "top_k=2", folder=tmp_path, columns=40)
+    assert code == 1
+    table, note = said.split("note: ")
+    assert [line for line in table.split("\n") if cell_len(line) > 40] == []
+    assert note.startswith("2 of 7 inputs could not be answered.")
+
+
+def test_progress_is_for_a_terminal(model, tmp_path):
+    (tmp_path / "a.txt").write_text("\n".join(texts(300)))
+    _, said = on_a_terminal(TASK, "-m", model, "a.txt", "--out", "a.jsonl", folder=tmp_path, columns=80)
+    assert "300 inputs, " in said
+    found = process(TASK, "-m", model, "a.txt", "--out", "b.jsonl", folder=tmp_path)
+    assert (found.out, found.err) == ("Wrote b.jsonl: 300 rows\n", "")
+
+
+def test_a_closed_pipe(model, tmp_path):
+    (tmp_path / "a.txt").write_text("\n".join(texts(3000)))
+    running = subprocess.Popen(
+        command(TASK, "-m", model, "a.txt"), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    running.stdout.readline()
+    running.stdout.close()
+    assert running.communicate()[1] == b""
+    assert running.returncode == 141
