@@ -94,7 +94,7 @@ def rows_of(path):
             row |= {name: json.loads(row[name]) for name in ("index", "score", "labels") if row.get(name)}
             row |= {name: None for name, value in row.items() if value == ""}
         return found
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
 
 
 def assert_same_rows(found, wanted):

@@ -29,16 +29,18 @@ def archsmith(capsys, tmp_path, monkeypatch):
 
 def test_a_table(archsmith, model):
     found = archsmith(TASK, "--model", model, "hello world", "very good film " * 21, "")
-    label, score = (lambda one: (one.label, one.score))(pipeline(TASK, model)("hello world"))
+    one = pipeline(TASK, model)("hello world")
     lines = found.out.splitlines()
     assert lines[:2] == [
         "    #  input                                 answer",
-        f"    0  hello world                           {label} {score:.3f}",
+        f"    0  hello world                           {one.label} {one.score:.3f}",
     ]
     assert lines[2].startswith("    1  very good film very good film very …  error: the text has 65 tokens")
     assert lines[3:] == ["    2                                        error: an input is empty; expected a text."]
     assert found.code == 1
-    assert found.err.startswith("note: 2 of 3 inputs could not be answered. The first of this run: input 1 (argument 2): the")
+    assert found.err.startswith(
+        "note: 2 of 3 inputs could not be answered. The first of this run: input 1 (argument 2): the"
+    )
 
 
 def test_auto(archsmith, model, tmp_path):
@@ -64,13 +66,23 @@ def test_json(archsmith, model):
     }
     assert found.code == 1
     found = archsmith(TASK, "-m", model, "hello", "--out", "a.jsonl", "--json")
-    assert found.data == {"task": TASK, "model": str(model), "out": "a.jsonl", "rows": 1, "failed": 0, "resumed_from": 0}
+    assert found.data == {
+        "task": TASK,
+        "model": str(model),
+        "out": "a.jsonl",
+        "rows": 1,
+        "failed": 0,
+        "resumed_from": 0,
+    }
     assert archsmith(TASK, "-m", "./nowhere", "hello", "--json").data["error"]["type"] == "CheckpointNotFound"
 
 
 def test_json_lines_on_standard_output(archsmith, model):
     found = archsmith(TASK, "-m", model, "hello", "", "--out", "-")
-    assert [json.loads(line)["error"] for line in found.out.splitlines()] == [None, "an input is empty; expected a text."]
+    assert [json.loads(line)["error"] for line in found.out.splitlines()] == [
+        None,
+        "an input is empty; expected a text.",
+    ]
 
 
 def test_strict(archsmith, model, tmp_path):
@@ -151,7 +163,9 @@ def on_a_terminal(*args, folder, columns):
 
 
 def test_forty_columns(model, tmp_path):
-    code, said = on_a_terminal(TASK, "-m", model, *texts(5), "好" * 70, "", "--set", "top_k=2", folder=tmp_path, columns=40)
+    code, said = on_a_terminal(
+        TASK, "-m", model, *texts(5), "好" * 70, "", "--set", "top_k=2", folder=tmp_path, columns=40
+    )
     assert code == 1
     table, note = said.split("note: ")
     assert [line for line in table.split("\n") if cell_len(line) > 40] == []

@@ -1,9 +1,12 @@
 """The files that ``archsmith run`` writes: rows, formats, going on with one, and what is refused."""
 
+import contextlib
 import json
 import os
+import re
 import resource
 import shutil
+import signal
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from archsmith.errors import ArchsmithWarning, CheckpointCorrupt, InputError, PluginError, SaveFailed
+from archsmith.errors import InputError, PluginError
 from archsmith_tasks import pipeline
 from archsmith_tasks.results import Classification, Failure, Features, Label, Result
 from archsmith_tasks.run.parquet import ParquetRows
@@ -146,18 +149,12 @@ def test_going_on_behind_a_torn_row(archsmith, model, tmp_path, suffix, rows, to
     archsmith(TASK, "-m", model, some(tmp_path), "--out", out)
     wanted = rows_of(out)
     cut(out, rows, torn)
-    found = archsmith(TASK, "-m", model, some_again(tmp_path), "--out", out, "--resume")
+    found = archsmith(TASK, "-m", model, "in.jsonl", "--out", out, "--resume")
     assert found.out == f"Wrote {out}: 50 rows, {50 - rows} of them new\n"
     assert_same_rows(rows_of(out), wanted)
     assert found.code == 1
     assert "5 of 50 inputs could not be answered." in found.err
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("a.")] == [out.name, f"{out.name}.run.json"] or [
-        path.name for path in tmp_path.iterdir() if path.name.startswith("a.")
-    ] == [f"{out.name}.run.json", out.name]
-
-
-def some_again(tmp_path):
-    return tmp_path / "in.jsonl"
+    assert {path.name for path in tmp_path.glob("a.*")} == {out.name, f"{out.name}.run.json"}
 
 
 @every_format
@@ -193,7 +190,6 @@ def test_parquet_that_was_merged_before_its_parts_were_deleted(archsmith, model,
     cut(out, 50, 0)
     shutil.copy(tmp_path / "kept", out)
     (tmp_path / "a.parquet.parts" / f"{0:015d}.parquet").unlink()
-    assert archsmith(TASK, "-m", model, "in.jsonl", "--out", out, "--resume").data_of_file(out) if False else True
     found = archsmith(TASK, "-m", model, "in.jsonl", "--out", out, "--resume")
     assert found.out.endswith("50 rows, 0 of them new\n")
     assert rows_of(out) == wanted
@@ -294,9 +290,9 @@ class Taken(Result):
 def written(path, *results):
     writer = FORMATS[path.suffix](path)
     writer.begin()
-    for index, found in enumerate(results):
-        writer.add(row_of(index, f"r{index}", found), found)
-    writer.close()
+    with contextlib.closing(writer):
+        for index, found in enumerate(results):
+            writer.add(row_of(index, f"r{index}", found), found)
     return rows_of(path)
 
 
@@ -360,28 +356,42 @@ def test_parquet_without_its_library(archsmith, model, monkeypatch):
     assert (found.code, found.err) == (1, said)
 
 
-@pytest.mark.parametrize("suffix", [".jsonl", ".csv"])
-def test_a_full_disk(archsmith, model, tmp_path, suffix):
-    """The file keeps the rows that were written whole, and a later run goes on with them."""
-    import signal
-
-    out = tmp_path / f"a{suffix}"
-    archsmith(TASK, "-m", model, some(tmp_path, 200), "--out", out)
-    wanted = rows_of(out)
-    out.unlink()
+@contextlib.contextmanager
+def room_for(size):
+    """Let files grow to so many bytes, as a full disk does."""
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limit[1]))
-        found = archsmith(TASK, "-m", model, "in.jsonl", "--out", out)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, limit[1]))
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
         signal.signal(signal.SIGXFSZ, before)
+
+
+@every_format
+def test_a_full_disk(archsmith, model, tmp_path, suffix, monkeypatch):
+    """The rows that were written whole are kept, and a later run goes on with them."""
+    monkeypatch.setattr(ParquetRows, "ROWS", 20)
+    out = tmp_path / f"a{suffix}"
+    archsmith(TASK, "-m", model, some(tmp_path, 200), "--out", out)
+    wanted = rows_of(out)
+    with room_for(10_000):
+        found = archsmith(TASK, "-m", model, "in.jsonl", "--out", out, "--force")
     assert found.code == 1
-    assert found.err.startswith(f"error: '{out}' cannot be written: File too large. Its ")
-    assert found.err.endswith(" rows are whole; make room, and go on with --resume.\n")
-    rows = rows_of(out)
-    assert 0 < len(rows) < 200
-    assert_same_rows(rows, wanted[: len(rows)])
+    assert found.err.startswith(f"error: '{out}' cannot be written: ")
+    assert "File too large" in found.err
+    kept = int(re.search(r" (\d+) rows are kept; make room, and go on with --resume\.\n$", found.err)[1])
+    assert kept == 200 if suffix == ".parquet" else 0 < kept < 200
+    if suffix != ".parquet":
+        assert_same_rows(rows_of(out), wanted[:kept])
     assert archsmith(TASK, "-m", model, "in.jsonl", "--out", out, "--resume").code == 1
     assert_same_rows(rows_of(out), wanted)
+
+
+def test_a_folder_that_cannot_be_written(archsmith, model, tmp_path):
+    with room_for(10):
+        found = archsmith(TASK, "-m", model, "good", "--out", "a.jsonl")
+    assert found.code == 1
+    assert "cannot be written: File too large." in found.err
+    assert archsmith(TASK, "-m", model, "good", "--out", "a.jsonl", "--resume").code == 0

@@ -19,7 +19,13 @@ from archsmith_tasks.task import Task
 def task(inputs="text", fields=()):
     parts = {"text": "tokenizer", "image": "image_processor", "audio": "feature_extractor"}
     return Task(
-        name="toy", summary="A toy.", models=("base",), parts=(parts[inputs],), inputs=inputs, steps="a:B", fields=fields
+        name="toy",
+        summary="A toy.",
+        models=("base",),
+        parts=(parts[inputs],),
+        inputs=inputs,
+        steps="a:B",
+        fields=fields,
     )
 
 
@@ -96,7 +102,15 @@ def test_lines_that_are_no_text(tmp_path):
 
 
 def test_folders_and_globs(tmp_path):
-    write(tmp_path, x__b_txt="b", x__a_md="a", x__c__a_txt="ca", x__c_png="no", x__Makefile="no", x__d_jsonl='{"text": "d"}')
+    write(
+        tmp_path,
+        x__b_txt="b",
+        x__a_md="a",
+        x__c__a_txt="ca",
+        x__c_png="no",
+        x__Makefile="no",
+        x__d_jsonl='{"text": "d"}',
+    )
     (tmp_path / "x/.hidden.txt").write_text("no")
     (tmp_path / "x/loop").symlink_to(tmp_path / "x")
     with pytest.warns(ArchsmithWarning, match=r"^'x': files that are not texts or tables are left out: ") as said:

@@ -30,6 +30,10 @@ class ParquetRows(Writer):
         self._types: dict[str, Any] = {}
         self._since, self._is_open = time.monotonic(), False
 
+    @property
+    def kept(self) -> int:  # noqa: D102
+        return self.rows - len(self._waiting)
+
     def is_there(self) -> bool:  # noqa: D102
         return self.path.exists() or self._folder.exists()
 

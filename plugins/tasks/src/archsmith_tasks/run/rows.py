@@ -44,6 +44,11 @@ class Writer(ABC):
     def __init__(self, path: Path) -> None:
         self.path, self.rows, self.failed = path, 0, 0
 
+    @property
+    def kept(self) -> int:
+        """How many rows stay, if nothing can be written any more."""
+        return self.rows
+
     @abstractmethod
     def is_there(self) -> bool:
         """Return whether an earlier run has left something."""
@@ -76,7 +81,7 @@ class Writer(ABC):
         except SaveFailed:
             raise
         except OSError as error:
-            left = f" Its {self.rows} rows are whole; make room, and go on with --resume." if self.rows else ""
+            left = f" {self.kept} rows are kept; make room, and go on with --resume." if self.kept else ""
             raise SaveFailed(f"{str(self.path)!r} cannot be written: {reason(error)}.{left}") from error
 
     def no_row(self, number: int) -> CheckpointCorrupt:

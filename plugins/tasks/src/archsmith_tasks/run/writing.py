@@ -59,6 +59,7 @@ class _Appended(Writer):
             with contextlib.suppress(OSError):
                 self._cut()
             self._file.close()
+            self._file = None
 
 
 class _JsonLines(_Appended):
@@ -170,7 +171,7 @@ class _Csv(_Appended):
 
     def close(self) -> None:
         try:
-            if self._file is not None and not self._header and not self._file.closed:
+            if self._file is not None and not self._header:
                 with self.refusing():
                     self._begin([*BEFORE, ERROR])
         finally:
