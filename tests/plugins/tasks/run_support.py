@@ -15,7 +15,7 @@ from archsmith import DistilBertConfig, DistilBertForSequenceClassification, Dis
 from archsmith_cli.main import run
 
 TASK = "text-classification"
-WORDS = "a b c d e f g hello world good bad film very the is".split()
+WORDS = [*"abcdefg", "hello", "world", "good", "bad", "film", "very", "the", "is"]
 
 
 def make_classifier(folder, seed=0, tokenizer=True):

@@ -347,6 +347,10 @@ def test_parts_of_different_types(tmp_path, monkeypatch):
     ]
     with pytest.raises(PluginError, match=r"^the answers cannot become Parquet, .* Write \.jsonl\.$"):
         written(tmp_path / "b.parquet", Odd("x"), Odd([1]))
+    with pytest.raises(PluginError, match=r"^the answers cannot become Parquet, "):
+        written(tmp_path / "c.parquet", Odd({}))
+    nested = {"text": "x", "others": [{"text": "y", "others": []}]}
+    assert written(tmp_path / "d.parquet", Odd(None), Odd(nested))[1]["value"] == nested
 
 
 def test_parquet_without_its_library(archsmith, model, monkeypatch):

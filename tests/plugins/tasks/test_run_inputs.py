@@ -188,7 +188,7 @@ def test_csv_that_is_not_well_formed(tmp_path):
         ("a.csv:8", "the row that begins in line 8 is not CSV: unexpected end of data."),
     ]
     write(tmp_path, b_csv="text,text\n1,2\n", c_csv=b"caf\xe9,text\n1,2\n")
-    with pytest.raises(OptionError, match="^'b.csv' has several columns 'text'\\.$"):
+    with pytest.raises(OptionError, match=r"^'b.csv' has several columns 'text'\.$"):
         read("b.csv")
     assert read("c.csv") == [("c.csv:1", "line 1 is not UTF-8 (the byte 0xe9 at 3). Save the file as UTF-8.")]
 
@@ -228,12 +228,15 @@ def test_a_task_of_several_parts(tmp_path):
     assert read("a.csv", fields=fields, named=named) == [("a.csv:2", {"question": "why?", "context": "me"})]
     one = '{"question": "who?", "context": "me"}'
     assert read(one, fields=fields) == [("argument 1", {"question": "who?", "context": "me"})]
+    parts = "it has: question, context. Did you mean 'question'?"
+    kinds = ".jsonl, .ndjson, .csv, .tsv, .parquet"
+    hint = "Name the column of each part: --field context=NAME."
     for argument, named, said in (
         ("x", (), 'an input is a JSON object, {"question": …, "context": …}, or a file of such; but got \'x\'.'),
-        ("a.csv", ("qestion=q",), "'qestion' is not a part of an input of toy; it has: question, context. Did you mean 'question'?"),
-        ("b.txt", (), "'b.txt' has no columns, and so no question, context; expected a file that ends in .jsonl, .ndjson, .csv, .tsv, .parquet."),
-        ("c.jsonl", (), "'c.jsonl' has no column 'context'; it has: question. Name the column of each part: --field context=NAME."),
-    ):  # fmt: skip
+        ("a.csv", ("qestion=q",), f"'qestion' is not a part of an input of toy; {parts}"),
+        ("b.txt", (), f"'b.txt' has no columns, and so no question, context; expected a file that ends in {kinds}."),
+        ("c.jsonl", (), f"'c.jsonl' has no column 'context'; it has: question. {hint}"),
+    ):
         with pytest.raises(OptionError) as caught:
             read(argument, fields=fields, named=named)
         assert str(caught.value) == said
@@ -256,6 +259,13 @@ def test_files_of_images(tmp_path):
         read("x/a.jpeg", inputs="image")
     with pytest.raises(OptionError, match=r"^there is no file 'a cat' "):
         read("a cat", inputs="image")
+
+
+def test_files_inside_of_parquet(tmp_path):
+    rows = [{"image": {"bytes": b"x", "path": "a.png"}}, {"image": {"bytes": None, "path": "b.png"}}, {"image": None}]
+    pq.write_table(pa.Table.from_pylist(rows), "a.parquet")
+    found = [value for _, value in read("a.parquet", inputs="image")]
+    assert found == [rows[0]["image"], Path("b.png"), "'image' must be the path of a file, but is None."]
 
 
 def test_paths_in_a_table_begin_where_it_is(tmp_path):
@@ -282,7 +292,7 @@ def test_standard_input(tmp_path, monkeypatch):
     assert given(b'{"id": 7, "t": "good"}\n{"t": 1}\n', named=["t"]) == [("7", "good"), ("-:2", 1)]
     assert given(b'{"q": "a"}\n', fields=["q"]) == [("-:1", {"q": "a"})]
     assert given(b"x/a.png\n", inputs="image") == [("-:1", Path("x/a.png"))]
-    with pytest.raises(OptionError, match="^standard input, '-', can be read once\\.$"):
+    with pytest.raises(OptionError, match=r"^standard input, '-', can be read once\.$"):
         read("-", "-")
 
 

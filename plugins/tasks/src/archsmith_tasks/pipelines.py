@@ -20,7 +20,7 @@ from archsmith_tasks.results import Failure, Result
 from archsmith_tasks.steps import Parts, TaskSteps
 from archsmith_tasks.task import Task
 
-__all__ = ["Pipeline", "Results", "pipeline", "task_of"]
+__all__ = ["Pipeline", "Results", "pipeline"]
 
 _AUTO: dict[str, Any] = {
     "tokenizer": AutoTokenizer,
@@ -83,11 +83,6 @@ def pipeline(
         given |= {name: _AUTO[name].from_pretrained(model, **hub) for name in found.parts if given[name] is None}
     parts = Parts(**{name: given[name] for name in found.parts})
     return Pipeline(found, loaded.eval(), parts, batch_size=batch_size, **options)
-
-
-def task_of(source: str | os.PathLike[str], **hub: Any) -> Task:
-    """Return the task that a checkpoint is for. Arguments and errors as `pipeline`; no weights are read."""
-    return _task_and_class(None, source, hub)[0]
 
 
 def _task_of_model(task: str | None, model: PreTrainedModel) -> Task:
@@ -171,7 +166,6 @@ class Pipeline:
         task: The task.
         model: The model, in eval mode.
         parts: Its preprocessing.
-        steps: What the task does, with these options.
         options: The options of a call that says nothing else.
     """
 
@@ -181,8 +175,13 @@ class Pipeline:
         self.task, self.model, self.parts, self._given = task, model, parts, options
         self._class: type[TaskSteps[Any]] = import_part(task, "steps")
         self._rows = _rows_of(batch_size)
-        self.steps = self._steps_for({})
-        self.options = self.steps.options
+        self._steps = self._steps_for({})
+        self.options = self._steps.options
+
+    @property
+    def steps(self) -> TaskSteps[Any]:
+        """What the task does, with these options."""
+        return self._steps
 
     def _steps_for(self, options: dict[str, Any]) -> TaskSteps[Any]:
         merged = {**self._given, **options}
@@ -210,7 +209,7 @@ class Pipeline:
             InputError: An input is bad.
         """
         choice("errors", errors, ("raise", "keep"), extra="")
-        steps = self._steps_for(options) if options else self.steps
+        steps = self._steps_for(options) if options else self._steps
         if self._is_one(inputs):
             return next(self._results(steps, [inputs], errors))
         found = self._results(steps, inputs, errors)

@@ -94,6 +94,10 @@ class Columns:
             raise InputError(f"{name!r} holds a null character.")
         if self.task.inputs == "text" or part not in ("", self.task.inputs):
             return value
+        if isinstance(value, Mapping) and set(value) <= {"bytes", "path"}:  # as data sets hold a file
+            if value.get("bytes") is not None:
+                return value
+            value = value.get("path")
         if not isinstance(value, str) or not value.strip():
             raise InputError(f"{name!r} must be the path of a file, but is {shown(value)}.")
         if "://" in value:

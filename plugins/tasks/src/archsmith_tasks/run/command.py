@@ -8,10 +8,12 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
-from archsmith.errors import PluginBroken, PluginConflict
+from archsmith.errors import OptionError, PluginBroken, PluginConflict
+from archsmith.files import CONFIG_FILE, Checkpoint
 from archsmith.messages import did_you_mean, shown
+from archsmith.registry import model_type_of
 from archsmith_cli.verb import Cell, Debug, Help, Page, encode, expand
-from archsmith_tasks.catalog import find_task, owner_of, task_names
+from archsmith_tasks.catalog import find_task, owner_of, task_for_class, task_names
 from archsmith_tasks.run.columns import Columns
 from archsmith_tasks.run.inputs import Inputs
 from archsmith_tasks.task import Task
@@ -127,9 +129,11 @@ def run(
 def _task(name: str, model: str) -> Task:
     """Return the task of a name, or the one that a checkpoint says. Raises `OptionError`."""
     if name == _AUTO:
-        from archsmith_tasks.pipelines import task_of  # torch
-
-        return task_of(model)
+        values = Checkpoint.open(model).read_json(CONFIG_FILE)
+        classes = values.get("architectures")
+        if not isinstance(classes, list) or len(classes) != 1:
+            raise OptionError(f"name the task: {CONFIG_FILE} does not say what the model is for.")
+        return task_for_class(model_type_of(values, source=CONFIG_FILE), str(classes[0]))
     if name not in task_names():
         hint = did_you_mean(name, task_names())
         known = ", ".join(task_names())

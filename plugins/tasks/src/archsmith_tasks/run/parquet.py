@@ -85,7 +85,11 @@ class ParquetRows(Writer):
         """Write what waits. If this is cut short, it is done again, under the same name."""
         if self._waiting:
             beside = self._merged.with_suffix(".part")
-            self.library.write_table(self._table(self._waiting), beside)
+            table = self._table(self._waiting)
+            try:
+                self.library.write_table(table, beside)
+            except NotImplementedError as error:  # it has no objects without names
+                raise _mixed(error) from error
             beside.replace(self._part(self._waiting[0]["index"]))
         self._waiting, self._since = [], time.monotonic()
 
@@ -160,5 +164,5 @@ def _encodable(value: Any) -> Any:
 
 def _mixed(error: Exception) -> PluginError:
     return PluginError(
-        f"the answers cannot become Parquet, as a column holds values of several kinds: {reason(error)}. Write .jsonl."
+        f"the answers cannot become Parquet, which has one type for each column: {reason(error)}. Write .jsonl."
     )
