@@ -1,17 +1,21 @@
 """``archsmith run``: what it shows, what it refuses, and how it ends."""
 
+import dataclasses
 import json
 import os
 import pty
 import re
 import shutil
 import subprocess
+import sys
+from types import SimpleNamespace
 
 import pytest
 from rich.cells import cell_len
 
 from archsmith.errors import ArchsmithWarning
-from archsmith_tasks import pipeline
+from archsmith_tasks import find_task, pipeline
+from archsmith_tasks.text.classification import TextClassification
 
 from .run_support import TASK, called, command, make_classifier, process, texts
 
@@ -141,6 +145,41 @@ def test_a_name_that_would_steer_the_terminal(archsmith, model):
     assert "\x1b" not in found.out
     assert "good\\x1b[2J film" in found.out
     assert "two lines" in found.out
+
+
+def test_pieces_of_one_text(archsmith, model, monkeypatch):
+    """What a task writes is shown as it comes, where there is one input that is a text."""
+    pieces = ("A ", "fi\x1blm\n", "ends.")
+    monkeypatch.setattr(TextClassification, "stream", lambda _self, value: iter((value, *pieces)), raising=False)
+    assert archsmith(TASK, "-m", model, "good: ").out == "good: A fi\\x1blm\nends.\n"
+    assert "input" in archsmith(TASK, "-m", model, "good", "bad").out
+    assert archsmith(TASK, "-m", model, "good", "--json").data["results"][0]["label"] in ("NEG", "POS")
+
+
+@pytest.fixture
+def drawing(monkeypatch):
+    """Let the task have a picture, which says what it was made of."""
+
+    def draw_result(task, steps, value, result, path):
+        path.write_text(f"{task.name} {type(steps).__name__} {value} {result.label}")
+
+    one = dataclasses.replace(find_task(TASK), draw="toy:draw")
+    monkeypatch.setattr("archsmith_tasks.run.command.find_task", lambda _name: one)
+    monkeypatch.setitem(sys.modules, "archsmith_tasks.drawing", SimpleNamespace(draw_result=draw_result))
+
+
+@pytest.mark.usefixtures("drawing")
+def test_pictures(archsmith, model, tmp_path):
+    rows = [{"id": "../a/b c?.txt", "text": "good"}, {"id": "e", "text": ""}, {"text": "bad"}]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = archsmith(TASK, "-m", model, "in.jsonl", "--draw", "new/pictures", "--out", "a.csv")
+    assert found.code == 1
+    pictures = {path.name: path.read_text() for path in (tmp_path / "new/pictures").iterdir()}
+    assert set(pictures) == {"000000-a-b-c-.txt.png", "000002-in.jsonl-3.png"}
+    assert pictures["000000-a-b-c-.txt.png"].startswith(f"{TASK} TextClassification good ")
+    found = archsmith(TASK, "-m", model, "x", "--draw", "new/pictures")
+    assert "'new/pictures' is not empty. Choose another folder, or pass --force." in found.err
+    assert archsmith(TASK, "-m", model, "good", "--draw", "new/pictures", "--force").code == 0
 
 
 def on_a_terminal(*args, folder, columns):
