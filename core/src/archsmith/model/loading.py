@@ -13,6 +13,7 @@ from archsmith.files.weights import Weights
 from archsmith.messages import shorten, shown
 from archsmith.model.finite import first_not_finite
 from archsmith.model.initial_values import initialise
+from archsmith.model.linear import choose_kernels
 from archsmith.model.marker import AnyModel, put_values
 from archsmith.model.matching import COUNTER, Match
 
@@ -63,6 +64,7 @@ def load_tensors(
     _complete(model, state, dtype, device)
     if device.type != "cpu":
         model.to(device)  # buffers that the constructor computed itself
+    choose_kernels(model)
     model.load_report = match.report
 
 

@@ -5,13 +5,14 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from types import MethodType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from torch import Tensor, nn
 
 from archsmith.config.base import PreTrainedConfig
 from archsmith.errors import ConfigError, PluginBroken
 from archsmith.messages import shorten
+from archsmith.model.linear import choose_kernels
 
 __all__ = [
     "AnyModel", "BuildRecord", "LoadReport", "adopt", "changed_configs", "link_parts", "put", "put_values",
@@ -86,6 +87,12 @@ class AnyModel(nn.Module):
         """Take what a copy or a pickle holds, and let the models inside know this one again."""
         super().__setstate__(state)  # type: ignore[no-untyped-call]
         link_parts(self)
+
+    def _apply(self, *args: Any, **options: Any) -> Self:
+        """Move or convert it, as ``to`` and the like do, and choose again what its layers compute with."""
+        moved: Self = super()._apply(*args, **options)  # type: ignore[no-untyped-call]
+        choose_kernels(moved)
+        return moved
 
     @property
     def base_model(self) -> nn.Module:
