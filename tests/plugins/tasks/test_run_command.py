@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import select
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from archsmith.errors import ArchsmithWarning
 from archsmith_tasks import find_task, pipeline
 from archsmith_tasks.text.classification import TextClassification
 
-from .run_support import TASK, called, command, make_classifier, process, texts
+from .run_support import TASK, Result, called, command, make_classifier, process, rows_of, texts
 
 
 @pytest.fixture(scope="module")
@@ -116,13 +117,37 @@ def test_strict(archsmith, model, tmp_path):
         ((TASK, "-m", "M", "x", "--out", "a.csv", "--resume", "--force"), 2, "it contradicts --force"),
         ((TASK, "-m", "M", "x", "--resume"), 2, "--resume is for --out FILE"),
         ((TASK, "-m", "M", "x", "--draw", "d"), 1, "text-classification has nothing to draw. Leave out --draw."),
+        ((TASK, "-m", "M", "x", "--out", "-", "--json"), 2, "Invalid value for --out: '-' contradicts --json. Try: "),
         ((TASK, "-m", "M", "M/x.txt"), 1, "there is no file"),
     ],
 )  # fmt: skip
 def test_what_is_refused(archsmith, model, args, code, said):
     found = archsmith(*(str(model) if arg == "M" else arg for arg in args))
+    if "--json" in args:
+        found = Result(found.code, "", found.data["error"]["message"])
     assert said in found.err
     assert (found.code, found.out) == (code, "")
+
+
+def test_what_is_read_is_not_written(archsmith, model, tmp_path):
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x/a.jsonl").write_text('{"text": "good"}\n')
+    for given, out in (("x/a.jsonl", "x/../x/a.jsonl"), ("x", "x/new.csv"), ("x/*.jsonl", "x/new.jsonl")):
+        found = archsmith(TASK, "-m", model, given, "--out", out, "--force")
+        said = f"error: --out is '{out}', which is among the inputs. Choose another place.\n"
+        assert (found.code, found.err) == (1, said)
+    assert "--draw is 'x/d', which is among the inputs." in archsmith(TASK, "-m", model, "x", "--draw", "x/d").err
+    assert [path.name for path in (tmp_path / "x").iterdir()] == ["a.jsonl"]
+    assert archsmith(TASK, "-m", model, "x/*.jsonl", "--out", "x/new.csv").code == 0
+
+
+def test_a_name_that_is_no_text(archsmith, model, tmp_path):
+    name = os.fsdecode(b"caf\xe9.txt")
+    (tmp_path / name).write_text("good\n")
+    for out in ("a.jsonl", "a.csv", "a.parquet"):
+        assert archsmith(TASK, "-m", model, name, "--out", out).code == 0
+        assert [row["id"] for row in rows_of(tmp_path / out)] == ["caf\\udce9.txt:1"]
+        assert archsmith(TASK, "-m", model, name, "--out", out, "--resume").code == 0
 
 
 def test_options_of_the_run(archsmith, model, tmp_path):
@@ -187,17 +212,13 @@ def on_a_terminal(*args, folder, columns):
     lead, follow = pty.openpty()
     env = {**os.environ, "COLUMNS": str(columns), "TERM": "xterm", "PYTHONUTF8": "1"}
     running = subprocess.Popen(command(*args), cwd=folder, stdin=follow, stdout=follow, stderr=follow, env=env)
-    os.close(follow)
-    written = b""
-    while True:
-        try:
-            piece = os.read(lead, 65536)
-        except OSError:  # the other end is closed
-            break
-        if not piece:
-            break
-        written += piece
+    written, is_over = b"", False
+    while not is_over or select.select([lead], [], [], 0.2)[0]:  # what it wrote last is there once it has ended
+        is_over = running.poll() is not None
+        if select.select([lead], [], [], 0.05)[0]:
+            written += os.read(lead, 65536)
     os.close(lead)
+    os.close(follow)
     return running.wait(), re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written.decode()).replace("\r\n", "\n")
 
 

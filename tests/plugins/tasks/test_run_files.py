@@ -22,7 +22,7 @@ from archsmith_tasks.run.parquet import ParquetRows
 from archsmith_tasks.run.rows import row_of
 from archsmith_tasks.run.writing import FORMATS, held
 
-from .run_support import TASK, assert_same_rows, called, make_classifier, rows_of, texts
+from .run_support import TASK, assert_same_rows, called, make_classifier, process, rows_of, texts
 
 SUFFIXES = tuple(FORMATS)
 every_format = pytest.mark.parametrize("suffix", SUFFIXES)
@@ -168,6 +168,18 @@ def test_going_on_with_what_is_whole_or_not_there(archsmith, model, tmp_path, su
     again = archsmith(TASK, "-m", model, "in.jsonl", "--out", out, "--resume", "--json")
     assert (again.data["rows"], again.data["resumed_from"], again.code) == (50, 50, 1)
     assert rows_of(out) == before
+
+
+def test_standard_input_that_is_gone_on_with(model, tmp_path):
+    """Nobody can tell whether it is the same, and that is said."""
+    given = "\n".join(texts(50)).encode()
+    command = (TASK, "-m", model, "-", "--out", "a.jsonl", "--resume")
+    assert process(*command, folder=tmp_path, given=given).err == ""
+    wanted = rows_of(tmp_path / "a.jsonl")
+    cut(tmp_path / "a.jsonl", 20, 1)
+    said = "note: standard input cannot be compared with that of the run before: it has to be the same.\n"
+    assert process(*command, folder=tmp_path, given=given).err == said
+    assert_same_rows(rows_of(tmp_path / "a.jsonl"), wanted)
 
 
 def test_columns_of_csv_that_begins_with_errors(archsmith, model, tmp_path):

@@ -93,6 +93,8 @@ def run(
     for option, given in (("--resume", resume), ("--force", force)):
         if given and out in (None, "-") and draw is None:
             raise typer.BadParameter(f"{option} is for --out FILE", param_hint=option)
+    if json and out == "-":
+        raise typer.BadParameter("'-' contradicts --json", param_hint="--out")
     if task is None or not inputs or model is None:
         missing = "TASK" if task is None else "INPUT" if not inputs else "--model"
         raise typer.BadParameter("it is missing; expected TASK --model DIR INPUT…, or --list", param_hint=missing)

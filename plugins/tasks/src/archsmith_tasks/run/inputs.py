@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from archsmith.errors import InputError, OptionError
 from archsmith.messages import announce, did_you_mean, reason, shorten, shown
 from archsmith_tasks.run.columns import Columns
-from archsmith_tasks.run.reading import TABLES, Item, column_names, read_file, read_stream, suffix_of
+from archsmith_tasks.run.reading import TABLES, Item, column_names, read_file, read_stream, suffix_of, written
 from archsmith_tasks.task import Task
 
 __all__ = ["Inputs"]
@@ -95,6 +95,16 @@ class Inputs:
         """Return what tells these inputs from others: of files where they are, their size, and when they changed."""
         return self._described
 
+    def reads(self, path: Path) -> bool:
+        """Return whether a file or a folder is among the inputs, or would be if it were there."""
+        place = path.resolve()
+        for given in self._given:
+            if given.kind in ("file", "folder") and place.is_relative_to(Path(given.text).resolve()):
+                return True
+            if given.kind == "glob" and place.match(str(Path(given.text).absolute())):
+                return True
+        return False
+
     def _describe(self, given: _Given) -> dict[str, Any]:
         if given.kind in ("text", "stdin"):
             if given.kind == "stdin":
@@ -118,7 +128,7 @@ class Inputs:
             announce(f"{given.text!r}: files that are not {self._noun} are left out: {kinds}.")
         if not count:
             raise OptionError(f"{given.text!r} holds no {self._noun}.")
-        found = {"path": str(Path(given.text).absolute()), "files": count, "bytes": size}
+        found = {"path": written(Path(given.text).absolute()), "files": count, "bytes": size}
         if given.kind == "file" and state is not None:
             return found | {"modified_ns": state.st_mtime_ns}
         return found | {"sizes_and_times": digest.hexdigest()}
@@ -154,6 +164,8 @@ class Inputs:
                     value = self.columns.value(row, self.columns.chosen(row, "the input"), Path())
                 yield Item(f"argument {number + 1}", value, len(given.text))
             elif given.kind == "stdin":
+                if sys.stdin is None:
+                    raise OptionError("there is no standard input to read: it is closed.")
                 with os.fdopen(os.dup(sys.stdin.fileno()), "rb") as file:
                     yield from read_stream(file, STDIN, self.columns, Path(), whole=self.whole)
             else:
@@ -164,9 +176,8 @@ class Inputs:
         if self.task.inputs == "text" or suffix_of(path) in TABLES:
             yield from read_file(path, self.columns, whole=self.whole)
         else:
-            name = str(path).encode("utf-8", "backslashreplace").decode()
             value: Any = {self.task.inputs: path} if self.task.fields else path
-            yield Item(name, value, path.stat().st_size if path.exists() else 0)
+            yield Item(written(path), value, path.stat().st_size if path.exists() else 0)
 
     def _files(self, given: _Given, skipped: "Counter[str]") -> Iterator[Path]:
         if given.kind == "file":

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from archsmith.errors import CheckpointCorrupt, InputError, OptionError, SaveFailed
-from archsmith.messages import clean, reason
+from archsmith.messages import announce, clean, reason
 from archsmith_cli.verb import Cell, Page, encode
 from archsmith_tasks.pipelines import Pipeline, pipeline
 from archsmith_tasks.results import Failure, Result
@@ -118,6 +118,9 @@ class Job:
             OptionError: The file was made in another way.
             ArchsmithError: As `pipeline`.
         """
+        for option, path in (("--out", self.out), ("--draw", self.pictures)):
+            if path is not None and self.inputs.reads(path):
+                raise OptionError(f"{option} is {str(path)!r}, which is among the inputs. Choose another place.")
         self._check_pictures()
         if self.out is None:
             return self._show(page, stream)
@@ -176,6 +179,8 @@ class Job:
         goes_on = self.resume and writer.is_there()
         if goes_on:
             record.check()
+            if self.inputs.size is None:
+                announce("standard input cannot be compared with that of the run before: it has to be the same.")
         with writer.refusing():
             writer.resume() if goes_on else writer.clear()
             record.write(rows=writer.rows, failed=writer.failed, finished=False)

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import gzip
 import io
+import itertools
 import json
 import zlib
 from collections.abc import Iterator, Mapping
@@ -15,7 +16,7 @@ from archsmith.messages import reason, shown
 from archsmith.options import import_library
 from archsmith_tasks.run.columns import Columns
 
-__all__ = ["LONGEST", "TABLES", "Item", "column_names", "parquet", "read_file", "read_stream", "suffix_of"]
+__all__ = ["LONGEST", "TABLES", "Item", "column_names", "parquet", "read_file", "read_stream", "suffix_of", "written"]
 
 #: The most bytes of a line or a field; a longer one is an error.
 LONGEST = 16 * 2**20
@@ -23,6 +24,8 @@ LONGEST = 16 * 2**20
 TABLES = (".jsonl", ".ndjson", ".csv", ".tsv", ".parquet")
 _JSON = (".jsonl", ".ndjson")
 _UTF8_MARK, _UTF16_MARKS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
+#: So many lines of JSON are looked at for the names of the columns.
+_LOOKED_AT = 1000
 #: So many rows of a Parquet file are read at once.
 _ROWS = 256
 
@@ -65,7 +68,7 @@ def read_file(path: Path, columns: Columns, *, whole: bool = False) -> Iterator[
         OptionError: It has not the columns.
         MissingDependency: It is a Parquet file, and pyarrow is not installed.
     """
-    name, suffix = _written(path), suffix_of(path)
+    name, suffix = written(path), suffix_of(path)
     try:
         if suffix == ".parquet":
             yield from _parquet_rows(path, name, columns)
@@ -108,7 +111,8 @@ def column_names(path: Path) -> list[str] | None:
             return _parquet_names(path)
         with _opened(path) as file:
             if suffix_of(path) in _JSON:
-                rows = (_object(line.text) for line in _lines(file) if isinstance(line.text, str) and line.text.strip())
+                lines = itertools.islice(_lines(file), _LOOKED_AT)
+                rows = (_object(line.text) for line in lines if isinstance(line.text, str) and line.text.strip())
                 return next((list(row) for row in rows if isinstance(row, dict)), None)
             _, header, _ = next(_records(file, suffix_of(path)), (0, None, 0))
             return header if isinstance(header, list) else None
@@ -116,7 +120,8 @@ def column_names(path: Path) -> list[str] | None:
         raise InputError(f"{str(path)!r} cannot be read: {reason(error)}.") from error
 
 
-def _written(path: Path) -> str:
+def written(path: object) -> str:
+    """Return a path as text that can be written anywhere: a name of a file may be no text."""
     return str(path).encode("utf-8", "backslashreplace").decode()
 
 

@@ -13,6 +13,7 @@ from archsmith.messages import listed, shown
 from archsmith.registry import registry
 from archsmith_tasks.catalog import owner_of
 from archsmith_tasks.run.inputs import Inputs
+from archsmith_tasks.run.reading import written
 
 __all__ = ["Record", "save_of", "what_made"]
 
@@ -39,7 +40,7 @@ def save_of(sources: Mapping[str, str], hub: Mapping[str, Any]) -> dict[str, Any
 def _facts(source: str, hub: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yield the save's id, where it has one; else the size and time of the weights; and sums of the small files."""
     checkpoint = Checkpoint.open_with(source, hub)
-    yield "source", source if checkpoint.folder is None else str(checkpoint.folder.absolute())
+    yield "source", source if checkpoint.folder is None else written(checkpoint.folder.absolute())
     if checkpoint.folder is None:
         checkpoint.find(CONFIG_FILE)
         yield "revision", checkpoint.revision
