@@ -146,12 +146,17 @@ def _list_type(value: Any) -> Any:
 
 
 def _conformed(table: Any, schema: Any) -> Any:
+    """Return a table with the columns and types of a schema that fits it."""
     import pyarrow as pa
 
-    missing = [name for name in schema.names if name not in table.column_names]
-    for name in missing:
-        table = table.append_column(name, pa.nulls(len(table), schema.field(name).type))
-    return table.select(schema.names).cast(schema)
+    columns = []
+    for field in schema:
+        column = table[field.name] if field.name in table.column_names else pa.nulls(len(table), field.type)
+        try:
+            columns.append(column.cast(field.type))
+        except pa.ArrowException:  # older ones do not cast an object to one with more names
+            columns.append(pa.array(column.to_pylist(), field.type))
+    return pa.table(columns, schema=schema)
 
 
 def _encodable(value: Any) -> Any:
