@@ -22,7 +22,7 @@ STDIN = "-"
 _TEXTS = (".txt", ".text", ".md")
 _FILES = {
     "text": _TEXTS,
-    "image": (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm"),
+    "image": (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"),
     "audio": (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au"),
 }
 #: How paths end that nobody writes as a text.
