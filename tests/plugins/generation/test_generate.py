@@ -163,6 +163,22 @@ def test_a_compiled_step_is_compiled_a_few_times():
     torch._dynamo.reset()
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_generator_for_each_text_makes_it_independent_of_the_others(name):
+    def drawn(rows, seeds, **options):
+        several = [torch.Generator().manual_seed(seed) for seed in seeds]
+        return MODELS[name].generate(
+            rows, do_sample=True, temperature=9.0, max_new_tokens=9, generator=several, eos_token_id=None, **options
+        )
+
+    rows = torch.cat([prompt(seed=1), prompt(seed=2), prompt(seed=1)])
+    whole = drawn(rows, (5, 6, 7))
+    for place, seed in enumerate((5, 6, 7)):
+        assert drawn(rows[place : place + 1], [seed]).equal(whole[place : place + 1])
+    assert not whole[0].equal(whole[2])
+    assert drawn(rows[:1], (5, 7), num_return_sequences=2).equal(whole[[0, 2]])
+
+
 def test_a_generator_is_the_seed():
     ids = prompt(2)
     one, two, three = (
@@ -265,7 +281,9 @@ with torch.no_grad():
         ({"logits_processor": [3]}, "logits_processor must be a list of functions, but is [3]."),
         ({"logits_processor": [lambda _, scores: scores[:, :3]]}, "a logits processor must return scores of the shape"),
         ({"stopping_criteria": [lambda *_: "yes"]}, "stopping_criteria must return True, False or a boolean tensor"),
-        ({"generator": 3}, "generator must be a torch.Generator, but is 3."),
+        ({"generator": 3}, "generator must be a torch.Generator, or a list of them, but is 3."),
+        ({"generator": [torch.Generator()] * 3}, "a list of one for each of 2 texts, but is a list of 3"),
+        ({"generator": [torch.Generator()] * 2, "num_beams": 2}, "is a list of 2, and num_beams is 2."),
         ({"generation_config": {}}, "generation_config must be a GenerationConfig, but is {}."),
         ({"inputs_embeds": torch.zeros(2, 6, 32)}, "pass either input_ids or inputs_embeds, but got both."),
     ],

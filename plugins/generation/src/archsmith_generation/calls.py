@@ -44,15 +44,14 @@ class Call:
         criteria: Sequence[StoppingCriterion] = (),
         tokenizer: Any = None,
         assistant: Any = None,
-        generator: torch.Generator | None = None,
+        generator: torch.Generator | Sequence[torch.Generator] | None = None,
         given: frozenset[str] = frozenset(),
     ) -> None:
         self.model, self.settings, self.prompt = model, settings, prompt
         self.assistant = assistant
         _check_functions("logits_processor", processors)
         _check_functions("stopping_criteria", criteria)
-        if generator is not None and not isinstance(generator, torch.Generator):
-            raise OptionError(f"generator must be a torch.Generator, but is {shown(generator)}.")
+        _check_generator(generator, len(prompt.ids) * settings.num_return_sequences, settings)
         if model.training:
             announce("the model is in training mode: its dropout changes what is written. Call model.eval() before.")
         self._check_assistant(assistant, given)
@@ -182,6 +181,17 @@ def _without_gradients(steps: Iterator[Tensor]) -> Iterator[Tensor]:
         if tokens is None:
             return
         yield tokens
+
+
+def _check_generator(given: Any, texts: int, settings: GenerationConfig) -> None:
+    several = given if isinstance(given, list | tuple) else []
+    if given is not None and not all(isinstance(each, torch.Generator) for each in several or [given]):
+        raise OptionError(f"generator must be a torch.Generator, or a list of them, but is {shown(given)}.")
+    if several and (len(several) != texts or settings.num_beams > 1):
+        raise OptionError(
+            f"generator must be one, or without beams a list of one for each of {texts} texts, but is a list of "
+            f"{len(several)}, and num_beams is {settings.num_beams}."
+        )
 
 
 def _check_functions(name: str, given: Any) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from archsmith.config import CheckedFields
 from archsmith.errors import ArchsmithError, InputError, OptionError
+from archsmith.files import Checkpoint
 from archsmith.messages import reason, shown
 from archsmith_tasks.results import Result
 
@@ -43,11 +44,17 @@ class Options(CheckedFields):
 
 @dataclass(frozen=True)
 class Parts:
-    """The preprocessing of a model, as a task asks for it; None where the task does not name it."""
+    """The preprocessing of a model, as a task asks for it; None where the task does not name it.
+
+    Attributes:
+        checkpoint: The files that the model was loaded from, for tasks that other files say more about; None for a
+            model that was passed as an object.
+    """
 
     tokenizer: Any = None
     image_processor: Any = None
     feature_extractor: Any = None
+    checkpoint: Checkpoint | None = None
 
 
 @dataclass
@@ -78,6 +85,7 @@ class TaskSteps(ABC, Generic[_Options]):
         options_class: Declares the options.
         budget: What a batch holds at most: rows times the size of the longest one.
         window: Inputs that are read ahead and ordered by length.
+        hold: What they hold at most, in what the budget counts, give or take a few inputs; None: there is no limit.
         model: The model, in eval mode.
         parts: Its preprocessing.
         options: The options of this call.
@@ -86,6 +94,7 @@ class TaskSteps(ABC, Generic[_Options]):
     options_class: ClassVar[type[Options]] = Options
     budget: ClassVar[int]
     window: ClassVar[int] = 1024
+    hold: ClassVar[int | None] = None
 
     def __init__(self, model: Any, parts: Parts, options: _Options) -> None:
         self.model, self.parts, self.options = model, parts, options
@@ -93,6 +102,11 @@ class TaskSteps(ABC, Generic[_Options]):
 
     def check(self) -> None:
         """Refuse options that do not fit the model. Raises `OptionError`."""
+
+    @classmethod
+    def is_input(cls, value: Any) -> bool:  # noqa: ARG003
+        """Return whether a list is one input, and not several. Here: no list is."""
+        return False
 
     # ---- the three steps ------------------------------------------------------------------------------------
 
