@@ -289,6 +289,20 @@ def test_channels_on_request(plain):
     assert np.allclose(values(plain, encoded(stereo), downmix=True), stereo.mean(1)[None], atol=1e-4)
 
 
+def test_the_samples_alone(plain, tmp_path):
+    """As a call reads them, before anything is made of them."""
+    samples = np.linspace(-0.5, 0.5, 800, dtype=np.float32)
+    soundfile.write(tmp_path / "clip.wav", np.stack([samples, -samples], 1), 8000, subtype="FLOAT")
+    first, second = plain.read_audio([samples, samples * 2], sampling_rate=plain.sampling_rate)
+    assert np.array_equal(first, samples)
+    assert np.array_equal(second, samples * 2)
+    (read,) = plain.read_audio(tmp_path / "clip.wav", resample=True, downmix=True)
+    assert len(read) == pytest.approx(100 * plain.sampling_rate / 1000, abs=1)
+    assert np.abs(read).max() < 1e-6
+    with pytest.raises(InputError, match="has 2 channels"):
+        plain.read_audio(tmp_path / "clip.wav", resample=True)
+
+
 def test_features_of_another_length():
     extractor = Loudness()
     batch = extractor([wave(0.1), wave(0.05)], sampling_rate=RATE, padding=True, return_tensors="pt")

@@ -154,20 +154,12 @@ class SequenceFeatureExtractor(DeclaredSettings):
             OptionError: An option is wrong, or contradicts another.
             MissingDependency: A library that reads or resamples audio is not installed.
         """
-        from archsmith.feature_extractor.audio import AudioReader, read_rate
-
-        reader = AudioReader(
-            target=self.sampling_rate,
-            given=read_rate(sampling_rate),
-            resample=resample,
-            downmix=downmix,
-            any_level=self.is_level_free(),
-        )
         padding = self.usual_padding if padding is None else padding
         truncation = read_flag("truncation", truncation, self.usual_truncation)
         shape = self._plan(padding, max_length, truncation, pad_to_multiple_of)
         wants_mask = read_flag("return_attention_mask", return_attention_mask, self.return_attention_mask)
-        clips, hop = reader.read(raw_speech), self.samples_per_place()
+        clips = self.read_audio(raw_speech, sampling_rate=sampling_rate, resample=resample, downmix=downmix)
+        hop = self.samples_per_place()
         sequences = clips if hop else [self._features(clip) for clip in clips]
         rows, spans = self._rows(sequences, shape, stack=return_tensors is not None)
         for row, span in zip(rows, spans, strict=True):
@@ -177,6 +169,15 @@ class SequenceFeatureExtractor(DeclaredSettings):
             rows = [self._features(row) for row in rows]
             masks = [_spread(mask, len(row), hop) for mask, row in zip(masks, rows, strict=True)]
         return self._batch(rows, masks if wants_mask else None, {}, return_tensors)
+
+    def read_audio(
+        self, raw_speech: Any, *, sampling_rate: int | None = None, resample: bool = False, downmix: bool = False
+    ) -> "list[NDArray[np.float32]]":
+        """Return the samples of audio clips, each ``(samples,)``. Arguments and errors as for a call."""
+        from archsmith.feature_extractor.audio import AudioReader, read_rate
+
+        given = read_rate(sampling_rate)
+        return AudioReader(self.sampling_rate, given, resample, downmix, self.is_level_free()).read(raw_speech)
 
     @checked_call
     def pad(

@@ -54,7 +54,7 @@ class Call:
         _check_generator(generator, len(prompt.ids) * settings.num_return_sequences, settings)
         if model.training:
             announce("the model is in training mode: its dropout changes what is written. Call model.eval() before.")
-        self._check_assistant(assistant)
+        self._check_assistant(assistant, given)
         limit = _limit(model, settings, prompt, given)
         reader = Reader(model, prompt, self._cache(cache), limit=limit)
         if settings.do_sample and settings.num_beams == 1 and settings.num_return_sequences > 1:
@@ -86,13 +86,13 @@ class Call:
             generator,
         )
 
-    def _check_assistant(self, assistant: Any) -> None:
+    def _check_assistant(self, assistant: Any, given: frozenset[str]) -> None:
         settings = self.settings
         ways = {"assistant_model": assistant, "prompt_lookup_num_tokens": settings.prompt_lookup_num_tokens}
         guessed = [name for name, way in ways.items() if way is not None]
+        if assistant is None and settings.num_assistant_tokens is not None and "num_assistant_tokens" in given:
+            raise OptionError("num_assistant_tokens needs assistant_model.")
         if not guessed:
-            if settings.num_assistant_tokens is not None:
-                raise OptionError("num_assistant_tokens needs assistant_model.")
             return
         if assistant is not None and not hasattr(assistant, "new_cache"):
             raise OptionError(f"assistant_model must be a model that generates, but is {shown(assistant)}.")
@@ -113,14 +113,7 @@ class Call:
         own = self.model.new_cache()
         if given is None:
             return own  # type: ignore[no-any-return]
-        for layer, window in enumerate(given.windows):
-            wanted = dict(enumerate(own.windows)).get(layer)
-            if window is not None and (wanted is None or window < wanted):
-                raise InputError(
-                    f"past_key_values keeps {window} tokens of layer {layer}, but a token of "
-                    f"{type(self.model).__name__} sees {wanted or 'all'}: it is of another model. "
-                    "Start with model.new_cache()."
-                )
+        given.check_windows(own.windows, type(self.model).__name__)
         several = self.settings.num_beams > 1 or self.settings.num_return_sequences > 1
         return copy.deepcopy(given) if several else given
 

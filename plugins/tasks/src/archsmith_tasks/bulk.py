@@ -20,6 +20,8 @@ __all__ = ["Outcome", "answers"]
 
 #: Inputs of the first window; each later one has four times as many, up to the window of the task.
 _FIRST = 32
+#: Inputs that are prepared at once where a window holds no more than so much: as many as there are threads.
+_STEP = 8
 
 
 class Outcome(NamedTuple):
@@ -54,9 +56,23 @@ def answers(steps: TaskSteps[Any], values: Iterable[Any], *, rows: int | None = 
 
 def _windows(steps: TaskSteps[Any], values: Iterable[Any]) -> Iterator[_Window]:
     source, size = iter(values), min(_FIRST, steps.window)
-    while chunk := list(islice(source, size)):
-        yield _Window(chunk, steps.prepare(chunk))
+    while (window := _window(steps, source, size)).values:
+        yield window
         size = min(4 * size, steps.window)
+
+
+def _window(steps: TaskSteps[Any], source: Iterator[Any], size: int) -> _Window:
+    """Return the next inputs: so many, or fewer large ones, where the task says how much a window holds."""
+    window, held = _Window([], []), 0
+    step = size if steps.hold is None else _STEP
+    while len(window.values) < size and (steps.hold is None or held < steps.hold):
+        if not (chunk := list(islice(source, min(step, size - len(window.values))))):
+            break
+        prepared = steps.prepare(chunk)
+        held += sum(row.size for found in prepared if not isinstance(found, ArchsmithError) for row in found)
+        window.values.extend(chunk)
+        window.prepared.extend(prepared)
+    return window
 
 
 def _read_ahead(steps: TaskSteps[Any], values: Iterable[Any]) -> Iterator[_Window]:

@@ -16,6 +16,52 @@ def tasks() -> Iterator[Task]:
         parts=("tokenizer",),
         inputs="text",
         steps="archsmith_tasks.text.classification:TextClassification",
+        draw="archsmith_tasks.drawing.texts:draw_classification",
+    )
+    yield Task(
+        name="image-classification",
+        summary="Give an image the likeliest labels of the model.",
+        models=("image-classification",),
+        parts=("image_processor",),
+        inputs="image",
+        steps="archsmith_tasks.vision.classification:ImageClassification",
+        draw="archsmith_tasks.drawing.images:draw_classification",
+    )
+    yield Task(
+        name="audio-classification",
+        summary="Give an audio clip the likeliest labels of the model.",
+        models=("audio-classification",),
+        parts=("feature_extractor",),
+        inputs="audio",
+        steps="archsmith_tasks.audio.classification:AudioClassification",
+        draw="archsmith_tasks.drawing.sounds:draw_classification",
+    )
+    yield Task(
+        name="automatic-speech-recognition",
+        summary="Write down what is said, and when; long recordings in chunks.",
+        models=("ctc",),
+        parts=("tokenizer", "feature_extractor"),
+        inputs="audio",
+        steps="archsmith_tasks.audio.recognition:SpeechRecognition",
+        draw="archsmith_tasks.drawing.sounds:draw_transcript",
+    )
+    yield Task(
+        name="image-segmentation",
+        summary="Cut an image into its parts, and name them: a mask for each.",
+        models=("universal-segmentation", "instance-segmentation", "semantic-segmentation", "image-segmentation"),
+        parts=("image_processor",),
+        inputs="image",
+        steps="archsmith_tasks.vision.segmentation:ImageSegmentation",
+        draw="archsmith_tasks.drawing.images:draw_segmentation",
+    )
+    yield Task(
+        name="zero-shot-image-classification",
+        summary="Give an image the likeliest of labels that you name.",
+        models=("zero-shot-image-classification",),
+        parts=("tokenizer", "image_processor"),
+        inputs="image",
+        steps="archsmith_tasks.vision.zero_shot:ZeroShotImageClassification",
+        draw="archsmith_tasks.drawing.images:draw_classification",
     )
     yield Task(
         name="token-classification",

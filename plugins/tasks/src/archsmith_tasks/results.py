@@ -219,8 +219,8 @@ class Segment(Result):
     Attributes:
         label: What it is.
         score: From 0 to 1; None where each pixel has one of its own (semantic segmentation).
-        mask: ``(height, width)`` boolean, of the size of the image: its pixels. In JSON: their number.
-        box: Left, top, right, bottom: the pixels that bound it, right and bottom excluded.
+        mask: ``(height, width)`` boolean, of the size of the image: its pixels. In JSON: COCO's run lengths.
+        box: Left, top, right, bottom: the pixels that bound it, right and bottom excluded; zeros: it has none.
     """
 
     label: str
@@ -230,7 +230,7 @@ class Segment(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""
-        return super().to_dict() | {"mask": _run_lengths(self.mask)}
+        return {"label": self.label, "score": self.score, "mask": _run_lengths(self.mask), "box": list(self.box)}
 
     def __str__(self) -> str:
         score = "" if self.score is None else f" {self.score:.3f}"
@@ -249,7 +249,7 @@ def _run_lengths(mask: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Segmentation(Result):
-    """The parts of an image, the surest first.
+    """The parts of an image, the surest first; those without a score by the number of their class.
 
     Attributes:
         segments: They.
@@ -285,7 +285,7 @@ class Transcript(Result):
 
     Attributes:
         text: All of it.
-        words: Its words and when they are said, where ``word_times`` asks for them.
+        words: Its words and when they are said, where ``word_times`` asks for them; or its characters.
     """
 
     text: str

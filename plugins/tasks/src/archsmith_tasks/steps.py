@@ -85,6 +85,7 @@ class TaskSteps(ABC, Generic[_Options]):
         options_class: Declares the options.
         budget: What a batch holds at most: rows times the size of the longest one.
         window: Inputs that are read ahead and ordered by length.
+        hold: What they hold at most, in what the budget counts, give or take a few inputs; None: there is no limit.
         model: The model, in eval mode.
         parts: Its preprocessing.
         options: The options of this call.
@@ -93,6 +94,7 @@ class TaskSteps(ABC, Generic[_Options]):
     options_class: ClassVar[type[Options]] = Options
     budget: ClassVar[int]
     window: ClassVar[int] = 1024
+    hold: ClassVar[int | None] = None
 
     def __init__(self, model: Any, parts: Parts, options: _Options) -> None:
         self.model, self.parts, self.options = model, parts, options

@@ -24,7 +24,8 @@ class Task:
         inputs: What an input is: ``text``, ``image`` or ``audio``.
         fields: The names of the parts of an input that is a mapping, as ``question`` and ``context``; empty: one value.
         steps: ``"module:Class"``, a subclass of `archsmith_tasks.TaskSteps`.
-        draw: ``"module:function"`` that makes a picture of an input and its result; None: there is none.
+        draw: ``"module:function"`` of a function that is called with the steps, an input and its result, and returns
+            a picture of them: a figure of matplotlib, or an image of Pillow; None: there is none.
     """
 
     name: str

@@ -1,28 +1,17 @@
 """One label for each text, or for each pair of texts."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
-import torch
 from torch import Tensor
 
-from archsmith.config import Size, field
-from archsmith_tasks.results import Classification, Label
-from archsmith_tasks.steps import Example, Options
+from archsmith.config import field
+from archsmith_tasks.labels import ClassificationOptions, classification, scores_of
+from archsmith_tasks.results import Classification
+from archsmith_tasks.steps import Example
 from archsmith_tasks.text.rows import TextSteps, checked_text, from_pair
 
-__all__ = ["ClassificationOptions", "TextClassification", "classification", "scores_of"]
-
-Function = Literal["softmax", "sigmoid", "none"]
-
-
-class ClassificationOptions(Options):
-    """How a model's scores become labels."""
-
-    top_k: Size | None = field(default=1, doc="So many of the likeliest labels; null: all.")
-    function_to_apply: Function | None = field(
-        default=None, doc="What makes scores of the model's numbers; null: what its configuration says."
-    )
+__all__ = ["TextClassification", "TextOptions"]
 
 
 class TextOptions(ClassificationOptions):
@@ -51,28 +40,3 @@ class TextClassification(TextSteps):
         """Return the labels of a text."""
         scores = scores_of(rows[0][1], self.model.config, self.options)
         return classification(scores, self.labels, self.options.top_k)
-
-
-def scores_of(logits: Tensor, config: Any, options: ClassificationOptions) -> Tensor:
-    """Return scores, ``(labels,)``: by the function that is asked for, or that the model was trained for."""
-    function = options.function_to_apply
-    if function is None:
-        alone = logits.shape[-1] == 1
-        several = config.problem_type == "multi_label_classification"
-        function = "none" if config.problem_type == "regression" else "sigmoid" if several or alone else "softmax"
-    return logits.softmax(-1) if function == "softmax" else logits.sigmoid() if function == "sigmoid" else logits
-
-
-def classification(scores: Tensor, labels: Mapping[int, str], top_k: int | None) -> Classification:
-    """Return the likeliest labels of one input.
-
-    Args:
-        scores: ``(labels,)``.
-        labels: Class index → label.
-        top_k: How many; None: all.
-    """
-    best = torch.topk(scores, min(top_k or len(scores), len(scores)))
-    found = tuple(
-        Label(labels[place], score) for score, place in zip(best.values.tolist(), best.indices.tolist(), strict=True)
-    )
-    return Classification(found[0].label, found[0].score, found)
