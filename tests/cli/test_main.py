@@ -234,11 +234,11 @@ def test_verbs_are_not_architectures_for_the_list_of_plugins(archsmith, train, m
     )
 
 
-@pytest.mark.parametrize("verb", ["check", "new"])
-def test_verb_of_an_official_package_that_is_not_installed(archsmith, verb):
+@pytest.mark.parametrize(("verb", "package"), [("check", "devkit"), ("new", "devkit"), ("run", "tasks")])
+def test_verb_of_an_official_package_that_is_not_installed(archsmith, verb, package):
     result = archsmith(verb, "my-bag")
     assert (result.code, result.out) == (1, "")
-    assert result.err == f"error: {verb!r} comes in a package of its own. Run: pip install archsmith-devkit\n"
+    assert result.err == f"error: {verb!r} comes in a package of its own. Run: pip install archsmith-{package}\n"
 
 
 def test_broken_verb_names_its_plugin(archsmith, site):

@@ -34,7 +34,11 @@ __all__ = [
 ]
 
 #: The verbs of official packages → the package that brings them.
-KNOWN_VERBS: Mapping[str, str] = {"check": "archsmith-devkit", "new": "archsmith-devkit"}
+KNOWN_VERBS: Mapping[str, str] = {
+    "check": "archsmith-devkit",
+    "new": "archsmith-devkit",
+    "run": "archsmith-tasks",
+}
 
 
 @dataclass(frozen=True)

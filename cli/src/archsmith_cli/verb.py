@@ -47,6 +47,7 @@ __all__ = [
     "Page",
     "Report",
     "Span",
+    "encode",
     "expand",
     "load_verb",
     "one_of",

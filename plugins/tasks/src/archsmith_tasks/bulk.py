@@ -68,11 +68,18 @@ def _window(steps: TaskSteps[Any], source: Iterator[Any], size: int) -> _Window:
     while len(window.values) < size and (steps.hold is None or held < steps.hold):
         if not (chunk := list(islice(source, min(step, size - len(window.values))))):
             break
-        prepared = steps.prepare(chunk)
+        prepared = _prepared(steps, chunk)
         held += sum(row.size for found in prepared if not isinstance(found, ArchsmithError) for row in found)
         window.values.extend(chunk)
         window.prepared.extend(prepared)
     return window
+
+
+def _prepared(steps: TaskSteps[Any], values: list[Any]) -> list[list[Example] | ArchsmithError]:
+    """Return the rows of inputs; an error in the place of one, of whoever read it, stays."""
+    good = [value for value in values if not isinstance(value, ArchsmithError)]
+    found = iter(steps.prepare(good) if good else ())
+    return [value if isinstance(value, ArchsmithError) else next(found) for value in values]
 
 
 def _read_ahead(steps: TaskSteps[Any], values: Iterable[Any]) -> Iterator[_Window]:

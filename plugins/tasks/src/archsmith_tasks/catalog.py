@@ -11,7 +11,7 @@ from archsmith.messages import announce, did_you_mean, said_by, shorten, shown
 from archsmith.registry import registry
 from archsmith_tasks.task import Task
 
-__all__ = ["GROUP", "all_tasks", "find_task", "import_part", "task_for_class", "task_names"]
+__all__ = ["GROUP", "all_tasks", "find_task", "import_part", "owner_of", "task_for_class", "task_names"]
 
 GROUP = "archsmith_tasks.tasks"
 
@@ -67,6 +67,12 @@ def find_task(name: str) -> Task:
     if faults:
         raise _broken(point, "; ".join(faults))
     return declared[0]
+
+
+def owner_of(task: Task) -> tuple[str, str]:
+    """Return the name and the version of the distribution that brings a task."""
+    distribution = _points()[task.name][0].dist
+    return distribution.name, distribution.version
 
 
 def _broken(point: Any, cause: str) -> PluginBroken:

@@ -178,6 +178,11 @@ class Pipeline:
         self._steps = self._steps_for({})
         self.options = self._steps.options
 
+    @property
+    def steps(self) -> TaskSteps[Any]:
+        """What the task does, with these options."""
+        return self._steps
+
     def _steps_for(self, options: dict[str, Any]) -> TaskSteps[Any]:
         merged = {**self._given, **options}
         known = [each.name for each in dataclasses.fields(self._class.options_class)]

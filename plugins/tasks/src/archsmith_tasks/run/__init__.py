@@ -1,0 +1,1 @@
+"""The verb ``archsmith run``: inputs from files, and answers into files."""
