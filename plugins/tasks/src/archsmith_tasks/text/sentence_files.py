@@ -6,8 +6,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from archsmith.errors import CheckpointCorrupt
-from archsmith.files import Checkpoint
-from archsmith.files.strictjson import parse_json, read_bytes
+from archsmith.files import Checkpoint, parse_json, read_bytes
 from archsmith.messages import shorten, shown
 
 __all__ = ["POOLINGS", "SentenceFiles", "read_sentence_files"]
