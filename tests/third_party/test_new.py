@@ -18,8 +18,8 @@ from archsmith_devkit.scaffold import KINDS
 
 from .conftest import Workshop
 
-#: What the projects are used with: the architecture that the extension extends, and a host for the backbone.
-OWNERS = ("archsmith-distilbert", "archsmith-maskformer")
+#: What the projects are used with: the architecture that the extension extends, what decoders share, and a host.
+OWNERS = ("archsmith-distilbert", "archsmith-generation", "archsmith-maskformer")
 #: What each kind is used for beside the snippet in its README; run in a folder with a checkpoint of DistilBERT.
 USES = {
     "text": """
@@ -45,6 +45,9 @@ USES = {
         assert torch.allclose(rest, whole[:, 4:], atol=1e-5)
         alone = model(ids[:1, 2:]).logits
         assert torch.allclose(alone, whole[:1, 2:], atol=1e-5)
+        both = model.generate(ids, attention_mask=mask, max_new_tokens=5)
+        assert both[0, 6:].equal(model.generate(ids[:1, 2:], max_new_tokens=5)[0, 4:])
+        assert both.equal(model.generate(ids, attention_mask=mask, max_new_tokens=5, use_cache=False))
         """,
     "vision": """
         from archsmith import AutoImageProcessor, MyVisionImageProcessor

@@ -133,8 +133,46 @@ def test_a_message_that_cannot_be_gone_on_with(tokenizer):
 def test_tools_that_the_template_does_not_read(tokenizer):
     with pytest.warns(ArchsmithWarning, match="does not read tools, so the model will know nothing of them"):
         tokenizer.apply_chat_template([ASK], tools=[{"name": "a"}])
-    with pytest.raises(InputError, match=r"variables\['tools'\]\[0\] is <function"):
-        tokenizer.apply_chat_template([ASK], chat_template="{{ tools }}", tools=[test_no_template])
+    with pytest.raises(InputError, match=r"variables\['tools'\]\[0\] is <object"):
+        tokenizer.apply_chat_template([ASK], chat_template="{{ tools }}", tools=[object()])
+
+
+def undescribed(city: str):
+    """Tell it."""
+
+
+def untyped(city):
+    """Tell it.
+
+    Args:
+        city: The city.
+    """
+
+
+def of_bytes(city: bytes):
+    """Tell it.
+
+    Args:
+        city: The city.
+    """
+
+
+@pytest.mark.parametrize(
+    ("tool", "said"),
+    [
+        (lambda city: city, "has no docstring that says what it does. Give each argument a type hint"),
+        (
+            undescribed,
+            "the tool 'undescribed' has an argument 'city' that its docstring does not describe under Args:.",
+        ),
+        (untyped, "the tool 'untyped' has an argument 'city' without a type hint, or of any number."),
+        (of_bytes, "the tool 'of_bytes' has 'city' of the type"),
+    ],
+)
+def test_functions_that_say_too_little(tokenizer, tool, said):
+    with pytest.raises(InputError) as error:
+        tokenizer.apply_chat_template([ASK], chat_template="{{ tools }}", tools=[tool])
+    assert said in str(error.value)
 
 
 def test_several_templates(tokenizer):

@@ -20,7 +20,7 @@ from archsmith_devkit.scaffold import KINDS
 COMMON = [".github/workflows/ci.yml", ".gitignore", "README.md", "pyproject.toml", "tests/test_conformance.py"]
 OWN = {
     "text": ["__init__", "config", "model", "plugin", "tokenizer"],
-    "decoder": ["__init__", "config", "heads", "model", "plugin", "positions", "tokenizer"],
+    "decoder": ["__init__", "config", "heads", "model", "plugin", "tokenizer"],
     "vision": ["__init__", "config", "image_processor", "model", "plugin"],
     "audio": ["__init__", "config", "feature_extractor", "model", "plugin"],
     "backbone": ["__init__", "backbone", "config", "image_processor", "model", "plugin"],

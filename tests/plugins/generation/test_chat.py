@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import typer
 
 from archsmith import AutoTokenizer, BertConfig, BertLMHeadModel, LlamaConfig, LlamaForCausalLM
 from archsmith.errors import ArchsmithWarning, InputError, OptionError
@@ -137,7 +138,10 @@ def test_an_answer_that_is_stopped(folder, monkeypatch, capsys):
 
 
 def test_a_question_that_is_too_long(folder, monkeypatch, capsys):
-    found = said(monkeypatch, capsys, f"{'long ' * 900}\nHello?\n", folder)
+    with pytest.raises(typer.Exit) as end:
+        said(monkeypatch, capsys, f"{'long ' * 900}\nHello?\n", folder)
+    assert end.value.exit_code == 1  # nobody sees the message of a line that was piped in
+    found = capsys.readouterr()
     assert "but the model has positions for 400 in all; say less." in found.err
     assert found.out.strip()
 

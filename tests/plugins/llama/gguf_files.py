@@ -19,7 +19,7 @@ def random_blocks(shape, kind, generator):
     block, width = gguf.GGML_QUANT_SIZES[kind]
     blocks = generator.integers(0, 256, (int(np.prod(shape)) // block, width), dtype=np.uint8)
     scales = generator.uniform(0.001, 0.01, (len(blocks), 2)).astype(np.float16).view(np.uint8)
-    if kind is TYPES["Q6_K"]:
+    if kind == TYPES["Q6_K"]:
         blocks[:, -2:] = scales[:, :2]
     else:
         blocks[:, :4] = scales
@@ -40,6 +40,7 @@ def write(
     types=None,
     merges=("a b",),
     epsilon=1e-6,
+    factors=None,
 ):
     """Write a small file with the library gguf, whose matrices are of one type."""
     generator = np.random.default_rng(0)
@@ -84,13 +85,15 @@ def write(
         full = name if name.endswith("bias") else f"{name}.weight"
         full = (names or {}).get(full, full)
         numbers = generator.normal(0, 0.05, shape).astype(np.float32)
-        type_ = TYPES[kind] if len(shape) > 1 else TYPES["F32"]
-        if kind in ("Q6_K", "Q4_K") and len(shape) > 1:
+        type_ = gguf.GGMLQuantizationType[kind] if len(shape) > 1 else TYPES["F32"]
+        if kind in ("Q6_K", "Q4_K", "Q8_K") and len(shape) > 1:
             writer.add_tensor(full, random_blocks(shape, type_, generator), raw_dtype=type_)
         elif kind in ("F32", "F16"):
             writer.add_tensor(full, numbers.astype(np.float16) if kind == "F16" and len(shape) > 1 else numbers)
         else:
             writer.add_tensor(full, gguf.quants.quantize(numbers, type_), raw_dtype=type_)
+    if factors is not None:
+        writer.add_tensor("rope_freqs.weight", np.asarray(factors, np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

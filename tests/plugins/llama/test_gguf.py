@@ -1,19 +1,25 @@
 # ruff: noqa: E501
 """GGUF files that are damaged, lie, or hold what no model here computes: errors in words, and no memory for them."""
 
+import math
 import resource
 import struct
 
 import numpy as np
 import pytest
+import torch
 from gguf import GGUFValueType as Type
 
+from archsmith import LlamaConfig
 from archsmith.errors import CheckpointCorrupt, MissingDependency
+from archsmith.layers.rotary import rotary_frequencies
 from archsmith.tokenizer import PreTrainedTokenizerFast
 from archsmith_llama.gguf_file import read_gguf
 from archsmith_llama.gguf_format import GgufFormat
 
 from .gguf_files import TOKENS, write
+
+DESCRIPTIVE = ("model_type", "architectures")
 
 
 def read(file, tmp_path):
@@ -109,7 +115,14 @@ def test_hostile_headers(tmp_path, content, said):
     ("more", "said"),
     [
         ([("llama.expert_count", (8, Type.UINT32))], "expert_count is 8; expected 0, as nothing else is read from GGUF."),
-        ([("llama.rope.scaling.type", ("yarn", Type.STRING))], "rope.scaling.type is 'yarn'; expected 'none', as nothing"),
+        ([("llama.rope.scaling.type", ("longrope", Type.STRING))],
+         "rope.scaling.type is 'longrope'; expected none, linear or yarn."),
+        ([("llama.rope.scaling.type", ("linear", Type.STRING))], "factor is missing; rope_type 'linear' needs it"),
+        ([("llama.rope.scaling.type", ("yarn", Type.STRING)), ("llama.rope.scaling.factor", (-2.0, Type.FLOAT32))],
+         "factor must be above 0, but is -2.0"),
+        ([("llama.rope.scaling.yarn_log_multiplier", (0.1, Type.FLOAT32))],
+         "it says llama.rope.scaling.yarn_log_multiplier = 0.1, which is not read, so that the"),
+        ([("llama.rope.scaling.attn_factor", (2.0, Type.FLOAT32))], "rope.scaling.attn_factor = 2.0, which is not read"),
         ([("llama.attention.value_length", (32, Type.UINT32))], "attention.value_length is 32, but heads are 64 wide"),
         ([("llama.logit_scale", (0.5, Type.FLOAT32))], "it says llama.logit_scale = 0.5, which is not read, so that the"),
         ([("split.count", (2, Type.UINT16))], "it is one of 2 files of a model. Merge them with llama-gguf-split first."),
@@ -125,6 +138,7 @@ def test_what_no_model_here_computes(tmp_path, more, said):
     ("options", "said"),
     [
         ({"architecture": "gemma"}, "general.architecture is 'gemma'; expected llama or qwen2."),
+        ({"kind": "Q8_K"}, "'token_embd.weight' is of the type Q8_K, which the library gguf does not turn into numbers."),
         ({"epsilon": None}, "llama.attention.layer_norm_rms_epsilon is None; expected a small number."),
         ({"pre": "tekken"}, "tokenizer.ggml.pre is 'tekken'; expected one of gpt-2, smollm, llama-bpe, qwen2. How this"),
         ({"pre": None}, "tokenizer.ggml.pre is None; expected one of gpt-2, smollm, llama-bpe, qwen2. How this tokenizer"),
@@ -134,11 +148,59 @@ def test_what_no_model_here_computes(tmp_path, more, said):
         ({"merges": ["a"]}, "its tokenizer cannot be built"),
         ({"merges": ["a never-there"]}, "its tokenizer cannot be built"),
         ({"names": {"blk.0.attn_q.weight": "blk.0.attn_x.weight"}}, "the tensor 'blk.0.attn_x.weight' belongs to no model"),
-        ({"names": {"output_norm.weight": "rope_freqs.weight"}}, "the tensor 'rope_freqs.weight' belongs to no model"),
+        ({"names": {"output_norm.weight": "rope_freqs.weight"}}, "'rope_freqs.weight' has the shape [256]; expected [32]"),
+        ({"factors": [1.0] * 31 + [8.0]}, "which are not the factors of rope_type 'llama3' with the numbers of the"),
+        ({"factors": [1.0] * 32, "more": [("llama.rope.scaling.type", ("linear", Type.STRING))]},
+         "rope.scaling.type is 'linear' beside rope_freqs.weight; expected none."),
     ],
 )  # fmt: skip
 def test_what_is_not_read(tmp_path, options, said):
     assert said in refused(write(tmp_path / "a.gguf", **options), tmp_path)
+
+
+def scaled(kind, **numbers):
+    typed = {
+        name: (value, Type.FLOAT32 if isinstance(value, float) else Type.UINT32) for name, value in numbers.items()
+    }
+    typed |= {"type": (kind, Type.STRING), "finetuned": (True, Type.BOOL)}
+    return [(f"llama.rope.scaling.{name}", value) for name, value in typed.items()]
+
+
+def llama3_factors(factor, theta=5000.0, size=64):
+    """As llama.cpp's converter of Llama 3.1 makes them: by wave lengths."""
+    found = []
+    for place in range(0, size, 2):
+        wave = 2 * math.pi * theta ** (place / size)
+        smooth = (8192 / wave - 1) / (4 - 1)
+        found.append(1 if wave < 8192 / 4 else factor if wave > 8192 else 1 / ((1 - smooth) / factor + smooth))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("options", "parameters"),
+    [
+        ({"more": scaled("linear", factor=4.0)}, {"rope_type": "linear", "factor": 4.0}),
+        ({"more": scaled("yarn", factor=4.0, original_context_length=16, yarn_beta_fast=16.0)},
+         {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16, "beta_fast": 16.0}),
+        ({"more": scaled("none")}, {"rope_type": "default"}),
+        ({"factors": llama3_factors(8.0)},
+         {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+          "original_max_position_embeddings": 8192}),
+        ({"factors": [1.0] * 32}, {"rope_type": "llama3", "factor": 1.0}),
+    ],
+    ids=["linear", "yarn", "none", "llama3", "factors of 1"],
+)  # fmt: skip
+def test_scaled_positions(tmp_path, options, parameters):
+    """They are a part of the configuration, and never dropped."""
+    found, tensors = read(write(tmp_path / "a.gguf", **options), tmp_path)
+    assert "rope_freqs.weight" not in tensors
+    config = LlamaConfig(**{name: value for name, value in found.config.items() if name not in DESCRIPTIVE})
+    assert parameters.items() <= config.rope_parameters.items()
+    assert config.rope_parameters["rope_theta"] == 5000.0
+    if "factors" in options:
+        plain = rotary_frequencies({"rope_theta": 5000.0}, 64, 64)[0]
+        wanted = plain / torch.tensor(options["factors"])
+        assert torch.allclose(rotary_frequencies(config.rope_parameters, 64, 64)[0], wanted, rtol=1e-4)
 
 
 def test_tokens_around_a_text(tmp_path):

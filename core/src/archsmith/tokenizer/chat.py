@@ -135,7 +135,7 @@ def apply_chat_template(
 
     Args:
         conversation: Messages: dictionaries with ``role`` and ``content``, the earliest first; or a list of such lists.
-        tools: The JSON schemas of the functions that the model may call.
+        tools: The functions that the model may call: their JSON schemas, or they themselves.
         documents: Dictionaries with what the model may refer to.
         chat_template: A template, or the name of one of `chat_template`; None: the default one.
         add_generation_prompt: End with the beginning of the model's next message.

@@ -9,6 +9,7 @@ from archsmith.errors import OptionError
 from archsmith.messages import announce, did_you_mean, shorten, shown
 from archsmith.options import TensorType
 from archsmith_chat_templates.conversation import plain, read_messages
+from archsmith_chat_templates.functions import described
 from archsmith_chat_templates.rendering import MARKS_NAME, compile_template, guarded, render_text, spoken_spans
 
 __all__ = ["apply_chat_template"]
@@ -36,6 +37,8 @@ def apply_chat_template(
     """Turn a conversation, or a batch of them. Arguments and errors as the tokenizer's own method, which calls this."""
     _check_options(add_generation_prompt, continue_final_message, return_assistant_tokens_mask, tokenize, return_dict)
     template = _pick(tokenizer.chat_template, chat_template, tools)
+    if isinstance(tools, list | tuple):
+        tools = [described(each) for each in tools]
     variables |= {"tools": tools, "documents": documents, "add_generation_prompt": add_generation_prompt}
     render, values = _prepare(template, variables, tokenizer.special_tokens_map, marks=return_assistant_tokens_mask)
     is_batch = isinstance(conversation, list | tuple) and any(isinstance(each, list | tuple) for each in conversation)

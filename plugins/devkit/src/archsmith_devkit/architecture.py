@@ -12,6 +12,7 @@ from archsmith_devkit.beginnings import BeginningChecks
 from archsmith_devkit.buffers import BufferChecks
 from archsmith_devkit.composites import CompositeChecks
 from archsmith_devkit.configurations import ConfigurationChecks
+from archsmith_devkit.decoder_generation import DecoderGenerationChecks
 from archsmith_devkit.decoder_states import DecoderStateChecks
 from archsmith_devkit.evaluation import EvaluationChecks
 from archsmith_devkit.fields import FieldChecks
@@ -54,6 +55,7 @@ class ArchitectureConformance(
     HalfPrecisionChecks,
     BufferChecks,
     DecoderStateChecks,
+    DecoderGenerationChecks,
     FitChecks,
     OutputChecks,
     VisionChecks,

@@ -13,7 +13,7 @@ from archsmith.config import PreTrainedConfig
 from archsmith.model import PreTrainedModel
 from archsmith_devkit.harness import Harness, assert_near
 
-__all__ = ["DecoderChecks", "call", "some_ids", "takes"]
+__all__ = ["DecoderChecks", "call", "pad_ids", "place_options", "some_ids", "takes"]
 
 _TOKENS, _PADDING, _IGNORED = 6, 2, -100
 
@@ -67,15 +67,15 @@ class DecoderChecks(Harness):
             ids, name = some_ids(model), type(model).__name__
             alone = _logits(model, ids, attention_mask=torch.ones_like(ids))
             for side in ("right", "left"):
-                padded, mask, positions = _padded(ids, side)
-                found = _logits(model, padded, attention_mask=mask, **_positions(model, positions))
+                padded, mask, positions = pad_ids(ids, side)
+                found = _logits(model, padded, attention_mask=mask, **place_options(model, positions))
                 own = found[:, :_TOKENS] if side == "right" else found[:, _PADDING:]
                 assert_near(f"{name}, padded on the {side}", {"logits": own}, {"logits": alone})
                 self._assert_counts(model, side, alone)
 
     def _assert_counts(self, model: PreTrainedModel, side: str, alone: Tensor) -> None:
         """Assert that a model that gets no position_ids takes padding, and if it is rotary, that it does not count."""
-        padded, mask, _ = _padded(some_ids(model), side)
+        padded, mask, _ = pad_ids(some_ids(model), side)
         what = f"{type(model).__name__}, padded on the {side}, without position_ids"
         try:
             found = _logits(model, padded, attention_mask=mask)
@@ -96,10 +96,10 @@ class DecoderChecks(Harness):
                 continue
             ids, name = some_ids(model), type(model).__name__
             for padded in (False, True):
-                given, mask, positions = _padded(ids, "left") if padded else (ids, torch.ones_like(ids), _places(ids))
+                given, mask, positions = pad_ids(ids, "left") if padded else (ids, torch.ones_like(ids), _places(ids))
                 skip, side = (_PADDING, ", padded on the left") if padded else (0, "")
                 for first, step, places in ((skip + 1, 1, positions), (skip + 2, 2, positions), (skip + 2, 1, None)):
-                    whole = _logits(model, given, attention_mask=mask, **_positions(model, places))
+                    whole = _logits(model, given, attention_mask=mask, **place_options(model, places))
                     found = _continued(model, given, mask, places, first, step)
                     counted = ", without position_ids" if places is None else ""
                     what = f"{name} with past_key_values, {step} tokens at a time{side}{counted}"
@@ -171,8 +171,8 @@ class DecoderChecks(Harness):
             same = torch.allclose(_logits(model, changed), alone, atol=1e-7)
             assert not same, f"{name}: no score depends on token {place} of {_TOKENS}"
         for side in ("right", "left"):
-            padded, mask, positions = _padded(ids, side)
-            found = _logits(model, padded, attention_mask=mask, **_positions(model, positions))
+            padded, mask, positions = pad_ids(ids, side)
+            found = _logits(model, padded, attention_mask=mask, **place_options(model, positions))
             assert_near(f"{name}, padded on the {side}", {"logits": found}, {"logits": alone})
 
     def test_rotary_positions_are_relative(self) -> None:
@@ -208,7 +208,7 @@ def _places(ids: Tensor) -> Tensor:
     return torch.arange(ids.shape[1]).expand_as(ids)
 
 
-def _padded(ids: Tensor, side: str) -> tuple[Tensor, Tensor, Tensor]:
+def pad_ids(ids: Tensor, side: str) -> tuple[Tensor, Tensor, Tensor]:
     """Return ids with padding at one side, their mask, and the positions of what is no padding."""
     space = ids.new_zeros(len(ids), _PADDING)
     order = (ids, space) if side == "right" else (space, ids)
@@ -221,7 +221,8 @@ def takes(model: PreTrainedModel, name: str) -> bool:
     return name in inspect.signature(model.forward).parameters
 
 
-def _positions(model: PreTrainedModel, positions: Tensor | None) -> dict[str, Tensor]:
+def place_options(model: PreTrainedModel, positions: Tensor | None) -> dict[str, Tensor]:
+    """Return ``position_ids`` as an argument of a model that takes them, else nothing."""
     return {"position_ids": positions} if positions is not None and takes(model, "position_ids") else {}
 
 
@@ -245,7 +246,7 @@ def _continued(
     begin, past, found = 0, None, []
     for end in dict.fromkeys(ends):
         more: dict[str, Any] = {} if past is None else {"past_key_values": past}
-        own = _positions(model, None if places is None else places[:, begin:end])
+        own = place_options(model, None if places is None else places[:, begin:end])
         output = call(model, ids[:, begin:end], attention_mask=mask[:, :end], use_cache=True, **more, **own)
         begin, past = end, output.get("past_key_values")
         assert past is not None, f"{type(model).__name__} returns no past_key_values with use_cache=True"

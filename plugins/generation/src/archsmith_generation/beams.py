@@ -99,7 +99,7 @@ def _candidates(writing: Writing, running: _Beams, logits: Tensor) -> tuple[_Bea
             f"num_beams is {beams}, which takes {wanted} first tokens, but the vocabulary has {logits.shape[1]}."
         )
     if settings.do_sample:
-        places = torch.multinomial(scores.softmax(1), wanted, generator=writing.generator)
+        places = torch.multinomial(scores.softmax(1), wanted, generator=writing.generator)  # type: ignore[arg-type]  # one
         best = scores.gather(1, places)
     else:
         best, places = scores.topk(wanted)

@@ -105,6 +105,24 @@ class Cache:
         self._layers[layer] = held
         return held.append(key, value)
 
+    def check_windows(self, wanted: Sequence[int | None], owner: str) -> None:
+        """Refuse to be used by a model whose tokens see more than is kept.
+
+        Args:
+            wanted: The windows of the model.
+            owner: What it is called.
+
+        Raises:
+            InputError: A layer keeps less.
+        """
+        for layer, window in enumerate(self.windows):
+            seen = wanted[layer] if layer < len(wanted) else None
+            if window is not None and (seen is None or window < seen):
+                raise InputError(
+                    f"past_key_values keeps {window} tokens of layer {layer}, but a token of {owner} sees "
+                    f"{seen or 'all'}: it is of another model. Start with model.new_cache()."
+                )
+
     def crop(self, length: int) -> None:
         """Forget all tokens but the first ones.
 

@@ -44,18 +44,17 @@ class Call:
         criteria: Sequence[StoppingCriterion] = (),
         tokenizer: Any = None,
         assistant: Any = None,
-        generator: torch.Generator | None = None,
+        generator: torch.Generator | Sequence[torch.Generator] | None = None,
         given: frozenset[str] = frozenset(),
     ) -> None:
         self.model, self.settings, self.prompt = model, settings, prompt
         self.assistant = assistant
         _check_functions("logits_processor", processors)
         _check_functions("stopping_criteria", criteria)
-        if generator is not None and not isinstance(generator, torch.Generator):
-            raise OptionError(f"generator must be a torch.Generator, but is {shown(generator)}.")
+        _check_generator(generator, len(prompt.ids) * settings.num_return_sequences, settings)
         if model.training:
             announce("the model is in training mode: its dropout changes what is written. Call model.eval() before.")
-        self._check_assistant(assistant)
+        self._check_assistant(assistant, given)
         limit = _limit(model, settings, prompt, given)
         reader = Reader(model, prompt, self._cache(cache), limit=limit)
         if settings.do_sample and settings.num_beams == 1 and settings.num_return_sequences > 1:
@@ -87,13 +86,13 @@ class Call:
             generator,
         )
 
-    def _check_assistant(self, assistant: Any) -> None:
+    def _check_assistant(self, assistant: Any, given: frozenset[str]) -> None:
         settings = self.settings
         ways = {"assistant_model": assistant, "prompt_lookup_num_tokens": settings.prompt_lookup_num_tokens}
         guessed = [name for name, way in ways.items() if way is not None]
+        if assistant is None and settings.num_assistant_tokens is not None and "num_assistant_tokens" in given:
+            raise OptionError("num_assistant_tokens needs assistant_model.")
         if not guessed:
-            if settings.num_assistant_tokens is not None:
-                raise OptionError("num_assistant_tokens needs assistant_model.")
             return
         if assistant is not None and not hasattr(assistant, "new_cache"):
             raise OptionError(f"assistant_model must be a model that generates, but is {shown(assistant)}.")
@@ -114,14 +113,7 @@ class Call:
         own = self.model.new_cache()
         if given is None:
             return own  # type: ignore[no-any-return]
-        for layer, window in enumerate(given.windows):
-            wanted = dict(enumerate(own.windows)).get(layer)
-            if window is not None and (wanted is None or window < wanted):
-                raise InputError(
-                    f"past_key_values keeps {window} tokens of layer {layer}, but a token of "
-                    f"{type(self.model).__name__} sees {wanted or 'all'}: it is of another model. "
-                    "Start with model.new_cache()."
-                )
+        given.check_windows(own.windows, type(self.model).__name__)
         several = self.settings.num_beams > 1 or self.settings.num_return_sequences > 1
         return copy.deepcopy(given) if several else given
 
@@ -189,6 +181,17 @@ def _without_gradients(steps: Iterator[Tensor]) -> Iterator[Tensor]:
         if tokens is None:
             return
         yield tokens
+
+
+def _check_generator(given: Any, texts: int, settings: GenerationConfig) -> None:
+    several = given if isinstance(given, list | tuple) else []
+    if given is not None and not all(isinstance(each, torch.Generator) for each in several or [given]):
+        raise OptionError(f"generator must be a torch.Generator, or a list of them, but is {shown(given)}.")
+    if several and (len(several) != texts or settings.num_beams > 1):
+        raise OptionError(
+            f"generator must be one, or without beams a list of one for each of {texts} texts, but is a list of "
+            f"{len(several)}, and num_beams is {settings.num_beams}."
+        )
 
 
 def _check_functions(name: str, given: Any) -> None:

@@ -1,5 +1,7 @@
 """``archsmith chat``: talk to a model in the terminal."""
 
+import contextlib
+import io
 import json as json_format
 import sys
 from collections.abc import Iterator
@@ -31,10 +33,14 @@ def chat(
     Each line is answered. Ctrl-C stops an answer; at a question it ends the talk, as Ctrl-D does.
     """
     from archsmith import AutoModelForCausalLM, AutoTokenizer  # torch
-    from archsmith.errors import OptionError
+    from archsmith.errors import InputError, OptionError
     from archsmith_generation.conversation import Conversation
     from archsmith_generation.mixin import GenerationMixin
 
+    if sys.stdin is None:
+        raise InputError("there is nothing to answer: standard input is closed.")
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="surrogateescape")  # bytes that are no text are refused by the tokenizer, in words
     settings: dict[str, Any] = {"max_new_tokens": max_new_tokens}
     if temperature is not None:
         settings |= {"do_sample": True, "temperature": temperature} if temperature else {"do_sample": False}
@@ -48,34 +54,48 @@ def chat(
         told = {"prompt": prompt, "answer": answer, "messages": talk.messages}
         typer.echo(json_format.dumps(told, ensure_ascii=False))
         return
-    for question in _questions():
-        _tell(talk, question, settings)
+    answered = [_tell(talk, question, settings) for question in _questions()]
+    if not (all(answered) or sys.stdin.isatty()):
+        raise typer.Exit(1)
 
 
 def _questions() -> Iterator[str]:
     """Yield the lines that are typed or piped in, those with nothing left out."""
+    if is_terminal := sys.stdin.isatty():
+        with contextlib.suppress(ImportError):  # arrow keys, and pasted texts of several lines; not everywhere
+            import readline  # noqa: F401
     while True:
         try:
-            line = input("> " if sys.stdin.isatty() else "")
-        except (EOFError, KeyboardInterrupt):
-            if sys.stdin.isatty():
+            line = input("> " if is_terminal else "")
+        except (EOFError, KeyboardInterrupt) as end:
+            _raise_if_terminated(end)
+            if is_terminal:
                 typer.echo()
             return
         if line.strip():
             yield line.strip()
 
 
-def _tell(talk: "Conversation", question: str, settings: dict[str, Any]) -> None:
-    """Print an answer as it comes, in letters that do not steer the terminal."""
+def _raise_if_terminated(end: BaseException) -> None:
+    """Go on to end where a signal has come that ends programs: the command line raises a kind of KeyboardInterrupt."""
+    if isinstance(end, KeyboardInterrupt) and type(end) is not KeyboardInterrupt:
+        raise end
+
+
+def _tell(talk: "Conversation", question: str, settings: dict[str, Any]) -> bool:
+    """Print an answer as it comes, in letters that do not steer the terminal. Return whether there was one."""
     from archsmith.errors import InputError
 
     pieces = talk.answer(question, **settings)
     try:
         for piece in pieces:
             typer.echo(clean(piece, lines=True), nl=False)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
+        _raise_if_terminated(stop)
         pieces.close()  # type: ignore[attr-defined]  # a generator
         typer.echo(" [stopped]", nl=False)
     except InputError as error:
         typer.echo(str(error), err=True)
+        return False
     typer.echo()
+    return True

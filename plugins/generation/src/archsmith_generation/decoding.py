@@ -40,7 +40,7 @@ class Writing:
     held: Tensor
     length: int
     ended: Tensor
-    generator: torch.Generator | None = None
+    generator: torch.Generator | Sequence[torch.Generator] | None = None
     scores: list[Tensor] = field(default_factory=list)
     logits: list[Tensor] = field(default_factory=list)
 
@@ -84,12 +84,19 @@ class Writing:
         best, tokens = scores.max(dim=1)
         _refuse_nothing(best)
         if self.settings.do_sample:
-            tokens = torch.multinomial(scores.softmax(1), 1, generator=self.generator).squeeze(1)
+            tokens = self._drawn(scores.softmax(1))
         tokens = tokens.masked_fill(self.ended, self.padding)
         self.held[:, self.length] = tokens
         self.length += 1
         self.ended = self.ended | self.stopping.ended(self.ids, scores)
         return tokens
+
+    def _drawn(self, shares: Tensor) -> Tensor:
+        """Draw a token for each row, of the shares that its tokens have, ``(batch, vocabulary)``."""
+        if not isinstance(self.generator, Sequence):
+            return torch.multinomial(shares, 1, generator=self.generator).squeeze(1)
+        pairs = zip(shares, self.generator, strict=True)
+        return torch.cat([torch.multinomial(row, 1, generator=each) for row, each in pairs])
 
 
 def _refuse_nothing(best: Tensor) -> None:

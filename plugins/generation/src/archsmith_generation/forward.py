@@ -34,7 +34,7 @@ def cache_for(
         windows: As `Cache` takes them.
 
     Raises:
-        InputError: Something else than a cache is given.
+        InputError: Something else than a cache is given, or one that keeps less than a token sees.
         OptionError: There would be one while layers are run twice, or ``wanted`` is neither True nor False.
     """
     if given is not None and not isinstance(given, Cache):
@@ -53,7 +53,10 @@ def cache_for(
             "gradient checkpointing runs each layer twice, so the cache would hold each token twice. Pass "
             "use_cache=False and no past_key_values, or call gradient_checkpointing_disable()."
         )
-    return Cache(windows=windows) if given is None else given
+    if given is None:
+        return Cache(windows=windows)
+    given.check_windows(windows, type(model).__name__)
+    return given
 
 
 def packed_mask(mask: Tensor | None, position_ids: Tensor | None) -> Tensor | None:

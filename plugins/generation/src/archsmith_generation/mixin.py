@@ -129,7 +129,7 @@ class GenerationMixin(PreTrainedModel):
         stopping_criteria: Sequence[StoppingCriterion] = (),
         tokenizer: Any = None,
         assistant_model: Any = None,
-        generator: torch.Generator | None = None,
+        generator: torch.Generator | Sequence[torch.Generator] | None = None,
         **overrides: Any,
     ) -> Any:
         """Go on with texts.
@@ -145,7 +145,8 @@ class GenerationMixin(PreTrainedModel):
             stopping_criteria: Functions of token ids and scores that say whether to stop.
             tokenizer: What turns tokens into text, for ``stop_strings``.
             assistant_model: A smaller model of the same vocabulary, whose guesses make the same text faster.
-            generator: Where random numbers come from; None: torch's own.
+            generator: Where random numbers come from; None: torch's own. Without beams it may be one for each text that
+                is written: then what is drawn for it does not depend on the others.
             **overrides: Settings of this call, as `GenerationConfig` has them.
 
         Returns:
@@ -183,7 +184,7 @@ class GenerationMixin(PreTrainedModel):
         logits_processor: Sequence[LogitsProcessor] = (),
         stopping_criteria: Sequence[StoppingCriterion] = (),
         assistant_model: Any = None,
-        generator: torch.Generator | None = None,
+        generator: torch.Generator | Sequence[torch.Generator] | None = None,
         **overrides: Any,
     ) -> Iterator[Any]:
         """Go on with texts, and yield what is written as it comes. Arguments and errors as `generate`, of no beams.

@@ -12,6 +12,7 @@ from archsmith.errors import CheckpointCorrupt
 from archsmith.messages import shorten, shown
 from archsmith.options import import_library
 from archsmith_llama.gguf_file import MAGIC, GgufFile, read_gguf
+from archsmith_llama.gguf_rope import FACTORS, SCALING, rope_scaling
 from archsmith_llama.gguf_tokenizer import tokenizer_files
 
 __all__ = ["GgufFormat"]
@@ -32,7 +33,7 @@ _FIELDS = {
     "vocab_size": "vocab_size",
 }
 #: Keys that say again what others say, or that are at work in no model which is read here.
-_CHECKED = ("attention.value_length", "rope.dimension_count", "rope.scaling.type", "expert_count", "expert_used_count")
+_CHECKED = ("attention.value_length", "rope.dimension_count", "expert_count", "expert_used_count", *SCALING)
 _TOKENS = {"bos": "bos_token_id", "eos": "eos_token_id", "padding": "pad_token_id"}
 #: Name of a part → ours; those of a layer begin with ``blk.N.``.
 _PARTS = {"token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head"}
@@ -72,7 +73,7 @@ class GgufFormat:
         import_library("gguf", "the library gguf", need="GGUF files need", install="archsmith-llama[gguf]")
         file = read_gguf(path)
         config = _configuration(file)
-        names = {tensor.name: _our_name(file, tensor.name) for tensor in file.tensors}
+        names = {tensor.name: _our_name(file, tensor.name) for tensor in file.tensors if tensor.name != FACTORS}
         files = tokenizer_files(file.values, repr(str(path)), config["max_position_embeddings"])
         return Found(config, _tensors(file, names, config), files)
 
@@ -99,7 +100,10 @@ def _configuration(file: GgufFile) -> dict[str, Any]:
         raise _corrupt(file, f"{prefix}attention.layer_norm_rms_epsilon is {held}; expected a small number")
     tokens = file.values.get("tokenizer.ggml.tokens")
     config.setdefault("vocab_size", len(tokens) if isinstance(tokens, list) else None)
-    _check(file, said, config.get("head_dim", config["hidden_size"] // config["num_attention_heads"]))
+    head_size = config.get("head_dim", config["hidden_size"] // config["num_attention_heads"])
+    _check(file, said, head_size)
+    if scaling := rope_scaling(file, said, head_size):
+        config["rope_parameters"] = scaling | {"rope_theta": config.pop("rope_theta", 10_000.0)}
     model_type, name = _ARCHITECTURES[architecture]
     for key, field in _TOKENS.items():
         config[field] = file.values.get(f"tokenizer.ggml.{key}_token_id")
@@ -112,7 +116,7 @@ def _check(file: GgufFile, said: Mapping[str, Any], head_size: int) -> None:
     for key in ("attention.value_length", "rope.dimension_count"):
         if said.get(key, head_size) != head_size:
             raise _corrupt(file, f"{key} is {shown(said[key])}, but heads are {head_size} wide, which must be the same")
-    for key, usual in (("rope.scaling.type", "none"), ("expert_count", 0), ("expert_used_count", 0)):
+    for key, usual in (("expert_count", 0), ("expert_used_count", 0)):
         if said.get(key, usual) != usual:
             raise _corrupt(file, f"{key} is {shown(said[key])}; expected {usual!r}, as nothing else is read from GGUF")
 
@@ -130,7 +134,8 @@ def _tensors(file: GgufFile, names: Mapping[str, str], config: Mapping[str, Any]
     heads = {"q_proj": config["num_attention_heads"]}
     heads["k_proj"] = config.get("num_key_value_heads") or heads["q_proj"]
     for tensor in file.tensors:
-        name = names[tensor.name]
+        if (name := names.get(tensor.name)) is None:
+            continue  # a part of the configuration
         numbers = torch.from_numpy(file.load(tensor))
         count = heads.get(name.split(".")[-2]) if config["model_type"] == "llama" else None
         if count is not None:

@@ -70,6 +70,7 @@ def pipeline(
         raise OptionError("name a model: pipeline(task, model), where model is a folder, a hub id, or a model.")
     hub = {name: options.pop(name) for name in _HUB if name in options}
     given = {"tokenizer": tokenizer, "image_processor": image_processor, "feature_extractor": feature_extractor}
+    checkpoint = None
     if isinstance(model, PreTrainedModel):
         found, loaded = _task_of_model(task, model), model
         if dtype != "auto" or device is not None:
@@ -77,11 +78,12 @@ def pipeline(
         if missing := next((name for name in found.parts if given[name] is None), None):
             raise OptionError(f"{found.name} needs {missing}=…, as the model is an object and not a folder.")
     else:
-        found, auto_class = _task_and_class(task, model, hub)
+        checkpoint = Checkpoint.open_with(model, dict(hub), own_file="")
+        found, auto_class = _task_and_class(task, checkpoint)
         loaded = auto_class.from_pretrained(model, dtype=dtype, device=device or "cpu", **hub)
         _refuse_random(loaded, found, model)
         given |= {name: _AUTO[name].from_pretrained(model, **hub) for name in found.parts if given[name] is None}
-    parts = Parts(**{name: given[name] for name in found.parts})
+    parts = Parts(**{name: given[name] for name in found.parts}, checkpoint=checkpoint)
     return Pipeline(found, loaded.eval(), parts, batch_size=batch_size, **options)
 
 
@@ -94,10 +96,8 @@ def _task_of_model(task: str | None, model: PreTrainedModel) -> Task:
     return found
 
 
-def _task_and_class(task: str | None, source: str | os.PathLike[str], hub: dict[str, Any]) -> tuple[Task, Any]:
+def _task_and_class(task: str | None, checkpoint: Checkpoint) -> tuple[Task, Any]:
     """Return the task, and the Auto class that loads a model for it from a checkpoint."""
-    options = dict(hub)
-    checkpoint = Checkpoint.open_with(source, options, own_file="")
     values = checkpoint.read_json(CONFIG_FILE)
     model_type = model_type_of(values, source=str(checkpoint.path(CONFIG_FILE)))
     named = [name for name in values.get("architectures") or () if isinstance(name, str)]
@@ -210,11 +210,28 @@ class Pipeline:
         found = self._results(steps, inputs, errors)
         return Results(found, len(inputs)) if isinstance(inputs, Sequence) else found
 
+    def stream(self, prompt: Any, **options: Any) -> Iterator[str]:
+        """Yield the text that is written after one prompt, piece by piece, as it comes; for text-generation.
+
+        Args:
+            prompt: One input.
+            **options: Options of the task, for this call.
+
+        Raises:
+            OptionError: The task does not write, or an option is wrong.
+            InputError: The input is bad.
+        """
+        steps = self._steps_for(options) if options else self._steps
+        if not hasattr(steps, "stream"):
+            raise OptionError(f"{self.task.name} writes no text that could be streamed; call the pipeline.")
+        pieces: Iterator[str] = steps.stream(prompt)
+        return pieces
+
     def _is_one(self, inputs: Any) -> bool:
         """Return whether it is an input, and not several: lists and what else is looped over are several."""
         if isinstance(inputs, (str, bytes, os.PathLike, dict, tuple)) or hasattr(inputs, "__array__"):
             return True
-        return not isinstance(inputs, Iterable)
+        return self._class.is_input(inputs) or not isinstance(inputs, Iterable)
 
     def _results(self, steps: TaskSteps[Any], inputs: Iterable[Any], errors: str) -> Iterator[Result]:
         for _, found in answers(steps, inputs, rows=self._rows):

@@ -90,7 +90,7 @@ class Entity(Result):
     """A part of a text that has a label.
 
     Attributes:
-        label: Its label, without B- and I-.
+        label: Its label, without B- and I-; of a token alone as the model has it.
         score: From 0 to 1.
         text: The part, as it stands in the text.
         start: Its first character in the text.
@@ -197,14 +197,16 @@ class GeneratedText(Result):
     """What a model writes after a prompt.
 
     Attributes:
-        text: What is new; without the prompt.
-        tokens: How many tokens that is.
+        text: What is new; behind the prompt, where ``return_full_text`` asks for it.
+        tokens: How many tokens are new, the one that ends the text included.
         ended: Whether it came to its end; else a limit cut it.
+        others: The other texts, where ``num_return_sequences`` asks for several.
     """
 
     text: str
     tokens: int
     ended: bool
+    others: tuple["GeneratedText", ...] = field(default=(), repr=False)
 
     def __str__(self) -> str:
         return self.text

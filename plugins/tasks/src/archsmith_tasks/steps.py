@@ -13,6 +13,7 @@ from torch import Tensor
 
 from archsmith.config import CheckedFields
 from archsmith.errors import ArchsmithError, InputError, OptionError
+from archsmith.files import Checkpoint
 from archsmith.messages import reason, shown
 from archsmith_tasks.results import Result
 
@@ -43,11 +44,17 @@ class Options(CheckedFields):
 
 @dataclass(frozen=True)
 class Parts:
-    """The preprocessing of a model, as a task asks for it; None where the task does not name it."""
+    """The preprocessing of a model, as a task asks for it; None where the task does not name it.
+
+    Attributes:
+        checkpoint: The files that the model was loaded from, for tasks that other files say more about; None for a
+            model that was passed as an object.
+    """
 
     tokenizer: Any = None
     image_processor: Any = None
     feature_extractor: Any = None
+    checkpoint: Checkpoint | None = None
 
 
 @dataclass
@@ -95,6 +102,11 @@ class TaskSteps(ABC, Generic[_Options]):
 
     def check(self) -> None:
         """Refuse options that do not fit the model. Raises `OptionError`."""
+
+    @classmethod
+    def is_input(cls, value: Any) -> bool:  # noqa: ARG003
+        """Return whether a list is one input, and not several. Here: no list is."""
+        return False
 
     # ---- the three steps ------------------------------------------------------------------------------------
 

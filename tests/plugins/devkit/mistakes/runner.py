@@ -23,6 +23,7 @@ PACKAGES = {
     "audio": "acme_listening",
     "composite": "acme_pairing",
     "decoder": "acme_decoder",
+    "generating": "acme_generating",
     "processors": "acme_wording",
     "textual": "acme_textual",
     "vision": "acme_vision",
@@ -35,6 +36,7 @@ SHARED = (
     "archsmith.model",
     "archsmith.tokenizer",
     "archsmith_devkit.conformance",
+    "archsmith_generation.mixin",
     "archsmith_wordpiece.tokenizers",
     "numpy.fft",
     "packaging.requirements",
@@ -76,7 +78,13 @@ def run_jobs(jobs: Sequence[dict], *, processes: int = 2) -> list[list[dict]]:
 
 
 def sources_of(base: str) -> dict[str, str]:
-    """Return file → source of a sound plugin."""
+    """Return file → source of a sound plugin; one of them is what ``archsmith new`` writes."""
+    if base == "generating":
+        from archsmith_devkit.scaffold import project_files
+
+        words = {"archsmith_sample_net": PACKAGES[base], "sample-net": base, "SampleNet": "Generating"}
+        files = project_files("decoder", words)
+        return {Path(name).name: text for name, text in files.items() if name.startswith("src/") and text}
     return {path.name: path.read_text(encoding="utf-8") for path in sorted((HERE / base).glob("*.py"))}
 
 

@@ -14,6 +14,7 @@ from . import (
     audio_mistakes,
     composite_mistakes,
     decoder_mistakes,
+    generating_mistakes,
     processors_mistakes,
     text_mistakes,
     vision_mistakes,
@@ -25,6 +26,7 @@ from .runner import PACKAGES, run_jobs, sources_of
 AREAS = (
     text_mistakes,
     decoder_mistakes,
+    generating_mistakes,
     vision_mistakes,
     composite_mistakes,
     audio_mistakes,

@@ -6,12 +6,10 @@ from typing import Any
 from torch import Tensor
 
 from archsmith.config import field
-from archsmith.errors import InputError
-from archsmith.messages import shown
 from archsmith_tasks.labels import ClassificationOptions, classification, scores_of
 from archsmith_tasks.results import Classification
 from archsmith_tasks.steps import Example
-from archsmith_tasks.text.rows import TextSteps, checked_text
+from archsmith_tasks.text.rows import TextSteps, checked_text, from_pair
 
 __all__ = ["TextClassification", "TextOptions"]
 
@@ -29,20 +27,14 @@ class TextClassification(TextSteps):
 
     def texts_of(self, value: Any) -> tuple[str, str | None]:
         """Return a text and what goes with it: of a string, a pair, or a mapping of ``text`` and ``text_pair``."""
-        if isinstance(value, Mapping):
-            if unknown := set(value) - {"text", "text_pair"}:
-                raise InputError(f"an input has the keys text and text_pair, but got {shown(min(map(str, unknown)))}.")
-            value = (value.get("text"), value.get("text_pair"))
-        if isinstance(value, (tuple, list)):
-            if len(value) != 2:  # noqa: PLR2004
-                raise InputError(f"a pair has two texts, but got {len(value)}.")
-            first, second = value
+        if isinstance(value, Mapping | tuple | list):
+            first, second = from_pair(value, ("text", "text_pair"))
             return checked_text(first, "text"), None if second is None else checked_text(second, "text_pair")
         return checked_text(value), None
 
     def forward(self, examples: Sequence[Example]) -> Sequence[Tensor]:
         """Return the scores of each text, ``(labels,)`` float32."""
-        return list(self.model(**self.padded(examples)).logits.float().cpu())
+        return list(self.read(examples).logits.float().cpu())
 
     def answer(self, rows: Sequence[tuple[Example, Tensor]]) -> Classification:
         """Return the labels of a text."""

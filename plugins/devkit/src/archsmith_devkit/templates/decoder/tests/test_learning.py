@@ -28,3 +28,5 @@ def test_loss_falls() -> None:
         optimiser.step()
         losses.append(loss.item())
     assert losses[-1] < losses[0] / 4
+    written = model.eval().generate(torch.tensor([[3, 4, 5]]), max_new_tokens=3)
+    assert written.tolist() == [[3, 4, 5, 6, 7, 8]]

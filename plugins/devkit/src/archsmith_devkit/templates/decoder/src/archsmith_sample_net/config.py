@@ -23,6 +23,9 @@ class SampleNetConfig(PreTrainedConfig):
     rms_norm_eps: NonNegative = field(default=1e-6, doc="What the normalisations add to a mean of squares.")
     dropout: Probability = field(default=0.1, doc="Dropout of embeddings and of what each layer adds.")
     pad_token_id: TokenId = field(default=0, doc="Token that pads a batch.")
+    bos_token_id: TokenId | None = field(default=None, doc="Token that begins a text.")
+    eos_token_id: TokenId | None = field(default=None, doc="Token that ends a text.")
+    use_cache: bool = field(default=True, doc="Return keys and values for the next call, in evaluation mode.")
     initializer_range: NonNegative = field(default=0.02, doc="Standard deviation of the initial weights.")
 
     @property

@@ -2,44 +2,27 @@
 
 from typing import Any
 
-import torch
-from archsmith.layers.losses import classification_loss, token_loss
-from archsmith.outputs import ModelOutput
+from archsmith.outputs import BaseModelOutputWithPast
+from archsmith_generation import Cache, GenerationMixin
+from archsmith_generation.forward import (
+    causal_output,
+    last_states,
+    places_kept,
+    text_output,
+)
 from torch import Tensor, nn
 
 from archsmith_sample_net.config import SampleNetConfig
 from archsmith_sample_net.model import (
     SampleNetModel,
-    SampleNetOutput,
     SampleNetPreTrainedModel,
 )
 
-__all__ = [
-    "SampleNetForCausalLM",
-    "SampleNetForSequenceClassification",
-    "SampleNetHeadOutput",
-]
+__all__ = ["SampleNetForCausalLM", "SampleNetForSequenceClassification"]
 
 
-class SampleNetHeadOutput(ModelOutput):
-    """What the models with a head return.
-
-    Attributes:
-        loss: A scalar, if labels were given.
-        logits: ``(batch, tokens, vocabulary)`` float: scores of the token after each; of a classifier
-            ``(batch, labels)``.
-        past_key_values: As `SampleNetOutput`, as are the others.
-    """
-
-    loss: Tensor | None = None
-    logits: Tensor | None = None
-    past_key_values: tuple[tuple[Tensor, Tensor], ...] | None = None
-    hidden_states: tuple[Tensor, ...] | None = None
-    attentions: tuple[Tensor, ...] | None = None
-
-
-class SampleNetForCausalLM(SampleNetPreTrainedModel):
-    """SampleNet that scores which token comes next."""
+class SampleNetForCausalLM(SampleNetPreTrainedModel, GenerationMixin):
+    """SampleNet that scores which token comes next, and goes on with texts (`generate`, `stream`)."""
 
     tied_weights = {"lm_head.weight": "model.words.weight"}
 
@@ -50,13 +33,15 @@ class SampleNetForCausalLM(SampleNetPreTrainedModel):
 
     def forward(
         self,
-        input_ids: Tensor,
+        input_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
         position_ids: Tensor | None = None,
-        past_key_values: tuple[tuple[Tensor, Tensor], ...] | None = None,
+        past_key_values: Cache | None = None,
+        inputs_embeds: Tensor | None = None,
         labels: Tensor | None = None,
         *,
         use_cache: bool | None = None,
+        logits_to_keep: int | Tensor = 0,
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
@@ -66,29 +51,25 @@ class SampleNetForCausalLM(SampleNetPreTrainedModel):
         Args:
             labels: ``(batch, tokens)`` integer, the input ids themselves, -100 for what is left out: the scores at one
                 place are held against the label at the next.
+            logits_to_keep: Score the last so many places alone; 0: all. Or the places, ``(places,)`` integer.
 
         Returns:
-            `SampleNetHeadOutput`.
+            `CausalLMOutputWithPast`.
         """
-        read: SampleNetOutput = self.model(
+        read: BaseModelOutputWithPast = self.model(
             input_ids,
             attention_mask,
             position_ids,
             past_key_values,
+            inputs_embeds,
             use_cache=use_cache,
             output_attentions=self.wants_attentions(output_attentions),
             output_hidden_states=self.wants_hidden_states(output_hidden_states),
             return_dict=True,
         )
-        logits = self.lm_head(read.last_hidden_state)  # (batch, tokens, vocabulary)
-        output = SampleNetHeadOutput(
-            loss=None if labels is None else token_loss(logits[:, :-1], labels[:, 1:]),
-            logits=logits,
-            past_key_values=read.past_key_values,
-            hidden_states=read.hidden_states,
-            attentions=read.attentions,
-        )
-        return self.as_requested(output, return_dict)
+        hidden: Any = read.last_hidden_state
+        logits = self.lm_head(places_kept(hidden, logits_to_keep))  # (batch, places, vocabulary)
+        return self.as_requested(causal_output(read, logits, labels, None), return_dict)
 
 
 class SampleNetForSequenceClassification(SampleNetPreTrainedModel):
@@ -101,7 +82,7 @@ class SampleNetForSequenceClassification(SampleNetPreTrainedModel):
 
     def forward(
         self,
-        input_ids: Tensor,
+        input_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
         labels: Tensor | None = None,
         *,
@@ -115,25 +96,16 @@ class SampleNetForSequenceClassification(SampleNetPreTrainedModel):
             labels: As `archsmith.layers.losses.classification_loss` takes them for ``config.problem_type``.
 
         Returns:
-            `SampleNetHeadOutput`.
+            `SequenceClassifierOutputWithPast`, without a cache.
         """
-        read: SampleNetOutput = self.model(
+        read: BaseModelOutputWithPast = self.model(
             input_ids,
             attention_mask,
+            use_cache=False,
             output_attentions=self.wants_attentions(output_attentions),
             output_hidden_states=self.wants_hidden_states(output_hidden_states),
             return_dict=True,
         )
-        is_token = torch.ones_like(input_ids) if attention_mask is None else attention_mask
-        places = torch.arange(input_ids.shape[1], device=input_ids.device)
-        last = (is_token * places).argmax(dim=-1)  # (batch,)
-        assert read.last_hidden_state is not None  # for the type checker
-        hidden = read.last_hidden_state[torch.arange(len(last), device=last.device), last]  # (batch, width)
-        logits = self.score(hidden)  # (batch, labels)
-        output = SampleNetHeadOutput(
-            loss=None if labels is None else classification_loss(logits, labels, self.config.problem_type),
-            logits=logits,
-            hidden_states=read.hidden_states,
-            attentions=read.attentions,
-        )
-        return self.as_requested(output, return_dict)
+        hidden: Any = read.last_hidden_state
+        pooled = last_states(hidden, input_ids, attention_mask, self.config.pad_token_id)  # (batch, width)
+        return self.as_requested(text_output(read, self.score(pooled), labels, self.config), return_dict)
