@@ -236,6 +236,10 @@ def test_an_answer_in_its_text(tmp_path, path):
         with_drawing("draw_answer"), steps, value, Answer("Ada", 0.8, 0, 3, (other, Answer("Ada met", 0.1, 0, 7))), path
     )
     assert has_colour(found, (0xC0, 0xD1, 0xF1))
+    long = drawn(with_drawing("draw_answer"), steps, ("Who?", f"{'x ' * 9000}Ada{' x' * 9000}"),
+                 Answer("Ada", 0.8, 18000, 18003), path)  # fmt: skip
+    assert has_colour(long, (0xC0, 0xD1, 0xF1))  # that part of it is drawn
+    assert len(long) < 4000
     none = drawn(with_drawing("draw_answer"), steps, value, Answer("", 0.8, None, None), path)
     assert not has_colour(none, (0xC0, 0xD1, 0xF1))
     assert none.shape[0] > found.shape[0]  # it says so

@@ -103,6 +103,8 @@ class Paragraph:
 
     def _draw_ground(self, axes: Axes, span: Span, pieces: Sequence[_Placed], top: float) -> None:
         beyond = 0.03 if span.tag else 0.0  # parts of one word touch each other
+        while len(pieces) > 1 and pieces[-1].piece.text.isspace():  # at the end of a line
+            pieces = pieces[:-1]
         left, right = pieces[0].left - beyond, pieces[-1].left + pieces[-1].width + beyond
         box = FancyBboxPatch(
             (left, top + 0.14 * self._leading), right - left, 0.76 * self._leading, clip_on=False, linewidth=0,

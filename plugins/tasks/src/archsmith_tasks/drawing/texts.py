@@ -20,6 +20,8 @@ _MARGIN, _WIDTH, _NARROW, _SIDE, _ABOVE = 0.45, 8.2, 4.6, 4.4, 0.6
 _TYPE = 13.0
 #: Tokens of a text whose map of attention can be read.
 _MOST_TOKENS = 32
+#: Characters before and behind an answer that are drawn with it.
+_AROUND = 1200
 
 
 @dataclass(frozen=True)
@@ -69,17 +71,23 @@ def draw_entities(steps: Any, value: Any, result: Entities) -> Figure:
 
 def draw_answer(steps: Any, value: Any, result: Answer) -> Figure:
     """Return a picture of a text with the answer in it, and the question above."""
-    question, context = steps.texts_of(value)
+    question, whole = steps.texts_of(value)
+    first, last = max(0, (result.start or 0) - _AROUND), (result.end or 0) + _AROUND
+    context = f"{'… ' if first else ''}{whole[first:last]}{' …' if last < len(whole) else ''}"
+    shift = (2 if first else 0) - first
     spans: list[Span] = []
     for number, each in enumerate((result, *result.others)):
         start, end = each.start, each.end
-        if start is not None and end is not None and all(end <= span.start or start >= span.end for span in spans):
-            tag = "" if number else f"{100 * each.score:.0f} %"
+        if start is None or end is None or not first <= start < end <= last:
+            continue
+        start, end = start + shift, end + shift
+        if all(end <= span.start or start >= span.end for span in spans):
+            tag = f"{100 * each.score:.0f} %"
             spans.append(Span(start, end, ACCENT, 0.1 if number else 0.32, tag))
     note = "The text has no answer." if result.start is None else ""
     parts = [
         Paragraph(question, [], width=_WIDTH, size=_TYPE + 3),
-        Paragraph(context or "", spans, width=_WIDTH, size=_TYPE),
+        Paragraph(context, spans, width=_WIDTH, size=_TYPE),
     ]
     return _sheet_of(parts, ["", note])
 
