@@ -8,8 +8,6 @@ import re
 import select
 import shutil
 import subprocess
-import sys
-from types import SimpleNamespace
 
 import pytest
 from rich.cells import cell_len
@@ -116,7 +114,6 @@ def test_strict(archsmith, model, tmp_path):
         ((TASK, "-m", "M", "x", "--out", "no/a.csv"), 1, "'no/a.csv' cannot be written: No such file or directory."),
         ((TASK, "-m", "M", "x", "--out", "a.csv", "--resume", "--force"), 2, "it contradicts --force"),
         ((TASK, "-m", "M", "x", "--resume"), 2, "--resume is for --out FILE"),
-        ((TASK, "-m", "M", "x", "--draw", "d"), 1, "text-classification has nothing to draw. Leave out --draw."),
         ((TASK, "-m", "M", "x", "--out", "-", "--json"), 2, "Invalid value for --out: '-' contradicts --json. Try: "),
         ((TASK, "-m", "M", "M/x.txt"), 1, "there is no file"),
     ],
@@ -181,30 +178,20 @@ def test_pieces_of_one_text(archsmith, model, monkeypatch):
     assert archsmith(TASK, "-m", model, "good", "--json").data["results"][0]["label"] in ("NEG", "POS")
 
 
-@pytest.fixture
-def drawing(monkeypatch):
-    """Let the task have a picture, which says what it was made of."""
-
-    def draw_result(task, steps, value, result, path):
-        path.write_text(f"{task.name} {type(steps).__name__} {value} {result.label}")
-
-    one = dataclasses.replace(find_task(TASK), draw="toy:draw")
-    monkeypatch.setattr("archsmith_tasks.run.command.find_task", lambda _name: one)
-    monkeypatch.setitem(sys.modules, "archsmith_tasks.drawing", SimpleNamespace(draw_result=draw_result))
-
-
-@pytest.mark.usefixtures("drawing")
-def test_pictures(archsmith, model, tmp_path):
+def test_pictures(archsmith, model, tmp_path, monkeypatch):
     rows = [{"id": "../a/b c?.txt", "text": "good"}, {"id": "e", "text": ""}, {"text": "bad"}]
     (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     found = archsmith(TASK, "-m", model, "in.jsonl", "--draw", "new/pictures", "--out", "a.csv")
     assert found.code == 1
-    pictures = {path.name: path.read_text() for path in (tmp_path / "new/pictures").iterdir()}
-    assert set(pictures) == {"000000-a-b-c-.txt.png", "000002-in.jsonl-3.png"}
-    assert pictures["000000-a-b-c-.txt.png"].startswith(f"{TASK} TextClassification good ")
+    pictures = {path.name: path.read_bytes()[1:4] for path in (tmp_path / "new/pictures").iterdir()}
+    assert pictures == {"000000-a-b-c-.txt.png": b"PNG", "000002-in.jsonl-3.png": b"PNG"}
     found = archsmith(TASK, "-m", model, "x", "--draw", "new/pictures")
     assert "'new/pictures' is not empty. Choose another folder, or pass --force." in found.err
     assert archsmith(TASK, "-m", model, "good", "--draw", "new/pictures", "--force").code == 0
+    none = dataclasses.replace(find_task(TASK), draw=None)
+    monkeypatch.setattr("archsmith_tasks.run.command.find_task", lambda _name: none)
+    found = archsmith(TASK, "-m", model, "x", "--draw", "d")
+    assert (found.code, found.err) == (1, "error: text-classification has nothing to draw. Leave out --draw.\n")
 
 
 def on_a_terminal(*args, folder, columns):

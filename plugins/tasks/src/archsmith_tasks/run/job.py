@@ -1,7 +1,6 @@
 """One run: inputs go through a pipeline, and what comes of each is shown or written."""
 
 import contextlib
-import importlib
 import itertools
 import json
 import re
@@ -252,7 +251,8 @@ class Job:
             raise SaveFailed(f"{str(self.pictures)!r} is not empty. Choose another folder, or pass --force.")
 
     def _draw(self, pipe: Pipeline, index: int, item: Item, found: Result) -> None:
-        draw_result = importlib.import_module("archsmith_tasks.drawing").draw_result
+        from archsmith_tasks.drawing import draw_result
+
         assert self.pictures is not None  # for the type checker
         stem = item.value.stem if isinstance(item.value, Path) else item.id
         name = re.sub(r"[^\w.-]+", "-", stem).strip("-.")[-60:]
