@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 import torch
 
-from archsmith.errors import ArchsmithError
+from archsmith.errors import ArchsmithError, InputError
+from archsmith.messages import said_by
 from archsmith_tasks.steps import Example, TaskSteps
 
 __all__ = ["Outcome", "answers"]
@@ -22,6 +23,8 @@ __all__ = ["Outcome", "answers"]
 _FIRST = 32
 #: Inputs that are prepared at once where a window holds no more than so much: as many as there are threads.
 _STEP = 8
+#: How many times as large batches are on an accelerator, which has more to do at once.
+_ELSEWHERE = 16
 
 
 class Outcome(NamedTuple):
@@ -127,7 +130,8 @@ def _answered(steps: TaskSteps[Any], window: _Window, rows: int | None) -> Itera
     ]
     missing = [0 if isinstance(found, ArchsmithError) else len(found) for found in window.prepared]
     waiting = 0
-    for batch in _batches(window, steps.budget, rows):
+    budget = steps.budget * (1 if steps.model.device.type == "cpu" else _ELSEWHERE)
+    for batch in _batches(window, budget, rows):
         for row, output in zip(batch, _forward(steps, [row.example for row in batch]), strict=True):
             missing[row.place] -= 1
             if isinstance(output, ArchsmithError):
@@ -170,11 +174,15 @@ def _batches(window: _Window, budget: int, rows: int | None) -> Iterator[list[_R
 
 
 def _forward(steps: TaskSteps[Any], examples: list[Example]) -> Sequence[Any]:
-    """Ask the model about a batch; if it refuses that, about each row, so that one bad row spoils no other."""
+    """Ask the model about a batch; if it fails at that, about each row, so that one bad row spoils no other."""
     try:
         with torch.inference_mode():
             return steps.forward(examples)
-    except ArchsmithError as error:
-        if len(examples) == 1:
+    except Exception as error:  # noqa: BLE001  # a stranger's model, or no memory for so many rows
+        if len(examples) > 1:
+            return [found for example in examples for found in _forward(steps, [example])]
+        if isinstance(error, ArchsmithError):
             return [error]
-        return [found for example in examples for found in _forward(steps, [example])]
+        found = InputError(f"{type(steps.model).__name__} fails on it: {type(error).__name__}: {said_by(error)}.")
+        found.__cause__ = error
+        return [found]

@@ -83,7 +83,7 @@ class TaskSteps(ABC, Generic[_Options]):
 
     Attributes:
         options_class: Declares the options.
-        budget: What a batch holds at most: rows times the size of the longest one.
+        budget: What a batch holds at most on a CPU: rows times the size of the longest one. Elsewhere 16 times that.
         window: Inputs that are read ahead and ordered by length.
         hold: What they hold at most, in what the budget counts, give or take a few inputs; None: there is no limit.
         model: The model, in eval mode.

@@ -62,6 +62,7 @@ class TextGeneration(TextSteps):
     """Texts that go on."""
 
     options_class = WritingOptions
+    budget = 4096  # tokens, those that are written included: a step reads the weights once for all rows
     advice = "leave out its beginning"
 
     def check(self) -> None:

@@ -40,7 +40,7 @@ def from_pair(value: Any, names: tuple[str, str]) -> tuple[Any, Any]:
 class TextSteps(TaskSteps[Any]):
     """The base of tasks that give a model the tokens of texts."""
 
-    budget = 4096  # tokens
+    budget = 1024  # tokens: what the layers make of them stays in a CPU's cache
     #: What else can be done about a text that is too long.
     advice = "pass truncation=True to leave out its end"
 
