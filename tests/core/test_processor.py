@@ -218,6 +218,19 @@ def test_layouts(speech, tmp_path):
     assert type(Wav2Vec2Processor.from_pretrained(tmp_path)) is Wav2Vec2Processor
 
 
+def test_a_conversation_is_written_by_the_tokenizer(words, letters):
+    words.chat_template = "{% for message in messages %}{{ message.role }} says {{ message.content }} {% endfor %}"
+    processor = Processor(tokenizer=words, image_processor=ViTImageProcessor(size=8))
+    turns = [{"role": "user", "content": "hello"}]
+    assert processor.apply_chat_template(turns, tokenize=False) == "user says hello "
+    assert (
+        processor.apply_chat_template(turns)["input_ids"]
+        == words("user says hello ", add_special_tokens=False).input_ids
+    )
+    with pytest.raises(OptionError, match="has no tokenizer"):
+        _ = Processor(image_processor=ViTImageProcessor(size=8)).apply_chat_template
+
+
 def test_a_lone_part(words, tmp_path):
     words.save_pretrained(tmp_path)
     BertConfig().save_pretrained(tmp_path)

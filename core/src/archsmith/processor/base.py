@@ -178,6 +178,11 @@ class Processor(FromPretrained):
         return self._part("tokenizer").batch_decode
 
     @property
+    def apply_chat_template(self) -> Any:
+        """The tokenizer's own ``apply_chat_template``; of what is no text only the places are written."""
+        return self._part("tokenizer").apply_chat_template
+
+    @property
     def model_input_names(self) -> list[str]:
         """What the model takes of all parts, each name once."""
         names = [name for part in self._held() for name in self._part(part).model_input_names]

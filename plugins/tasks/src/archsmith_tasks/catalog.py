@@ -9,7 +9,7 @@ import importlib_metadata
 from archsmith.errors import OptionError, PluginBroken, PluginConflict
 from archsmith.messages import announce, did_you_mean, said_by, shorten, shown
 from archsmith.registry import registry
-from archsmith_tasks.task import Task
+from archsmith_tasks.task import PARTS, Task
 
 __all__ = ["GROUP", "all_tasks", "find_task", "import_part", "owner_of", "task_for_class", "task_names"]
 
@@ -105,8 +105,13 @@ def task_for_class(model_type: str, class_name: str) -> Task:
         OptionError: None is, or several are.
         PluginError: No usable plugin provides the architecture.
     """
-    keys = [key for key, export in registry.tasks(model_type).items() if export.class_name == class_name]
-    fitting = {task.name: task for task in all_tasks() if set(task.models) & set(keys)}
+    keys = {key for key, export in registry.tasks(model_type).items() if export.class_name == class_name}
+    parts = {role.removesuffix("_fast") for role in registry.roles(model_type) if not role.startswith("models.")}
+    fitting = {
+        task.name: task
+        for task in all_tasks()
+        if keys & set(task.models) and (parts & set(task.parts) or not parts & set(PARTS))
+    }
     if len(fitting) != 1:
         told = f"is for {shorten(fitting)}" if fitting else "is for none of them"
         raise OptionError(f"name the task, one of {shorten(task_names(), 20)}: {class_name} {told}.")

@@ -3,7 +3,10 @@
 import dataclasses
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
 from typing import Any, overload
+
+import torch
 
 from archsmith import AutoFeatureExtractor, AutoImageProcessor, AutoTokenizer
 from archsmith.auto import auto_model_class
@@ -74,7 +77,7 @@ def pipeline(
     if isinstance(model, PreTrainedModel):
         found, loaded = _task_of_model(task, model), model
         if dtype != "auto" or device is not None:
-            loaded.to(device=device, dtype=None if dtype == "auto" else dtype)
+            loaded.to(device=device, dtype=None if dtype == "auto" else _type_of(dtype))
         if missing := next((name for name in found.parts if given[name] is None), None):
             raise OptionError(f"{found.name} needs {missing}=…, as the model is an object and not a folder.")
     else:
@@ -85,6 +88,14 @@ def pipeline(
         given |= {name: _AUTO[name].from_pretrained(model, **hub) for name in found.parts if given[name] is None}
     parts = Parts(**{name: given[name] for name in found.parts}, checkpoint=checkpoint)
     return Pipeline(found, loaded.eval(), parts, batch_size=batch_size, **options)
+
+
+def _type_of(dtype: Any) -> torch.dtype:
+    """Return a type by its name, or as it is. Raises `OptionError`: it is no type of floating-point numbers."""
+    found = getattr(torch, dtype.removeprefix("torch."), None) if isinstance(dtype, str) else dtype
+    if not isinstance(found, torch.dtype) or not found.is_floating_point:
+        raise OptionError(f"dtype must be 'auto' or a floating-point type, as 'bfloat16', but is {shown(dtype)}.")
+    return found
 
 
 def _task_of_model(task: str | None, model: PreTrainedModel) -> Task:
@@ -121,12 +132,21 @@ def _classes_for(task: Task, model_type: str) -> dict[str, str]:
 def _refuse_random(model: PreTrainedModel, task: Task, source: Any) -> None:
     """Refuse a model whose head was not in the files: its answers would be random numbers."""
     new = model.load_report.new if model.load_report else ()
-    left = [name for name in new if not any(name.endswith(key) for key in model.optional_keys)]
-    if left:
+    if left := [name for name in new if not _is_unread(model, name, task)]:
         raise CheckpointCorrupt(
             f"{str(source)!r} does not hold all weights of a model for {task.name}: {shorten(left, 3)} would be random "
             "numbers, and so would the answers. Take a checkpoint that was trained for the task."
         )
+
+
+def _is_unread(model: PreTrainedModel, name: str, task: Task) -> bool:
+    """Return whether a parameter may be missing: published files lack it, and the answers do not depend on it.
+
+    A pooler is optional too, but what stands on it, as a classifier of texts does, is random with it.
+    """
+    key = name.removeprefix(f"{model.base_model_prefix}.")
+    optional = name.endswith("num_batches_tracked") or any(fnmatchcase(key, each) for each in model.optional_keys)
+    return optional and (task.models == ("base",) or not key.startswith("pooler."))
 
 
 class Results(Sequence[Result]):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["Task"]
+__all__ = ["PARTS", "Task"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +41,8 @@ class Task:
         """Yield what is wrong with the declaration."""
         if self.inputs not in _INPUTS:
             yield f"inputs must be one of {', '.join(_INPUTS)}, but is {self.inputs!r}"
-        if unknown := set(self.parts) - set(_PARTS):
-            yield f"parts must be of {', '.join(_PARTS)}, but one is {min(unknown)!r}"
+        if unknown := set(self.parts) - set(PARTS):
+            yield f"parts must be of {', '.join(PARTS)}, but one is {min(unknown)!r}"
         if not self.models:
             yield "models must name at least one task key"
         for name in ("steps", "draw"):
@@ -52,4 +52,4 @@ class Task:
 
 
 _INPUTS = ("text", "image", "audio")
-_PARTS = ("tokenizer", "image_processor", "feature_extractor")
+PARTS = ("tokenizer", "image_processor", "feature_extractor")
