@@ -50,6 +50,15 @@ def test_a_pickle(archsmith, toy, source, tmp_path):
     assert (inspected.code, inspected.data["loading"]["loads"]) == (0, True)
 
 
+def test_what_is_not_taken_along_is_said(archsmith, toy, source, tmp_path):
+    (source / "processor_config.json").write_text("{}")
+    (source / "additional_chat_templates").mkdir()
+    result = archsmith("convert", write(source), tmp_path / "out")
+    assert result.code == 0
+    assert (tmp_path / "out" / "processor_config.json").read_text() == "{}"
+    assert "additional_chat_templates. Copy it if the model needs it." in result.err
+
+
 def test_shards_types_and_json(archsmith, toy, source, tmp_path):
     write(source, {"inner.weight": WEIGHTS["inner.weight"]}, "a.bin")
     write(source, {"inner.bias": WEIGHTS["inner.bias"]}, "b.bin")

@@ -18,7 +18,10 @@ _INDEX_END = ".index.json"
 _BESIDE = (
     *("generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"),
     *("added_tokens.json", "vocab.json", "vocab.txt", "merges.txt", "chat_template.jinja", "preprocessor_config.json"),
+    "processor_config.json",
 )
+#: What belongs to it too, but is not taken along.
+_LEFT = ("additional_chat_templates", "tokenizer.model", "spiece.model")
 _MAX_BESIDE = 256 * 2**20
 #: What a process may take: some seconds to start and more for each MiB, and memory besides that of torch.
 _SECONDS, _SECONDS_A_MIB = 120.0, 0.2
@@ -62,6 +65,8 @@ class PickledWeights:
         is_index = path.name.endswith(_INDEX_END)
         shards: dict[Path, set[str] | None] = _read_index(path, beside) if is_index else {path: None}
         found = {name: beside.find(name) for name in _BESIDE}
+        if left := [name for name in _LEFT if (path.parent / name).exists()]:
+            announce(f"left out of what lies beside {str(path)!r}: {', '.join(left)}. Copy it if the model needs it.")
         files = {name: read_bytes(file, max_bytes=_MAX_BESIDE) for name, file in found.items() if file is not None}
         return Found(beside.read_json(CONFIG_FILE), _tensors(shards, scratch), files)
 

@@ -130,10 +130,22 @@ def test_a_message_that_cannot_be_gone_on_with(tokenizer):
     assert tokenizer.apply_chat_template([{"role": "user", "content": parts}], **options) == "one||two "
 
 
+def test_tools_that_are_none(tokenizer):
+    tokenizer.chat_template = "{% for tool in tools %}{{ tool }}{% endfor %}"
+    with pytest.raises(InputError, match="a tool must be a description, as a mapping, or a function, but is 'f'"):
+        tokenizer.apply_chat_template([{"role": "user", "content": "hi"}], tools=["f"])
+
+
+def test_a_text_to_go_on_with_that_comes_twice(tokenizer):
+    tokenizer.chat_template = "{% for message in messages %}{{ message.content }}{{ message.content }}{% endfor %}"
+    with pytest.raises(InputError, match="writes the text to go on with more than once"):
+        tokenizer.apply_chat_template([{"role": "assistant", "content": "hi"}], continue_final_message=True)
+
+
 def test_tools_that_the_template_does_not_read(tokenizer):
     with pytest.warns(ArchsmithWarning, match="does not read tools, so the model will know nothing of them"):
         tokenizer.apply_chat_template([ASK], tools=[{"name": "a"}])
-    with pytest.raises(InputError, match=r"variables\['tools'\]\[0\] is <object"):
+    with pytest.raises(InputError, match="a tool must be a description, as a mapping, or a function, but is <object"):
         tokenizer.apply_chat_template([ASK], chat_template="{{ tools }}", tools=[object()])
 
 
@@ -178,7 +190,7 @@ def test_functions_that_say_too_little(tokenizer, tool, said):
 def test_several_templates(tokenizer):
     tokenizer.chat_template = {"default": "usual", "tool_use": "{{ tools }}", "short": "{{ messages[0].content }}"}
     assert tokenizer.apply_chat_template([ASK], tokenize=False) == "usual"
-    assert tokenizer.apply_chat_template([ASK], tools=["a"], tokenize=False) == "['a']"
+    assert tokenizer.apply_chat_template([ASK], tools=[{"name": "a"}], tokenize=False) == "[{'name': 'a'}]"
     assert tokenizer.apply_chat_template([ASK], chat_template="short", tokenize=False) == "hello"
     assert pickle.loads(pickle.dumps(tokenizer)).chat_template == tokenizer.chat_template
 

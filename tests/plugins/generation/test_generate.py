@@ -284,6 +284,12 @@ with torch.no_grad():
         ({"generator": 3}, "generator must be a torch.Generator, or a list of them, but is 3."),
         ({"generator": [torch.Generator()] * 3}, "a list of one for each of 2 texts, but is a list of 3"),
         ({"generator": [torch.Generator()] * 2, "num_beams": 2}, "is a list of 2, and num_beams is 2."),
+        ({"generator": torch.Generator()}, "generator has no effect without do_sample=True; leave it out."),
+        ({"output_scores": True}, "output_scores=True needs return_dict_in_generate=True."),
+        (
+            {"forced_eos_token_id": 2, "max_new_tokens": 1, "num_beams": 3, "num_return_sequences": 3},
+            "num_return_sequences is 3, but the settings leave fewer texts than that.",
+        ),
         ({"generation_config": {}}, "generation_config must be a GenerationConfig, but is {}."),
         ({"inputs_embeds": torch.zeros(2, 6, 32)}, "pass either input_ids or inputs_embeds, but got both."),
     ],
@@ -336,6 +342,20 @@ def test_a_cache_of_another_model_or_batch():
         write(made("llama", num_key_value_heads=4), prompt(2), past_key_values=copy.deepcopy(FULL))
     with pytest.raises(InputError, match="past_key_values holds 3 tokens, but the prompt has 2: pass the whole"):
         write(LLAMA, prompt(2, 2), past_key_values=copy.deepcopy(FULL))
+
+
+def test_a_cache_of_another_model_of_the_same_shape():
+    ids, cache = prompt(1), Cache()
+    write(LLAMA, ids, past_key_values=cache)
+    for same in (LLAMA, copy.deepcopy(LLAMA)):
+        write(same, ids, past_key_values=copy.deepcopy(cache))
+    with pytest.raises(InputError, match="holds what another model has read; start with a new Cache"):
+        write(made("llama"), ids, past_key_values=cache)
+
+
+def test_settings_that_a_stream_does_not_read():
+    with pytest.raises(OptionError, match="return_dict_in_generate=True has no effect in a stream"):
+        list(LLAMA.stream(prompt(1), max_new_tokens=2, return_dict_in_generate=True))
 
 
 def test_a_cache_that_keeps_too_little_or_too_much():

@@ -73,8 +73,12 @@ def test_a_list_is_worked_out_as_it_is_asked_for(folder):
     results = found([*["ada"] * 40, None])
     assert results[0].label
     assert results[39].label
-    with pytest.raises(InputError, match="must be a text, but is None"):
-        results[40]
+    for _ in range(2):
+        with pytest.raises(InputError, match="must be a text, but is None"):
+            results[40]
+    with pytest.raises(InputError):
+        list(results)
+    assert found(["ada", None, "new york"])[2].label
 
 
 def test_bad_inputs_are_errors_or_kept(folder):
@@ -86,6 +90,22 @@ def test_bad_inputs_are_errors_or_kept(folder):
     assert kept[2].error == "an input must be a text, but is 5."
     with pytest.raises(OptionError, match=r"errors is 'skip'; expected one of 'raise', 'keep'"):
         found("ada", errors="skip")
+
+
+def test_a_model_that_is_trained_meanwhile_answers_in_eval_mode(folder):
+    found = pipeline(None, folder, tokenizer=str(folder))
+    before = found(TEXTS)
+    before = [result.score for result in before]
+    found.model.train()
+    assert [result.score for result in found(TEXTS)] == before
+
+
+def test_numbers_that_are_not_finite_are_no_answers(folder):
+    found = pipeline(None, folder)
+    with torch.no_grad():
+        found.model.classifier.weight.fill_(float("nan"))
+    with pytest.raises(InputError, match="the model's numbers for it are NaN or infinite"):
+        found("ada")
 
 
 def test_weights_that_are_missing_are_refused(folder, tmp_path):
@@ -112,7 +132,7 @@ def test_a_missing_pooler_changes_no_vector(folder):
         (lambda folder: pipeline(None, folder, top_k=0), OptionError, "top_k must be an integer from 1"),
         (lambda folder: pipeline(None, folder, batch_size="big"), OptionError, "batch_size must be 'auto' or a number"),
         (lambda folder: pipeline(None, folder, batch_size=0), OptionError, "batch_size must be an integer from 1"),
-        (lambda folder: pipeline(None, folder / "nowhere"), ArchsmithError, "nowhere"),
+        (lambda folder: pipeline(None, folder / "nowhere"), ArchsmithError, "there is no folder"),
         (
             lambda folder: pipeline("text-classification", DistilBertModel(DistilBertConfig(**SIZES))),
             OptionError,
@@ -132,6 +152,17 @@ def test_a_missing_pooler_changes_no_vector(folder):
             lambda folder: pipeline(None, pipeline(None, folder).model, tokenizer=fast(folder), dtype="int8"),
             OptionError,
             "dtype must be 'auto' or a floating-point type, as 'bfloat16', but is 'int8'",
+        ),
+        (
+            lambda folder: pipeline(None, folder, tokenizer=5),
+            OptionError,
+            "tokenizer must be an object of that kind, a folder or a hub id, but is 5.",
+        ),
+        (lambda folder: pipeline(None, folder, device=63), OptionError, "63"),
+        (
+            lambda folder: pipeline(None, pipeline(None, folder).model, tokenizer=fast(folder), device="gpu"),
+            OptionError,
+            "device is 'gpu', where the model cannot go",
         ),
     ],
 )

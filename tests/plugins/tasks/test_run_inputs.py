@@ -26,6 +26,7 @@ def task(inputs="text", fields=()):
         inputs=inputs,
         steps="a:B",
         fields=fields,
+        optional_fields=("text", "text_pair") if inputs == "text" and not fields else (),
     )
 
 

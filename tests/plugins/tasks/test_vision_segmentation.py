@@ -173,6 +173,9 @@ class OnlyClasses:
 
     do_center_crop = do_pad = False
 
+    def __call__(self, images, **options):
+        raise NotImplementedError
+
     def post_process_semantic_segmentation(self, outputs, target_sizes=None):
         raise NotImplementedError
 

@@ -4,6 +4,7 @@ import inspect
 import json
 import re
 import types
+from collections.abc import Mapping
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from archsmith.errors import InputError
@@ -25,8 +26,10 @@ def described(tool: Any) -> Any:
     Raises:
         InputError: An argument has no type or no description, or a type that JSON does not have.
     """
-    if not callable(tool) or isinstance(tool, type):
+    if isinstance(tool, Mapping):
         return tool
+    if not callable(tool) or isinstance(tool, type):
+        raise InputError(f"a tool must be a description, as a mapping, or a function, but is {shown(tool)}.")
     name = getattr(tool, "__name__", type(tool).__name__)
     told = _sections(inspect.getdoc(tool) or "")
     if not told[""]:

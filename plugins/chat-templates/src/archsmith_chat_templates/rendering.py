@@ -53,6 +53,8 @@ def render_text(render: Any, variables: dict[str, Any], continues: bool | str) -
         return str(text + mark + rest)
     if not mark:
         raise InputError("continue_final_message: the chat template leaves out or changes the text to go on with.")
+    if MARKS[0] in text:
+        raise InputError("continue_final_message: the chat template writes the text to go on with more than once.")
     return str(text if rest.startswith(" ") else text.rstrip())
 
 

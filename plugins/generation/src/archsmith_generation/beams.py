@@ -80,6 +80,10 @@ def write_beams(writing: Writing) -> tuple[Tensor, Tensor]:
             reader.cache.reorder(rows.gather(1, going_on.indices).flatten())
         logits = reader.logits(running.ids[..., : writing.length].flatten(0, 1))[:, -1]
     best = _Beams(*(each[:, : settings.num_return_sequences] for each in vars(done).values()))
+    if bool((best.scores <= _LOW / 2).any()):
+        raise InputError(
+            f"num_return_sequences is {settings.num_return_sequences}, but the settings leave fewer texts than that."
+        )
     longest = int(best.lengths.max())
     return best.ids[..., :longest].flatten(0, 1), best.scores.flatten()
 

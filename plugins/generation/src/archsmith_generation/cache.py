@@ -34,6 +34,7 @@ class Cache:
         windows: As they were passed.
         tokens: ``(batch, tokens)`` integer: what ``generate`` read, -1 for padding; it goes on from where a new prompt
             differs. None: not known, as after a call of the model itself.
+        owner: What tells the model that ``generate`` read with from others; None: not known.
 
     Example:
         >>> import torch
@@ -50,6 +51,7 @@ class Cache:
         self.windows = tuple(_checked_window(window) for window in windows)
         self._layers: dict[int, _Layer] = {}
         self.tokens: Tensor | None = None
+        self.owner: str | None = None
 
     @property
     def length(self) -> int:
@@ -176,7 +178,7 @@ class Cache:
         new._layers = {  # noqa: SLF001  # its own kind
             number: layer.copied() for number, layer in self._layers.items()
         }
-        new.tokens = self.tokens
+        new.tokens, new.owner = self.tokens, self.owner
         return new
 
     def __repr__(self) -> str:

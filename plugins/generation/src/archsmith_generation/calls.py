@@ -1,6 +1,7 @@
 """One call of generate or stream: what was passed, checked against the model, and the strategy that it comes to."""
 
 import copy
+import secrets
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -24,6 +25,8 @@ __all__ = ["Call"]
 
 #: Tokens that are written where nobody says how many.
 _TOKENS = 20
+#: Settings that ask for more than texts.
+_KEPT = ("output_scores", "output_logits")
 
 
 class Call:
@@ -51,7 +54,10 @@ class Call:
         self.assistant = assistant
         _check_functions("logits_processor", processors)
         _check_functions("stopping_criteria", criteria)
+        self._given = given
         _check_generator(generator, len(prompt.ids) * settings.num_return_sequences, settings)
+        if generator is not None and not settings.do_sample:
+            raise OptionError("generator has no effect without do_sample=True; leave it out.")
         if model.training:
             announce("the model is in training mode: its dropout changes what is written. Call model.eval() before.")
         self._check_assistant(assistant, given)
@@ -110,12 +116,21 @@ class Call:
             if given is not None:
                 raise OptionError("past_key_values needs use_cache=True.")
             return None
-        own = self.model.new_cache()
+        own: Cache = self.model.new_cache()
+        own.owner = self.model.__dict__.setdefault("_cache_owner", secrets.token_hex(8))
         if given is None:
-            return own  # type: ignore[no-any-return]
+            return own
         given.check_windows(own.windows, type(self.model).__name__)
+        if len(given) and given.owner not in (None, own.owner):
+            raise InputError("past_key_values holds what another model has read; start with a new Cache().")
+        given.owner = own.owner
         several = self.settings.num_beams > 1 or self.settings.num_return_sequences > 1
         return copy.deepcopy(given) if several else given
+
+    def _refuse_unread(self, *names: str, said: str) -> None:
+        """Refuse settings of the call that would have no effect."""
+        if wrong := [name for name in names if name in self._given and getattr(self.settings, name)]:
+            raise OptionError(f"{wrong[0]}=True {said}.")
 
     @property
     def rows(self) -> int:
@@ -124,6 +139,7 @@ class Call:
 
     def steps(self) -> Iterator[Tensor]:
         """Yield each step's tokens, ``(batch,)`` integer. Raises `OptionError`: beams have no next token."""
+        self._refuse_unread("return_dict_in_generate", *_KEPT, said="has no effect in a stream")
         if self.settings.num_beams > 1:
             raise OptionError(
                 f"num_beams is {self.settings.num_beams}, but beams cannot be streamed; pass num_beams=1."
@@ -155,6 +171,8 @@ class Call:
 
     def run(self) -> Any:
         """Write to the end, and return what `GenerationMixin.generate` returns."""
+        if not self.settings.return_dict_in_generate:
+            self._refuse_unread(*_KEPT, said="needs return_dict_in_generate=True")
         writing, ranked = self.writing, None
         if self.settings.num_beams > 1:
             sequences, ranked = write_beams(writing)

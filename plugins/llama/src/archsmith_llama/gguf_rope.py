@@ -42,8 +42,9 @@ def rope_scaling(file: GgufFile, said: Mapping[str, Any], head_size: int) -> dic
     Raises:
         CheckpointCorrupt: It says what is not computed here.
     """
-    kind = said.get("rope.scaling.type", "none")
     factors = next((tensor for tensor in file.tensors if tensor.name == FACTORS), None)
+    alone = factors is None and said.get("rope.scaling.factor")  # of files that are older than the type
+    kind = said.get("rope.scaling.type", "linear" if alone else "none")
     if kind not in ("none", *_KINDS) or (kind != "none" and factors is not None):
         beside = "" if factors is None else f" beside {FACTORS}"
         expected = "none" if factors is not None else f"none, {' or '.join(_KINDS)}"

@@ -7,7 +7,7 @@ the stream is.
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -23,6 +23,8 @@ __all__ = ["Outcome", "answers"]
 _FIRST = 32
 #: Inputs that are prepared at once where a window holds no more than so much: as many as there are threads.
 _STEP = 8
+#: Seconds that are waited for the reading thread to end what it is at.
+_PATIENCE = 10
 #: How many times as large batches are on an accelerator, which has more to do at once.
 _ELSEWHERE = 16
 
@@ -111,6 +113,7 @@ def _read_ahead(steps: TaskSteps[Any], values: Iterable[Any]) -> Iterator[_Windo
             yield window
     finally:
         stopped.set()
+        thread.join(_PATIENCE)  # a thread at work while the interpreter ends would abort it
 
 
 def _put(ready: "queue.Queue[Any]", item: Any, stopped: threading.Event) -> bool:
@@ -177,7 +180,7 @@ def _forward(steps: TaskSteps[Any], examples: list[Example]) -> Sequence[Any]:
     """Ask the model about a batch; if it fails at that, about each row, so that one bad row spoils no other."""
     try:
         with torch.inference_mode():
-            return steps.forward(examples)
+            return [_finite(output) for output in steps.forward(examples)]
     except Exception as error:  # noqa: BLE001  # a stranger's model, or no memory for so many rows
         if len(examples) > 1:
             return [found for example in examples for found in _forward(steps, [example])]
@@ -186,3 +189,14 @@ def _forward(steps: TaskSteps[Any], examples: list[Example]) -> Sequence[Any]:
         found = InputError(f"{type(steps.model).__name__} fails on it: {type(error).__name__}: {said_by(error)}.")
         found.__cause__ = error
         return [found]
+
+
+def _finite(output: Any) -> Any:
+    """Return what the model says of a row, or an error, where that holds NaN or infinity and so means nothing."""
+    held = output.values() if isinstance(output, Mapping) else output if isinstance(output, tuple | list) else [output]
+    for tensor in held:
+        if isinstance(tensor, torch.Tensor) and bool((tensor.isnan() | (tensor == float("inf"))).any()):
+            return InputError(
+                "the model's numbers for it are NaN or infinite. Check its weights, or take another dtype."
+            )
+    return output

@@ -13,6 +13,7 @@ _TASKS = (
         models=("sequence-classification",),
         parts=("tokenizer",),
         inputs="text",
+        optional_fields=("text", "text_pair"),
         steps="archsmith_tasks.text.classification:TextClassification",
         draw="archsmith_tasks.drawing.texts:draw_classification",
     ),

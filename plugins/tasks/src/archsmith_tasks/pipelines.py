@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, overload
@@ -12,7 +13,7 @@ from archsmith import AutoFeatureExtractor, AutoImageProcessor, AutoTokenizer
 from archsmith.auto import auto_model_class
 from archsmith.errors import ArchsmithError, CheckpointCorrupt, OptionError, UnknownTask
 from archsmith.files import CONFIG_FILE, Checkpoint
-from archsmith.messages import did_you_mean, shorten, shown
+from archsmith.messages import did_you_mean, said_by, shorten, shown
 from archsmith.model import PreTrainedModel
 from archsmith.options import choice, read_count
 from archsmith.registry import model_type_of, registry
@@ -50,10 +51,11 @@ def pipeline(
     Args:
         task: Its name, as ``archsmith run --list`` shows them; None: what the checkpoint's configuration says.
         model: A folder, a hub id, or a model.
-        dtype: Type of the weights, as ``from_pretrained`` takes it.
-        device: Where the model is put; None: where it is, or the CPU.
+        dtype: Type of the weights, as ``from_pretrained`` takes it. A model that is an object is changed itself.
+        device: Where the model is put, likewise; None: where it is, or the CPU. It is put into eval mode.
         batch_size: Rows of a batch; ``"auto"``: as many as are fast at their length.
-        tokenizer: In place of the one in the folder; needed beside a model that is an object.
+        tokenizer: In place of the one in the folder: an object, a folder or a hub id. Needed beside a model that is an
+            object.
         image_processor: Likewise.
         feature_extractor: Likewise.
         **options: Those of the task, for all calls; and revision, token, cache_dir, local_files_only, subfolder.
@@ -77,15 +79,23 @@ def pipeline(
     if isinstance(model, PreTrainedModel):
         found, loaded = _task_of_model(task, model), model
         if dtype != "auto" or device is not None:
-            loaded.to(device=device, dtype=None if dtype == "auto" else _type_of(dtype))
+            kind = None if dtype == "auto" else _type_of(dtype)
+            try:
+                loaded.to(device=device, dtype=kind)
+            except (RuntimeError, TypeError, AssertionError) as error:  # of a torch without that device
+                raise OptionError(f"device is {shown(device)}, where the model cannot go: {said_by(error)}.") from error
         if missing := next((name for name in found.parts if given[name] is None), None):
             raise OptionError(f"{found.name} needs {missing}=…, as the model is an object and not a folder.")
     else:
         checkpoint = Checkpoint.open_with(model, dict(hub), own_file="")
         found, auto_class = _task_and_class(task, checkpoint)
-        loaded = auto_class.from_pretrained(model, dtype=dtype, device=device or "cpu", **hub)
+        loaded = auto_class.from_pretrained(model, dtype=dtype, device="cpu" if device is None else device, **hub)
         _refuse_random(loaded, found, model)
         given |= {name: _AUTO[name].from_pretrained(model, **hub) for name in found.parts if given[name] is None}
+    for name, part in given.items():
+        given[name] = _AUTO[name].from_pretrained(part) if isinstance(part, str | os.PathLike) else part
+        if part is not None and not callable(given[name]):
+            raise OptionError(f"{name} must be an object of that kind, a folder or a hub id, but is {shown(part)}.")
     parts = Parts(**{name: given[name] for name in found.parts}, checkpoint=checkpoint)
     return Pipeline(found, loaded.eval(), parts, batch_size=batch_size, **options)
 
@@ -155,8 +165,9 @@ class Results(Sequence[Result]):
     Whoever loops over it gets the first ones while others are not begun; ``len``, indices and ``list`` work as well.
     """
 
-    def __init__(self, found: Iterator[Result], size: int) -> None:
-        self._found, self._size, self._ready = found, size, list[Result]()
+    def __init__(self, found: Iterator[Any], size: int) -> None:
+        self._found, self._size, self._ready = found, size, list[Any]()
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return self._size
@@ -168,9 +179,16 @@ class Results(Sequence[Result]):
     def __getitem__(self, place: int | slice) -> Result | Sequence[Result]:
         wanted = range(self._size)[place]
         last = wanted if isinstance(wanted, int) else max(wanted, default=-1)
-        while len(self._ready) <= last:
-            self._ready.append(next(self._found))
-        return self._ready[wanted] if isinstance(wanted, int) else [self._ready[each] for each in wanted]
+        with self._lock:
+            while len(self._ready) <= last:
+                self._ready.append(next(self._found))
+        return self._result(wanted) if isinstance(wanted, int) else [self._result(each) for each in wanted]
+
+    def _result(self, place: int) -> Result:
+        found: Result | ArchsmithError = self._ready[place]
+        if isinstance(found, ArchsmithError):
+            raise found
+        return found
 
     def __repr__(self) -> str:
         return repr(list(self))
@@ -231,9 +249,9 @@ class Pipeline:
         choice("errors", errors, ("raise", "keep"), extra="")
         steps = self._steps_for(options) if options else self._steps
         if self._is_one(inputs):
-            return next(self._results(steps, [inputs], errors))
-        found = self._results(steps, inputs, errors)
-        return Results(found, len(inputs)) if isinstance(inputs, Sequence) else found
+            return Results(self._found(steps, [inputs], errors), 1)[0]
+        found = self._found(steps, inputs, errors)
+        return Results(found, len(inputs)) if isinstance(inputs, Sequence) else _raised(found)
 
     def stream(self, prompt: Any, **options: Any) -> Iterator[str]:
         """Yield the text that is written after one prompt, piece by piece, as it comes; for text-generation.
@@ -258,16 +276,22 @@ class Pipeline:
             return True
         return self._class.is_input(inputs) or not isinstance(inputs, Iterable)
 
-    def _results(self, steps: TaskSteps[Any], inputs: Iterable[Any], errors: str) -> Iterator[Result]:
+    def _found(self, steps: TaskSteps[Any], inputs: Iterable[Any], errors: str) -> Iterator[Any]:
+        """Yield what comes of each input: a result, or an error."""
+        if self.model.training:  # somebody has trained it since
+            self.model.eval()
         for _, found in answers(steps, inputs, rows=self._rows):
-            if isinstance(found, ArchsmithError):
-                if errors == "raise":
-                    raise found
-                found = Failure(str(found))  # noqa: PLW2901
-            yield found
+            yield Failure(str(found)) if isinstance(found, ArchsmithError) and errors == "keep" else found
 
     def __repr__(self) -> str:
         return f"<Pipeline for {self.task.name} of {type(self.model).__name__}>"
+
+
+def _raised(found: Iterator[Any]) -> Iterator[Result]:
+    for each in found:
+        if isinstance(each, ArchsmithError):
+            raise each
+        yield each
 
 
 def _rows_of(batch_size: Any) -> int | None:

@@ -42,9 +42,10 @@ class Columns:
             raise OptionError("--field names one column, or part=NAME for each part of an input; not both.")
 
     def _check_part(self, part: str) -> None:
-        if part and self.task.fields and part not in self.task.fields:
-            hint = did_you_mean(part, self.task.fields)
-            parts = ", ".join(self.task.fields)
+        known = self.task.fields or self.task.optional_fields
+        if part and part not in known:
+            hint = did_you_mean(part, known)
+            parts = ", ".join(known) or "one part, which has no name"
             raise OptionError(f"{part!r} is not a part of an input of {self.task.name}; it has: {parts}.{hint}")
 
     @property
@@ -66,7 +67,7 @@ class Columns:
         if not wanted:
             usual = [name for name in _USUAL[self.task.inputs] if name in names][:1]
             found = usual or [name for name in names if name != "id"]
-            if len(found) != 1:
+            if len(found) != 1 or (not usual and set(found[0]) & set(";|\t")):
                 raise OptionError(f"say which column of {where} is the input: --field NAME, of {shorten(names, 20)}.")
             wanted = {"": found[0]}
         for part, name in wanted.items():

@@ -148,7 +148,7 @@ class Inputs:
             if names is not None:
                 self.columns.chosen(names, repr(str(path)))
         elif self.columns.named or (self.task.fields and self.task.inputs == "text"):
-            parts = ", ".join(self.columns.named or self.task.fields)
+            parts = ", ".join(self.columns.named.values() or self.task.fields)
             raise OptionError(
                 f"{str(path)!r} has no columns, and so no {parts}; expected a file that ends in {', '.join(TABLES)}."
             )
