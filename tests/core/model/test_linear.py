@@ -1,7 +1,9 @@
 """Linear layers that compute by another library give the same numbers, and step back wherever somebody looks."""
 
 import copy
+import gc
 import pickle
+import weakref
 
 import pytest
 import torch
@@ -52,6 +54,31 @@ def counted(monkeypatch):
 
     monkeypatch.setattr(linear, "_is_plain", watch)
     return calls
+
+
+def test_a_model_is_gone_when_nobody_needs_it(pair):
+    chosen, _ = pair
+    seen = [weakref.ref(each) for each in (chosen.first, copy.deepcopy(chosen).first)]
+    gc.disable()
+    try:
+        layer = copy.deepcopy(chosen)
+        seen.append(weakref.ref(layer.second.weight))
+        del layer
+        assert seen[-1]() is None
+        assert seen[1]() is None
+        assert seen[0]() is chosen.first
+    finally:
+        gc.enable()
+
+
+def test_a_shallow_copy_that_outlives_its_layer_says_so(pair):
+    chosen, _ = pair
+    shallow = copy.copy(chosen.first)
+    with torch.no_grad():
+        assert torch.equal(shallow(torch.ones(1, 12)), chosen.first(torch.ones(1, 12)))
+        del chosen.first
+        with pytest.raises(ReferenceError, match=r"copy a layer with copy\.deepcopy"):
+            shallow(torch.ones(1, 12))
 
 
 SHAPES = [(12,), (0, 12), (1, 12), (3, 12), (2, 0, 12), (2, 3, 12), (2, 3, 4, 12), (1, 1, 1, 12)]

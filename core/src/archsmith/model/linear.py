@@ -7,6 +7,7 @@ and wherever something else watches or changes what torch computes, a layer does
 
 import functools
 import platform
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ _LEAST = 2**16
 
 
 def choose_kernels(model: nn.Module) -> None:
-    """Let the large linear layers of a model that lie on the CPU in float32 compute by `_multiply`, and others not."""
+    """Let the large linear layers of a model that lie on the CPU in float32 compute by `_Multiply`, and others not."""
     if not _is_worth_it():
         return
     for module in model.modules():
@@ -32,8 +33,8 @@ def choose_kernels(model: nn.Module) -> None:
         forward, weight = vars(module).get("forward"), module.weight
         if weight.device.type == "cpu" and weight.dtype is torch.float32 and weight.numel() >= _LEAST:
             if forward is None:
-                module.forward = functools.partial(_multiply, module)  # type: ignore[method-assign]
-        elif getattr(forward, "func", None) is _multiply:
+                module.forward = _Multiply(module)  # type: ignore[method-assign]
+        elif isinstance(forward, _Multiply):
             del module.forward
 
 
@@ -47,12 +48,28 @@ def _is_worth_it() -> bool:
     return "AuthenticAMD" in maker or "HygonGenuine" in maker
 
 
-def _multiply(layer: nn.Linear, input: Tensor) -> Tensor:  # noqa: A002  # the name that nn.Linear has
-    weight, bias = layer.weight, layer.bias
-    if torch.compiler.is_compiling() or torch.is_grad_enabled() or not _is_plain(input, weight, bias):
-        return F.linear(input, weight, bias)
-    found: Tensor = torch.ops.mkldnn._linear_pointwise(input, weight, bias, "none", [], "")  # noqa: SLF001
-    return found
+class _Multiply:
+    """The ``forward`` of a layer, which it does not keep alive: a model that nobody needs is gone at once."""
+
+    def __init__(self, layer: nn.Linear) -> None:
+        self._layer = weakref.ref(layer)
+
+    def __call__(self, input: Tensor) -> Tensor:  # noqa: A002  # the name that nn.Linear has
+        layer: Any = self._layer()
+        if layer is None:
+            raise ReferenceError("the layer that this computes for is gone; copy a layer with copy.deepcopy.")
+        weight, bias = layer.weight, layer.bias
+        if torch.compiler.is_compiling() or torch.is_grad_enabled() or not _is_plain(input, weight, bias):
+            return F.linear(input, weight, bias)
+        found: Tensor = torch.ops.mkldnn._linear_pointwise(input, weight, bias, "none", [], "")  # noqa: SLF001
+        return found
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "_Multiply":
+        layer: Any = self._layer()
+        return _Multiply(memo.get(id(layer), layer))  # the copy, which is being made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Multiply, (self._layer(),)
 
 
 def _is_plain(input: Tensor, weight: Any, bias: Any) -> bool:  # noqa: A002
