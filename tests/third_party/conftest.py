@@ -244,6 +244,14 @@ class Workshop:
 
     environment: Environment
     wheels: Path
+    base: frozenset[str] = frozenset()
+
+    def installed(self) -> dict[str, str]:
+        """Return name → version of what is installed."""
+        program = (
+            "import json, importlib.metadata as m; print(json.dumps({d.name: d.version for d in m.distributions()}))"
+        )
+        return json.loads(self.run("python", "-c", program, cwd=self.wheels).stdout)
 
     def variables(self, **more: str) -> dict[str, str]:
         """Return what a program in the environment finds in its environment variables."""
@@ -289,6 +297,7 @@ def workshop(tmp_path_factory) -> Workshop:
     # Torch first, from wherever this machine's own pip takes it: beside the wheels it would be looked for elsewhere.
     found.environment.pip("install", "-c", ROOT / "constraints.txt", "torch", *TOOLS)
     found.run("python", "-m", "pip", "install", "-q", "archsmith-devkit", cwd=folder)
+    found.base = frozenset(found.installed())
     return found
 
 

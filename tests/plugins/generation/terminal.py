@@ -69,8 +69,9 @@ class Terminal:
     def code(self, seconds=60):
         """Read to the end, and return the exit code."""
         limit = time.monotonic() + seconds
-        while self._end is not None and time.monotonic() < limit and self.read():
-            pass
+        while self._end is not None and select.select([self._end], [], [], max(0, limit - time.monotonic()))[0]:
+            if not self.read():
+                break
         return self.process.wait(timeout=max(1, limit - time.monotonic()))
 
     def __enter__(self):

@@ -172,6 +172,8 @@ def held(trial):
     """Hold one set of settings against all that must be true of it. Return whether it was taken."""
     choose = random.Random(trial)
     options = {name: choose.choice(CHOICES[name]) for name in choose.sample([*CHOICES], choose.randint(1, 6))}
+    if options.get("output_scores") or options.get("output_logits"):
+        options.setdefault("return_dict_in_generate", True)  # False is refused
     model = choose.choice(MODELS)
     lengths = choose.choice([[6], [6], [6, 6], [6, 4], [3, 6]])
     texts = [[choose.randrange(3, 39) for _ in range(length)] for length in lengths]

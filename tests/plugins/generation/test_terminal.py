@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import sysconfig
+import time
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,7 @@ def test_a_terminal_that_is_closed(folder, place, way):
         if way == "close":
             terminal.close()
         else:
+            time.sleep(0.5)  # a signal between a prompt and the wait for keys is heard at the next key
             terminal.process.send_signal(way)
         assert terminal.code() == 128 + (signal.SIGHUP if way == "close" else way)
 
@@ -199,7 +201,7 @@ def test_a_folder_without_a_tokenizer_or_a_template(folder, tmp_path):
     done = piped(tmp_path)
     assert "there is no chat template 'default'" in " ".join(done.stderr.decode().split())
     assert (done.returncode, done.stdout.strip()) == (1, b"")
-    missing = piped(tmp_path / "nowhere")
+    missing = piped("./nowhere")
     assert (missing.returncode, missing.stdout) == (1, b"")
     assert "nowhere" in missing.stderr.decode()
 
