@@ -3,7 +3,10 @@
 import contextlib
 import io
 import json as json_format
+import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -66,7 +69,8 @@ def _questions() -> Iterator[str]:
             import readline  # noqa: F401
     while True:
         try:
-            line = input("> " if is_terminal else "")
+            with _signals_heard() if is_terminal else contextlib.nullcontext():
+                line = input("> " if is_terminal else "")
         except (EOFError, KeyboardInterrupt) as end:
             _raise_if_terminated(end)
             if is_terminal:
@@ -74,6 +78,35 @@ def _questions() -> Iterator[str]:
             return
         if line.strip():
             yield line.strip()
+
+
+@contextlib.contextmanager
+def _signals_heard() -> Iterator[None]:
+    """Send a signal once more that comes just as readline begins to wait for keys: else it is heard at the next key."""
+    if not hasattr(signal, "pthread_kill"):  # Windows
+        yield
+        return
+    done, main, (inner, outer) = threading.Event(), threading.get_ident(), os.pipe()
+
+    def repeat() -> None:
+        while number := os.read(inner, 1):
+            if not done.wait(0.1):
+                signal.pthread_kill(main, number[0])
+
+    os.set_blocking(outer, False)
+    before, thread = (
+        signal.set_wakeup_fd(outer, warn_on_full_buffer=False),
+        threading.Thread(target=repeat, daemon=True),
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        signal.set_wakeup_fd(before)
+        os.close(outer)
+        thread.join()
+        os.close(inner)
 
 
 def _raise_if_terminated(end: BaseException) -> None:
