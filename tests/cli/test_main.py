@@ -43,6 +43,7 @@ Commands:
   show       Explain an architecture or a preset.
   create     Write a model with random weights, or its preprocessing.
   inspect    Show what a checkpoint holds, and whether it loads.
+  diff       Compare two checkpoints or configurations.
   convert    Convert a checkpoint of another format.
   install    Install plugins, and show what they bring.
   uninstall  Uninstall plugins, and show what is gone.

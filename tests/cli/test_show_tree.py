@@ -147,7 +147,7 @@ def test_names_that_lead_nowhere(archsmith, toy, tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes.txt").write_text("hello")
     for name, said in (
-        ("toyy", "Did you mean 'toy'? A repository of that name on the hub: pass --hub."),
+        ("toyy", "Did you mean 'toy'? There is no folder of that name. A repository on the hub: pass --hub."),
         ("./nowhere", "there is no folder './nowhere'"),
         ("empty", "'empty' has no file 'config.json'"),
         ("notes.txt", "'notes.txt' is a file; expected the folder that holds it"),

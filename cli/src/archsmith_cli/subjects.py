@@ -87,7 +87,9 @@ class Subject:
             return read_weights(Path(self.text).expanduser(), source=self.text)
         if self.checkpoint is None:
             raise CheckpointNotFound(f"{self.text!r} is no checkpoint: it is an {self.described}.")
-        return find_weights(self.checkpoint)
+        weights = find_weights(self.checkpoint)
+        weights.check_same_save(self.checkpoint, self.values() or {})
+        return weights
 
 
 def find_subject(text: str, *, option: str, hub: bool = False, offline: bool = False) -> Subject:
@@ -169,4 +171,6 @@ def _unknown(text: str, error: UnknownArchitecture) -> UnknownArchitecture:
     """Say of a name without an owner how the hub is asked for it, which no mistyped name is to do."""
     if getattr(error, "install", None):
         return error
-    return UnknownArchitecture(f"{error}{near_folder(text)} A repository of that name on the hub: pass --hub.")
+    return UnknownArchitecture(
+        f"{error} There is no folder of that name.{near_folder(text)} A repository on the hub: pass --hub."
+    )

@@ -69,7 +69,7 @@ __getattr__ = lazy_attributes(
 
 #: The verbs that come with the command line. A module of that name in `archsmith_cli.commands` holds each as ``run``.
 BUILT_IN = (
-    *("list", "plugins", "show", "create", "inspect", "convert"),
+    *("list", "plugins", "show", "create", "inspect", "diff", "convert"),
     *("install", "uninstall", "pin", "unpin", "disable", "enable"),
     *("doctor", "env", "version"),
 )
