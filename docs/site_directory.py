@@ -1,7 +1,6 @@
 """The directory of plugins: those of this repository, from their metadata, and those that docs/plugins.toml lists."""
 
 import difflib
-import html
 import importlib
 import re
 import tomllib
@@ -105,7 +104,8 @@ def directory(official: list[Entry], listed: list[Entry]) -> str:
     tasks = sorted({task for entry in entries for task in entry.tasks})
     head = ["| plugin | what it is | kind | brings | tasks | licence |", "|---|---|---|---|---|---|"]
     rows = [_row(entry, is_official=entry in official) for entry in entries]
-    return "\n".join([_filters(kinds, tasks), "", *head, *rows])
+    table = "\n".join([*head, *rows])
+    return f'{_filters(kinds, tasks)}\n\n<div class="directory-table" markdown>\n\n{table}\n\n</div>'
 
 
 # ---- entries --------------------------------------------------------------------------------------------------
@@ -201,7 +201,7 @@ def _filters(kinds: list[str], tasks: list[str]) -> str:
 
 def _row(entry: Entry, *, is_official: bool) -> str:
     """Return a row of the table; what others have written is text, whatever is in it."""
-    summary = re.sub(r"([\\`*_\[\]|~^:#-])", r"\\\1", html.escape(entry.summary, quote=False))
+    summary = re.sub(r"[^\w\s,.;:'()]", lambda mark: f"&#{ord(mark[0])};", entry.summary)
     origin = "" if is_official else "<br>by others"
     cells = [f"[{entry.name}]({entry.home}){origin}", summary, ", ".join(entry.kinds)]
     cells += [" ".join(f"`{name}`" for name in names) for names in (entry.names, entry.tasks)]
