@@ -51,6 +51,7 @@ Commands:
   disable    Switch plugins off, and leave them installed.
   enable     Switch plugins on again.
   doctor     Find every problem, and say how to fix it.
+  env        Describe this environment, for the report of a bug.
   version    Show versions: archsmith, Python, torch, plugins.
 """
 VERB = """
