@@ -46,7 +46,7 @@ class Content(HTMLParser):
         self.anchors |= {values[name] for name in ("id", "name") if values.get(name)}
         if tag == "a" and values.get("href"):
             self.links.add(values["href"])
-        if tag == "link" and values.get("href"):
+        if tag == "link" and values.get("href") and values.get("rel") != "canonical":
             self.loads.add(values["href"])
         if values.get("src"):
             self.loads.add(values["src"])
