@@ -160,6 +160,12 @@ class Page:
                     pieces += [padding, cell, _GAP] if header in right else [cell, padding, _GAP]
                 self._write(pieces)
 
+    def has_room(self, headers: Sequence[str], rows: Iterable[Sequence[Span]]) -> bool:
+        """Tell whether a terminal has room for one more column of text beside those of a table."""
+        stacks = [[_stack(span) for span in row] for row in (headers, *rows)]
+        widths = [_width(column) + 2 for column in zip(*stacks, strict=True)]
+        return sum(widths) + 2 * _NARROWEST <= self.width < _UNLIMITED
+
     def _wrap_column(self, stacks: list[list[list[Cell]]], place: int) -> None:
         """Wrap the text of one column to what the others leave of the page."""
         widths = [_width(column) for column in zip(*stacks, strict=True)]

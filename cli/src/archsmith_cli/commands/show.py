@@ -14,7 +14,7 @@ from archsmith.config import PreTrainedConfig, expected, to_json
 from archsmith.plugin import COMPONENTS
 from archsmith.registry import Kind, registry
 from archsmith.tasks import auto_class_name
-from archsmith_cli import installed
+from archsmith_cli import completion, installed
 from archsmith_cli.naming import Named, find_entry, resolve_name
 from archsmith_cli.render import Cell, Page, Report, Span, clean, encode, shorten
 
@@ -26,7 +26,12 @@ _MISSING = "(must be given)"
 def run(
     name: Annotated[
         str,
-        typer.Argument(metavar="NAME", help="A model_type, the id of a preset, or preprocessing.", show_default=False),
+        typer.Argument(
+            metavar="NAME",
+            help="A model_type, the id of a preset, or preprocessing.",
+            show_default=False,
+            autocompletion=completion.models,
+        ),
     ],
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of config.json alone.")] = False,
 ) -> Report:
@@ -34,6 +39,11 @@ def run(
 
     Shows fields, tasks, preprocessing and presets; for a preset, its values; for preprocessing alone, its parts. Loads
     the manifest and the configuration class, not torch.
+
+    Examples:
+        archsmith show vit
+        archsmith show google/vit-base-patch16-224
+        archsmith show vit --schema
     """
     named = resolve_name(name)
     if named.kind is Kind.PROCESSOR and not schema:

@@ -10,7 +10,12 @@ from archsmith_cli.render import Cell, Page, Report
 
 
 def run() -> Report:
-    """Show versions: archsmith, Python, torch, plugins."""
+    """Show versions: archsmith, Python, torch, plugins.
+
+    Examples:
+        archsmith version
+        archsmith version --json
+    """
     parts = {
         "archsmith": archsmith.__version__,
         "archsmith-cli": archsmith_cli.__version__,
