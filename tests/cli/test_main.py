@@ -290,7 +290,9 @@ def test_verbs_are_not_architectures_for_the_list_of_plugins(archsmith, train, m
     )
 
 
-@pytest.mark.parametrize(("verb", "package"), [("check", "devkit"), ("new", "devkit"), ("run", "tasks")])
+@pytest.mark.parametrize(
+    ("verb", "package"), [("chat", "generation"), ("check", "devkit"), ("new", "devkit"), ("run", "tasks")]
+)
 def test_verb_of_an_official_package_that_is_not_installed(archsmith, verb, package):
     result = archsmith(verb, "my-bag")
     assert (result.code, result.out) == (1, "")
