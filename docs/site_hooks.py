@@ -22,9 +22,9 @@ _CODE = re.compile(r"<(a|pre|h[1-6]|autoref)\b.*?</\1>|<code>([A-Za-z_][\w.]*)</
 
 
 def on_config(config: MkDocsConfig) -> None:
-    """Put a page for each plugin into the navigation."""
+    """Put a page for each plugin into the navigation, below their directory."""
     section = next(section for section in config.nav or () if "Plugins" in section)
-    section["Plugins"] = [{readme.parent.name: _page_of(readme)} for readme in _readmes()]
+    section["Plugins"] += [{readme.parent.name: _page_of(readme)} for readme in _readmes()]
 
 
 def on_files(files: Files, config: MkDocsConfig) -> None:
@@ -110,7 +110,11 @@ def _verbs() -> str:
     verbs = {verb: load_verb(verb) for verb in (*BUILT_IN, *KNOWN_VERBS)}
     options = {verb: _options(verb, command) for verb, command in verbs.items()}
     common = set.intersection(*(set(options[verb]) for verb in BUILT_IN))
-    lines = ["The verbs have these options, apart from those that print for themselves, as `chat`:", "", *_table(sorted(common))]
+    lines = [
+        "The verbs have these options, apart from those that print for themselves, as `chat`:",
+        "",
+        *_table(sorted(common)),
+    ]
     for verb, command in verbs.items():
         usage = command.get_usage(typer.Context(command, info_name=f"archsmith {verb}"))
         lines += [

@@ -1,6 +1,8 @@
-"""Many inputs through a task: ragged paragraphs classified, ragged prompts continued, beside the oracle's pipelines."""
+"""Many inputs through a task: paragraphs, prompts, images and clips of many sizes, beside the oracle's pipelines."""
 
 import functools
+import math
+import random
 import warnings
 from collections.abc import Iterator
 from importlib.resources import files
@@ -39,16 +41,29 @@ def bench_bulk() -> Iterator[Row]:
         theirs = transformers.pipeline(
             "text-classification", model=theirs_model, tokenizer=theirs_tokenizer, dtype=kind, device="cpu"
         )
-        ways = {"floor": functools.partial(_multiply, layers, lengths), "ours": lambda ours=ours: list(ours(inputs))}
-        for size in sized(SIZES, (1,)):
-            ways[f"oracle {size}"] = functools.partial(theirs, inputs, batch_size=size)
-        with torch.inference_mode(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            found = functions_in_turn(ways, rounds=1, warm=False)
-        best = min((found[way] for way in ways if way.startswith("oracle")), key=lambda each: each.seconds)
-        mine, budget = found["ours"], {"float32": "≤ 0.4 × oracle", "bfloat16": "≤ 0.12 × oracle"}[dtype]
-        name = f"{len(inputs)} ragged paragraphs, {dtype}"
-        yield name, milliseconds(mine), ratio(mine, found["floor"]), ratio(mine, best), budget
+        budget = {"float32": "≤ 0.4 × oracle", "bfloat16": "≤ 0.12 × oracle"}[dtype]
+        yield _raced(
+            f"{len(inputs)} ragged paragraphs, {dtype}",
+            lambda ours=ours: list(ours(inputs)),
+            functools.partial(theirs, inputs),
+            budget,
+            floor=functools.partial(_multiply, layers, lengths),
+        )
+
+
+def _raced(name: str, ours, theirs, budget: str, *, floor=None) -> Row:
+    """Time each once, the oracle at several sizes of a batch, of which the fastest counts."""
+    import torch
+
+    ways = {"ours": ours} | {
+        f"oracle {size}": functools.partial(theirs, batch_size=size) for size in sized(SIZES, (1,))
+    }
+    with torch.inference_mode(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = functions_in_turn(ways | ({"floor": floor} if floor else {}), rounds=1, warm=False)
+    best: Figures = min((found[way] for way in ways if way != "ours"), key=lambda each: each.seconds)
+    above = ratio(found["ours"], found["floor"]) if floor else "–"
+    return name, milliseconds(found["ours"]), above, ratio(found["ours"], best), budget
 
 
 def _multiply(layers, lengths) -> None:
@@ -63,7 +78,6 @@ def _multiply(layers, lengths) -> None:
 
 def bench_prompts() -> Iterator[Row]:
     """Ragged prompts continued by 32 tokens each, beside the oracle's pipeline at its best batch size."""
-    import torch
     from tests.parity.oracle import transformers
 
     from archsmith import AutoTokenizer
@@ -77,12 +91,79 @@ def bench_prompts() -> Iterator[Row]:
         theirs = transformers.pipeline("text-generation", model=models["oracle"], tokenizer=tokenizer, device="cpu")
         ours = pipeline("text-generation", models["ours"], tokenizer=AutoTokenizer.from_pretrained(folder))
         options = {"max_new_tokens": count, "min_new_tokens": count, "do_sample": False}
-        ways = {"ours": lambda ours=ours, options=options: list(ours(prompts, **options))}
-        for size in sized(SIZES, (1,)):
-            ways[f"oracle {size}"] = functools.partial(theirs, prompts, batch_size=size, **options)
-        with torch.inference_mode(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            found = functions_in_turn(ways, rounds=1, warm=False)
-        best: Figures = min((found[way] for way in ways if way != "ours"), key=lambda each: each.seconds)
-        mine, name = found["ours"], f"{len(prompts)} ragged prompts, {count} tokens each, {dtype}"
-        yield name, milliseconds(mine), "–", ratio(mine, best), "≤ 0.5 × oracle"
+        yield _raced(
+            f"{len(prompts)} ragged prompts, {count} tokens each, {dtype}",
+            lambda ours=ours, options=options: list(ours(prompts, **options)),
+            functools.partial(theirs, prompts, **options),
+            "≤ 0.5 × oracle",
+        )
+
+
+def bench_bulk_images() -> Iterator[Row]:
+    """JPEG files of many sizes through a ViT of 86 M parameters and through a ResNet-18, beside the oracle."""
+    import tempfile
+
+    from PIL import Image
+    from sklearn.datasets import load_sample_images
+    from tests.parity.oracle import transformers
+
+    import archsmith
+    from archsmith_tasks import pipeline
+
+    tiny_vit = {"hidden_size": 24, "num_attention_heads": 2, "num_hidden_layers": 1, "intermediate_size": 32}
+    resnet = {"hidden_sizes": [64, 128, 256, 512], "depths": [2, 2, 2, 2], "layer_type": "basic", "num_labels": 10}
+    photographs, draw = [Image.fromarray(each) for each in load_sample_images().images], random.Random(0)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [f"{folder}/{number:03}.jpg" for number in range(sized(96, 3))]
+        for number, path in enumerate(paths):
+            photographs[number % 2].resize((draw.randint(200, 1600), draw.randint(200, 1200))).save(path)
+        for name, kind, values, processor in (
+            ("ViT-base", "ViT", sized({}, tiny_vit), "ViTImageProcessor"),
+            ("ResNet-18", "ResNet", resnet, "ConvNextImageProcessor"),
+        ):
+            models, processors = [], []
+            for library in (archsmith, transformers):
+                model_class = getattr(library, f"{kind}ForImageClassification")
+                models.append(model_class(model_class.config_class(**values)).eval())
+                processors.append(getattr(library, processor)())
+            ours = pipeline("image-classification", models[0], image_processor=processors[0])
+            theirs = transformers.pipeline(
+                "image-classification", model=models[1], image_processor=processors[1], device="cpu"
+            )
+            yield _raced(
+                f"{len(paths)} JPEG files, {name}",
+                lambda ours=ours: list(ours(paths)),
+                functools.partial(theirs, paths),
+                "≤ 1 × oracle",
+            )
+
+
+def bench_bulk_audio() -> Iterator[Row]:
+    """Clips of 1 to 15 seconds through a wav2vec 2.0 of 94 M parameters, with masks, beside the oracle."""
+    import numpy as np
+    from tests.parity.oracle import transformers
+
+    import archsmith
+    from archsmith_tasks import pipeline
+
+    tiny = {"hidden_size": 32, "num_attention_heads": 2, "num_hidden_layers": 1, "intermediate_size": 32}
+    values = {"num_labels": 12, "feat_extract_norm": "layer", "do_stable_layer_norm": True} | sized({}, tiny)
+    noise, draw = np.random.default_rng(0), random.Random(0)
+    sizes = [int(16_000 * math.exp(draw.uniform(0, math.log(sized(15, 1.2))))) for _ in range(sized(48, 3))]
+    clips = [noise.normal(0, 0.1, size).astype(np.float32) for size in sizes]
+    models, extractors = [], []
+    for library in (archsmith, transformers):
+        model_class = library.Wav2Vec2ForSequenceClassification
+        models.append(model_class(model_class.config_class(**values)).eval())
+        extractors.append(library.Wav2Vec2FeatureExtractor(return_attention_mask=True))
+    ours = pipeline("audio-classification", models[0], feature_extractor=extractors[0])
+    theirs = transformers.pipeline(
+        "audio-classification", model=models[1], feature_extractor=extractors[1], device="cpu"
+    )
+    raw = [{"raw": clip, "sampling_rate": 16_000} for clip in clips]
+    yield _raced(
+        f"{len(clips)} ragged clips, {sum(sizes) // 16_000} s",
+        lambda: list(ours([(clip, 16_000) for clip in clips])),
+        lambda batch_size: theirs([dict(each) for each in raw], batch_size=batch_size),
+        "≤ 1 × oracle",
+    )

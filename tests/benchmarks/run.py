@@ -37,6 +37,8 @@ BENCHES = {
     "compiled": generation.bench_compiled,
     "bulk": bulk.bench_bulk,
     "prompts": bulk.bench_prompts,
+    "bulk-images": bulk.bench_bulk_images,
+    "bulk-audio": bulk.bench_bulk_audio,
 }
 
 

@@ -37,6 +37,7 @@ Look:
   plugins  List the installed plugins and what they bring.
   show     Explain an architecture or a preset.
   inspect  Show what a checkpoint holds, and whether it loads.
+  diff     Compare two checkpoints or configurations.
 
 Run:
   create   Write a model with random weights, or its preprocessing.
@@ -52,6 +53,7 @@ Install:
 
 Problems:
   doctor   Find every problem, and say how to fix it.
+  env      Describe this environment, for the report of a bug.
   version  Show versions: archsmith, Python, torch, plugins.
 
 Options:

@@ -3,6 +3,7 @@
 import pytest
 
 from ..parity.oracle import transformers
+from ..parity.support import build
 from .support import SIDES, image_array, make_pair, make_tokenizers
 
 pytestmark = pytest.mark.long
@@ -28,6 +29,18 @@ def test_texts(task, name, given, vocabulary):
             model.config.return_dict = False  # it rebuilds outputs of other classes than its own as bare mappings
         results.append(transformers.pipeline(task, model=model, tokenizer=tokenizer, device="cpu")(given))
     assert_alike(*results)
+
+
+def test_generated_texts(vocabulary):
+    pair = build("GPT2LMHeadModel", {"vocab_size": 40, "n_positions": 16, "n_embd": 16, "n_layer": 2, "n_head": 2})
+    tokenizers = make_tokenizers(vocabulary)
+    given, options = ["a good film", "bad"], {"max_new_tokens": 6, "do_sample": False, "pad_token_id": 0}
+    results = []
+    for model, tokenizer in zip((pair.ours, pair.theirs), tokenizers, strict=True):
+        pipe = transformers.pipeline("text-generation", model=model, tokenizer=tokenizer, device="cpu")
+        results.append([pipe(given, **options), pipe(given, batch_size=2, **options)])
+    assert_alike(*results)
+    assert results[0][0] == results[0][1]
 
 
 def test_images(vit):

@@ -1,8 +1,10 @@
 """The site builds without a warning, leads nowhere in vain, asks no other host, and leaves nothing public out."""
 
 import ast
+import html
 import json
 import os
+import re
 import subprocess
 import sys
 import zlib
@@ -46,7 +48,7 @@ class Content(HTMLParser):
         self.anchors |= {values[name] for name in ("id", "name") if values.get(name)}
         if tag == "a" and values.get("href"):
             self.links.add(values["href"])
-        if tag == "link" and values.get("href"):
+        if tag == "link" and values.get("href") and values.get("rel") != "canonical":
             self.loads.add(values["href"])
         if values.get("src"):
             self.loads.add(values["src"])

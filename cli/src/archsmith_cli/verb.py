@@ -40,6 +40,7 @@ from archsmith_cli.render import Cell, Page, Report, Span, encode
 from archsmith_cli.usage import explaining
 
 if TYPE_CHECKING:
+    from archsmith_cli.assignments import parse_assignments
     from archsmith_cli.naming import plugin_named
     from archsmith_cli.output_folder import output_folder
     from archsmith_cli.paths import expand
@@ -58,20 +59,27 @@ __all__ = [
     "load_verb",
     "one_of",
     "output_folder",
+    "parse_assignments",
     "plugin_named",
 ]
 
 __getattr__ = lazy_attributes(
-    "archsmith_cli", {"naming": ["plugin_named"], "output_folder": ["output_folder"], "paths": ["expand"]}
+    "archsmith_cli",
+    {
+        "assignments": ["parse_assignments"],
+        "naming": ["plugin_named"],
+        "output_folder": ["output_folder"],
+        "paths": ["expand"],
+    },
 )
 
 #: Heading of ``archsmith --help`` → the verbs below it that come with the command line; those of plugins follow them.
 GROUPS: Mapping[str, tuple[str, ...]] = {
-    "Look": ("list", "plugins", "show", "inspect"),
+    "Look": ("list", "plugins", "show", "inspect", "diff"),
     "Run": ("create", "convert"),
     "Install": ("install", "uninstall", "pin", "unpin", "disable", "enable"),
     "Develop": (),
-    "Problems": ("doctor", "version"),
+    "Problems": ("doctor", "env", "version"),
 }
 #: The verbs that come with the command line. A module of that name in `archsmith_cli.commands` holds each as ``run``.
 BUILT_IN = tuple(verb for verbs in GROUPS.values() for verb in verbs)

@@ -3,6 +3,7 @@
 import inspect
 import io
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -68,6 +69,50 @@ def test_an_answer_that_is_not_heard_to_its_end(tokenizer):
     pieces.close()
     assert talk.messages[-1] == {"role": "assistant", "content": first}
     assert "".join(talk.answer("Go on.", max_new_tokens=5))
+
+
+def test_one_answer_at_a_time(tokenizer):
+    talk = Conversation(model(tokenizer), tokenizer)
+    pieces = talk.answer("Hello?", max_new_tokens=5)
+    first, messages = next(pieces), [*talk.messages]
+    with pytest.raises(InputError, match=re.escape("read it on, or close() it")):
+        list(talk.answer("And you?"))
+    assert talk.messages == messages
+    answer = first + "".join(pieces)
+    assert talk.messages == [*messages, {"role": "assistant", "content": answer}]
+    assert "".join(talk.answer("Go on.", max_new_tokens=5))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"model": None}, "model must have stream(), but is None"),
+        ({"tokenizer": "folder"}, "tokenizer must have apply_chat_template(), but is 'folder'"),
+        ({"system": 3}, "system must be a text or None, but is 3"),
+        ({"system": " "}, "system must be a text or None, but is ' '"),
+    ],
+)
+def test_what_a_conversation_needs(given, said, tokenizer):
+    with pytest.raises(OptionError, match=re.escape(said)):
+        Conversation(**{"model": model(tokenizer), "tokenizer": tokenizer} | given)
+
+
+@pytest.mark.parametrize(
+    ("text", "settings", "said"),
+    [
+        (None, {}, "must be a text, but is None"),
+        (["Hello?"], {}, "must be a text, but is ['Hello?']"),
+        ("Hello?", {"use_cache": False}, "use_cache is the conversation's own"),
+        ("Hello?", {"past_key_values": None}, "past_key_values is the conversation's own"),
+        ("Hello?", {"tokenizer": None}, "tokenizer is the conversation's own"),
+    ],
+)
+def test_what_an_answer_refuses(text, settings, said, tokenizer):
+    talk = Conversation(model(tokenizer), tokenizer)
+    with pytest.raises((InputError, OptionError), match=re.escape(said)):
+        list(talk.answer(text, **settings))
+    assert not talk.messages
+    assert "".join(talk.answer("Hello?", max_new_tokens=2))
 
 
 def test_a_context_that_is_full(tokenizer):

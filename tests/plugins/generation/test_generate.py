@@ -275,6 +275,7 @@ with torch.no_grad():
         ({"num_beams": 30}, "num_beams is 30, which takes 60 first tokens, but the vocabulary has 40."),
         (RIGHT, "row 0 of attention_mask is [1, 1, 1, 1, 0, 0]: padding comes after tokens"),
         ({"attention_mask": torch.zeros(2, 6)}, "row 0 of the prompt is padding alone"),
+        ({"attention_mask": torch.full((2, 6), -10_000.0)}, "attention_mask must be 1 for tokens and 0 for padding"),
         ({"attention_mask": torch.ones(2, 5)}, "attention_mask must have the shape (batch, tokens) = (2, 6), but has"),
         ({"past_key_values": ()}, "past_key_values must be an archsmith_generation.Cache, but is ()."),
         ({"past_key_values": Cache(), "use_cache": False}, "past_key_values needs use_cache=True."),

@@ -119,6 +119,10 @@ class GenerationConfig(CheckedFields):
         values = {name: to_json(getattr(self, name)) for name in self._differing()}
         return copy.deepcopy(self.extra) | values
 
+    def to_diff_dict(self) -> dict[str, Any]:
+        """Return `to_dict`, under the name by which pipelines of other libraries ask for it."""
+        return self.to_dict()
+
     def overridden(self, overrides: Mapping[str, Any]) -> Self:
         """Return a copy with the settings of a call, of which none may be in vain.
 

@@ -5,13 +5,15 @@ from typing import Any
 
 from torch import Tensor
 
-from archsmith.errors import InputError
+from archsmith.errors import InputError, OptionError
 from archsmith.messages import announce, shown
 
 __all__ = ["Conversation"]
 
 #: Tokens of the context that are left for an answer before the oldest turns are forgotten.
 _LEAST = 32
+#: What `Conversation.answer` passes by itself.
+_OWN = {"input_ids", "inputs_embeds", "attention_mask", "tokenizer", "past_key_values", "use_cache"}
 
 
 class Conversation:
@@ -24,10 +26,19 @@ class Conversation:
 
     Attributes:
         messages: Dictionaries with ``role`` and ``content``, the earliest first.
+
+    Raises:
+        OptionError: The model does not generate, the tokenizer writes no chats, or what the model is told is no text.
     """
 
     def __init__(self, model: Any, tokenizer: Any, *, system: str | None = None) -> None:
+        for name, given, method in (("model", model, "stream"), ("tokenizer", tokenizer, "apply_chat_template")):
+            if not hasattr(given, method):
+                raise OptionError(f"{name} must have {method}(), but is {shown(given)}.")
+        if system is not None and not (isinstance(system, str) and system.strip()):
+            raise OptionError(f"system must be a text or None, but is {shown(system)}.")
         self.model, self.tokenizer = model, tokenizer
+        self._is_answering = False
         self.messages: list[dict[str, str]] = [] if system is None else [{"role": "system", "content": system}]
         self._cache = model.new_cache()
 
@@ -40,11 +51,19 @@ class Conversation:
             **settings: As `GenerationMixin.generate` takes them.
 
         Raises:
-            InputError: What is said is empty, or too long.
+            InputError: What is said is no text, empty, or too long; or an earlier answer has begun and not ended.
+            OptionError: A setting is the conversation's own.
             ArchsmithError: As `GenerationMixin.stream`, and ``apply_chat_template`` of the tokenizer.
         """
+        if not isinstance(text, str):
+            raise InputError(f"what is said must be a text, but is {shown(text)}.")
         if not text.strip():
             raise InputError(f"what is said must not be empty, but is {shown(text)}.")
+        if own := settings.keys() & _OWN:
+            raise OptionError(f"{min(own)} is the conversation's own; make another Conversation.")
+        if self._is_answering:
+            raise InputError("an earlier answer has not been heard to its end; read it on, or close() it.")
+        self._is_answering = True
         self.messages.append({"role": "user", "content": text})
         said, heard = list[str](), True
         try:
@@ -63,6 +82,7 @@ class Conversation:
             heard = False
             raise
         finally:
+            self._is_answering = False
             if heard:
                 self.messages.append({"role": "assistant", "content": "".join(said)})
             else:

@@ -102,6 +102,8 @@ def _mask(given: Any, prompt: Tensor, inferred: Tensor | None) -> Tensor | None:
                 f"but has {tuple(given.shape)}."
             )
         mask = given.bool()
+        if bool((mask != given).any()):
+            raise InputError("attention_mask must be 1 for tokens and 0 for padding, but holds other numbers.")
     if mask is None or bool(mask.all()):
         return None
     if not bool(mask.any(1).all()):

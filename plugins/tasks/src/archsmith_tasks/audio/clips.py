@@ -29,9 +29,9 @@ class AudioSteps(TaskSteps[Any]):
     say so, and the first such batch is a trial. Else only those of one length do.
     """
 
-    budget = 2**19  # samples: half a minute at 16 kHz
+    budget = 2**17  # samples: 8 seconds at 16 kHz, which a CPU's cache holds
     window = 256
-    hold = 32 * budget
+    hold = 128 * budget
 
     # ---- reading --------------------------------------------------------------------------------------------
 
