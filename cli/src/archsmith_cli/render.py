@@ -176,13 +176,15 @@ class Page:
 
     def _pile(self, headers: Sequence[str], rows: Iterable[Sequence[list[Cell]]]) -> None:
         """Write rows as lines: the first cell, and what the others are called and hold."""
+        if headers[0]:
+            self.heading(headers[0])
         for first, *others in rows:
             for cell in first:
                 self.line(cell)
             for header, stack in zip(headers[1:], others, strict=True):
                 label = Cell(f"  {header.lower()}: " if header else "  ", "dim")
                 for number, cell in enumerate(cell for cell in stack if cell.text):
-                    self.line(Cell(" " * _columns(label.text)) if number else label, cell)
+                    self.line("    " if number else label, cell)
 
     @cached_property
     def _console(self) -> "Console":

@@ -20,6 +20,7 @@ def run(
 
     Examples:
         archsmith unpin vit
+        archsmith unpin vit.image_processor
     """
     claimed = [entry for entry in installed.entries() if may_claim(entry, name)]
 

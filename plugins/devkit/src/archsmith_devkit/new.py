@@ -63,7 +63,7 @@ def new(
 
     Examples:
         archsmith new my-net --kind vision
-        archsmith new token-classification --kind extension --base distilbert
+        archsmith new sentence-embedding --kind extension --base distilbert
         archsmith new count --kind tool
     """
     if base is not None and kind != "extension":
