@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 
 import pytest
 import torch
@@ -323,6 +324,17 @@ def test_damaged_weights_are_named(archsmith, one, other):
     assert (result.code, result.err) == (2, "")
     assert str(path) in result.data["error"]["message"]
     assert archsmith("diff", other, one).code == 2
+
+
+def test_plugin_that_fails_is_trouble_and_no_difference(archsmith, one, other, site):
+    path = site.root / "toy_toy/config.py"
+    path.write_text(f"{path.read_text()}\n    def rules(self):\n        raise TypeError('odd')\n")
+    archsmith.fresh()
+    for name in [name for name in sys.modules if name.startswith("toy_toy")]:
+        del sys.modules[name]
+    result = archsmith("diff", one, other)
+    assert (result.code, result.out) == (2, "")
+    assert "odd" in result.err
 
 
 def test_weights_of_another_save_are_refused(archsmith, one, other, tmp_path):

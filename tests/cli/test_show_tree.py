@@ -201,6 +201,12 @@ def test_no_weights_are_fetched(installed, monkeypatch, tmp_path):
     assert json.loads(result.out)["parameters"] == 11_176_512
 
 
+def test_preprocessing_is_no_model(installed):
+    result = installed("show", "wordpiece", "--tree")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == "error: 'wordpiece' is preprocessing, and no model. Run: archsmith show wordpiece\n"
+
+
 def test_damaged_configuration(archsmith, toy, tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "toy", "dim": ')
     result = archsmith("show", tmp_path, "--tree")
