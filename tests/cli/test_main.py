@@ -43,6 +43,7 @@ Commands:
   show       Explain an architecture or a preset.
   create     Write a model with random weights, or its preprocessing.
   inspect    Show what a checkpoint holds, and whether it loads.
+  diff       Compare two checkpoints or configurations.
   convert    Convert a checkpoint of another format.
   install    Install plugins, and show what they bring.
   uninstall  Uninstall plugins, and show what is gone.
@@ -51,6 +52,7 @@ Commands:
   disable    Switch plugins off, and leave them installed.
   enable     Switch plugins on again.
   doctor     Find every problem, and say how to fix it.
+  env        Describe this environment, for the report of a bug.
   version    Show versions: archsmith, Python, torch, plugins.
 """
 VERB = """

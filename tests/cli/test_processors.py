@@ -52,12 +52,13 @@ def test_plugins(archsmith, sounds):
 
 
 @pytest.mark.parametrize("name", ["sounds", "acme-sounds"])
-def test_show(archsmith, sounds, name):
+def test_show(archsmith, sounds, name, site):
     result = archsmith("show", name)
     assert (result.code, result.err) == (0, "")
     assert result.out == (
         "sounds  acme-sounds 1.0\n\nPreprocessing\n"
-        "PART               CLASS\nfeature_extractor  SoundsFeatureExtractor\n"
+        "PART               CLASS\nfeature_extractor  SoundsFeatureExtractor\n\nDefined in\n"
+        f"SoundsFeatureExtractor  {site.root}/acme_sounds/extractor.py:4\n"
     )
     result = archsmith("show", name, "--schema")
     assert (result.code, result.err) == (1, "error: 'sounds' (acme-sounds 1.0) has no config.\n")

@@ -46,13 +46,26 @@ def test_table_wraps_one_column_between_words():
     )
 
 
-def test_table_never_cuts_a_name():
-    name = "x" * 100
-    table = drawn(
-        40, lambda page: page.table(("NAME", "TEXT"), [(name, "some words to be wrapped there")], wrap="TEXT")
-    )
-    assert table.splitlines()[1] == f"{name}  some words to be wrapped"
-    assert table.splitlines()[2].strip() == "there"
+def test_table_without_room_shows_each_row_as_lines_and_never_cuts_a_name():
+    name = "x" * 50
+    rows = [(name, ("some words to be wrapped there", Cell("second", "dim")), ""), ("short", "text", "7")]
+    table = drawn(40, lambda page: page.table(("NAME", "TEXT", ""), rows, wrap="TEXT"))
+    assert table == (f"{name}\n  text: some words to be wrapped there\n        second\nshort\n  text: text\n  7\n")
+
+
+def test_line_goes_on_below_between_words_in_its_styles():
+    def draw(page):
+        page.line("  ", Cell("some-name", "bold"), " (with brackets), and ", Cell("another-one", "bold"), ".")
+        page.line("x" * 40)
+        page.blank()
+
+    assert drawn(30, draw) == f"  some-name (with brackets),\n    and another-one.\n{'x' * 40}\n\n"
+    assert "some-name (with brackets), and another-one.\n" in drawn(None, draw)
+
+
+def test_label_stands_above_text_that_it_leaves_no_room():
+    text = drawn(30, lambda page: page.prose("what is wrong with it", label="incompatible", below="Run: this"))
+    assert text == "incompatible\n  what is wrong with it\n  Run: this\n"
 
 
 def test_wide_characters_take_two_columns():

@@ -27,16 +27,21 @@ TASK       AUTO CLASS            CLASS
 base       AutoModel             ToyModel
 masked-lm  AutoModelForMaskedLM  ToyForMaskedLM
 
+Defined in
+ToyConfig       {root}/toy_toy/config.py:4
+ToyModel        {root}/toy_toy/model.py:6
+ToyForMaskedLM  {root}/toy_toy/model.py:14
+
 Presets
-toys/small
+toys/small  2 hidden
 """
 
 
-def test_architecture(archsmith, toy):
+def test_architecture(archsmith, toy, site):
     result = archsmith("show", "toy")
     assert (result.code, result.err) == (0, "")
     assert result.out.startswith(OWN_FIELDS)
-    assert result.out.endswith(PARTS)
+    assert result.out.endswith(PARTS.format(root=site.root))
 
 
 def test_preset_shows_its_values_beside_the_defaults(archsmith, toy):
@@ -56,7 +61,7 @@ def test_preset_shows_its_values_beside_the_defaults(archsmith, toy):
     assert "Presets" not in result.out
 
 
-def test_json(archsmith, toy):
+def test_json(archsmith, toy, site):
     data = archsmith("show", "toy", "--json").data
     assert data["fields"][0] == {
         "name": "dim",
@@ -73,7 +78,11 @@ def test_json(archsmith, toy):
         "class": "ToyForMaskedLM",
         "reference": "toy_toy.model:ToyForMaskedLM",
         "distribution": "toy-toy",
+        "file": f"{site.root}/toy_toy/model.py",
+        "line": 14,
+        "defined": f"{site.root}/toy_toy/model.py:14",
     }
+    assert (data["file"], data["line"]) == (f"{site.root}/toy_toy/config.py", 4)
     assert (data["preprocessing"], data["presets"]) == ({}, {"toys/small": {"dim": 2}})
     assert (data["model_type"], data["preset"], data["config_class"]) == ("toy", None, "ToyConfig")
     preset = archsmith("show", "toys/small", "--json").data
@@ -100,7 +109,8 @@ def test_required_field_and_preprocessing(archsmith, site, manifest_of):
     out = archsmith("show", "bare").out
     assert out.startswith("bare  toy-bare 1.0\n\nFields of BareConfig\n")
     assert "dim    (must be given)  Width.\n" in out
-    assert out.endswith("\nPreprocessing\nPART       CLASS\ntokenizer  BareTokenizer\n")
+    assert "\nPreprocessing\nPART       CLASS\ntokenizer  BareTokenizer\n" in out
+    assert out.endswith("BareTokenizer    (no source found)\n")
 
 
 def test_tasks_of_an_extension_say_where_they_are_from(archsmith, toy, site):
@@ -154,3 +164,22 @@ def test_broken_architecture(archsmith, site):
         "error: toy-wrong 1.0 is broken: toy_wrong.plugin: ModuleNotFoundError: No module named 'nowhere'. "
         "Run: pip install --upgrade toy-wrong (or: pip uninstall toy-wrong)\n"
     )
+
+
+def test_presets_with_their_sizes(archsmith, site, manifest_of):
+    fields = 'presets={"toys/deep": {"num_hidden_layers": 3, "width": 5}, "toys/wrong": {"width": -1}}, '
+    site.install("deep", manifest=manifest_of("toy_deep", "deep", fields))
+    source = """
+        from archsmith.config import Depth, PreTrainedConfig, Size, field
+
+        class DeepConfig(PreTrainedConfig):
+            model_type = "deep"
+            attribute_map = {"hidden_size": "width"}
+            num_hidden_layers: Depth = field(default=1)
+            width: Size = field(default=2048)
+    """
+    site.write("toy_deep/config.py", dedent(source))
+    result = archsmith("show", "deep")
+    assert (result.code, result.err) == (0, "")
+    assert "\nPresets\ntoys/deep   3 layers, 5 hidden\ntoys/wrong  fault DeepConfig: width must be" in result.out
+    assert archsmith("show", "deep", "--json").data["preset_sizes"]["toys/deep"] == {"layers": 3, "hidden": 5}

@@ -152,10 +152,8 @@ def draw_troubles(page: Page, found: Iterable[Entry], problems: Iterable[str] = 
         off = entry.state is State.DISABLED
         if not (off and before is State.DISABLED):  # what the user switched off may be many, and is no news
             page.blank()
-        label = state_cell(entry.state)
-        page.prose(f"{entry.reason} {entry.remedy}" if off else entry.reason, label=label)
-        if entry.remedy and not off:
-            page.line(" " * (len(label.text) + 2), entry.remedy)
+        text, below = (f"{entry.reason} {entry.remedy}", "") if off else (entry.reason, entry.remedy)
+        page.prose(text, label=state_cell(entry.state), below=below)
         before = entry.state
     for problem in problems:
         page.blank()

@@ -8,7 +8,7 @@ from archsmith.files import CONFIG_FILE, Checkpoint
 from archsmith.registry import Kind, State, model_type_of, registry
 from archsmith_cli.render import STATE_STYLES, Cell, Page
 
-__all__ = ["draw", "draw_plugin", "judge", "plugin"]
+__all__ = ["draw", "draw_plugin", "judge", "plugin", "saved_task"]
 
 _SHOWN = 8
 
@@ -49,7 +49,7 @@ def judge(opened: Checkpoint, config: Mapping[str, Any], task: str | None) -> di
     except ArchsmithError:
         return result
     if task is None:
-        task = _saved_task(model_type, config)
+        task = saved_task(model_type, config)
         if task is None:
             return result | {"error": "No class that it was saved from is installed. Name a task: --task base"}
     elif task not in tasks:
@@ -104,7 +104,7 @@ def draw(page: Page, result: Mapping[str, Any] | None) -> None:
                 page.line(" " * 12, f"and {len(listed) - _SHOWN:,} more; --json lists them all")
 
 
-def _saved_task(model_type: str, config: Mapping[str, Any]) -> str | None:
+def saved_task(model_type: str, config: Mapping[str, Any]) -> str | None:
     """Return the task whose class config.json says the weights were saved from; older names count."""
     saved_from = config.get("architectures")
     aliases = registry.get(model_type).aliases

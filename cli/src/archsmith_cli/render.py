@@ -1,13 +1,14 @@
 """How results look: tables, prose and numbers on a terminal, in a pipe, and as JSON.
 
-On a terminal, prose and wide cells are wrapped between words. Names are never cut or broken: a table that has no room
-for them becomes wider than the terminal. In a pipe nothing is wrapped at all, and no line ends in spaces.
+On a terminal, lines, prose and wide cells are wrapped between words. Names are never cut or broken: a table that has no
+room for them shows each row as lines of their own. In a pipe nothing is wrapped at all, and no line ends in spaces.
 """
 
 import itertools
 import os
+import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TextIO
@@ -21,8 +22,7 @@ __all__ = ["STATE_STYLES", "Cell", "Page", "Report", "Span", "clean", "encode", 
 
 _UNLIMITED = 1_000_000
 _WIDEST_PROSE = 100
-_NARROWEST_PROSE = 40
-_NARROWEST_CELL = 24
+_NARROWEST = 24
 
 STATE_STYLES: Mapping[str, str] = {
     "ok": "green",
@@ -85,8 +85,10 @@ class Page:
         return self.width if self.width == _UNLIMITED else min(self.width, _WIDEST_PROSE)
 
     def line(self, *pieces: Cell | str) -> None:
-        """Write one line as it stands, of several pieces."""
-        self._write([_cell(piece) for piece in pieces])
+        """Write one line, of several pieces; on a terminal too narrow for it, it goes on below, indented."""
+        cells = [_cell(piece) for piece in pieces]
+        for start, end, indent in _breaks("".join(cell.text for cell in cells), self.width):
+            self._write([Cell(" " * indent), *_between(cells, start, end)])
 
     def blank(self) -> None:
         """Write an empty line."""
@@ -100,22 +102,29 @@ class Page:
         """Write a heading over what follows."""
         self.line(Cell(text, "bold"))
 
-    def prose(self, text: str, *, label: Cell | str = "", indent: int = 0) -> None:
+    def prose(self, text: str, *, label: Cell | str = "", indent: int = 0, below: str = "") -> None:
         """Write running text beside a label, wrapped between words and indented as far as the label.
 
         Args:
             text: One or several paragraphs; a line break in it stays.
-            label: What stands before the first line.
+            label: What stands before the first line; above it where the terminal has no room for both.
             indent: Columns before everything.
+            below: A line of its own after it, such as a command, which takes the whole width.
         """
         label = _cell(label)
         gap = "" if not label.text else " " if label.text.endswith(":") else "  "
         margin = indent + _columns(label.text) + len(gap)
-        for number, line in enumerate(_wrap(clean(text, lines=True), max(self.prose_width - margin, _NARROWEST_PROSE))):
-            if number:
+        above = bool(label.text) and self.prose_width - margin < _NARROWEST
+        if above:
+            self.line(" " * indent, label)
+            margin = indent + 2
+        for number, line in enumerate(_wrap(clean(text, lines=True), max(self.prose_width - margin, 1))):
+            if number or above:
                 self.line(" " * margin, line)
             else:
                 self.line(" " * indent, label, gap, line)
+        if below:
+            self.line(" " * margin, below)
 
     def table(
         self,
@@ -125,7 +134,7 @@ class Page:
         wrap: str = "",
         right: Sequence[str] = (),
     ) -> None:
-        """Write a table.
+        """Write a table; where the terminal has no room for it, each row below the last, a line for each cell.
 
         Args:
             headers: The names of the columns; all empty: no header line.
@@ -133,12 +142,16 @@ class Page:
             wrap: The column whose text is wrapped between words if the terminal has no room for it.
             right: The columns of numbers.
         """
-        stacks = [[_stack(span) for span in row] for row in rows]
+        whole = [[_stack(span) for span in row] for row in rows]
+        stacks = [list(row) for row in whole]
         if any(headers):
             stacks.insert(0, [[Cell(header, "bold")] for header in headers])
         if wrap:
             self._wrap_column(stacks, headers.index(wrap))
         widths = [_width(column) for column in zip(*stacks, strict=True)]
+        if sum(widths) + 2 * (len(widths) - 1) > self.width:
+            self._pile(headers, whole)
+            return
         for row in stacks:
             for cells in itertools.zip_longest(*row, fillvalue=Cell("")):
                 pieces: list[Cell] = []
@@ -151,9 +164,19 @@ class Page:
         """Wrap the text of one column to what the others leave of the page."""
         widths = [_width(column) for column in zip(*stacks, strict=True)]
         others = sum(widths) - widths[place] + 2 * (len(widths) - 1)
-        room = max(self.width - others, _NARROWEST_CELL)
+        room = max(self.width - others, _NARROWEST)
         for row in stacks:
             row[place] = [Cell(line, cell.style) for cell in row[place] for line in _wrap(cell.text, room)]
+
+    def _pile(self, headers: Sequence[str], rows: Iterable[Sequence[list[Cell]]]) -> None:
+        """Write rows as lines: the first cell, and what the others are called and hold."""
+        for first, *others in rows:
+            for cell in first:
+                self.line(cell)
+            for header, stack in zip(headers[1:], others, strict=True):
+                label = Cell(f"  {header.lower()}: " if header else "  ", "dim")
+                for number, cell in enumerate(cell for cell in stack if cell.text):
+                    self.line(Cell(" " * _columns(label.text)) if number else label, cell)
 
     @cached_property
     def _console(self) -> "Console":
@@ -195,6 +218,28 @@ def _columns(text: str) -> int:
     import unicodedata
 
     return sum(0 if unicodedata.combining(char) else 1 + (unicodedata.east_asian_width(char) in "WF") for char in text)
+
+
+def _breaks(text: str, width: int) -> Iterator[tuple[int, int, int]]:
+    """Yield where the lines of a text begin and end, and how far each is indented: further than the first."""
+    if _columns(text) <= width:
+        yield 0, len(text), 0
+        return
+    start = end = indent = 0
+    margin = min(len(text) - len(text.lstrip()) + 2, width // 2)
+    for word in re.finditer(r"\S+", text):
+        if end and indent + _columns(text[start : word.end()]) > width:
+            yield start, end, indent
+            start, indent = word.start(), margin
+        end = word.end()
+    yield start, end, indent
+
+
+def _between(cells: Iterable[Cell], start: int, end: int) -> Iterator[Cell]:
+    """Yield what stands between two places of a line that is made of cells."""
+    for cell in cells:
+        yield Cell(cell.text[max(start, 0) : max(end, 0)], cell.style)
+        start, end = start - len(cell.text), end - len(cell.text)
 
 
 def _terminal_width(stream: TextIO) -> int:

@@ -37,6 +37,7 @@ from archsmith_cli.render import Cell, Page, Report, Span, clean, encode
 from archsmith_cli.usage import explaining
 
 if TYPE_CHECKING:
+    from archsmith_cli.assignments import parse_assignments
     from archsmith_cli.naming import plugin_named
     from archsmith_cli.output_folder import output_folder
     from archsmith_cli.paths import expand
@@ -52,18 +53,25 @@ __all__ = [
     "load_verb",
     "one_of",
     "output_folder",
+    "parse_assignments",
     "plugin_named",
 ]
 
 __getattr__ = lazy_attributes(
-    "archsmith_cli", {"naming": ["plugin_named"], "output_folder": ["output_folder"], "paths": ["expand"]}
+    "archsmith_cli",
+    {
+        "assignments": ["parse_assignments"],
+        "naming": ["plugin_named"],
+        "output_folder": ["output_folder"],
+        "paths": ["expand"],
+    },
 )
 
 #: The verbs that come with the command line. A module of that name in `archsmith_cli.commands` holds each as ``run``.
 BUILT_IN = (
-    *("list", "plugins", "show", "create", "inspect", "convert"),
+    *("list", "plugins", "show", "create", "inspect", "diff", "convert"),
     *("install", "uninstall", "pin", "unpin", "disable", "enable"),
-    *("doctor", "version"),
+    *("doctor", "env", "version"),
 )
 
 

@@ -1,7 +1,5 @@
 """``archsmith create``: a model with random weights and its preprocessing, or one such part alone."""
 
-import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,10 +10,12 @@ from archsmith.errors import ConfigError, UnknownTask
 from archsmith.files import CONFIG_FILE, PREPROCESSOR_FILE, Checkpoint, find_weights, total_size
 from archsmith.registry import Kind, Owner, registry
 from archsmith_cli import preprocessing
+from archsmith_cli.assignments import parse_assignments
 from archsmith_cli.naming import Named, resolve_name
 from archsmith_cli.output_folder import output_folder
 from archsmith_cli.paths import expand
 from archsmith_cli.render import Cell, Page, Report, size
+from archsmith_cli.subjects import build_config
 from archsmith_cli.verb import one_of
 
 _SETTING = "Set a field of the configuration, or a setting of the part; PART.FIELD is a field inside a part. The value \
@@ -54,7 +54,7 @@ def run(
     named = resolve_name(name)
     out = str(expand(out, "OUT"))
     vocabulary = None if vocabulary is None else str(expand(vocabulary, "--vocab"))
-    values = _parse_settings(settings or [])
+    values = parse_assignments(settings or [])
     if kind in _MODELS:
         if vocabulary is not None:
             raise typer.BadParameter("it is for --kind tokenizer and --kind processor", param_hint="--vocab")
@@ -73,7 +73,7 @@ def _model(named: Named, values: dict[str, Any], out: str, *, task: str, seed: i
         raise UnknownTask(
             f"{named.name!r} is preprocessing without an architecture, and no model. Pass --kind {kinds}."
         )
-    config = _configuration(named, values)
+    config = build_config(named, values)
     role = f"models.{task}"
     if task not in registry.tasks(named.name):
         registry.load(named.name, role)  # refuses, and says which tasks there are
@@ -138,32 +138,3 @@ def _draw(page: Page, data: dict[str, Any]) -> None:
     page.line(f"{data['parameters']:,} parameters, {size(data['bytes'])}: {', '.join(data['files'])}")
     if data["preprocessing"]:
         page.line(f"with its {' and '.join(data['preprocessing'])}")
-
-
-def _parse_settings(settings: Sequence[str]) -> dict[str, Any]:
-    """Parse ``field=value`` and ``part.field=value``; the value is JSON, and if it is not, a string."""
-    values: dict[str, Any] = {}
-    for setting in settings:
-        name, equals, text = setting.partition("=")
-        name = name.strip()
-        if not equals or not name:
-            raise typer.BadParameter(f"{setting!r} must be of the form field=value", param_hint="--set")
-        *parts, last = map(str.strip, name.split("."))
-        held: Any = values
-        for part in parts:
-            held = held.setdefault(part, {}) if isinstance(held, dict) else held
-        if not isinstance(held, dict) or last in held:
-            raise typer.BadParameter(f"{name!r} is set twice", param_hint="--set")
-        try:
-            held[last] = json.loads(text)
-        except (ValueError, RecursionError):
-            held[last] = text
-    return values
-
-
-def _configuration(named: Named, values: dict[str, Any]) -> PreTrainedConfig:
-    """Build and check the configuration; the settings go over the preset's values."""
-    config_class: type[PreTrainedConfig] = registry.load(named.name, "config")
-    for name in {"self", "source"} & values.keys():  # from_dict has arguments of these names
-        raise ConfigError(f"{config_class.__name__}: {name!r} cannot be set.")
-    return config_class.from_dict(named.values, **values)

@@ -69,10 +69,7 @@ def _cells(plugin: dict[str, Any]) -> tuple[Cell | str, ...]:
 def _draw_findings(page: Page, problems: list[Problem], notes: list[str]) -> None:
     for number, problem in enumerate(problems, 1):
         page.blank()
-        label = Cell(f"{number}.", "red")
-        page.prose(problem.problem, label=label)
-        if problem.remedy:
-            page.line(" " * (len(label.text) + 2), problem.remedy)
+        page.prose(problem.problem, label=Cell(f"{number}.", "red"), below=problem.remedy)
     if notes:
         page.blank()
         page.heading("Notes")

@@ -1,11 +1,11 @@
 """``archsmith show``: an architecture, a preset, or preprocessing alone, from the manifest and the configuration class.
 
-Free of torch.
+Free of torch, but for ``--tree``, which shows the modules of a model.
 """
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, get_type_hints
 
 import typer
@@ -15,26 +15,75 @@ from archsmith.plugin import COMPONENTS
 from archsmith.registry import Kind, registry
 from archsmith.tasks import auto_class_name
 from archsmith_cli import installed
+from archsmith_cli.assignments import parse_assignments
+from archsmith_cli.definitions import find_definition
 from archsmith_cli.naming import Named, find_entry, resolve_name
 from archsmith_cli.render import Cell, Page, Report, Span, clean, encode, shorten
 
 #: Bounds that only keep a number within what the formats can hold are no news to a reader.
 _ANY_SIZE = re.compile(r"from (\d+) to 2147483647")
 _MISSING = "(must be given)"
+#: What a preset's size is told by → the fields that may hold it.
+_SIZES = (
+    ("layers", ("num_hidden_layers", "depths")),
+    ("hidden", ("hidden_size", "hidden_sizes", "embed_dim")),
+    ("heads", ("num_attention_heads", "num_heads")),
+    ("vocabulary", ("vocab_size",)),
+)
 
 
 def run(
     name: Annotated[
         str,
-        typer.Argument(metavar="NAME", help="A model_type, the id of a preset, or preprocessing.", show_default=False),
+        typer.Argument(
+            metavar="NAME",
+            help="A model_type, the id of a preset, or preprocessing; with --tree a checkpoint as well.",
+            show_default=False,
+        ),
     ],
+    *,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of config.json alone.")] = False,
+    tree: Annotated[
+        bool, typer.Option("--tree", help="Show the modules of the model, their sizes and shapes.")
+    ] = False,
+    task: Annotated[
+        str | None,
+        typer.Option("--task", metavar="TASK", help="Which model; by default that of the checkpoint, else base."),
+    ] = None,
+    depth: Annotated[
+        int | None, typer.Option("--depth", metavar="N", min=0, help="How many levels of modules are shown.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="Set a field of the configuration. May be repeated."),
+    ] = None,
+    hub: Annotated[bool, typer.Option("--hub", help="NAME is the id of a repository on the hub.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Ask the hub's cache alone.")] = False,
 ) -> Report:
     """Explain an architecture or a preset.
 
-    Shows fields, tasks, preprocessing and presets; for a preset, its values; for preprocessing alone, its parts. Loads
-    the manifest and the configuration class, not torch.
+    Shows fields, tasks, preprocessing and presets, and the file and line of each class; for a preset, its values; for
+    preprocessing alone, its parts. Loads the manifest and the configuration class, not torch.
+
+    With --tree, shows the modules of a model with their parameters and shapes, equal layers as one. It is built without
+    values, so that no size is too large. NAME may be a folder, a config.json or ID@REVISION on the hub as well.
+
+    Examples:
+      archsmith show distilbert
+      archsmith show gpt2 --tree --task causal-lm --depth 2
+      archsmith show ./my-model --tree
     """
+    if tree and schema:
+        raise typer.BadParameter("it contradicts --schema", param_hint="--tree")
+    if tree:
+        from archsmith_cli.tree import report
+
+        values = parse_assignments(settings or [])
+        return report(name, values, task=task, depth=depth, hub=hub, offline=offline)
+    only = {"--task": task, "--depth": depth, "--set": settings or None, "--hub": hub, "--offline": offline}
+    for option, given in only.items():
+        if given is not None and given is not False:
+            raise typer.BadParameter("it is for --tree", param_hint=option)
     named = resolve_name(name)
     if named.kind is Kind.PROCESSOR and not schema:
         found = {"name": named.name, "preset": None, "summary": "", "tasks": [], "presets": {}} | _provided(named)
@@ -54,6 +103,7 @@ def _data(named: Named, config_class: type[PreTrainedConfig]) -> dict[str, Any]:
         "summary": _summary(config_class),
         "config_class": config_class.__name__,
         "config_module": config_class.__module__,
+        **_place(f"{config_class.__module__}:{config_class.__name__}"),
         "fields": _fields(named, config_class),
         "other_names": dict(sorted(config_class.attribute_map.items())),
         "tasks": [
@@ -63,10 +113,14 @@ def _data(named: Named, config_class: type[PreTrainedConfig]) -> dict[str, Any]:
                 "class": export.reference.rpartition(":")[2],
                 "reference": export.reference,
                 "distribution": export.entry.distribution,
+                **_place(export.reference),
             }
             for task, export in sorted(registry.tasks(named.name).items(), key=lambda item: _rank(item[0]))
         ],
         "presets": {preset: dict(values) for preset, values in registry.get(named.name).presets.items()},
+        "preset_sizes": {
+            preset: _sizes(config_class, values) for preset, values in registry.get(named.name).presets.items()
+        },
         **_provided(named),
     }
 
@@ -81,7 +135,28 @@ def _provided(named: Named) -> dict[str, Any]:
         "pin": installed.pin_data(named.name),
         "preprocessing": {part: export.reference for part, export in parts.items()},
         "preprocessing_from": {part: export.entry.distribution for part, export in parts.items()},
+        "preprocessing_places": {part: _place(export.reference) for part, export in parts.items()},
     }
+
+
+def _place(reference: str) -> dict[str, Any]:
+    """Return where a class is defined: file and line, and both for a reader; all of them None if no source says it."""
+    found = find_definition(reference)
+    return {
+        "file": found and found.file,
+        "line": found and found.line,
+        "defined": str(found) if found else None,
+    }
+
+
+def _sizes(config_class: type[PreTrainedConfig], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what tells presets apart at a glance; a preset that is wrong has a fault instead of sizes."""
+    try:
+        config = config_class.from_dict(values)
+    except Exception as error:  # noqa: BLE001  # of a stranger's rules; the other presets are shown all the same
+        return {"fault": str(error)}
+    found = {name: next(filter(None, (config.value_of(field) for field in fields)), None) for name, fields in _SIZES}
+    return {name: to_json(size) for name, size in found.items() if size is not None}
 
 
 def _rank(task: str) -> tuple[bool, str]:
@@ -165,17 +240,34 @@ def _draw_parts(page: Page, data: dict[str, Any]) -> None:
         page.heading("Tasks")
         rows = [(row["task"], row["auto_class"], row["class"], row["distribution"]) for row in data["tasks"]]
         _draw_classes(page, ("TASK", "AUTO CLASS", "CLASS"), rows, data["distribution"])
-    if data["preprocessing"]:
+    sources, places = data["preprocessing_from"], data["preprocessing_places"]
+    names = {part: reference.rpartition(":")[2] for part, reference in data["preprocessing"].items()}
+    if names:
         page.blank()
         page.heading("Preprocessing")
-        sources = data["preprocessing_from"]
-        parts = [(part, ref.rpartition(":")[2], sources[part]) for part, ref in data["preprocessing"].items()]
-        _draw_classes(page, ("PART", "CLASS"), parts, data["distribution"])
+        _draw_classes(
+            page, ("PART", "CLASS"), [(part, name, sources[part]) for part, name in names.items()], data["distribution"]
+        )
+    page.blank()
+    page.heading("Defined in")
+    defined = [(data["config_class"], data["defined"])] if "config_class" in data else []
+    defined += [(row["class"], row["defined"]) for row in data["tasks"]]
+    defined += [(name, places[part]["defined"]) for part, name in names.items()]
+    page.table(("", ""), [(name, where or Cell("(no source found)", "dim")) for name, where in dict(defined).items()])
     if data["presets"] and not data["preset"]:
         page.blank()
         page.heading("Presets")
-        for preset in data["presets"]:
-            page.line(preset)
+        page.table(
+            ("", ""), [(preset, Cell(_in_words(data["preset_sizes"][preset]), "dim")) for preset in data["presets"]]
+        )
+
+
+def _in_words(sizes: Mapping[str, Any]) -> str:
+    """Return ``"12 layers, 768 hidden"``, or ``"layers [2, 2, 6, 2]"`` where each stage has its own."""
+    words = (
+        f"{size:,} {name}" if isinstance(size, int) else f"{name} {shorten(size, 30)}" for name, size in sizes.items()
+    )
+    return ", ".join(words)
 
 
 def _draw_classes(page: Page, headers: tuple[str, ...], rows: Sequence[tuple[str, ...]], owner: str) -> None:

@@ -1,21 +1,24 @@
 """``archsmith version``: what is installed, in which version; torch's is read from its metadata, not from torch."""
 
 import platform
-from importlib.metadata import PackageNotFoundError, version
 
 import archsmith
 import archsmith_cli
 from archsmith_cli import installed
 from archsmith_cli.render import Cell, Page, Report
+from archsmith_cli.versions import installed_version
 
 
 def run() -> Report:
-    """Show versions: archsmith, Python, torch, plugins."""
+    """Show versions: archsmith, Python, torch, plugins.
+
+    From metadata, without importing torch. archsmith env says more, for the report of a bug.
+    """
     parts = {
         "archsmith": archsmith.__version__,
         "archsmith-cli": archsmith_cli.__version__,
         "python": platform.python_version(),
-        "torch": _installed("torch"),
+        "torch": installed_version("torch"),
     }
     plugins = {entry.distribution: entry.version for entry in installed.entries()}
     plugins = dict(sorted(plugins.items()))
@@ -30,10 +33,3 @@ def run() -> Report:
         installed.draw_settings(page)
 
     return Report({**parts, "platform": platform.platform(), "plugins": plugins, "settings": settings}, draw)
-
-
-def _installed(distribution: str) -> str | None:
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return None

@@ -1,7 +1,6 @@
 """``archsmith run``: a task of a model, on texts, files and tables, into a table or a file."""
 
 import contextlib
-import json as json_format
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any, TextIO
@@ -12,7 +11,7 @@ from archsmith.errors import OptionError, PluginBroken, PluginConflict
 from archsmith.files import CONFIG_FILE, Checkpoint
 from archsmith.messages import did_you_mean, shown
 from archsmith.registry import model_type_of
-from archsmith_cli.verb import Cell, Debug, Help, Page, encode, expand
+from archsmith_cli.verb import Cell, Debug, Help, Page, encode, expand, parse_assignments
 from archsmith_tasks.catalog import find_task, owner_of, task_for_class, task_names
 from archsmith_tasks.run.columns import Columns
 from archsmith_tasks.run.inputs import Inputs
@@ -154,20 +153,12 @@ def _source(text: str, option: str) -> str:
 
 def _options(settings: Sequence[str]) -> dict[str, Any]:
     """Return the options of the task, each JSON, else a string."""
-    values: dict[str, Any] = {}
-    for setting in settings:
-        name, equals, text = setting.partition("=")
-        name = name.strip().replace("-", "_")
-        if not equals or not name:
-            raise typer.BadParameter(f"{setting!r} must be of the form option=value", param_hint="--set")
-        if name in values:
-            raise typer.BadParameter(f"{name!r} is set twice", param_hint="--set")
+    spelt = (setting.partition("=") for setting in settings)
+    texts = [f"{name.replace('-', '_')}{equals}{text}" for name, equals, text in spelt]
+    values = parse_assignments(texts, form="option=value")
+    for name in values:
         if option := {**_TAKEN, **_PARTS}.get(name):
             raise typer.BadParameter(f"{name!r} is not an option of the task; pass {option}", param_hint="--set")
-        try:
-            values[name] = json_format.loads(text)
-        except (ValueError, RecursionError):
-            values[name] = text
     return values
 
 

@@ -1,0 +1,1 @@
+"""What two checkpoints or configurations differ in: fields, files beside them, tensors."""
