@@ -19,6 +19,8 @@ _ROOT = Path(__file__).parents[1]
 _COMMAND_LINE = "reference/command-line.md"
 #: A name in code letters, outside of code blocks and links: ``PreTrainedModel`` or ``PreTrainedModel.forward``.
 _CODE = re.compile(r"<(a|pre|h[1-6]|autoref)\b.*?</\1>|<code>([A-Za-z_][\w.]*)</code>", re.DOTALL)
+#: What was typed at prompts and what was printed.
+_CONSOLE = re.compile(r'(?<=<div class="language-pycon highlight"><pre><span></span><code>).*?(?=</code>)', re.DOTALL)
 
 
 def on_config(config: MkDocsConfig) -> None:
@@ -39,7 +41,7 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
 
 
 def on_page_content(content: str, **_: Any) -> str:
-    """Turn each public name in code letters into a link to its place in the reference."""
+    """Turn each public name in code letters into a link to the reference; tell what was printed from what was typed."""
     homes = _homes()
 
     def linked(match: re.Match[str]) -> str:
@@ -49,7 +51,13 @@ def on_page_content(content: str, **_: Any) -> str:
             return match[0]
         return f'<autoref identifier="{home}{dot}{rest}" optional>{match[0]}</autoref>'
 
-    return _CODE.sub(linked, content)
+    return _CODE.sub(linked, _CONSOLE.sub(lambda match: _with_output(match[0]), content))
+
+
+def _with_output(console: str) -> str:
+    """Mark each line that was printed as such, all of it, so that none of it is copied with the code."""
+    lines = console.splitlines(keepends=True)
+    return "".join(line if 'class="gp"' in line else f'<span class="go">{line}</span>' for line in lines)
 
 
 # ---- plugins ------------------------------------------------------------------------------------------------

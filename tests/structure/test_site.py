@@ -200,6 +200,19 @@ def test_a_diagram_is_a_part_of_its_page(site):
     assert "currentColor" in text  # which is light in the dark
 
 
+def test_what_is_copied_is_what_was_typed(site):
+    """The theme leaves out what the style hides: prompts, and every line without one."""
+    style = (site / "assets/site.css").read_text(encoding="utf-8")
+    assert "[data-md-copying] :is(.gp, .go),\n" in style
+    console = re.compile(r'<div class="language-pycon highlight">.*?<code>(.*?)</code>', re.DOTALL)
+    blocks = [block for page in site.rglob("*.html") for block in console.findall(page.read_text(encoding="utf-8"))]
+    lines = [line for block in blocks for line in block.removesuffix("</span>").split("\n")]
+    assert sum('class="gp"' in line for line in lines) > 50
+    assert [
+        line for line in lines if 'class="gp"' not in line and not line.startswith(('<span class="go">', "</span>"))
+    ] == []
+
+
 def test_it_asks_no_other_host(site):
     for page in site.rglob("*.html"):
         assert not [link for link in content(page).loads if urlsplit(link).netloc], page
@@ -262,3 +275,11 @@ def found(site):
 @pytest.mark.parametrize("query", SEARCHES)
 def test_the_search_finds(query, found):
     assert SEARCHES[query] in found[query][:3]
+
+
+def test_the_first_success_prints_what_the_home_page_says(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs/index.md").read_text(encoding="utf-8")
+    code, printed = re.search(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```$", page, re.MULTILINE | re.DOTALL).groups()
+    exec(compile(code, "index.md", "exec"), {"__name__": "__main__"})
+    assert capsys.readouterr().out == printed
