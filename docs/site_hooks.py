@@ -124,12 +124,14 @@ def _verbs() -> str:
 
     verbs = {verb: load_verb(verb) for verb in (*BUILT_IN, *_brought())}
     options = {verb: _options(verb, command) for verb, command in verbs.items()}
-    common = set.intersection(*(set(each) for each in options.values()))
-    lines = ["Every verb has these options:", "", *_table(sorted(common))]
+    common = set.intersection(*(set(options[verb]) for verb in BUILT_IN))
+    lines = ["Every verb that reports has these options:", "", *_table(sorted(common))]
     for verb, command in verbs.items():
         usage = command.get_usage(typer.Context(command, info_name=f"archsmith {verb}")).removeprefix("Usage: ")
         lines += [f"## archsmith {verb}", "", "```text", usage, "```", "", _help(command.help), ""]
-        lines += _table([option for option in options[verb] if option not in common])
+        lines += _table(
+            [option for option in options[verb] if option not in common or not common <= set(options[verb])]
+        )
     return "\n".join(lines)
 
 
