@@ -1,6 +1,7 @@
 """What settings of preprocessing do: each is changed, and what comes out is held against what came out before."""
 
 import dataclasses
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -18,7 +19,7 @@ Made = Mapping[str, Any]
 
 def own_settings(cls: type[Any], base: type[Any]) -> set[str]:
     """Return the settings that a class, or one between it and a base, declares itself."""
-    return {name for each in cls.__mro__ if each not in base.__mro__ for name in vars(each).get("__annotations__", {})}
+    return {name for each in cls.__mro__ if each not in base.__mro__ for name in inspect.get_annotations(each)}
 
 
 def variants_of(cls: type[Any], name: str, value: Any) -> list[Any]:
