@@ -53,10 +53,8 @@ def test_wheel_and_source_archive(member, tmp_path):
         licences = [packed.read(name) for name in names if name.endswith(".dist-info/licenses/LICENSE")]
         assert any(name.endswith("/__init__.py") for name in names)
     assert licences == [LICENCE]
-    checked = Metadata.from_email(written, validate=True)  # unknown, repeated, malformed: it raises
-    assert not [
-        label for label in checked.classifiers if label.startswith("License ::")
-    ]  # not beside one
+    checked = Metadata.from_email(written, validate=True)  # raises on a field that is unknown, repeated or malformed
+    assert not [label for label in checked.classifiers if label.startswith("License ::")]
     assert {"Homepage", "Documentation", "Source", "Changelog", "Issues"} == checked.project_urls.keys()
     metadata = email.message_from_bytes(written)
     assert (metadata["License-Expression"], metadata.get_all("License-File")) == ("Apache-2.0", ["LICENSE"])
