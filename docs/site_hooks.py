@@ -109,8 +109,12 @@ def _verbs() -> str:
 
     verbs = {verb: load_verb(verb) for verb in (*BUILT_IN, *KNOWN_VERBS)}
     options = {verb: _options(verb, command) for verb, command in verbs.items()}
-    common = set.intersection(*(set(each) for each in options.values()))
-    lines = ["Every verb has these options:", "", *_table(sorted(common))]
+    common = set.intersection(*(set(options[verb]) for verb in BUILT_IN))
+    lines = [
+        "The verbs have these options, apart from those that print for themselves, as `chat`:",
+        "",
+        *_table(sorted(common)),
+    ]
     for verb, command in verbs.items():
         usage = command.get_usage(typer.Context(command, info_name=f"archsmith {verb}"))
         lines += [
@@ -124,6 +128,7 @@ def _verbs() -> str:
             "",
         ]
         lines += _table([option for option in options[verb] if option not in common])
+        lines += ["```console", *(f"$ {line}" for line in command.examples), "```", ""] if command.examples else []
     return "\n".join(lines) + "\n"
 
 

@@ -1,8 +1,10 @@
 """The site builds without a warning, leads nowhere in vain, asks no other host, and leaves nothing public out."""
 
 import ast
+import html
 import json
 import os
+import re
 import subprocess
 import sys
 import zlib
@@ -133,7 +135,8 @@ def test_every_verb_is_described(site):
     for verb in (*BUILT_IN, *KNOWN_VERBS):
         assert f'id="archsmith-{verb}"' in text, verb
     assert "--set FIELD=VALUE" in text
-    assert text.count("<td><code>--json</code></td>") == 1  # it is said once for all verbs
+    assert text.count("<td><code>--json</code></td>") == 2  # it is said once for all verbs; chat has its own
+    assert "$ archsmith show vit" in html.unescape(re.sub("<[^>]+>", "", text))
 
 
 def test_the_search_finds_words(site):
