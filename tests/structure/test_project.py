@@ -45,7 +45,7 @@ def test_a_readme_stands_alone(page):
 
 
 def test_links_to_the_site_lead_to_pages():
-    pages = {f"plugins/{path.parent.name}/README" for path in ROOT.glob("plugins/*/README.md")} | {"plugins/index"}
+    pages = {f"plugins/{path.parent.name}/index" for path in ROOT.glob("plugins/*/README.md")} | {"plugins/index"}
     pages |= {str(path.relative_to(ROOT / "docs"))[:-3] for path in (ROOT / "docs").rglob("*.md")}
     files = [*ROOT.glob("*.md"), *ROOT.glob("*/README.md"), *ROOT.glob("plugins/*/README.md"), *ROOT.glob("*.cff")]
     files += [*ROOT.glob(".github/**/*.*"), *(member / "pyproject.toml" for member in MEMBERS)]
