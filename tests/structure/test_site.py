@@ -63,7 +63,7 @@ SEARCHES = {
     "resize_token_embeddings": "reference/models.html",
     "speech to text": "run-tasks.html",
     "stream tokens": "generate-text.html",
-    "tokenizer padding side": "reference/tokenizers.html",
+    "tokenizer padding side": "guide.html",
     "trust_remote_code": "concepts.html",
     "uninstall plugin": "guide.html",
     "WeightsMismatch": "errors.html",
