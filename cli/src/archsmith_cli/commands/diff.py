@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archsmith.errors import CheckpointNotFound
+from archsmith_cli import completion
 from archsmith_cli.comparison.drawing import draw
 from archsmith_cli.comparison.fields import compare_configurations
 from archsmith_cli.comparison.files import compare_files
@@ -20,8 +21,8 @@ _TROUBLE = 2
 
 
 def run(
-    a: Annotated[str, typer.Argument(metavar="A", help=_WHAT)],
-    b: Annotated[str, typer.Argument(metavar="B", help="Likewise.")],
+    a: Annotated[str, typer.Argument(metavar="A", help=_WHAT, autocompletion=completion.models)],
+    b: Annotated[str, typer.Argument(metavar="B", help="Likewise.", autocompletion=completion.models)],
     *,
     every: Annotated[bool, typer.Option("--all", help="List every tensor, equal ones too, each in its line.")] = False,
     hub: Annotated[bool, typer.Option("--hub", help="A name is an id on the hub, be it a preset's as well.")] = False,

@@ -11,7 +11,7 @@ from archsmith.errors import OptionError, PluginBroken, PluginConflict
 from archsmith.files import CONFIG_FILE, Checkpoint
 from archsmith.messages import did_you_mean, shown
 from archsmith.registry import model_type_of
-from archsmith_cli.verb import Cell, Debug, Help, Page, encode, expand, parse_assignments
+from archsmith_cli.verb import Cell, Debug, Help, Page, completion, encode, expand, in_group, parse_assignments
 from archsmith_tasks.catalog import find_task, owner_of, task_for_class, task_names
 from archsmith_tasks.run.columns import Columns
 from archsmith_tasks.run.inputs import Inputs
@@ -30,13 +30,21 @@ _INPUT = "A text, a file, a folder, a glob, or '-' for standard input. A file of
 blank ones apart; of .jsonl, .csv, .tsv and .parquet a column is taken. What names no file is a text itself."
 
 
+@in_group("Run")
 def run(
     task: Annotated[
-        str | None, typer.Argument(metavar="TASK", help="See --list; 'auto': what the checkpoint says.")
+        str | None,
+        typer.Argument(
+            metavar="TASK",
+            help="See --list; 'auto': what the checkpoint says.",
+            autocompletion=completion.words(lambda: [_AUTO, *task_names()]),
+        ),
     ] = None,
     inputs: Annotated[list[str] | None, typer.Argument(metavar="INPUT", help=_INPUT)] = None,
     *,
-    model: Annotated[str | None, typer.Option("--model", "-m", metavar="DIR", help="A folder, or a hub id.")] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", metavar="CHECKPOINT", help="A folder, or a hub id.")
+    ] = None,
     out: Annotated[
         str | None, typer.Option("--out", "-o", metavar="FILE", help="Write .jsonl, .csv or .parquet; '-': JSON lines.")
     ] = None,
@@ -56,13 +64,13 @@ def run(
     dtype: Annotated[str, typer.Option("--dtype", metavar="TYPE", help="As bfloat16; else that of the file.")] = _AUTO,
     device: Annotated[str | None, typer.Option("--device", metavar="DEVICE", help="As cuda; else the CPU.")] = None,
     tokenizer: Annotated[
-        str | None, typer.Option("--tokenizer", metavar="DIR", help="In place of the model's.")
+        str | None, typer.Option("--tokenizer", metavar="CHECKPOINT", help="In place of the model's.")
     ] = None,
     image_processor: Annotated[
-        str | None, typer.Option("--image-processor", metavar="DIR", help="In place of the model's.")
+        str | None, typer.Option("--image-processor", metavar="CHECKPOINT", help="In place of the model's.")
     ] = None,
     feature_extractor: Annotated[
-        str | None, typer.Option("--feature-extractor", metavar="DIR", help="In place of the model's.")
+        str | None, typer.Option("--feature-extractor", metavar="CHECKPOINT", help="In place of the model's.")
     ] = None,
     draw: Annotated[
         str | None, typer.Option("--draw", metavar="FOLDER", help="Draw each input with its answer, into a folder.")
@@ -82,6 +90,11 @@ def run(
     Shows a table, or writes a file: a row for each input, numbered from 0, with its id (a column id, or its file and
     line) and its answer, or what is wrong with it. Ends with code 1 if an input was bad. A run that was stopped goes on
     with --resume.
+
+    Examples:
+        archsmith run image-classification photo.jpg --model CHECKPOINT
+        archsmith run auto texts.csv --model CHECKPOINT --field text --out answers.jsonl
+        archsmith run --list
     """
     page, stream = Page(sys.stdout), sys.stdout
     if listing:
@@ -96,7 +109,9 @@ def run(
         raise typer.BadParameter("'-' contradicts --json", param_hint="--out")
     if task is None or not inputs or model is None:
         missing = "TASK" if task is None else "INPUT" if not inputs else "--model"
-        raise typer.BadParameter("it is missing; expected TASK --model DIR INPUT…, or --list", param_hint=missing)
+        raise typer.BadParameter(
+            "it is missing; expected TASK --model CHECKPOINT INPUT…, or --list", param_hint=missing
+        )
     parts = {"tokenizer": tokenizer, "image_processor": image_processor, "feature_extractor": feature_extractor}
     with contextlib.redirect_stdout(sys.stderr):  # a plugin may print
         from archsmith_tasks.run.job import Job, Loading
