@@ -128,7 +128,7 @@ def _verbs() -> str:
             "",
         ]
         lines += _table([option for option in options[verb] if option not in common])
-        lines += ["```console", *(f"$ {line}" for line in command.examples), "```", ""] if command.examples else []
+        lines += ["```sh", *command.examples, "```", ""] if command.examples else []
     return "\n".join(lines) + "\n"
 
 

@@ -136,7 +136,7 @@ def test_every_verb_is_described(site):
         assert f'id="archsmith-{verb}"' in text, verb
     assert "--set FIELD=VALUE" in text
     assert text.count("<td><code>--json</code></td>") == 2  # it is said once for all verbs; chat has its own
-    assert "$ archsmith show vit" in html.unescape(re.sub("<[^>]+>", "", text))
+    assert "archsmith show distilbert" in html.unescape(re.sub("<[^>]+>", "", text))
 
 
 def test_the_search_finds_words(site):
