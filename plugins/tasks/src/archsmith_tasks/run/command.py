@@ -11,7 +11,7 @@ from archsmith.errors import OptionError, PluginBroken, PluginConflict
 from archsmith.files import CONFIG_FILE, Checkpoint
 from archsmith.messages import did_you_mean, shown
 from archsmith.registry import model_type_of
-from archsmith_cli.verb import Cell, Debug, Help, Page, completion, encode, expand, in_group, parse_assignments
+from archsmith_cli.verb import Cell, Debug, Help, Page, completing, encode, expand, in_group, parse_assignments
 from archsmith_tasks.catalog import find_task, owner_of, task_for_class, task_names
 from archsmith_tasks.run.columns import Columns
 from archsmith_tasks.run.inputs import Inputs
@@ -37,7 +37,7 @@ def run(
         typer.Argument(
             metavar="TASK",
             help="See --list; 'auto': what the checkpoint says.",
-            autocompletion=completion.words(lambda: [_AUTO, *task_names()]),
+            autocompletion=completing(lambda _: [_AUTO, *task_names()]),
         ),
     ] = None,
     inputs: Annotated[list[str] | None, typer.Argument(metavar="INPUT", help=_INPUT)] = None,
