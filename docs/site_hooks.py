@@ -6,8 +6,6 @@ All of it comes from the sources, so that a new plugin, verb or class joins by i
 import ast
 import html
 import re
-import textwrap
-import tomllib
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -120,37 +118,24 @@ def _verbs() -> str:
     """Describe every official verb as its typer app declares it."""
     import typer
 
+    from archsmith_cli.naming import KNOWN_VERBS
     from archsmith_cli.verb import BUILT_IN, load_verb
 
-    verbs = {verb: load_verb(verb) for verb in (*BUILT_IN, *_brought())}
+    verbs = {verb: load_verb(verb) for verb in (*BUILT_IN, *KNOWN_VERBS)}
     options = {verb: _options(verb, command) for verb, command in verbs.items()}
     common = set.intersection(*(set(options[verb]) for verb in BUILT_IN))
-    lines = ["Every verb that reports has these options:", "", *_table(sorted(common))]
+    lines = [
+        "The verbs have these options, apart from those that print for themselves, as `chat`:",
+        "",
+        *_table(sorted(common)),
+    ]
     for verb, command in verbs.items():
         usage = command.get_usage(typer.Context(command, info_name=f"archsmith {verb}")).removeprefix("Usage: ")
-        lines += [f"## archsmith {verb}", "", "```text", usage, "```", "", _help(command.help), ""]
-        lines += _table(
-            [option for option in options[verb] if option not in common or not common <= set(options[verb])]
-        )
+        described = re.sub(r"(?<![\w`-])--[a-z][\w-]*", r"`\g<0>`", str(command.help))
+        lines += [f"## archsmith {verb}", "", "```text", usage, "```", "", described, ""]
+        lines += _table([option for option in options[verb] if option not in common])
         lines += ["```sh", *command.examples, "```", ""] if command.examples else []
     return "\n".join(lines)
-
-
-def _brought() -> list[str]:
-    """Return the verbs that the plugins bring."""
-    projects = [
-        tomllib.loads(path.read_text(encoding="utf-8"))["project"] for path in _ROOT.glob("plugins/*/pyproject.toml")
-    ]
-    return sorted(
-        verb for project in projects for verb in project.get("entry-points", {}).get("archsmith.commands", ())
-    )
-
-
-def _help(text: str) -> str:
-    """Return the help of a verb in Markdown: what is indented in it is to be typed, and so is an option."""
-    prose, *rest = re.split(r"((?:^ {2}\S.*\n?)+)", text, flags=re.MULTILINE)
-    described = re.sub(r"(?<![\w`-])--[a-z][\w-]*", r"`\g<0>`", prose)
-    return described + (f"\n```sh\n{textwrap.dedent(rest[0]).rstrip()}\n```\n\n{_help(rest[1])}" if rest else "")
 
 
 def _options(verb: str, command: Any) -> list[tuple[str, str]]:
