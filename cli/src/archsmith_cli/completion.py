@@ -10,7 +10,6 @@ from typing import Any
 import typer
 
 __all__ = [
-    "architectures",
     "claimants",
     "completing",
     "formats",
