@@ -75,8 +75,8 @@ class SpeechRecognition(AudioSteps):
             self._sizes(_CHUNK if length is None else length)
         if stride is not None and length is None:
             announce(
-                f"stride_length_s is used in recordings of more than {_LONG:.0f} seconds alone: shorter ones are read at "
-                "once. Pass chunk_length_s for chunks of all."
+                f"stride_length_s is used in recordings of more than {_LONG:.0f} seconds alone: shorter ones are read "
+                "at once. Pass chunk_length_s for chunks of all."
             )
 
     # ---- chunks ---------------------------------------------------------------------------------------------
