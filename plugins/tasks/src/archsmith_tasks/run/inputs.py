@@ -259,9 +259,7 @@ def _looks_like_path(text: str) -> bool:
 
 def _names_files(text: str) -> bool:
     """Return whether a glob without a folder has files here. A question, and [MASK], mean themselves."""
-    return any(mark in text for mark in "*?") and any(
-        fnmatchcase(path.name, text) for path in Path().iterdir()
-    )
+    return any(mark in text for mark in "*?") and any(fnmatchcase(path.name, text) for path in Path().iterdir())
 
 
 def _near(path: Path) -> str:
