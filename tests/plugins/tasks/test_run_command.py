@@ -16,18 +16,7 @@ from archsmith.errors import ArchsmithWarning
 from archsmith_tasks import find_task, pipeline
 from archsmith_tasks.text.classification import TextClassification
 
-from .run_support import TASK, Result, called, command, make_classifier, process, rows_of, texts
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return make_classifier(tmp_path_factory.mktemp("run") / "m")
-
-
-@pytest.fixture
-def archsmith(capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return lambda *args: called(capsys, *args)
+from .run_support import TASK, Result, command, make_classifier, process, rows_of, texts
 
 
 def test_a_table(archsmith, model):
