@@ -16,6 +16,8 @@ _ROOT = Path(__file__).parents[1]
 _LOG = get_plugin_logger("description")
 #: What a search engine shows.
 _LONGEST, _SHORTEST = 160, 50
+#: How much what is found on the pages below a folder counts beside what is found on those that explain.
+_BOOSTS = {"reference/": 0.4, "plugins/": 0.5, "changelog": 0.2, "contributing": 0.2}
 
 
 def on_nav(nav: Navigation, config: MkDocsConfig, **_: Any) -> None:
@@ -28,7 +30,9 @@ def on_nav(nav: Navigation, config: MkDocsConfig, **_: Any) -> None:
 
 
 def on_page_content(content: str, page: Page, **_: Any) -> None:
-    """Describe a page that does not describe itself by the beginning of its first paragraph."""
+    """Describe a page that does not describe itself by the beginning of its first paragraph; rank it in the search."""
+    boosts = [boost for start, boost in _BOOSTS.items() if page.file.src_uri.startswith(start)]
+    page.meta.setdefault("search", {"boost": boosts[0]} if boosts else {})
     paragraph = next(iter(re.findall(r"<p>(.*?)</p>", content, re.DOTALL)), "")
     text = " ".join(html.unescape(re.sub(r"<[^>]*>", "", paragraph)).split())
     description = page.meta.setdefault("description", html.escape(_shortened(text)))

@@ -6,6 +6,8 @@ All of it comes from the sources, so that a new plugin, verb or class joins by i
 import ast
 import html
 import re
+import textwrap
+import tomllib
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -16,9 +18,14 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 _ROOT = Path(__file__).parents[1]
-_COMMAND_LINE = "reference/command-line.md"
+_COMMAND_LINE, _VERBS = "reference/command-line.md", "<!-- the verbs -->"
 #: A name in code letters, outside of code blocks and links: ``PreTrainedModel`` or ``PreTrainedModel.forward``.
 _CODE = re.compile(r"<(a|pre|h[1-6]|autoref)\b.*?</\1>|<code>([A-Za-z_][\w.]*)</code>", re.DOTALL)
+#: Words in code letters that would break at their hyphens, such as ``--json`` or ``token-classification``.
+_INLINE = re.compile(r"<pre\b.*?</pre>|<code>([^<]*-[^<]*)</code>", re.DOTALL)
+_HYPHENED, _WHOLE = re.compile(r"(?<![^\s=])(?=\S*-)\S{2,36}(?!\S)"), r'<span class="whole">\g<0></span>'
+#: What was typed at prompts and what was printed.
+_CONSOLE = re.compile(r'(?<=<div class="language-pycon highlight"><pre><span></span><code>).*?(?=</code>)', re.DOTALL)
 
 
 def on_config(config: MkDocsConfig) -> None:
@@ -34,12 +41,12 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
-    """Describe every verb below the page of the command line."""
-    return f"{markdown}\n{_verbs()}" if page.file.src_uri == _COMMAND_LINE else markdown
+    """Describe every verb on the page of the command line."""
+    return markdown.replace(_VERBS, _verbs()) if page.file.src_uri == _COMMAND_LINE else markdown
 
 
 def on_page_content(content: str, **_: Any) -> str:
-    """Turn each public name in code letters into a link to its place in the reference."""
+    """Turn each public name in code letters into a link to the reference; tell what was printed from what was typed."""
     homes = _homes()
 
     def linked(match: re.Match[str]) -> str:
@@ -49,7 +56,16 @@ def on_page_content(content: str, **_: Any) -> str:
             return match[0]
         return f'<autoref identifier="{home}{dot}{rest}" optional>{match[0]}</autoref>'
 
-    return _CODE.sub(linked, content)
+    content = _CODE.sub(linked, _CONSOLE.sub(lambda match: _with_output(match[0]), content))
+    return _INLINE.sub(
+        lambda match: f"<code>{_HYPHENED.sub(_WHOLE, match[1])}</code>" if match[1] else match[0], content
+    )
+
+
+def _with_output(console: str) -> str:
+    """Mark each line that was printed as such, all of it, so that none of it is copied with the code."""
+    lines = console.splitlines(keepends=True)
+    return "".join(line if 'class="gp"' in line else f'<span class="go">{line}</span>' for line in lines)
 
 
 # ---- plugins ------------------------------------------------------------------------------------------------
@@ -104,27 +120,37 @@ def _verbs() -> str:
     """Describe every official verb as its typer app declares it."""
     import typer
 
-    from archsmith_cli.naming import KNOWN_VERBS
     from archsmith_cli.verb import BUILT_IN, load_verb
 
-    verbs = {verb: load_verb(verb) for verb in (*BUILT_IN, *KNOWN_VERBS)}
+    verbs = {verb: load_verb(verb) for verb in (*BUILT_IN, *_brought())}
     options = {verb: _options(verb, command) for verb, command in verbs.items()}
-    common = set.intersection(*(set(each) for each in options.values()))
-    lines = ["Every verb has these options:", "", *_table(sorted(common))]
+    common = set.intersection(*(set(options[verb]) for verb in BUILT_IN))
+    lines = ["Every verb that reports has these options:", "", *_table(sorted(common))]
     for verb, command in verbs.items():
-        usage = command.get_usage(typer.Context(command, info_name=f"archsmith {verb}"))
-        lines += [
-            f"## archsmith {verb}",
-            "",
-            "```text",
-            usage.removeprefix("Usage: "),
-            "```",
-            "",
-            str(command.help),
-            "",
-        ]
-        lines += _table([option for option in options[verb] if option not in common])
-    return "\n".join(lines) + "\n"
+        usage = command.get_usage(typer.Context(command, info_name=f"archsmith {verb}")).removeprefix("Usage: ")
+        lines += [f"## archsmith {verb}", "", "```text", usage, "```", "", _help(command.help), ""]
+        lines += _table(
+            [option for option in options[verb] if option not in common or not common <= set(options[verb])]
+        )
+        lines += ["```sh", *command.examples, "```", ""] if command.examples else []
+    return "\n".join(lines)
+
+
+def _brought() -> list[str]:
+    """Return the verbs that the plugins bring."""
+    projects = [
+        tomllib.loads(path.read_text(encoding="utf-8"))["project"] for path in _ROOT.glob("plugins/*/pyproject.toml")
+    ]
+    return sorted(
+        verb for project in projects for verb in project.get("entry-points", {}).get("archsmith.commands", ())
+    )
+
+
+def _help(text: str) -> str:
+    """Return the help of a verb in Markdown: what is indented in it is to be typed, and so is an option."""
+    prose, *rest = re.split(r"((?:^ {2}\S.*\n?)+)", text, flags=re.MULTILINE)
+    described = re.sub(r"(?<![\w`-])--[a-z][\w-]*", r"`\g<0>`", prose)
+    return described + (f"\n```sh\n{textwrap.dedent(rest[0]).rstrip()}\n```\n\n{_help(rest[1])}" if rest else "")
 
 
 def _options(verb: str, command: Any) -> list[tuple[str, str]]:

@@ -209,7 +209,7 @@ def test_out_is_a_file(archsmith, toy, tmp_path):
 def test_out_is_empty(archsmith, toy):
     result = archsmith("create", "toy", "")
     said = "it is empty; expected the path of a folder or file. Try: archsmith create --help"
-    assert (result.code, result.err) == (2, f"error: Invalid value for OUT: {said}\n")
+    assert (result.code, result.err) == (2, f"error: Invalid value for FOLDER: {said}\n")
 
 
 def test_model_that_is_too_large_to_build(archsmith, toy, tmp_path):

@@ -2,10 +2,12 @@
 
 import json
 import shutil
+import sys
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tests.core.test_hub import FIRST, SECOND, hub  # noqa: F401  # a fixture
 
 EQUAL = """\
 A  {0}  folder
@@ -215,6 +217,21 @@ def test_files_of_preprocessing(archsmith, one, other):
     ) in result.out
 
 
+@pytest.mark.parametrize("name", ["vocab.txt", "merges.txt"])
+def test_ends_of_lines_count(archsmith, one, other, name):
+    (one / name).write_bytes(b"a b\nc d\n")
+    (other / name).write_bytes(b"a b\r\nc d\r\n")
+    result = archsmith("diff", one, other)
+    assert (result.code, f"\n{name}: other content, 8 and 10 bytes\n" in result.out) == (1, True)
+
+
+def test_json_counts_as_what_it_says(archsmith, one, other):
+    (one / "generation_config.json").write_text('{"a": 1, "b": 2.0, "transformers_version": "4"}')
+    (other / "generation_config.json").write_text('{"b": 2,\n"a": 1}')
+    result = archsmith("diff", one, other)
+    assert (result.code, "Other files: 1 equal, 0 different\n" in result.out) == (0, True)
+
+
 def test_file_that_is_damaged_is_named(archsmith, one, other):
     (one / "tokenizer_config.json").write_text("{}")
     (other / "tokenizer_config.json").write_text('{"a": ')
@@ -309,6 +326,17 @@ def test_damaged_weights_are_named(archsmith, one, other):
     assert archsmith("diff", other, one).code == 2
 
 
+def test_plugin_that_fails_is_trouble_and_no_difference(archsmith, one, other, site):
+    path = site.root / "toy_toy/config.py"
+    path.write_text(f"{path.read_text()}\n    def rules(self):\n        raise TypeError('odd')\n")
+    archsmith.fresh()
+    for name in [name for name in sys.modules if name.startswith("toy_toy")]:
+        del sys.modules[name]
+    result = archsmith("diff", one, other)
+    assert (result.code, result.out) == (2, "")
+    assert "odd" in result.err
+
+
 def test_weights_of_another_save_are_refused(archsmith, one, other, tmp_path):
     archsmith("create", "toy", tmp_path / "third", "--task", "masked-lm")
     shutil.copy(tmp_path / "third/model.safetensors", other)
@@ -351,3 +379,17 @@ def test_hub_id_that_is_a_preset_too(archsmith, toy, monkeypatch):
     assert (result.code, result.out) == (2, "")
     assert "is not in the hub's cache" in result.err
     assert archsmith("diff", "toys/small@main", "toy", "--offline").code == 2
+
+
+def test_two_revisions_on_the_hub(process, hub, tmp_path):  # noqa: F811
+    variables = {"HOME": str(tmp_path), "HF_HOME": str(tmp_path / "cache"), "HF_ENDPOINT": hub.url}
+    done = process("diff", f"toys/small@{FIRST}", f"toys/small@{SECOND}", "--json", **variables)
+    assert (done.returncode, done.stderr) == (1, "")
+    data = json.loads(done.stdout)
+    assert data["configuration"]["fields"] == [{"field": "dropout", "only": None, "a": 0.1, "b": 0.9}]
+    assert len(data["weights"]["same"] + data["weights"]["different"]) == 25
+    done = process("show", "toys/small", "--tree", "--json", **variables)
+    assert (done.returncode, done.stderr, json.loads(done.stdout)["class"]) == (0, "", "DistilBertForMaskedLM")
+    done = process("diff", "toys/small@nope", "toys/small", **variables)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: 'toys/small' on the hub has no revision 'nope'.\n"

@@ -8,7 +8,19 @@ from archsmith_cli.verb import BUILT_IN
 
 #: Verb → command lines that end with 0, with 1, and with 2. OUT is a folder that is not there, MODEL a checkpoint.
 CASES = {
-    "list": ((["list"], ["list", "--tasks"]), (), (["list", "toy"], ["list", "--task"])),
+    "list": (
+        (["list"], ["list", "--tasks"], ["list", "toy"], ["list", "--kind", "extensions"]),
+        (["list", "tooy"], ["list", "--task", "ctc"], ["list", "toy", "--task", "base", "vit"]),
+        (
+            *(
+                ["list", "--task"],
+                ["list", "--kind", ""],
+                ["list", ""],
+                ["list", "--kind", "formats", "--task", "base"],
+            ),
+            *(["list", "--task", "base", "--task", "ctc"], ["list", "--task=base", "toy", "--task=base"]),
+        ),
+    ),
     "plugins": ((["plugins"], ["plugins", "--requirements"]), (), (["plugins", "toy"],)),
     "show": (
         (["show", "toy"], ["show", "toys/small"], ["show", "toy-toy"], ["show", "toy", "--schema"]),
@@ -69,7 +81,7 @@ def test_how_it_ends(archsmith, toy, tmp_path, monkeypatch, code, line):
     result = archsmith(*line)
     assert result.code == code, result
     assert "Traceback" not in result.err
-    assert bool(result.err) is bool(code) or line[0] == "inspect"  # whose report says what is wrong
+    assert bool(result.err) is bool(code) or line[0] in ("inspect", "list")  # whose report says it
     assert (tmp_path / "out").exists() is (code == 0 and line[0] == "create")
 
 

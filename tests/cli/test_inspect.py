@@ -106,10 +106,11 @@ def test_older_class_name(archsmith, checkpoint):
     path = checkpoint / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"architectures": ["OldToy"]}))
     assert archsmith("inspect", checkpoint, "--json").data["loading"]["task"] == "masked-lm"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"architectures": ["Stranger"]}))
-    result = archsmith("inspect", checkpoint)
-    assert result.code == 1  # nothing says that it loads
-    assert result.out.endswith("\nNo class that it was saved from is installed. Name a task: --task base\n")
+    for stranger in (["Stranger"], "ToyModel", 5, {"ToyModel": 1}, [5]):
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"architectures": stranger}))
+        result = archsmith("inspect", checkpoint)
+        assert result.code == 1  # nothing says that it loads
+        assert result.out.endswith("\nNo class that it was saved from is installed. Name a task: --task base\n")
 
 
 def test_weights_that_do_not_fit(archsmith, checkpoint):

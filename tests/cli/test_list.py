@@ -49,6 +49,7 @@ def test_json(archsmith, site, tmp_path, monkeypatch):
                 "model_type": "fine",
                 "distribution": "toy-fine",
                 "version": "1.0",
+                "summary": "",
                 "state": "ok",
                 "reason": None,
                 "remedy": None,
@@ -63,6 +64,7 @@ def test_json(archsmith, site, tmp_path, monkeypatch):
             "pin": {"fine": {"distribution": "toy-fine", "source": "ARCHSMITH_PIN"}},
         },
         "problems": ["ARCHSMITH_PIN holds 'nonsense'; expected model_type=distribution, comma-separated."],
+        "message": None,
     }
 
 
@@ -110,3 +112,52 @@ def test_five_hundred_plugins_of_which_some_are_not_well(archsmith, site):
         site.write(f"fleet_{number}/plugin.py", "import not_there" if number == 250 else "")
     states = {row["model_type"]: row["state"] for row in archsmith("list", "--tasks", "--json").data["architectures"]}
     assert states["fleet250"] == "broken"
+
+
+def test_words_and_filters(archsmith, toy, site):
+    """Every word is in the name, the plugin or its summary; in the names of classes too where manifests are loaded."""
+    site.install("other")
+    metadata = site.root / "toy_toy-1.0.dist-info" / "METADATA"
+    metadata.write_text(metadata.read_text().replace("\nVersion", "\nSummary: A model for Tests of words\nVersion"))
+    site.declare("toy-verbs", commands={"train": "toy_verbs:app"}, formats={"packed": "toy_verbs:packed"})
+
+    def found(*args, key="architectures"):
+        result = archsmith("list", *args, "--json")
+        assert result.code == int(not result.data[key])
+        return [row.get("model_type") or row["name"] for row in result.data[key]]
+
+    assert found("TOY") == ["other", "toy"]
+    assert found("tests", "toy") == ["toy"]
+    assert found("tests", "other") == found("ToyForMaskedLM") == []
+    assert found("ToyForMaskedLM", "--tasks") == found("--task", "masked-lm", "words") == ["toy"]
+    assert found("--kind", "architectures", "oth") == ["other"]
+    assert found("--kind", "commands", key="commands") == ["train"]
+    assert found("--kind", "formats", "pack", key="formats") == ["packed"]
+    assert archsmith("list", "--kind", "extensions").out == "No extension is installed.\n"
+    assert archsmith("list", "--kind", "commands").out == (
+        "COMMAND  DISTRIBUTION  VERSION  STATE\ntrain    toy-verbs     1.0      ok\n"
+    )
+
+
+def test_nothing_found_says_what_is_near(archsmith, toy):
+    for args, said in (
+        (("tooy",), "Nothing that is installed has 'tooy'. Did you mean 'toy'?"),
+        (("--task", "masked-ml"), "Nothing that is installed has the task 'masked-ml'. Did you mean 'masked-lm'?"),
+        (("nobody", "--task", "base"), "Nothing that is installed has the task 'base' and 'nobody'."),
+    ):
+        result = archsmith("list", *args)
+        assert (result.code, result.out, result.err) == (1, f"{said}\n", "")
+        data = archsmith("list", *args, "--json").data
+        assert (data["message"], data["architectures"]) == (said, [])
+
+
+def test_summary_stands_where_a_terminal_has_room(archsmith, toy, site, monkeypatch):
+    metadata = site.root / "toy_toy-1.0.dist-info" / "METADATA"
+    metadata.write_text(metadata.read_text().replace("\nVersion", "\nSummary: A toy of \x1b[31mtests\nVersion"))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    for columns, shown in ((120, True), (60, False)):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        result = archsmith("list")
+        assert ("SUMMARY" in result.out) is shown
+        assert (r"A toy of \x1b[31mtests" in result.out) is shown

@@ -24,10 +24,37 @@ TORCH_FREE = """
     sys.exit(code)
 """
 HELP = """\
-Usage: archsmith [OPTIONS] COMMAND [ARGS]...
+Usage: archsmith [OPTIONS] VERB ...
 
   Neural-network architectures as plugins: list, explain, check and
   instantiate what is installed.
+
+  archsmith VERB --help explains a verb. TAB completes verbs, names and tasks
+  after archsmith --install-completion.
+
+Look:
+  list     List the installed architectures.
+  plugins  List the installed plugins and what they bring.
+  show     Explain an architecture or a preset.
+  inspect  Show what a checkpoint holds, and whether it loads.
+  diff     Compare two checkpoints or configurations.
+
+Run:
+  create   Write a model with random weights, or its preprocessing.
+  convert  Convert a checkpoint of another format.
+
+Install:
+  install    Install plugins, and show what they bring.
+  uninstall  Uninstall plugins, and show what is gone.
+  pin        Pin a name that several plugins claim to one of them.
+  unpin      Remove a pin.
+  disable    Switch plugins off, and leave them installed.
+  enable     Switch plugins on again.
+
+Problems:
+  doctor   Find every problem, and say how to fix it.
+  env      Describe this environment, for the report of a bug.
+  version  Show versions: archsmith, Python, torch, plugins.
 
 Options:
   --debug               Show the traceback of an error.
@@ -37,23 +64,10 @@ Options:
   --show-completion     Show completion for the current shell, to copy it or
                         customize the installation.
 
-Commands:
-  list       List the installed architectures.
-  plugins    List the installed plugins and what they bring.
-  show       Explain an architecture or a preset.
-  create     Write a model with random weights, or its preprocessing.
-  inspect    Show what a checkpoint holds, and whether it loads.
-  diff       Compare two checkpoints or configurations.
-  convert    Convert a checkpoint of another format.
-  install    Install plugins, and show what they bring.
-  uninstall  Uninstall plugins, and show what is gone.
-  pin        Pin a name that several plugins claim to one of them.
-  unpin      Remove a pin.
-  disable    Switch plugins off, and leave them installed.
-  enable     Switch plugins on again.
-  doctor     Find every problem, and say how to fix it.
-  env        Describe this environment, for the report of a bug.
-  version    Show versions: archsmith, Python, torch, plugins.
+Examples:
+  archsmith list --task image-classification
+  archsmith show vit
+  archsmith doctor
 """
 VERB = """
     import typer
@@ -108,12 +122,54 @@ def test_help_has_a_line_for_each_verb_of_a_plugin(archsmith, train, site, monke
     monkeypatch.setenv("ARCHSMITH_DISABLE", "toy-off")
     result = archsmith("--help")
     assert (result.code, result.err) == (0, "")
-    assert result.out == HELP + (
-        "  break      toy-broken 1.0 is broken: toy_broken: SystemExit: no.\n"
-        "  odd        toy-odd 1.0: its command 'odd' is neither a typer app nor a...\n"
-        "  off        toy-off 1.0 is switched off by ARCHSMITH_DISABLE.\n"
-        "  train      Train something.\n"
+    assert result.out == HELP.replace(
+        "\nOptions:",
+        "\nFrom plugins:\n"
+        "  break  toy-broken 1.0 is broken: toy_broken: SystemExit: no.\n"
+        "  odd    toy-odd 1.0: its command 'odd' is neither a typer app nor a function\n"
+        "         that becomes one: TypeError: 3 is not a callable object.\n"
+        "  off    toy-off 1.0 is switched off by ARCHSMITH_DISABLE.\n"
+        "  train  Train something.\n"
+        "\nOptions:",
     )
+
+
+GROUPED = """
+    import typer
+    from archsmith_cli.verb import in_group
+
+    @in_group("Develop")
+    def lint(word: str, speed: float = 1.5, mode: str = typer.Option(None), times: int = typer.Option(3, max=5)):
+        '''Look for mistakes.
+
+        Examples:
+            archsmith lint WORD --speed 2
+
+            archsmith lint "two words"
+        '''
+
+    app = typer.Typer(rich_help_panel="Mine")
+    app.command()(lint)
+    odd = typer.Typer(rich_help_panel=3)
+    odd.command()(lint)
+"""
+
+
+def test_verb_of_a_plugin_names_its_heading_and_has_examples(archsmith, site):
+    site.declare("toy-verbs", commands={"lint": "toy_verbs:lint", "mine": "toy_verbs:app", "odd": "toy_verbs:odd"})
+    site.write("toy_verbs.py", dedent(GROUPED))
+    out = archsmith("--help").out
+    assert "\nDevelop:\n  lint  Look for mistakes.\n\nProblems:" in out
+    for verb in ("lint", "mine", "odd"):
+        help_of = archsmith(verb, "-h").out
+        assert help_of.endswith('Examples:\n  archsmith lint WORD --speed 2\n  archsmith lint "two words"\n')
+        assert help_of.startswith(
+            f"Usage: archsmith {verb} [OPTIONS] WORD\n\n  Look for mistakes.\n\nArguments:\n  WORD\n"
+        )
+        for option in ("--speed N ", "--mode MODE", "--times N "):
+            assert option in help_of
+        assert "[default: 3; x<=5]" in help_of
+        assert not re.search("<|required|None", help_of.replace("x<=5", ""))
 
 
 def test_running_a_verb_imports_no_other(archsmith, train, site):
@@ -222,7 +278,7 @@ def test_report_that_could_not_be_read(archsmith, site, code, options, said):
 def test_functions_of_an_app_that_return_no_report_keep_to_themselves(archsmith, reporting):
     assert archsmith("several", "hello").out == "hello\n"
     assert archsmith("several", "hello", "--json").code == 2
-    assert "  count      Count something.\n  several    Several at once.\n" in archsmith("--help").out
+    assert "  count    Count something.\n  several  Several at once.\n" in archsmith("--help").out
 
 
 def test_verbs_are_not_architectures_for_the_list_of_plugins(archsmith, train, monkeypatch):
@@ -236,7 +292,9 @@ def test_verbs_are_not_architectures_for_the_list_of_plugins(archsmith, train, m
     )
 
 
-@pytest.mark.parametrize(("verb", "package"), [("check", "devkit"), ("new", "devkit"), ("run", "tasks")])
+@pytest.mark.parametrize(
+    ("verb", "package"), [("chat", "generation"), ("check", "devkit"), ("new", "devkit"), ("run", "tasks")]
+)
 def test_verb_of_an_official_package_that_is_not_installed(archsmith, verb, package):
     result = archsmith(verb, "my-bag")
     assert (result.code, result.out) == (1, "")

@@ -138,6 +138,11 @@ def test_checkpoint(archsmith, toy, tmp_path, monkeypatch):
         assert (result.code, result.err) == (0, "")
         assert "\nToyForMaskedLM (task masked-lm): 20 parameters\n" in result.out
     assert "\nToyModel (task base): 12 parameters\n" in archsmith("show", folder, "--tree", "--task", "base").out
+    values = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(values | {"architectures": ["Stranger"]}))
+    result = archsmith("show", folder, "--tree")
+    assert (result.code, "\nToyModel (task base)" in result.out) == (0, True)
+    assert result.err.startswith("note: no installed plugin provides Stranger, which ")
     result = archsmith("show", folder, "--tree", "--set", "dimm=3")
     assert (result.code, "Did you mean 'dim'?" in result.err) == (1, True)
 
@@ -194,6 +199,12 @@ def test_no_weights_are_fetched(installed, monkeypatch, tmp_path):
     result = installed("show", "timm_backbone", "--tree", *settings, "--json")
     assert (result.code, result.err) == (0, "")
     assert json.loads(result.out)["parameters"] == 11_176_512
+
+
+def test_preprocessing_is_no_model(installed):
+    result = installed("show", "wordpiece", "--tree")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == "error: 'wordpiece' is preprocessing, and no model. Run: archsmith show wordpiece\n"
 
 
 def test_damaged_configuration(archsmith, toy, tmp_path):

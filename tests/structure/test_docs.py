@@ -1,7 +1,9 @@
 """Every code block of the README, the docs and the plugins' pages runs, or is data for one that does."""
 
+import contextlib
 import doctest
 import importlib.metadata
+import io
 import re
 import shlex
 import subprocess
@@ -52,16 +54,27 @@ def test_blocks_run_in_order_from_an_empty_folder(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    namespace = {"__name__": "__main__"}
+    namespace, printed, end = {"__name__": "__main__"}, None, 0
     for block in blocks(page):
         assert block.language in LANGUAGES, f"{page}:{block.line}: nothing runs {block.language!r}"
         assert not re.search(r"^(\$ |# file:)", block.code, re.MULTILINE), f"{page}:{block.line}: what is copied fails"
+        if block.language == "text" and printed is not None and block.line == end + 2:  # right below what prints it
+            assert is_alike(block.code, printed), f"{page}:{block.line}: what is printed is\n{printed}"
+        printed, end = None, block.line + block.code.count("\n") + 1
         if block.language == "sh":
-            run_shell(page, block)
+            printed = run_shell(page, block)
         elif block.code.startswith(">>>"):
             run_doctest(page, block, namespace)
         elif block.language == "python" and "import transformers" not in block.code:  # tests/ecosystem runs those
-            exec(compile("\n" * (block.line - 1) + block.code, str(page), "exec"), namespace)
+            with contextlib.redirect_stdout(io.StringIO()) as out:
+                exec(compile("\n" * (block.line - 1) + block.code, str(page), "exec"), namespace)
+            printed = out.getvalue()
+
+
+def is_alike(told, printed):
+    """Tell whether a block says what is printed; … stands for anything."""
+    pattern = ".*".join(map(re.escape, told.strip().split("…")))
+    return re.fullmatch(pattern, printed.strip(), re.DOTALL) is not None
 
 
 def run_doctest(page, block, namespace):
@@ -73,6 +86,7 @@ def run_doctest(page, block, namespace):
 
 
 def run_shell(page, block):
+    printed = ""
     members = {path.parent.name for path in ROOT.glob("plugins/*/pyproject.toml")} | {"cli"}
     for line in block.code.splitlines():
         words = shlex.split(line, comments=True)
@@ -89,6 +103,9 @@ def run_shell(page, block):
             command = [sys.executable, "-m", "archsmith_cli", *words[1:]]
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 0, f"{page}:{block.line}: {line}\n{done.stdout}{done.stderr}"
+        if words[0] == "archsmith":
+            printed += done.stdout
+    return printed
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

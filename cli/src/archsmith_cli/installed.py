@@ -1,8 +1,10 @@
 """What is installed, as the commands that list it see it. Reads metadata; loads nothing unless it says so."""
 
 import contextlib
+import re
 import warnings
 from collections.abc import Iterable, Iterator
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ __all__ = [
     "problems",
     "settings_data",
     "state_cell",
+    "summary",
     "trouble_data",
 ]
 
@@ -54,6 +57,15 @@ def entries(*kinds: Kind) -> list[Entry]:
     """Return the entries of some kinds; of all if none is named."""
     with _unannounced():
         return [entry for kind in kinds or Kind for entry in registry.entries(kind)]
+
+
+def summary(entry: Entry) -> str:
+    """Return the line in which a plugin's metadata says what it is; empty if it says none."""
+    with contextlib.suppress(Exception):  # a stranger's files, which may be anything
+        header = (distribution(entry.distribution).read_text("METADATA") or "").partition("\n\n")[0]
+        said = re.search(r"^Summary:(.*)$", header, re.MULTILINE | re.IGNORECASE)
+        return " ".join(said[1].split()) if said and said[1].strip() != "UNKNOWN" else ""
+    return ""
 
 
 def state_cell(state: State) -> Cell:

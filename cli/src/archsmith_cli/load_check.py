@@ -108,7 +108,8 @@ def saved_task(model_type: str, config: Mapping[str, Any]) -> str | None:
     """Return the task whose class config.json says the weights were saved from; older names count."""
     saved_from = config.get("architectures")
     aliases = registry.get(model_type).aliases
-    wanted = [aliases.get(name, name) for name in saved_from if isinstance(name, str)] if saved_from else []
+    named = saved_from if isinstance(saved_from, list) else []
+    wanted = [aliases.get(name, name) for name in named if isinstance(name, str)]
     for task, export in registry.tasks(model_type).items():
         if export.reference.rpartition(":")[2] in wanted:
             return task

@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import re
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -13,7 +15,9 @@ from typer.core import TyperCommand, TyperGroup
 from archsmith.errors import PluginError
 from archsmith.messages import did_you_mean
 from archsmith_cli import exits
-from archsmith_cli.verb import BUILT_IN, Context, Debug, Help, load_verb
+from archsmith_cli.completion import is_word
+from archsmith_cli.explanation import Context, explain, place_of
+from archsmith_cli.verb import BUILT_IN, GROUPS, Debug, Help, load_verb
 
 __all__ = ["Verbs", "main", "run"]
 
@@ -22,6 +26,20 @@ class Verbs(TyperGroup):
     """The group of all verbs. The overview of them imports each; running one imports that one."""
 
     context_class = Context
+
+    def format_options(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]
+        """Write the verbs below their headings, then the options."""
+        groups: dict[str, list[tuple[str, str]]] = {heading: [] for heading in GROUPS}
+        headings = {verb: heading for heading, verbs in GROUPS.items() for verb in verbs}
+        for verb in self.list_commands(ctx):
+            command = self.get_command(ctx, verb)
+            if not command.hidden:
+                heading = headings.get(verb) or place_of(command) or "From plugins"
+                groups.setdefault(heading, []).append((verb, command.get_short_help_str(10**6)))
+        for heading in sorted(filter(groups.get, groups), key="From plugins".__eq__):
+            with formatter.section(heading):
+                formatter.write_dl(groups[heading])
+        TyperCommand.format_options(self, ctx, formatter)  # type: ignore[arg-type]
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # noqa: ARG002
         """Return the built-in verbs, then those of plugins, from metadata."""
@@ -35,6 +53,13 @@ class Verbs(TyperGroup):
             return load_verb(cmd_name)
         except PluginError as error:
             return TyperCommand(cmd_name, help=str(error))
+
+    def shell_complete(self, ctx: typer.Context, incomplete: str) -> list[Any]:  # type: ignore[override]
+        """Return what completes a verb or an option; a stranger's words are neither run nor styled by a shell."""
+        items = super().shell_complete(ctx, incomplete)
+        for item in items:
+            item.help = re.sub(r"[^\w ,.;:/()-]", "", item.help or "").replace(":", "")
+        return [item for item in items if is_word(item.value)]
 
     def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]
         """Return the verb that is meant, and its arguments."""
@@ -56,7 +81,7 @@ def main() -> NoReturn:
         if getattr(sys, name) is None:  # closed by whoever started us
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
         getattr(sys, name).reconfigure(errors="backslashreplace")
-    code = run(sys.argv[1:])
+    code = _complete() if "_ARCHSMITH_COMPLETE" in os.environ else run(sys.argv[1:])
     try:
         sys.stdout.flush()
         if "--json" in sys.argv:
@@ -73,8 +98,6 @@ def run(args: Sequence[str]) -> int:
     """Run one command line and return its exit code. Nothing but `KeyboardInterrupt` handling is left to the caller."""
     # A line that begins with a verb has no use for the options that install completion.
     command = _group(completion=not args or args[0].startswith("-"))
-    if "_ARCHSMITH_COMPLETE" in os.environ:
-        command.main(prog_name="archsmith")
     flags = {"as_json": "--json" in args, "debug": "--debug" in args}
     with exits.notes(), contextlib.ExitStack() as ends:
         try:
@@ -95,10 +118,25 @@ def run(args: Sequence[str]) -> int:
     return 0
 
 
+def _complete() -> int:
+    """Answer a shell that completes a line. Whatever is wrong with the line or a plugin, it is no place to say so."""
+    with warnings.catch_warnings(), contextlib.suppress(Exception):
+        warnings.simplefilter("ignore")
+        try:
+            _group(completion=True).main(prog_name="archsmith")
+        except SystemExit as end:  # its code tells fish whether there is anything
+            return end.code if isinstance(end.code, int) else 1
+    return 1
+
+
 def _group(*, completion: bool) -> Any:
-    app = typer.Typer(name="archsmith", cls=Verbs, add_completion=completion, rich_markup_mode=None)
+    app = typer.Typer(
+        name="archsmith", cls=Verbs, subcommand_metavar="VERB ...", add_completion=completion, rich_markup_mode=None
+    )
     app.callback()(_root)
-    return typer.main.get_command(app)
+    command = typer.main.get_command(app)
+    explain(command)
+    return command
 
 
 def _show_version(value: bool) -> None:
@@ -116,4 +154,12 @@ def _root(
     ] = False,
     wants_help: Help = False,
 ) -> None:
-    """Neural-network architectures as plugins: list, explain, check and instantiate what is installed."""
+    """Neural-network architectures as plugins: list, explain, check and instantiate what is installed.
+
+    archsmith VERB --help explains a verb. TAB completes verbs, names and tasks after archsmith --install-completion.
+
+    Examples:
+        archsmith list --task image-classification
+        archsmith show vit
+        archsmith doctor
+    """

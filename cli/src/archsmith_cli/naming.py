@@ -35,6 +35,7 @@ __all__ = [
 
 #: The verbs of official packages → the package that brings them.
 KNOWN_VERBS: Mapping[str, str] = {
+    "chat": "archsmith-generation",
     "check": "archsmith-devkit",
     "new": "archsmith-devkit",
     "run": "archsmith-tasks",

@@ -1,6 +1,6 @@
 """The folder that a command writes: all of it is there in the end, or nothing of it.
 
-It is written in a folder of its own, out of everybody's way: inside OUT if that is there, else inside the nearest
+It is written in a folder of its own, out of everybody's way: inside FOLDER if that is there, else inside the nearest
 folder above it that is. At the end it is moved to its place; if it does not come to that, it is deleted, and nothing
 else is. A run that was killed leaves its folder, which the next run deletes: its lock tells whether it is in use.
 """
@@ -48,7 +48,7 @@ def output_folder(
     Raises:
         SaveFailed: There is something already, or the folder cannot be made.
     """
-    out = expand(path, "OUT")
+    out = expand(path, "FOLDER")
     try:
         is_free = _check_free(out, force=force, remedy=remedy)
         if not is_free:

@@ -160,6 +160,12 @@ class Page:
                     pieces += [padding, cell, _GAP] if header in right else [cell, padding, _GAP]
                 self._write(pieces)
 
+    def has_room(self, headers: Sequence[str], rows: Iterable[Sequence[Span]]) -> bool:
+        """Tell whether a terminal has room for one more column of text beside those of a table."""
+        stacks = [[_stack(span) for span in row] for row in (headers, *rows)]
+        widths = [_width(column) + 2 for column in zip(*stacks, strict=True)]
+        return sum(widths) + 2 * _NARROWEST <= self.width < _UNLIMITED
+
     def _wrap_column(self, stacks: list[list[list[Cell]]], place: int) -> None:
         """Wrap the text of one column to what the others leave of the page."""
         widths = [_width(column) for column in zip(*stacks, strict=True)]
@@ -170,13 +176,15 @@ class Page:
 
     def _pile(self, headers: Sequence[str], rows: Iterable[Sequence[list[Cell]]]) -> None:
         """Write rows as lines: the first cell, and what the others are called and hold."""
+        if headers[0]:
+            self.heading(headers[0])
         for first, *others in rows:
             for cell in first:
                 self.line(cell)
             for header, stack in zip(headers[1:], others, strict=True):
                 label = Cell(f"  {header.lower()}: " if header else "  ", "dim")
                 for number, cell in enumerate(cell for cell in stack if cell.text):
-                    self.line(Cell(" " * _columns(label.text)) if number else label, cell)
+                    self.line("    " if number else label, cell)
 
     @cached_property
     def _console(self) -> "Console":

@@ -12,7 +12,6 @@ from archsmith.config import PreTrainedConfig
 from archsmith.errors import CheckpointNotFound, ConfigError, UnknownArchitecture, UnknownTask
 from archsmith.files import CONFIG_FILE, INDEX_FILE, Checkpoint, Weights, find_weights, read_weights
 from archsmith.registry import Kind, registry
-from archsmith_cli import preprocessing
 from archsmith_cli.naming import Named, resolve_name
 from archsmith_cli.paths import expand_text, near_folder
 
@@ -119,8 +118,7 @@ def find_subject(text: str, *, option: str, hub: bool = False, offline: bool = F
                 raise _unknown(text, error) from None
         else:
             if meant.kind is Kind.PROCESSOR:
-                kinds = " or ".join(preprocessing.kinds_of((meant.name, meant.kind)))  # type: ignore[arg-type]
-                raise UnknownTask(f"{text!r} is preprocessing without an architecture ({kinds}), and no model.")
+                raise UnknownTask(f"{text!r} is preprocessing, and no model. Run: archsmith show {text}")
             return Subject(text, "preset" if meant.preset else "architecture", named=meant)
     return _opened(text, named, offline=offline)
 

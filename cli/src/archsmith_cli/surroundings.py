@@ -48,12 +48,13 @@ _HIDDEN = "(set, not shown)"
 def hidden_home(text: str) -> str:
     """Return a text with the home directory as ``~``, so that a report names no user."""
     try:
-        home = str(Path.home())
+        homes = {str(Path.home()), os.path.realpath(Path.home())}
     except RuntimeError:
         return text
-    if len(home.strip(os.sep)) < 2:  # noqa: PLR2004  # the root of a machine without users is in every path
-        return text
-    return re.sub(rf"{re.escape(home)}(?![\w.-])", "~", text)
+    for home in homes:
+        if len(home) > len("/x"):  # a home at the root of a machine without users is in every path
+            text = re.sub(rf"{re.escape(home)}(?![\w.-])", "~", text)
+    return text
 
 
 def attempt(read: Callable[[], Any]) -> Any:

@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from archsmith.config import PreTrainedConfig
 from archsmith.errors import ArchsmithError, ConfigError
+from archsmith.messages import announce
 from archsmith.registry import registry
 from archsmith_cli import load_check
-from archsmith_cli.render import Cell, Page, Report, Span
+from archsmith_cli.render import Cell, Page, Report
 from archsmith_cli.subjects import find_subject
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 __all__ = ["Node", "build_tree", "draw_tree", "report", "tree_data"]
+
+#: The columns that shapes and what is between columns take at least.
+_SHAPES = 30
 
 
 @dataclass
@@ -77,7 +81,12 @@ def report(
     subject = find_subject(name, option="NAME", hub=hub, offline=offline)
     config = subject.config(values)
     model_type, saved = config.model_type, subject.values()
-    task = task or (saved and load_check.saved_task(model_type, saved)) or _first_task(model_type)
+    if task is None and saved is not None:
+        task = load_check.saved_task(model_type, saved)
+        if task is None and config.architectures:
+            names = ", ".join(config.architectures)
+            announce(f"no installed plugin provides {names}, which {name!r} was saved from. Name a task with --task.")
+    task = task or _first_task(model_type)
     root = build_tree(model_type, task, config)
     data: dict[str, Any] = {
         "name": name,
@@ -201,18 +210,25 @@ def tree_data(root: Node) -> dict[str, Any]:
 
 def draw_tree(page: Page, root: Node, *, depth: int | None) -> None:
     """Write a tree, equal neighbours with numbers for names as one, down to a depth."""
+    rows = list(_rows([root], 0, depth))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:3]
+    if sum(widths) + _SHAPES > page.width:  # then modules below each other, as a tree is read
+        for name, kind, count, shapes in rows:
+            page.line(name, *(Cell(f"  {text}", "dim") for text in (kind, count, shapes) if text))
+        return
     headers = ("MODULE", "CLASS", "PARAMETERS", "SHAPES")
-    page.table(headers, list(_rows([root], 0, depth)), right=("PARAMETERS",), wrap="SHAPES")
+    cells = [(name, Cell(kind, "dim"), count, shapes) for name, kind, count, shapes in rows]
+    page.table(headers, cells, right=("PARAMETERS",), wrap="SHAPES")
 
 
-def _rows(nodes: Sequence[Node], level: int, depth: int | None) -> Iterator[tuple[Span, ...]]:
+def _rows(nodes: Sequence[Node], level: int, depth: int | None) -> Iterator[tuple[str, str, str, str]]:
     for alike in _folded(nodes):
         node, times = alike[0], len(alike)
         name = node.name if times == 1 else f"{node.name}-{alike[-1].name}  x{times}"
         parameters = node.parameters
         count = f"{parameters:,}" if times == 1 or not parameters else f"{times} x {parameters:,}"
         name = name or "(model)"
-        yield f"{'  ' * level}{name}", Cell(node.kind, "dim"), count if parameters else "", _shapes(node)
+        yield f"{'  ' * level}{name}", node.kind, count if parameters else "", _shapes(node)
         if depth is None or level < depth:
             yield from _rows(node.children, level + 1, depth)
 

@@ -12,6 +12,7 @@ def explaining(parse: Callable[[Any, list[str]], Any]) -> Callable[[Any, list[st
     def parse_args(context: Any, args: list[str]) -> Any:
         given = tuple(args)
         try:
+            _refuse_repeated(context, given)
             return parse(context, args)
         except Exception as error:
             fault: Any = error
@@ -21,6 +22,28 @@ def explaining(parse: Callable[[Any, list[str]], Any]) -> Callable[[Any, list[st
             raise
 
     return parse_args
+
+
+def _refuse_repeated(context: Any, given: Sequence[str]) -> None:
+    """Refuse an option with one value that is given several: all but the last would be ignored without a word."""
+    if context.resilient_parsing:
+        return
+    options = [param for param in context.command.params if param.param_type_name == "option"]
+    takes = {name for option in options if not (option.is_flag or option.count) for name in option.opts}
+    seen: dict[str, int] = {}
+    words = iter(given)
+    for word in words:
+        if word == "--":
+            break
+        name, attached, _ = word.partition("=")
+        if name in takes:
+            seen[name] = seen.get(name, 0) + 1
+            if not attached:
+                next(words, None)
+    for option in options:
+        times = sum(seen.get(name, 0) for name in option.opts)
+        if times > 1 and not option.multiple:
+            context.fail(f"Option {option.opts[0]!r} is given {times} times, but has one value.")
 
 
 def _completed(error: Any, context: Any, given: Sequence[str]) -> str:

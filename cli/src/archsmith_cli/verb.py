@@ -14,8 +14,10 @@ first line of its docstring stands in ``archsmith --help``::
         return Report({"tensors": tensors}, lambda page: page.line(f"{tensors} tensors"))
 
 An entry point in the group ``archsmith.commands`` names it: ``count = "acme_count.command:count"``. It has the options
-``--json``, ``--debug`` and ``--help``. Standard output is for its report; what is printed meanwhile goes to standard
-error. It ends with the report's exit code; an error of archsmith's ends it with 1, a ``typer.BadParameter`` with 2.
+``--json``, ``--debug`` and ``--help``; the last ends with the command lines below "Examples:" in the docstring.
+`in_group` puts it under a heading of ``archsmith --help``. Standard output is for its report; what is printed meanwhile
+goes to standard error. It ends with the report's exit code; an error of archsmith's ends it with 1, a
+``typer.BadParameter`` with 2.
 
 An entry point may name a typer app as well, whose functions may return reports. What returns no `Report` by its
 annotation prints for itself, and has no options but its own.
@@ -24,7 +26,7 @@ annotation prints for itself, and has no options but its own.
 import importlib
 import inspect
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -32,8 +34,9 @@ import typer
 from archsmith.errors import PluginError
 from archsmith.lazy import lazy_attributes
 from archsmith.messages import did_you_mean
-from archsmith_cli import exits
-from archsmith_cli.render import Cell, Page, Report, Span, clean, encode
+from archsmith_cli import completion, exits
+from archsmith_cli.explanation import Context, explain, in_group
+from archsmith_cli.render import Cell, Page, Report, Span, encode
 from archsmith_cli.usage import explaining
 
 if TYPE_CHECKING:
@@ -44,12 +47,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BUILT_IN",
+    "GROUPS",
     "Cell",
     "Page",
     "Report",
     "Span",
+    "completion",
     "encode",
     "expand",
+    "in_group",
     "load_verb",
     "one_of",
     "output_folder",
@@ -67,20 +73,16 @@ __getattr__ = lazy_attributes(
     },
 )
 
+#: Heading of ``archsmith --help`` → the verbs below it that come with the command line; those of plugins follow them.
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "Look": ("list", "plugins", "show", "inspect", "diff"),
+    "Run": ("create", "convert"),
+    "Install": ("install", "uninstall", "pin", "unpin", "disable", "enable"),
+    "Develop": (),
+    "Problems": ("doctor", "env", "version"),
+}
 #: The verbs that come with the command line. A module of that name in `archsmith_cli.commands` holds each as ``run``.
-BUILT_IN = (
-    *("list", "plugins", "show", "create", "inspect", "diff", "convert"),
-    *("install", "uninstall", "pin", "unpin", "disable", "enable"),
-    *("doctor", "env", "version"),
-)
-
-
-class Context(typer.Context):
-    """What typer knows of a run. Its help is made of a stranger's words, which must not steer the terminal."""
-
-    def get_help(self) -> str:
-        """Return the help as it is shown."""
-        return clean(super().get_help(), lines=True)
+BUILT_IN = tuple(verb for verbs in GROUPS.values() for verb in verbs)
 
 
 def _show_help(ctx: typer.Context, value: bool) -> None:
@@ -119,11 +121,11 @@ def load_verb(verb: str) -> Any:
         raise PluginError(f"{reason} {remedy}", reason=reason, remedy=remedy) from error
 
 
-def one_of(choices: Collection[str]) -> Callable[[str], str]:
+def one_of(choices: Collection[str]) -> Callable[[Any], Any]:
     """Return a callback of typer's that refuses what is not one of several words, and says which is near it."""
 
-    def check(value: str) -> str:
-        if value not in choices:
+    def check(value: Any) -> Any:
+        if value is not None and value not in choices:
             raise typer.BadParameter(f"{value!r} is none of {', '.join(choices)}.{did_you_mean(value, choices)}")
         return value
 
@@ -145,16 +147,20 @@ def _command(found: Any, name: str) -> Any:
 
 def _app(function: Callable[..., Any], name: str) -> typer.Typer:
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command(name)(function)
+    app.command(name, rich_help_panel=getattr(function, "rich_help_panel", None))(function)
     return app
 
 
 def _reporting(command: Any) -> Any:
     """Let a command print the report that it returns by its annotation, and those inside of a group as well."""
     command.context_class, command.rich_markup_mode = Context, None
+    command.context_settings.setdefault("help_option_names", ["--help", "-h"])
     command.parse_args = explaining(command.parse_args)
     for inner in getattr(command, "commands", {}).values():
         _reporting(inner)
+    explain(command)
+    for param in command.params:
+        param.process_value = _unhurt_by_nothing(param)
     find_out = command.callback
     if find_out is None:
         return command
@@ -176,9 +182,24 @@ def _reporting(command: Any) -> Any:
             result.draw(Page(sys.stdout))
         raise typer.Exit(result.exit_code)
 
-    command.params += typer.main.get_command(_app(_common, "common")).params
+    common = typer.main.get_command(_app(_common, "common"))
+    explain(common)
+    command.params += common.params
     command.callback = report
     return command
+
+
+def _unhurt_by_nothing(param: Any) -> Callable[[Any, Any], Any]:
+    """Return a parameter's method that checks its value; it imports pydantic only if there is one."""
+    check = param.process_value
+
+    def process_value(ctx: Any, value: Any) -> Any:
+        if value is not None or param.required:
+            return check(ctx, value)
+        value = () if param.multiple or param.nargs != 1 else None
+        return value if param.callback is None else param.callback(ctx, param, value)
+
+    return process_value
 
 
 def _unreported(function: Callable[..., Any], name: str) -> Callable[..., Any]:

@@ -87,7 +87,7 @@ def test_strict(archsmith, model, tmp_path):
 @pytest.mark.parametrize(
     ("args", "code", "said"),
     [
-        ((), 2, "Invalid value for TASK: it is missing; expected TASK --model DIR INPUT…, or --list."),
+        ((), 2, "Invalid value for TASK: it is missing; expected TASK --model CHECKPOINT INPUT…, or --list."),
         ((TASK, "-m", "M"), 2, "Invalid value for INPUT: it is missing"),
         ((TASK, "x"), 2, "Invalid value for --model: it is missing"),
         (("text-clasification", "-m", "M", "x"), 2, "Did you mean 'text-classification'? 'auto' takes "),

@@ -10,7 +10,7 @@ from archsmith.errors import CheckpointCorrupt
 from archsmith.files import CONFIG_FILE, Checkpoint, encode_json, replacing
 from archsmith.messages import announce, shorten
 from archsmith.registry import Kind, registry
-from archsmith_cli import load_check
+from archsmith_cli import completion, load_check
 from archsmith_cli.formats import BUILT_IN, find_format, read_source
 from archsmith_cli.output_folder import output_folder, scratch_folder
 from archsmith_cli.paths import expand
@@ -27,15 +27,25 @@ _SUPERSEDED = re.compile(
 
 def run(
     file: Annotated[str, typer.Argument(metavar="FILE", help="The checkpoint: a file, or a folder that holds it.")],
-    out: Annotated[str, typer.Argument(metavar="OUT", help="The folder to write; it is made if needed.")],
+    out: Annotated[str, typer.Argument(metavar="FOLDER", help="The folder to write; it is made if needed.")],
     *,
     format_name: Annotated[
-        str | None, typer.Option("--format", metavar="NAME", help="What the file is; else it is told by its beginning.")
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help="What the file is; else it is told by its beginning.",
+            autocompletion=completion.formats,
+        ),
     ] = None,
     dtype: Annotated[
         str,
         typer.Option(
-            "--dtype", metavar="TYPE", help=f"The weights' type: {', '.join(_DTYPES)}.", callback=one_of(_DTYPES)
+            "--dtype",
+            metavar="TYPE",
+            help=f"The weights' type: {', '.join(_DTYPES)}.",
+            callback=one_of(_DTYPES),
+            autocompletion=completion.words(_DTYPES),
         ),
     ] = "auto",
     max_shard_size: Annotated[
@@ -47,11 +57,15 @@ def run(
 
     Writes config.json, weights in safetensors, and the tokenizer if the file has one, and holds the result against the
     model that its configuration builds. If anything fails, nothing half-written stays.
+
+    Examples:
+        archsmith convert pytorch_model.bin FOLDER
+        archsmith convert CHECKPOINT FOLDER --dtype float16 --force
     """
     source = expand(file, "FILE", expected="the path of a file")
     max_bytes = _parse_size(max_shard_size)
     name, kind, source = find_format(source, format_name)
-    out = str(expand(out, "OUT"))
+    out = str(expand(out, "FOLDER"))
     with output_folder(out, force=force) as folder, scratch_folder(folder) as scratch:
         report = _convert(name, kind, source, scratch, dtype=dtype, max_bytes=max_bytes)
         with replacing(folder, report["files"], delete=_SUPERSEDED) as staging:

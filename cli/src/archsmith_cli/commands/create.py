@@ -9,7 +9,7 @@ from archsmith.config import PreTrainedConfig
 from archsmith.errors import ConfigError, UnknownTask
 from archsmith.files import CONFIG_FILE, PREPROCESSOR_FILE, Checkpoint, find_weights, total_size
 from archsmith.registry import Kind, Owner, registry
-from archsmith_cli import preprocessing
+from archsmith_cli import completion, preprocessing
 from archsmith_cli.assignments import parse_assignments
 from archsmith_cli.naming import Named, resolve_name
 from archsmith_cli.output_folder import output_folder
@@ -26,16 +26,30 @@ _KINDS = (*_MODELS, *preprocessing.KINDS)
 
 
 def run(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A model_type, the id of a preset, or preprocessing.")],
-    out: Annotated[str, typer.Argument(metavar="OUT", help="The folder to write; it is made if needed.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="A model_type, the id of a preset, or preprocessing.", autocompletion=completion.models
+        ),
+    ],
+    out: Annotated[str, typer.Argument(metavar="FOLDER", help="The folder to write; it is made if needed.")],
     *,
     settings: Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help=_SETTING)] = None,
     kind: Annotated[
         str,
-        typer.Option("--kind", metavar="KIND", help=f"What to write: {', '.join(_KINDS)}.", callback=one_of(_KINDS)),
+        typer.Option(
+            "--kind",
+            metavar="KIND",
+            help=f"What to write: {', '.join(_KINDS)}.",
+            callback=one_of(_KINDS),
+            autocompletion=completion.words(_KINDS),
+        ),
     ] = "model",
     task: Annotated[
-        str | None, typer.Option("--task", metavar="TASK", help="Which model; see: archsmith show NAME.")
+        str | None,
+        typer.Option(
+            "--task", metavar="TASK", help="Which model; see: archsmith show NAME.", autocompletion=completion.tasks
+        ),
     ] = None,
     vocabulary: Annotated[
         str | None,
@@ -50,9 +64,14 @@ def run(
 
     Checks the configuration before anything else, then writes config.json and model.safetensors, and the image
     processor or feature extractor that fits the model. If it fails, nothing half-written stays.
+
+    Examples:
+        archsmith create distilbert FOLDER --set dim=32 --set hidden_dim=64 --set n_layers=2 --set n_heads=2
+        archsmith create resnet FOLDER --task image-classification --seed 0
+        archsmith create vit FOLDER --kind image-processor --set size=32
     """
     named = resolve_name(name)
-    out = str(expand(out, "OUT"))
+    out = str(expand(out, "FOLDER"))
     vocabulary = None if vocabulary is None else str(expand(vocabulary, "--vocab"))
     values = parse_assignments(settings or [])
     if kind in _MODELS:

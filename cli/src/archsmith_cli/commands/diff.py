@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from archsmith.errors import ArchsmithError, CheckpointNotFound
+from archsmith.errors import CheckpointNotFound
+from archsmith_cli import completion
 from archsmith_cli.comparison.drawing import draw
 from archsmith_cli.comparison.fields import compare_configurations
 from archsmith_cli.comparison.files import compare_files
@@ -20,8 +21,8 @@ _TROUBLE = 2
 
 
 def run(
-    a: Annotated[str, typer.Argument(metavar="A", help=_WHAT)],
-    b: Annotated[str, typer.Argument(metavar="B", help="Likewise.")],
+    a: Annotated[str, typer.Argument(metavar="A", help=_WHAT, autocompletion=completion.models)],
+    b: Annotated[str, typer.Argument(metavar="B", help="Likewise.", autocompletion=completion.models)],
     *,
     every: Annotated[bool, typer.Option("--all", help="List every tensor, equal ones too, each in its line.")] = False,
     hub: Annotated[bool, typer.Option("--hub", help="A name is an id on the hub, be it a preset's as well.")] = False,
@@ -42,8 +43,8 @@ def run(
         data = _compare(
             *(find_subject(text, option=name, hub=hub, offline=offline) for text, name in ((a, "A"), (b, "B")))
         )
-    except (ArchsmithError, OSError) as error:
-        error.exit_code = _TROUBLE  # type: ignore[union-attr]  # 1 says that they differ
+    except Exception as error:
+        error.exit_code = _TROUBLE  # type: ignore[attr-defined]  # whatever went wrong: 1 says that they differ
         raise
     return Report(data, lambda page: draw(page, data, every=every), exit_code=int(not data["equal"]))
 

@@ -5,16 +5,25 @@ from typing import Annotated, Any
 import typer
 
 from archsmith.registry import normal_name
-from archsmith_cli import installed, naming, preferences
+from archsmith_cli import completion, installed, naming, preferences
 from archsmith_cli.render import Report
 
 
 def run(
-    distributions: Annotated[list[str], typer.Argument(metavar="DISTRIBUTION...", help="Plugins, as pip names them.")],
+    distributions: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="DISTRIBUTION...", help="Plugins, as pip names them.", autocompletion=completion.plugins
+        ),
+    ],
 ) -> Report:
     """Switch plugins off, and leave them installed.
 
     The list is kept in your file of settings. ARCHSMITH_DISABLE goes over it.
+
+    Examples:
+        archsmith disable vit
+        archsmith disable archsmith-vit archsmith-bert
     """
     named = [naming.plugin_named(name) for name in distributions]
 

@@ -14,6 +14,10 @@ def run() -> Report:
     """Find every problem, and say how to fix it.
 
     Loads every manifest and every class that one refers to. Ends with code 1 if there is a problem; notes are none.
+
+    Examples:
+        archsmith doctor
+        archsmith doctor --json
     """
     problems = list(
         dict.fromkeys(

@@ -5,17 +5,26 @@ from typing import Annotated, Any
 import typer
 
 from archsmith.registry import normal_name
-from archsmith_cli import installed, naming, preferences
+from archsmith_cli import completion, installed, naming, preferences
 from archsmith_cli.render import Report
 
 
 def run(
-    distributions: Annotated[list[str], typer.Argument(metavar="DISTRIBUTION...", help="Plugins, as pip names them.")],
+    distributions: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="DISTRIBUTION...", help="Plugins, as pip names them.", autocompletion=completion.switched_off
+        ),
+    ],
 ) -> Report:
     """Switch plugins on again.
 
     Takes them from the list of those that are off; and puts them on the list of those that alone are on, if there is
     one.
+
+    Examples:
+        archsmith enable vit
+        archsmith enable archsmith-vit archsmith-bert
     """
 
     def edit(document: Any) -> list[str]:

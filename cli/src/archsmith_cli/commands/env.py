@@ -76,11 +76,9 @@ def _draw(page: Page, data: Mapping[str, Any]) -> None:
 
 
 def _list(page: Page, title: str, lines: Any) -> None:
-    page.line(f"### {title}")
-    page.blank()
-    for line in [lines] if isinstance(lines, str) else lines or ["none"]:
-        page.line(f"- {line}")
-    page.blank()
+    """Write a section, unwrapped and unstyled whatever the terminal, because it is to be copied."""
+    items = [lines] if isinstance(lines, str) else lines or ["none"]
+    page.verbatim("\n".join([f"### {title}", "", *(f"- {clean(line)}" for line in items), ""]))
 
 
 def _pairs(values: Any, *, missing: str = "none") -> Any:

@@ -10,7 +10,7 @@ import typer
 
 from archsmith.errors import CheckpointError, CheckpointNotFound
 from archsmith.files import CONFIG_FILE, INDEX_FILE, Checkpoint, TensorInfo, Weights, find_weights, total_size
-from archsmith_cli import load_check
+from archsmith_cli import completion, load_check
 from archsmith_cli.paths import expand_text, near_folder
 from archsmith_cli.render import Cell, Page, Report, clean, shorten, size
 
@@ -22,7 +22,13 @@ def run(
     checkpoint: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="A folder, else a hub id.")],
     *,
     task: Annotated[
-        str | None, typer.Option("--task", metavar="TASK", help="Try the model for this task instead of the saved one.")
+        str | None,
+        typer.Option(
+            "--task",
+            metavar="TASK",
+            help="Try the model for this task instead of the saved one.",
+            autocompletion=completion.tasks,
+        ),
     ] = None,
     requirements: Annotated[
         bool, typer.Option("--requirements", help="Print lines for pip that bring what the checkpoint needs.")
@@ -36,6 +42,11 @@ def run(
 
     Reads config.json and the headers of the weights, not the weights. Ends with code 1 if the checkpoint is damaged, or
     would not load here.
+
+    Examples:
+        archsmith inspect CHECKPOINT
+        archsmith inspect CHECKPOINT --tensors
+        archsmith inspect CHECKPOINT --requirements
     """
     options: dict[str, Any] = {"subfolder": subfolder, "revision": revision, "local_files_only": offline}
     opened = _open(checkpoint, options)

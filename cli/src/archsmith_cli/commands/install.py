@@ -8,12 +8,17 @@ import typer
 
 import archsmith
 from archsmith.registry import State
-from archsmith_cli import installed, pip
+from archsmith_cli import completion, installed, pip
 from archsmith_cli.render import Page, Report
 
 
 def run(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Plugins: vit, archsmith-good>=1, a wheel.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NAME...", help="Plugins: vit, archsmith-good>=1, a wheel.", autocompletion=completion.known
+        ),
+    ],
     *,
     upgrade: Annotated[bool, typer.Option("--upgrade", "-U", help="Take newer versions of them.")] = False,
     unknown: Annotated[
@@ -25,6 +30,11 @@ def run(
 
     Runs pip of the Python that archsmith runs on. Short names stand for known plugins: vit is archsmith-vit. Paths of
     wheels and source folders will do as well.
+
+    Examples:
+        archsmith install vit
+        archsmith install vit distilbert --upgrade
+        archsmith install ./archsmith_vit-0.2.0-py3-none-any.whl --dry-run
     """
     options = ["--upgrade"] if upgrade else []
     line = pip.command("install", *options, *(pip.requirement(name, unknown=unknown) for name in names))

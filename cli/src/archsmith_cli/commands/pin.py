@@ -8,20 +8,31 @@ from archsmith.errors import PluginError
 from archsmith.messages import did_you_mean
 from archsmith.plugin import COMPONENTS
 from archsmith.registry import Entry, Owner, may_claim, normal_name, registry
-from archsmith_cli import installed, naming, preferences
+from archsmith_cli import completion, installed, naming, preferences
 from archsmith_cli.render import Report
 
 
 def run(
     name: Annotated[
         str,
-        typer.Argument(metavar="NAME", help="A model_type, another name that several claim, or a part: vit.processor."),
+        typer.Argument(
+            metavar="NAME",
+            help="A model_type, another name that several claim, or a part: vit.processor.",
+            autocompletion=completion.names,
+        ),
     ],
-    distribution: Annotated[str, typer.Argument(metavar="DISTRIBUTION", help="The one that may have it.")],
+    distribution: Annotated[
+        str,
+        typer.Argument(metavar="DISTRIBUTION", help="The one that may have it.", autocompletion=completion.claimants),
+    ],
 ) -> Report:
     """Pin a name that several plugins claim to one of them.
 
     The pin is kept in your file of settings. ARCHSMITH_PIN goes over it.
+
+    Examples:
+        archsmith pin vit archsmith-vit
+        archsmith pin vit.image_processor archsmith-vit
     """
     found = installed.entries()
     claims = {entry.key: entry for entry in found if entry.name == name} or _claims_of_part(name)

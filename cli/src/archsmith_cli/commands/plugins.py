@@ -23,6 +23,10 @@ def run(
     """List the installed plugins and what they bring.
 
     Reads package metadata alone: no code of a plugin runs. `archsmith doctor` loads and checks each of them.
+
+    Examples:
+        archsmith plugins
+        archsmith plugins --requirements
     """
     problems = installed.problems()
     found = installed.entries()

@@ -14,7 +14,7 @@ from archsmith.config import PreTrainedConfig, expected, to_json
 from archsmith.plugin import COMPONENTS
 from archsmith.registry import Kind, registry
 from archsmith.tasks import auto_class_name
-from archsmith_cli import installed
+from archsmith_cli import completion, installed
 from archsmith_cli.assignments import parse_assignments
 from archsmith_cli.definitions import find_definition
 from archsmith_cli.naming import Named, find_entry, resolve_name
@@ -39,6 +39,7 @@ def run(
             metavar="NAME",
             help="A model_type, the id of a preset, or preprocessing; with --tree a checkpoint as well.",
             show_default=False,
+            autocompletion=completion.models,
         ),
     ],
     *,
@@ -48,7 +49,12 @@ def run(
     ] = False,
     task: Annotated[
         str | None,
-        typer.Option("--task", metavar="TASK", help="Which model; by default that of the checkpoint, else base."),
+        typer.Option(
+            "--task",
+            metavar="TASK",
+            help="Which model; by default that of the checkpoint, else base.",
+            autocompletion=completion.tasks,
+        ),
     ] = None,
     depth: Annotated[
         int | None, typer.Option("--depth", metavar="N", min=0, help="How many levels of modules are shown.")

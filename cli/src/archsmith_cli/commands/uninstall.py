@@ -8,18 +8,27 @@ import typer
 
 from archsmith.errors import PluginError
 from archsmith.registry import normal_name
-from archsmith_cli import installed, naming, pip
+from archsmith_cli import completion, installed, naming, pip
 from archsmith_cli.render import Page, Report
 
 
 def run(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Plugins: vit, archsmith-vit, acme-good.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NAME...", help="Plugins: vit, archsmith-vit, acme-good.", autocompletion=completion.plugins
+        ),
+    ],
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the command; run nothing.")] = False,
 ) -> Report:
     """Uninstall plugins, and show what is gone.
 
     Runs pip of the Python that archsmith runs on. Only plugins are uninstalled, not what they needed.
+
+    Examples:
+        archsmith uninstall vit
+        archsmith uninstall archsmith-vit --dry-run
     """
     distributions = list(dict.fromkeys(map(_plugin, names)))
     line = pip.command("uninstall", "--yes", *distributions)

@@ -7,12 +7,21 @@ import typer
 from archsmith.errors import PluginError
 from archsmith.messages import did_you_mean
 from archsmith.registry import may_claim
-from archsmith_cli import installed, preferences
+from archsmith_cli import completion, installed, preferences
 from archsmith_cli.render import Report
 
 
-def run(name: Annotated[str, typer.Argument(metavar="NAME", help="The name that was pinned.")]) -> Report:
-    """Remove a pin."""
+def run(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="The name that was pinned.", autocompletion=completion.pinned)
+    ],
+) -> Report:
+    """Remove a pin.
+
+    Examples:
+        archsmith unpin vit
+        archsmith unpin vit.image_processor
+    """
     claimed = [entry for entry in installed.entries() if may_claim(entry, name)]
 
     def edit(document: Any) -> list[str]:

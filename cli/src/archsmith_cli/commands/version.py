@@ -13,6 +13,10 @@ def run() -> Report:
     """Show versions: archsmith, Python, torch, plugins.
 
     From metadata, without importing torch. archsmith env says more, for the report of a bug.
+
+    Examples:
+        archsmith version
+        archsmith version --json
     """
     parts = {
         "archsmith": archsmith.__version__,

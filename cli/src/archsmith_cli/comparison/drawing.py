@@ -135,8 +135,14 @@ def _draw_nan(page: Page, rows: Iterable[Mapping[str, Any]]) -> None:
 
 def _draw_values(page: Page, rows: Sequence[Mapping[str, Any]], *, folded: bool) -> None:
     groups = _groups(rows, folded=folded, alike=lambda row: (row["status"], _types(row)))
-    headers = ("TENSOR", "DIFFERS IN", *_NUMBERS)
-    page.table(headers, [(name, _what(group), *_numbers(group)) for name, group in groups], right=_NUMBERS)
+    cells = [(name, _what(group), *_numbers(group)) for name, group in groups]
+    if sum(max(map(len, column)) + 2 for column in zip(*cells, strict=True)) > page.width:
+        for name, what, *numbers in cells:
+            said = [f"{header.lower()} {number}" for header, number in zip(_NUMBERS, numbers, strict=True) if number]
+            page.line(name)
+            page.line("  ", what, Cell("".join(f", {each}" for each in said), "dim"))
+        return
+    page.table(("TENSOR", "DIFFERS IN", *_NUMBERS), cells, right=_NUMBERS)
 
 
 def _groups(

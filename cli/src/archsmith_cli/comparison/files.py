@@ -52,8 +52,9 @@ def _compare(name: str, one: Path, other: Path) -> dict[str, Any]:
     raw = [read_bytes(path, max_bytes=_MOST_BYTES) for path in (one, other)]
     if raw[0] == raw[1]:
         return {}
+    sizes = {"bytes": {"a": len(raw[0]), "b": len(raw[1])}}
     if name not in _JSON and name not in _TEXT[:2]:
-        return {"bytes": {"a": len(raw[0]), "b": len(raw[1])}}
+        return sizes
     reads: Mapping[str, Callable[[Any, Any], dict[str, Any]]] = {
         TOKENIZER_FILE: _tokenizers,
         **dict.fromkeys(("vocab.json", "added_tokens.json", "vocab.txt"), _vocabularies),
@@ -63,7 +64,8 @@ def _compare(name: str, one: Path, other: Path) -> dict[str, Any]:
         parsed = [_parse(name, content, str(path)) for content, path in zip(raw, (one, other), strict=True)]
     except (CheckpointCorrupt, UnicodeDecodeError) as error:
         return {"fault": str(error)}
-    return reads.get(name, lambda a, b: _named(fields=differences(a, b)))(*parsed)
+    found = reads.get(name, lambda a, b: _named(fields=differences(a, b)))(*parsed)
+    return found if found or name in _JSON else sizes  # of text every byte may count, as the end of a line
 
 
 def _parse(name: str, raw: bytes, where: str) -> Any:

@@ -1,6 +1,6 @@
 """What differs between the tensors of two checkpoints; two of them are in memory at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Collection
 from typing import Any
 
 from archsmith.files import TensorInfo, Weights
@@ -23,7 +23,7 @@ def compare_weights(one: Weights, other: Weights) -> dict[str, Any]:
         found = _compare(one, other, name, counterpart)
         (same if found["status"] == "equal" else different).append(found)
     only = {
-        side: [_alone(weights, name, set(names)) for name in sorted(names)]
+        side: _alone(weights, names)
         for side, weights, names in zip(("only_a", "only_b"), (one, other), matched.only, strict=True)
     }
     prefixes = matched.prefixes if matched.renamed else None
@@ -53,24 +53,52 @@ def _compare(one: Weights, other: Weights, name: str, counterpart: str) -> dict[
     return row | {"status": "values" if values["different"] else "equal"} | values
 
 
-def _alone(weights: Weights, name: str, alone: set[str]) -> dict[str, Any]:
-    """Return what one checkpoint alone has, and the tensor beside it that it is a copy of, as tied weights are."""
-    info = weights.tensors[name]
-    copied = next(_copies(weights, info, alone), None)
-    return {"name": name, "dtype": info.dtype, "shape": list(info.shape), "copy_of": copied}
+def _alone(weights: Weights, names: Collection[str]) -> list[dict[str, Any]]:
+    """Return what one checkpoint alone has, and the tensors beside it that they are copies of, as tied weights are."""
+    twins = _Twins(weights, names)
+    return [
+        {
+            "name": name,
+            "dtype": weights.tensors[name].dtype,
+            "shape": list(weights.tensors[name].shape),
+            "copy_of": twins.find(name),
+        }
+        for name in sorted(names)
+    ]
 
 
-def _copies(weights: Weights, info: TensorInfo, alone: set[str]) -> Iterator[str]:
-    if len(info.shape) < 2:  # noqa: PLR2004  # vectors of zeros are alike in every model
-        return
-    alike = [each for each in weights.tensors.values() if (each.shape, each.dtype) == (info.shape, info.dtype)]
-    others = [each.name for each in alike if each.name not in alone]
-    if not others:
-        return
-    tensor = weights.load([info.name])[info.name].reshape(-1)
-    if not tensor.numel() or bool((tensor == tensor[0]).all()):
-        return
-    for other in others:
-        twin = weights.load([other])[other].reshape(-1)
-        if has_same_bytes(tensor[:1024], twin[:1024]) and has_same_bytes(tensor, twin):
-            yield other
+class _Twins:
+    """The tensors that both checkpoints have, found by how they begin: to compare each with each would take too long.
+
+    Vectors do not count: those of zeros are alike in every model.
+    """
+
+    def __init__(self, weights: Weights, alone: Collection[str]) -> None:
+        self._weights = weights
+        wanted = {_kind(weights.tensors[name]) for name in alone}
+        self._by_beginning: dict[Any, list[str]] = {}
+        for name, info in weights.tensors.items():
+            if _kind(info) in wanted and len(info.shape) > 1 and name not in alone:
+                self._by_beginning.setdefault(self._beginning(name), []).append(name)
+
+    def find(self, name: str) -> str | None:
+        """Return the name of a tensor with the same bytes, which are not all one number."""
+        if not self._by_beginning or len(self._weights.tensors[name].shape) < 2:  # noqa: PLR2004
+            return None
+        tensor = self._weights.load([name])[name].reshape(-1)
+        if not tensor.numel() or bool((tensor == tensor[0]).all()):
+            return None
+        for other in self._by_beginning.get(self._beginning(name), ()):
+            if has_same_bytes(tensor, self._weights.load([other])[other]):
+                return other
+        return None
+
+    def _beginning(self, name: str) -> Any:
+        import torch
+
+        start = self._weights.load([name])[name].reshape(-1)[:256].view(torch.uint8)
+        return _kind(self._weights.tensors[name]), bytes(start.tolist())
+
+
+def _kind(info: TensorInfo) -> tuple[tuple[int, ...], str]:
+    return info.shape, info.dtype

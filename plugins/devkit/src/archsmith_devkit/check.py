@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archsmith.messages import did_you_mean
-from archsmith_cli.verb import Cell, Page, Report, plugin_named
+from archsmith_cli.verb import Cell, Page, Report, completion, in_group, plugin_named
 
 if TYPE_CHECKING:
     from archsmith_devkit.report import Check, Outcome
@@ -15,10 +15,15 @@ if TYPE_CHECKING:
 _STYLES = {"passed": "green", "failed": "red", "waived": "yellow"}
 
 
+@in_group("Develop")
 def check(
     distributions: Annotated[
         list[str] | None,
-        typer.Argument(metavar="DISTRIBUTION", help="Plugins: vit, archsmith-vit, acme-good. All if none."),
+        typer.Argument(
+            metavar="DISTRIBUTION",
+            help="Plugins: vit, archsmith-vit, acme-good. All if none.",
+            autocompletion=completion.plugins,
+        ),
     ] = None,
     only: Annotated[list[str] | None, typer.Option("--only", metavar="CHECK", help="Run this check alone.")] = None,
     waive: Annotated[
@@ -29,6 +34,11 @@ def check(
     """Run the conformance checks on installed plugins.
 
     Says of each check that fails what was found, why it is checked and how to fix it. Ends with code 1 if one fails.
+
+    Examples:
+        archsmith check vit
+        archsmith check vit --only attentions
+        archsmith check --explain
     """
     from archsmith_devkit.conformance import checks_of, plugins  # torch
 

@@ -8,19 +8,27 @@ import typer
 
 from archsmith.registry import Kind, registry
 from archsmith.tasks import auto_class_name
-from archsmith_cli.verb import BUILT_IN, Cell, Page, Report, expand, one_of, output_folder
+from archsmith_cli.verb import BUILT_IN, Cell, Page, Report, completion, expand, in_group, one_of, output_folder
 from archsmith_devkit.base_architecture import find_base
 from archsmith_devkit.project_names import ProjectNames, find_names, refuse_taken_classes
 from archsmith_devkit.scaffold import KINDS, project_files
 
 
+@in_group("Develop")
 def new(
     name: Annotated[
         str, typer.Argument(metavar="NAME", help="The model_type; of an extension the task, of a tool the command.")
     ],
     *,
     kind: Annotated[
-        str, typer.Option("--kind", metavar="KIND", help=f"What to make: {', '.join(KINDS)}.", callback=one_of(KINDS))
+        str,
+        typer.Option(
+            "--kind",
+            metavar="KIND",
+            help=f"What to make: {', '.join(KINDS)}.",
+            callback=one_of(KINDS),
+            autocompletion=completion.words(KINDS),
+        ),
     ] = "text",
     out: Annotated[
         str | None,
@@ -34,7 +42,12 @@ def new(
     ] = None,
     base: Annotated[
         str | None,
-        typer.Option("--base", metavar="MODEL_TYPE", help="What an extension extends, such as distilbert."),
+        typer.Option(
+            "--base",
+            metavar="MODEL_TYPE",
+            help="What an extension extends, such as distilbert.",
+            autocompletion=completion.architectures,
+        ),
     ] = None,
     class_prefix: Annotated[
         str | None,
@@ -47,6 +60,11 @@ def new(
 
     The folder holds a whole distribution: a model that computes and learns, or a new task, or a command; its
     preprocessing, tests, and settings for ruff, mypy, pytest and CI, all of which pass. It overwrites nothing.
+
+    Examples:
+        archsmith new my-net --kind vision
+        archsmith new sentence-embedding --kind extension --base distilbert
+        archsmith new count --kind tool
     """
     if base is not None and kind != "extension":
         raise typer.BadParameter(f"it is {base!r}, but belongs to --kind extension", param_hint="--base")

@@ -21,7 +21,9 @@ __all__ = ["chat"]
 
 
 def chat(
-    folder: Annotated[str, typer.Argument(metavar="DIR", help="A checkpoint with a tokenizer and a chat template.")],
+    folder: Annotated[
+        str, typer.Argument(metavar="CHECKPOINT", help="A checkpoint with a tokenizer and a chat template.")
+    ],
     system: Annotated[str | None, typer.Option("--system", help="What the model is told about itself.")] = None,
     max_new_tokens: Annotated[int, typer.Option("--max-new-tokens", min=1, help="The most tokens of an answer.")] = 512,
     temperature: Annotated[
@@ -34,6 +36,10 @@ def chat(
     """Talk to a model in the terminal.
 
     Each line is answered. Ctrl-C stops an answer; at a question it ends the talk, as Ctrl-D does.
+
+    Examples:
+        archsmith chat CHECKPOINT
+        archsmith chat CHECKPOINT --system "Answer in one sentence." --max-new-tokens 64
     """
     from archsmith import AutoModelForCausalLM, AutoTokenizer  # torch
     from archsmith.errors import InputError, OptionError
@@ -60,6 +66,9 @@ def chat(
     answered = [_tell(talk, question, settings) for question in _questions()]
     if not (all(answered) or sys.stdin.isatty()):
         raise typer.Exit(1)
+
+
+chat.__dict__["rich_help_panel"] = "Run"  # as archsmith_cli.verb.in_group does, which is not always installed
 
 
 def _questions() -> Iterator[str]:

@@ -4,6 +4,9 @@ from typing import Annotated
 
 import typer
 
+from archsmith_cli.verb import completion
+from archsmith_tasks.catalog import task_names
+
 __all__ = [
     "AUTO",
     "AsJson",
@@ -37,9 +40,16 @@ _INPUT = "A text, a file, a folder, a glob, or '-' for standard input. A file of
 blank ones apart; of .jsonl, .csv, .tsv and .parquet a column is taken. What names no file is a text itself."
 _INSTEAD = "In place of the model's."
 
-Named = Annotated[str | None, typer.Argument(metavar="TASK", help="See --list; 'auto': what the checkpoint says.")]
+Named = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="TASK",
+        help="See --list; 'auto': what the checkpoint says.",
+        autocompletion=completion.words(lambda: [AUTO, *task_names()]),
+    ),
+]
 Given = Annotated[list[str] | None, typer.Argument(metavar="INPUT", help=_INPUT)]
-Model = Annotated[str | None, typer.Option("--model", "-m", metavar="DIR", help="A folder, or a hub id.")]
+Model = Annotated[str | None, typer.Option("--model", "-m", metavar="CHECKPOINT", help="A folder, or a hub id.")]
 Out = Annotated[
     str | None, typer.Option("--out", "-o", metavar="FILE", help="Write .jsonl, .csv or .parquet; '-': JSON lines.")
 ]
@@ -59,9 +69,9 @@ Device = Annotated[str | None, typer.Option("--device", metavar="DEVICE", help="
 Revision = Annotated[str | None, typer.Option("--revision", metavar="NAME", help="Branch, tag or commit on the hub.")]
 Subfolder = Annotated[str, typer.Option("--subfolder", metavar="NAME", help="A folder inside the checkpoint.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Ask the hub's cache alone.")]
-Tokenizer = Annotated[str | None, typer.Option("--tokenizer", metavar="DIR", help=_INSTEAD)]
-ImageProcessor = Annotated[str | None, typer.Option("--image-processor", metavar="DIR", help=_INSTEAD)]
-FeatureExtractor = Annotated[str | None, typer.Option("--feature-extractor", metavar="DIR", help=_INSTEAD)]
+Tokenizer = Annotated[str | None, typer.Option("--tokenizer", metavar="CHECKPOINT", help=_INSTEAD)]
+ImageProcessor = Annotated[str | None, typer.Option("--image-processor", metavar="CHECKPOINT", help=_INSTEAD)]
+FeatureExtractor = Annotated[str | None, typer.Option("--feature-extractor", metavar="CHECKPOINT", help=_INSTEAD)]
 Draw = Annotated[
     str | None, typer.Option("--draw", metavar="FOLDER", help="Draw each input with its answer, into a folder.")
 ]

@@ -10,7 +10,7 @@ import typer
 
 from archsmith.errors import PluginBroken, PluginConflict
 from archsmith.messages import did_you_mean, shown
-from archsmith_cli.verb import Cell, Debug, Help, Page, encode, expand, parse_assignments
+from archsmith_cli.verb import Cell, Debug, Help, Page, encode, expand, in_group, parse_assignments
 from archsmith_tasks.catalog import find_task, owner_of, task_names
 from archsmith_tasks.run.arguments import (
     AUTO,
@@ -61,6 +61,7 @@ _TAKEN = {
 }
 
 
+@in_group("Run")
 def run(
     task: Named = None,
     inputs: Given = None,
@@ -94,6 +95,11 @@ def run(
     Shows a table, or writes a file: a row for each input, numbered from 0, with its id (a column id, or its file and
     line) and its answer, or what is wrong with it. Ends with code 1 if an input was bad. A run that was stopped goes on
     with --resume.
+
+    Examples:
+        archsmith run image-classification photo.jpg --model CHECKPOINT
+        archsmith run auto texts.csv --model CHECKPOINT --field text --out answers.jsonl
+        archsmith run --list
     """
     page, stream = Page(sys.stdout), sys.stdout
     if listing:
@@ -102,7 +108,9 @@ def run(
     _check(out, draw, resume=resume, force=force, as_json=json)
     if task is None or not inputs or model is None:
         missing = "TASK" if task is None else "INPUT" if not inputs else "--model"
-        raise typer.BadParameter("it is missing; expected TASK --model DIR INPUT…, or --list", param_hint=missing)
+        raise typer.BadParameter(
+            "it is missing; expected TASK --model CHECKPOINT INPUT…, or --list", param_hint=missing
+        )
     parts = {"tokenizer": tokenizer, "image_processor": image_processor, "feature_extractor": feature_extractor}
     place = {"revision": revision, "subfolder": subfolder, "local_files_only": offline}
     with contextlib.redirect_stdout(sys.stderr):  # a plugin may print
