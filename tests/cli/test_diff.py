@@ -1,5 +1,6 @@
 """``archsmith diff``."""
 
+import io
 import json
 import shutil
 import sys
@@ -8,6 +9,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from tests.core.test_hub import FIRST, SECOND, hub  # noqa: F401  # a fixture
+
+from archsmith_cli.comparison.drawing import draw
+from archsmith_cli.render import Page
 
 EQUAL = """\
 A  {0}  folder
@@ -170,6 +174,19 @@ def test_layers_are_folded_where_there_are_many(archsmith, one, other):
     assert row.split()[-5:] == [f"{norm:.4g}", f"{1.5 * norm:.4g}", f"{0.5 * norm:.4g}", "0.5", "0.5"]
     assert "\nlayer.17.w " in archsmith("diff", one, other, "--all").out
     assert len(archsmith("diff", one, other, "--json").data["weights"]["different"]) == 30
+
+
+def test_narrow_terminal(archsmith, one, other):
+    change(other, lambda weights: weights | {"head.bias": weights["head.bias"] + 2})
+    data = archsmith("diff", one, other, "--json").data
+    stream = io.StringIO()
+    draw(Page(stream, width=40), data, every=False)
+    lines = stream.getvalue().splitlines()
+    assert lines[lines.index("head.bias") + 1 :][:2] == [
+        "  2 of 2 values, norm a 0, norm b 2.828,",
+        "    norm a-b 2.828, max a-b 2, relative",
+    ]
+    assert max(map(len, lines[6:])) <= 40
 
 
 def test_shards_against_one_file(archsmith, one, other):

@@ -23,9 +23,15 @@ CASES = {
     ),
     "plugins": ((["plugins"], ["plugins", "--requirements"]), (), (["plugins", "toy"],)),
     "show": (
-        (["show", "toy"], ["show", "toys/small"], ["show", "toy-toy"], ["show", "toy", "--schema"]),
+        (
+            ["show", "toy"],
+            ["show", "toys/small"],
+            ["show", "toy-toy"],
+            ["show", "toy", "--schema"],
+            ["show", "MODEL", "--tree"],
+        ),
         (["show", "tooy"], ["show", ""], ["show", "MODEL"]),
-        (["show"], ["show", "toy", "toy"]),
+        (["show"], ["show", "toy", "toy"], ["show", "toy", "--depth", "1"]),
     ),
     "create": (
         (["create", "toy", "OUT"], ["create", "toy-toy", "OUT"], ["create", "toy", "OUT", "--seed", "3"]),
@@ -36,6 +42,11 @@ CASES = {
         (["inspect", "MODEL"], ["inspect", "MODEL/"], ["inspect", "MODEL", "--requirements"]),
         (["inspect", "OUT"], ["inspect", "BROKEN"], ["inspect", "MODEL", "--task", "ctc"]),
         (["inspect"], ["inspect", ""], ["inspect", "file://MODEL"]),
+    ),
+    "diff": (
+        (["diff", "MODEL", "MODEL/"], ["diff", "toy", "toy-toy"]),
+        (["diff", "MODEL", "BROKEN"], ["diff", "toy", "toys/small"]),
+        (["diff"], ["diff", "MODEL"], ["diff", "MODEL", "OUT"], ["diff", "MODEL", "tooy"], ["diff", "", "toy"]),
     ),
     "convert": (
         (),
@@ -57,6 +68,7 @@ CASES = {
     "disable": ((["disable", "toy"],), (["disable", "tooy"],), (["disable"],)),
     "enable": ((["enable", "toy"],), (["enable", "tooy"],), (["enable"],)),
     "doctor": ((["doctor"],), (), (["doctor", "toy"],)),
+    "env": ((["env"],), (), (["env", "toy"],)),
     "version": ((["version"],), (), (["version", "toy"],)),
 }
 
@@ -81,7 +93,7 @@ def test_how_it_ends(archsmith, toy, tmp_path, monkeypatch, code, line):
     result = archsmith(*line)
     assert result.code == code, result
     assert "Traceback" not in result.err
-    assert bool(result.err) is bool(code) or line[0] in ("inspect", "list")  # whose report says it
+    assert bool(result.err) is bool(code) or line[0] in ("inspect", "list", "diff")  # whose report says it
     assert (tmp_path / "out").exists() is (code == 0 and line[0] == "create")
 
 

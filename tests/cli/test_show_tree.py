@@ -1,5 +1,6 @@
 """``archsmith show --tree``."""
 
+import io
 import json
 from textwrap import dedent
 
@@ -107,6 +108,24 @@ def test_equal_layers_ties_buffers_frozen_and_shared(archsmith, stack):
         "trainable": False,
         "tied_to": "embed.weight",
     }
+
+
+def test_narrow_terminal(toy, archsmith):
+    """Modules stand below each other as a tree, and shapes go on below."""
+    from archsmith.registry import registry
+    from archsmith_cli.render import Page
+    from archsmith_cli.tree import build_tree, draw_tree
+
+    config = registry.load("toy", "config")(dim=4)
+    stream = io.StringIO()
+    draw_tree(Page(stream, width=40), build_tree("toy", "masked-lm", config), depth=None)
+    assert stream.getvalue() == (
+        "(model)  ToyForMaskedLM  30\n"
+        "  toy  ToyModel  20\n"
+        "    inner  Linear  20  weight 4x4, bias\n"
+        "      4\n"
+        "  head  Linear  10  weight 2x4, bias 2\n"
+    )
 
 
 def test_what_must_be_given_is_said_with_the_option(archsmith, stack):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from hatchling.builders.wheel import WheelBuilder
+from packaging.metadata import Metadata
 
 ROOT = Path(__file__).parents[2]
 MEMBERS = [ROOT / "core", ROOT / "cli", *sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))]
@@ -48,10 +49,14 @@ def test_wheel_and_source_archive(member, tmp_path):
     (wheel,), (archive,) = tmp_path.glob("*.whl"), tmp_path.glob("*.tar.gz")
     with zipfile.ZipFile(wheel) as packed:
         names = packed.namelist()
-        metadata = email.message_from_bytes(packed.read(next(name for name in names if name.endswith("/METADATA"))))
+        written = packed.read(next(name for name in names if name.endswith("/METADATA")))
         licences = [packed.read(name) for name in names if name.endswith(".dist-info/licenses/LICENSE")]
         assert any(name.endswith("/__init__.py") for name in names)
     assert licences == [LICENCE]
+    checked = Metadata.from_email(written, validate=True)  # raises on a field that is unknown, repeated or malformed
+    assert not [label for label in checked.classifiers if label.startswith("License ::")]
+    assert {"Homepage", "Documentation", "Source", "Changelog", "Issues"} == checked.project_urls.keys()
+    metadata = email.message_from_bytes(written)
     assert (metadata["License-Expression"], metadata.get_all("License-File")) == ("Apache-2.0", ["LICENSE"])
     assert metadata["Description-Content-Type"] == "text/markdown"
     assert (

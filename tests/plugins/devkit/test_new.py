@@ -67,11 +67,17 @@ def test_a_whole_distribution(installed, tmp_path, kind):
     project = tomllib.loads(files["pyproject.toml"])
     assert project["project"]["name"] == "archsmith-my-bag"
     assert any(requirement.startswith("archsmith") for requirement in project["project"]["dependencies"])
-    assert "license" not in project["project"]  # that is for its author to say, where this line is
+    assert project["project"]["keywords"] == ["archsmith", "pytorch"]
+    assert "Typing :: Typed" in project["project"]["classifiers"]
+    assert (
+        not {"license", "authors", "urls"} & project["project"].keys()
+    )  # that is for its author to say, where these lines are
     assert (
         '\n# license = "…"  # the one that you choose, such as "MIT" (SPDX), with its text' in files["pyproject.toml"]
     )
+    assert {'# authors = [{name = "…"}]', '# Source = "https://…"'} <= {*files["pyproject.toml"].splitlines()}
     assert "choose a licence" in files["README.md"]
+    assert all(link.startswith("https://") for link in re.findall(r"\]\(([^)]+)\)", files["README.md"]))
 
 
 def test_every_name_makes_tidy_sources(installed, tmp_path):

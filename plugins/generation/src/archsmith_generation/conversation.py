@@ -35,7 +35,7 @@ class Conversation:
         for name, given, method in (("model", model, "stream"), ("tokenizer", tokenizer, "apply_chat_template")):
             if not hasattr(given, method):
                 raise OptionError(f"{name} must have {method}(), but is {shown(given)}.")
-        if system is not None and not (isinstance(system, str) and system.strip()):
+        if not (system is None or _is_text(system)):
             raise OptionError(f"system must be a text or None, but is {shown(system)}.")
         self.model, self.tokenizer = model, tokenizer
         self._is_answering = False
@@ -104,3 +104,7 @@ class Conversation:
                 )
             announce("the conversation has filled the model's context: its oldest question and answer are forgotten.")
             del self.messages[first : first + 2]
+
+
+def _is_text(given: Any) -> bool:
+    return isinstance(given, str) and bool(given.strip())
