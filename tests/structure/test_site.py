@@ -287,7 +287,7 @@ def test_every_verb_is_described(site):
     described = text.partition('id="archsmith-list"')[2].partition('id="archsmith-plugins"')[0]
     assert "--tasks" in described
     assert "--json" not in described  # which is said once for all that report
-    assert "archsmith show vit" in html.unescape(re.sub("<[^>]+>", "", text))
+    assert "archsmith show distilbert\narchsmith show" in html.unescape(re.sub("<[^>]+>", "", text))
 
 
 @pytest.fixture(scope="module")
