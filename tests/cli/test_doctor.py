@@ -217,3 +217,28 @@ def test_a_library_whose_import_ends_half_way_has_one_cause(process, site):
     assert len(blamed) > 1
     assert all(f"the metadata in {str(folder)!r} is damaged, and a library reads it" in line for line in blamed)
     assert "reinstall" not in done.stdout
+
+
+def test_class_names_of_two_plugins_are_told_once(archsmith, toy, site, manifest_of):
+    """An import by such a name fails; one that a model_type decides does not, nor one class of two names."""
+    for name in ("one", "two"):
+        manifest = manifest_of("toy_toy", name).replace("toy_toy.config:" + name.capitalize(), "toy_toy.config:Toy")
+        manifest = manifest.replace(f'toy_toy.model:{name.capitalize()}Model"', f'toy_{name}.model:SharedModel"')
+        manifest = manifest.replace(f"toy_toy.model:{name.capitalize()}F", f"toy_{name}.model:SharedF")
+        site.install(name, manifest=manifest)
+        model = (
+            (site.root / "toy_toy/model.py")
+            .read_text()
+            .replace("class Toy", "class Shared")
+            .replace("ToyModel", "SharedModel")
+        )
+        site.write(f"toy_{name}/model.py", model)
+    told = [problem for problem in archsmith("doctor", "--json").data["problems"] if "exported" in problem["problem"]]
+    assert told == [
+        {
+            "subject": "settings",
+            "problem": "SharedForMaskedLM, SharedModel: exported by toy-one 1.0 and toy-two 1.0, so that no import "
+            "from archsmith finds it.",
+            "remedy": "Import it from the package that you mean, or: archsmith disable toy-two",
+        }
+    ]

@@ -82,7 +82,9 @@ def lines_of(text):
 
 def is_unbreakable(line):
     """Tell whether a line is one word, its indent and label apart."""
-    return len(line.strip(" \\").split("  ")[-1].split()) <= 1 or re.fullmatch(r'\s*("[^"]*" \\|[\w -]+: +\S+)', line)
+    return len(line.strip(" \\").split("  ")[-1].split()) <= 1 or re.fullmatch(
+        r'\s*("[^"]*" \\|--[\w-]+ [A-Z]+|[\w -]+: +\S+)', line
+    )
 
 
 @pytest.mark.parametrize("columns", [30, 40, 80, 200])

@@ -455,6 +455,7 @@ def test_stream_that_can_not_encode_a_name(process, site):
         (("--task",), "Option '--task' requires an argument, TASK."),
         (("--force=3",), "Option '--force' does not take a value, but got '3'."),
         (("--kind", "modl"), "Invalid value for '--kind': 'modl' is none of model, backbone, "),
+        (("--seed", "1", "--seed", "2"), "Option '--seed' is given 2 times, but has one value."),
         (("more",), "Got unexpected extra argument(s) (more)."),
         (("--sed",), "No such option: --sed (Possible options: --"),
     ],
@@ -465,6 +466,13 @@ def test_wrong_arguments_are_shown_with_what_was_expected(archsmith, toy, tmp_pa
     assert result.err.startswith(f"error: {said}")
     assert result.err.endswith(" Try: archsmith create --help\n")
     assert not (tmp_path / "out").exists()
+
+
+def test_missing_argument_says_what_was_expected(archsmith):
+    assert archsmith("convert", "file").err == (
+        "error: Missing argument 'FOLDER'. Expected: The folder to write; it is made if needed. "
+        "Try: archsmith convert --help\n"
+    )
 
 
 HOSTILE = """

@@ -50,7 +50,7 @@ def test_table_without_room_shows_each_row_as_lines_and_never_cuts_a_name():
     name = "x" * 50
     rows = [(name, ("some words to be wrapped there", Cell("second", "dim")), ""), ("short", "text", "7")]
     table = drawn(40, lambda page: page.table(("NAME", "TEXT", ""), rows, wrap="TEXT"))
-    assert table == (f"{name}\n  text: some words to be wrapped there\n        second\nshort\n  text: text\n  7\n")
+    assert table == (f"NAME\n{name}\n  text: some words to be wrapped there\n    second\nshort\n  text: text\n  7\n")
 
 
 def test_line_goes_on_below_between_words_in_its_styles():

@@ -53,7 +53,7 @@ SEARCHES = {
     "freeze layers": "recipes.html",
     "gguf": "convert.html",
     "half precision": "recipes.html",
-    "image classification": "run-tasks.html",
+    "image classification": "tasks/image-classification.html",
     "install": "installation.html",
     "load checkpoint offline": "recipes.html",
     "lora": "fine-tuning.html",

@@ -10,7 +10,6 @@ from typing import Any
 import typer
 
 __all__ = [
-    "architectures",
     "claimants",
     "completing",
     "formats",
@@ -55,9 +54,9 @@ def completing(find: _Find) -> Callable[[typer.Context, str], list[str]]:
     return complete
 
 
-def words(choices: Iterable[str] | Callable[[], Iterable[str]]) -> Callable[[typer.Context, str], list[str]]:
-    """Return an ``autocompletion`` of typer's that offers fixed words, or those that a function returns."""
-    return completing(lambda _: choices() if callable(choices) else choices)
+def words(choices: Iterable[str]) -> Callable[[typer.Context, str], list[str]]:
+    """Return an ``autocompletion`` of typer's that offers fixed words."""
+    return completing(lambda _: choices)
 
 
 def _entries(*kinds: str) -> list[Any]:
@@ -74,12 +73,6 @@ def models(_: typer.Context) -> Iterable[str]:
 
     yield from (entry.name for entry in _entries("architecture", "processor"))
     yield from all_presets()
-
-
-@completing
-def architectures(_: typer.Context) -> Iterable[str]:
-    """Offer the model_types."""
-    return (entry.name for entry in _entries("architecture"))
 
 
 @completing

@@ -2,19 +2,20 @@
 
 import importlib.util
 import warnings
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from archsmith.config import PreTrainedConfig
-from archsmith.errors import ArchsmithError, ArchsmithWarning, PluginConflict
+from archsmith.errors import ArchsmithError, ArchsmithWarning, ClassNotAvailable, PluginConflict
 from archsmith.registry import KNOWN_PLUGINS, Entry, Kind, State, registry
 from archsmith_cli import installed
 from archsmith_cli.formats import BUILT_IN as BUILT_IN_FORMATS
 from archsmith_cli.formats import load_format
 from archsmith_cli.verb import BUILT_IN, load_verb
 
-__all__ = ["Problem", "commands", "formats", "notes", "plugins", "settings", "states"]
+__all__ = ["Problem", "class_names", "commands", "formats", "notes", "plugins", "settings", "states"]
 
 #: Preprocessing part → the library it cannot do without, and the extra of archsmith that brings it.
 _LIBRARIES: Mapping[str, tuple[str, str, str]] = {
@@ -67,6 +68,35 @@ def plugins() -> Iterator[Problem]:
             remedy = f"Run: pip install {known}" if known else "Install the plugin that provides it"
             reason = f"{entry} extends {entry.model_type!r}, which no installed plugin provides."
             yield Problem(str(entry), reason, f"{remedy} (or: pip uninstall {entry.distribution})")
+
+
+def class_names() -> Iterator[Problem]:
+    """Yield the classes that ``from archsmith import`` cannot find, for several plugins export them; each once."""
+    exported: dict[str, dict[str, Entry]] = defaultdict(dict)
+    for entry in installed.entries():
+        if entry.state is State.OK and not entry.kind.is_alone:
+            found = _attempt(lambda entry=entry: registry.exports(entry))
+            for name, reference in {} if isinstance(found, Problem) else found.items():
+                exported[name].setdefault(reference, entry)
+    shared: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for name, owners in exported.items():
+        if len(owners) > 1 and _is_ambiguous(name):
+            shared[tuple(sorted({str(entry) for entry in owners.values()}))].append(name)
+    for plugins, names in shared.items():
+        whose = f"{' and '.join(plugins)}{' twice' if len(plugins) == 1 else ''}"
+        reason = f"{', '.join(sorted(names))}: exported by {whose}, so that no import from archsmith finds it."
+        remedy = f"Import it from the package that you mean, or: archsmith disable {plugins[-1].partition(' ')[0]}"
+        yield Problem("settings", reason, remedy)
+
+
+def _is_ambiguous(name: str) -> bool:
+    try:
+        registry.find_class(name)
+    except ClassNotAvailable:
+        return True
+    except Exception:  # noqa: BLE001  # a class that does not import, which is a problem of its own
+        return False
+    return False
 
 
 def commands() -> Iterator[Problem]:

@@ -51,6 +51,9 @@ def _completed(error: Any, context: Any, given: Sequence[str]) -> str:
     if hasattr(error.__cause__, "errors"):  # of pydantic, which leaves the value to whoever shows the error
         values = [each["input"] for each in error.__cause__.errors()]
         return f"{', '.join(map(repr, values))}: {said}"
+    wanted = getattr(getattr(error, "param", None), "help", None)
+    if said == "" and wanted:  # an argument is missing
+        return f"Expected: {wanted}"
     option = getattr(error, "option_name", None)
     param = next((each for each in context.command.params if option in getattr(each, "opts", ())), None)
     if param is None:

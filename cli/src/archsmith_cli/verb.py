@@ -34,7 +34,8 @@ import typer
 from archsmith.errors import PluginError
 from archsmith.lazy import lazy_attributes
 from archsmith.messages import did_you_mean
-from archsmith_cli import completion, exits
+from archsmith_cli import exits
+from archsmith_cli.completion import completing
 from archsmith_cli.explanation import Context, explain, in_group
 from archsmith_cli.render import Cell, Page, Report, Span, encode
 from archsmith_cli.usage import explaining
@@ -52,7 +53,7 @@ __all__ = [
     "Page",
     "Report",
     "Span",
-    "completion",
+    "completing",
     "encode",
     "expand",
     "in_group",

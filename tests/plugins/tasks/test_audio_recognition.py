@@ -182,7 +182,13 @@ WRONG = {
         {"chunk_length_s": 1.0, "stride_length_s": 0.5},
         "must be longer than the strides at both of its ends together, but they are 1 and [0.5, 0.5] seconds",
     ),
-    "three strides": ({"chunk_length_s": 1.0, "stride_length_s": [0.1, 0.1, 0.1]}, "must be longer than the strides"),
+    "three strides": (
+        {"chunk_length_s": 1.0, "stride_length_s": [0.1, 0.1, 0.1]},
+        "stride_length_s must be a number of seconds, or two of them, [left, right], but is [0.1, 0.1, 0.1].",
+    ),
+    "one stride in a list": ({"chunk_length_s": 1.0, "stride_length_s": [0.1]}, "or two of them, [left, right], but"),
+    "three strides and no chunks": ({"stride_length_s": [1, 1, 1]}, "or two of them, [left, right], but is [1"),
+    "strides as long as the usual chunk": ({"stride_length_s": 15}, "but they are 30 and [15.0, 15.0] seconds"),
     "a chunk of no frame": ({"chunk_length_s": 0.001}, "must be longer than the strides"),
     "a negative chunk": ({"chunk_length_s": -1}, "chunk_length_s must be"),
     "not a number": ({"chunk_length_s": float("nan")}, "chunk_length_s"),
@@ -198,6 +204,11 @@ def test_a_wrong_option(options, said, listen):
     with pytest.raises(OptionError) as caught:
         listen(**options)
     assert said in str(caught.value)
+
+
+def test_strides_without_chunks_are_said(listen):
+    with pytest.warns(ArchsmithWarning, match="stride_length_s is used in recordings of more than 60 seconds alone"):
+        listen(stride_length_s=2)
 
 
 def test_a_tokenizer_that_knows_no_frames(tmp_path):

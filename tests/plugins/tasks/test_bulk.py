@@ -94,12 +94,13 @@ def test_a_stream_is_read_two_windows_ahead_at_most():
             assert not thread.is_alive()
 
 
-def test_an_error_of_the_stream_comes_where_it_is():
+@pytest.mark.parametrize("count", [0, 1, 31, 32, 40])
+def test_an_error_of_the_stream_comes_behind_what_was_before_it(count):
     def numbers():
-        yield from [20] * 40
+        yield from [20] * count
         raise OSError("the disk is gone")
 
     found = answers(Doubling(), numbers())
-    assert [next(found).found for _ in range(32)] == [[40, 42]] * 32
+    assert [next(found).found for _ in range(count)] == [[40, 42]] * count
     with pytest.raises(OSError, match="the disk is gone"):
-        list(found)
+        next(found)

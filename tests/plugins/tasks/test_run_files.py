@@ -22,21 +22,10 @@ from archsmith_tasks.run.parquet import ParquetRows
 from archsmith_tasks.run.rows import row_of
 from archsmith_tasks.run.writing import FORMATS, held
 
-from .run_support import TASK, assert_same_rows, called, make_classifier, process, rows_of, texts
+from .run_support import TASK, assert_same_rows, make_classifier, process, rows_of, texts
 
 SUFFIXES = tuple(FORMATS)
 every_format = pytest.mark.parametrize("suffix", SUFFIXES)
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return make_classifier(tmp_path_factory.mktemp("run") / "m")
-
-
-@pytest.fixture
-def archsmith(capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return lambda *args: called(capsys, *args)
 
 
 def some(tmp_path, count=50):
@@ -275,6 +264,21 @@ def test_another_thing_in_the_place_of_a_row(archsmith, model, tmp_path, suffix,
     found = archsmith(TASK, "-m", model, "in.jsonl", "--out", out, "--resume")
     assert found.code == 1
     assert "stands another thing, so the run cannot go on. Restore the file, or begin anew with --force." in found.err
+
+
+@every_format
+def test_rows_are_on_the_disk_before_the_record_says_so(archsmith, model, tmp_path, suffix, monkeypatch):
+    """A loss of power takes no row that counts: files are flushed, Parquet's parts before they have their names."""
+    monkeypatch.setattr(ParquetRows, "ROWS", 20)
+    monkeypatch.setattr(os, "fsync", lambda handle, real=os.fsync: (flushed.append(os.fstat(handle)), real(handle)))
+    flushed: list[os.stat_result] = []
+    out = tmp_path / f"a{suffix}"
+    assert archsmith(TASK, "-m", model, some(tmp_path), "--out", out).code == 1
+    whole = [(state.st_ino, state.st_size) for state in flushed]
+    answers, record = ((path.stat().st_ino, path.stat().st_size) for path in (out, tmp_path / f"a{suffix}.run.json"))
+    assert whole.index(answers) < len(whole) - 1 - whole[::-1].index(record)
+    if suffix == ".parquet":
+        assert len({size for _, size in whole[: whole.index(answers)]}) >= 3  # parts of 20 rows and of 10
 
 
 def test_two_runs_of_one_file(archsmith, model, tmp_path):

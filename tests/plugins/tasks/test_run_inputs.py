@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -56,6 +57,20 @@ def write(tmp_path, **files):
 def test_texts_that_name_no_file():
     given = ["A very good film.", "3/4 of it is bad", "Is it good?", "bad", "", "x" * 5000]
     assert read(*given) == [(f"argument {number}", text) for number, text in enumerate(given, 1)]
+
+
+def test_a_glob_without_a_folder(tmp_path):
+    write(tmp_path, note__1_txt="one\n", n1_log="two\n")
+    texts = ["How are you?", "Why?", "wow*", "f**k", "[MASK]", "2*3=6", "is it *.log or *.txt then"]
+    assert read(*texts) == [(f"argument {number}", text) for number, text in enumerate(texts, 1)]
+    for given in ("*.txt", "*.jsn", "data-*.dat", "my *.csv", "notes.*"):
+        with pytest.raises(OptionError, match=f"^no file is named like {re.escape(repr(given))} .* pass --text"):
+            read(given)
+        assert read(given, as_texts=True) == [("argument 1", given)]
+    for given in ("n?.log", "n*", "*.log"):
+        assert ("n1.log:1", "two") in read(given)
+    with pytest.raises(OptionError, match=r"^no file is named like '\*\.png' \(working directory: '[^']*'\)\.$"):
+        read("*.png", inputs="image")
 
 
 @pytest.mark.parametrize(
@@ -145,14 +160,14 @@ def test_json_lines(tmp_path):
     found = read("a.jsonl")
     assert found[:3] == [("r1", "one"), ("a.jsonl:2", "two, “2”\nlines"), ("3", None)]
     assert [name for name, _ in found[3:]] == [f"a.jsonl:{number}" for number in range(5, 12)]
-    assert found[3][1].startswith("the line is not JSON: Expecting value")
+    assert found[3][1].startswith("line 5 of 'a.jsonl' is not JSON: Expecting value")
     assert [said for _, said in found[4:8]] == [
-        "the line must be a JSON object, but is 7.",
+        "line 6 of 'a.jsonl' must be a JSON object, but is 7.",
         "alone",
         "it has no 'text'; it has: txt.",
         "'text' holds a null character.",
     ]
-    assert found[8][1].startswith("the line is not JSON: ")
+    assert found[8][1].startswith("line 10 of 'a.jsonl' is not JSON: ")
     assert found[9][1] == "last"
     assert read("b.ndjson") == [("b.ndjson:1", "x")]
 
@@ -244,6 +259,16 @@ def test_a_task_of_several_parts(tmp_path):
 
 
 # ---- images and recordings ------------------------------------------------------------------------------------------
+
+
+def test_a_part_that_no_column_is_named_for(tmp_path):
+    write(tmp_path, a_jsonl='{"text": "one", "b": "two"}\n')
+    for given, fields, part in ((["text_pair=b"], (), "text"), (["q=b"], ("q", "text"), "text")):
+        with pytest.raises(
+            OptionError, match=f"^--field leaves out the part '{part}' of each input; add --field {part}="
+        ):
+            read("a.jsonl", named=given, fields=fields)
+    assert read("a.jsonl", named=["text=b"]) == [("a.jsonl:1", {"text": "two"})]
 
 
 def test_files_of_images(tmp_path):

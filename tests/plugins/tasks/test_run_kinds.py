@@ -21,16 +21,14 @@ from archsmith import (
 )
 from archsmith_tasks import pipeline
 
-from .run_support import called, make_classifier, rows_of
+from .run_support import make_classifier, rows_of
 
 GPT2 = Path(__file__).parents[3] / "plugins/gpt2/src/archsmith_gpt2/reference/gpt2"
 
 
-@pytest.fixture
-def archsmith(capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(autouse=True)
+def _seed():
     torch.manual_seed(0)
-    return lambda *args: called(capsys, *args)
 
 
 def test_images(archsmith, tmp_path):

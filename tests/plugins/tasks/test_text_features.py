@@ -10,6 +10,7 @@ from archsmith import DistilBertForSequenceClassification, DistilBertModel, GPT2
 from archsmith.errors import CheckpointCorrupt, CheckpointNotFound, InputError, OptionError
 from archsmith_tasks import Failure, pipeline
 
+from .run_support import called
 from .text_support import TEXTS, fast, made, slow, words_only
 
 
@@ -110,6 +111,60 @@ def test_the_files_say_how(tmp_path):
         extract("a b c d e a b c d", truncation=False)
 
 
+def inner_folder_of(tmp_path, **made_of):
+    """Return a folder whose model, tokenizer and length are in a folder of their own, as older ones have it."""
+    folder = folder_of(tmp_path, **made_of)
+    modules = json.loads((folder / "modules.json").read_text())
+    (folder / "modules.json").write_text(json.dumps([modules[0] | {"path": "0_Transformer"}, *modules[1:]]))
+    (folder / "0_Transformer").mkdir()
+    for path in [path for path in folder.iterdir() if path.is_file()]:
+        if path.name not in ("modules.json", "config_sentence_transformers.json"):
+            path.rename(folder / "0_Transformer" / path.name)
+    return folder
+
+
+def test_a_model_in_a_folder_of_its_own(tmp_path):
+    pooling = POOLING | {"pooling_mode_cls_token": True}
+    made_of = {"pooling": pooling, "length": {"max_seq_length": 8}, "prompts": {"prompts": {"q": "ada "}}}
+    (tmp_path / "flat").mkdir()
+    (tmp_path / "deep").mkdir()
+    flat = pipeline("feature-extraction", folder_of(tmp_path / "flat", **made_of))
+    deep = pipeline(model=inner_folder_of(tmp_path / "deep", **made_of))
+    np.testing.assert_array_equal(deep("new", prompt_name="q").vector, flat("new", prompt_name="q").vector)
+    with pytest.warns(match="texts of more than 8 tokens are cut"):
+        cut = deep("a b c d e a b c d").vector
+    np.testing.assert_allclose(cut, deep("a b c d e a").vector, atol=1e-6)
+    assert deep.task.name == "feature-extraction"
+    assert cut.shape == (32,)
+    np.testing.assert_allclose(np.linalg.norm(deep("new york").vector), 1, atol=1e-5)
+
+
+def test_an_inner_folder_that_cannot_be_done(tmp_path):
+    folder = inner_folder_of(tmp_path, modules=("Transformer", "Pooling", "Dense"))
+    with pytest.raises(CheckpointCorrupt, match=r"sentence_transformers\.models\.Dense, but archsmith can do a Transf"):
+        pipeline("feature-extraction", folder)
+    modules = json.loads((folder / "modules.json").read_text())
+    (folder / "modules.json").write_text(json.dumps([modules[0] | {"path": "../other"}, modules[1]]))
+    with pytest.raises(CheckpointCorrupt, match=r"path must be a folder inside, but is '\.\./other'"):
+        pipeline("feature-extraction", folder)
+
+
+def test_answers_of_another_inner_model_are_not_gone_on_with(tmp_path, capsys):
+    folder = inner_folder_of(tmp_path, length={"max_seq_length": 8})
+    given = ("auto", "-m", folder, "new york", "-o", tmp_path / "a.jsonl")
+    assert called(capsys, *given).code == 0
+    for name in ("0_Transformer/sentence_bert_config.json", "1_Pooling/config.json"):
+        before = (folder / name).read_bytes()
+        (folder / name).write_bytes(before + b" ")
+        found = called(capsys, *given, "--resume")
+        assert found.code == 1
+        assert f"was made in another way: checkpoints.model.files.{name} was" in found.err
+        (folder / name).write_bytes(before)
+    assert called(capsys, *given, "--resume").code == 0
+    made("feature-extraction", DistilBertModel, fast(tmp_path)).model.save_pretrained(folder / "0_Transformer")
+    assert "checkpoints.model.save_id was" in called(capsys, *given, "--resume").err
+
+
 def test_the_task_is_known_from_the_folder(tmp_path):
     assert pipeline(model=folder_of(tmp_path)).task.name == "feature-extraction"
 
@@ -178,7 +233,7 @@ def test_broken_folders(tmp_path):
     for listed, said in [
         ({}, "it must hold a list of modules"),
         ([1], "it must hold a list of modules"),
-        ([modules[0] | {"path": "0_Transformer"}, *modules[1:]], "expected the top folder"),
+        ([modules[0] | {"path": "0_Transformer"}, *modules[1:]], "there is a config.json in the top folder too"),
         ([modules[0], modules[1] | {"path": "../other"}], "path must be a folder inside, but is '../other'"),
         ([modules[0] | {"type": "acme.Transformer"}, *modules[1:]], "it names the modules acme.Transformer"),
     ]:

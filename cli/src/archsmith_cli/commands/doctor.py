@@ -23,7 +23,7 @@ def run() -> Report:
         dict.fromkeys(
             [
                 *(*diagnosis.settings(), *diagnosis.states(), *diagnosis.plugins()),
-                *(*diagnosis.commands(), *diagnosis.formats()),
+                *(*diagnosis.class_names(), *diagnosis.commands(), *diagnosis.formats()),
             ]
         )
     )

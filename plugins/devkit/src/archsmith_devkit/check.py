@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archsmith.messages import did_you_mean
-from archsmith_cli.verb import Cell, Page, Report, completion, in_group, plugin_named
+from archsmith.registry import registry
+from archsmith_cli.verb import Cell, Page, Report, completing, in_group, plugin_named
 
 if TYPE_CHECKING:
     from archsmith_devkit.report import Check, Outcome
@@ -22,7 +23,7 @@ def check(
         typer.Argument(
             metavar="DISTRIBUTION",
             help="Plugins: vit, archsmith-vit, acme-good. All if none.",
-            autocompletion=completion.plugins,
+            autocompletion=completing(lambda _: sorted({entry.distribution for entry in registry.entries()})),
         ),
     ] = None,
     only: Annotated[list[str] | None, typer.Option("--only", metavar="CHECK", help="Run this check alone.")] = None,

@@ -8,7 +8,7 @@ import typer
 
 from archsmith.registry import Kind, registry
 from archsmith.tasks import auto_class_name
-from archsmith_cli.verb import BUILT_IN, Cell, Page, Report, completion, expand, in_group, one_of, output_folder
+from archsmith_cli.verb import BUILT_IN, Cell, Page, Report, completing, expand, in_group, one_of, output_folder
 from archsmith_devkit.base_architecture import find_base
 from archsmith_devkit.project_names import ProjectNames, find_names, refuse_taken_classes
 from archsmith_devkit.scaffold import KINDS, project_files
@@ -27,7 +27,7 @@ def new(
             metavar="KIND",
             help=f"What to make: {', '.join(KINDS)}.",
             callback=one_of(KINDS),
-            autocompletion=completion.words(KINDS),
+            autocompletion=completing(lambda _: KINDS),
         ),
     ] = "text",
     out: Annotated[
@@ -46,7 +46,7 @@ def new(
             "--base",
             metavar="MODEL_TYPE",
             help="What an extension extends, such as distilbert.",
-            autocompletion=completion.architectures,
+            autocompletion=completing(lambda _: registry.names()),
         ),
     ] = None,
     class_prefix: Annotated[

@@ -45,6 +45,7 @@ class _Row(NamedTuple):
 class _Window(NamedTuple):
     values: list[Any]
     prepared: list[list[Example] | ArchsmithError]
+    ended_by: list[Exception]  # what the inputs ended with; it is raised behind the results of those before it
 
 
 def answers(steps: TaskSteps[Any], values: Iterable[Any], *, rows: int | None = None) -> Iterator[Outcome]:
@@ -57,26 +58,37 @@ def answers(steps: TaskSteps[Any], values: Iterable[Any], *, rows: int | None = 
     """
     for window in _read_ahead(steps, values):
         yield from _answered(steps, window, rows)
+        for error in window.ended_by:
+            raise error
 
 
 def _windows(steps: TaskSteps[Any], values: Iterable[Any]) -> Iterator[_Window]:
     source, size = iter(values), min(_FIRST, steps.window)
-    while (window := _window(steps, source, size)).values:
+    while (window := _window(steps, source, size)).values or window.ended_by:
         yield window
+        if window.ended_by:
+            return
         size = min(4 * size, steps.window)
 
 
 def _window(steps: TaskSteps[Any], source: Iterator[Any], size: int) -> _Window:
     """Return the next inputs: so many, or fewer large ones, where the task says how much a window holds."""
-    window, held = _Window([], []), 0
+    window, held = _Window([], [], []), 0
     step = size if steps.hold is None else _STEP
     while len(window.values) < size and (steps.hold is None or held < steps.hold):
-        if not (chunk := list(islice(source, min(step, size - len(window.values))))):
+        chunk: list[Any] = []
+        try:
+            chunk.extend(islice(source, min(step, size - len(window.values))))
+        except Exception as error:  # noqa: BLE001  # whatever the caller's iterator raises
+            window.ended_by.append(error)
+        if not chunk:
             break
         prepared = _prepared(steps, chunk)
         held += sum(row.size for found in prepared if not isinstance(found, ArchsmithError) for row in found)
         window.values.extend(chunk)
         window.prepared.extend(prepared)
+        if window.ended_by:
+            break
     return window
 
 

@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
 from typing import Any, overload
 
 import torch
@@ -23,15 +24,18 @@ from archsmith_tasks.catalog import find_task, import_part, task_for_class
 from archsmith_tasks.results import Failure, Result
 from archsmith_tasks.steps import Parts, TaskSteps
 from archsmith_tasks.task import Task
+from archsmith_tasks.text.sentence_files import model_folder
 
-__all__ = ["Pipeline", "Results", "pipeline"]
+__all__ = ["HUB", "PLACES", "Pipeline", "Results", "named_task", "pipeline"]
 
 _AUTO: dict[str, Any] = {
     "tokenizer": AutoTokenizer,
     "image_processor": AutoImageProcessor,
     "feature_extractor": AutoFeatureExtractor,
 }
-_HUB = ("revision", "token", "cache_dir", "local_files_only", "subfolder")
+#: What says where in a repository the model is: of preprocessing from elsewhere it says nothing.
+PLACES = ("revision", "subfolder")
+HUB = (*PLACES, "token", "cache_dir", "local_files_only")
 
 
 def pipeline(
@@ -73,7 +77,8 @@ def pipeline(
     """
     if model is None:
         raise OptionError("name a model: pipeline(task, model), where model is a folder, a hub id, or a model.")
-    hub = {name: options.pop(name) for name in _HUB if name in options}
+    hub = {name: options.pop(name) for name in HUB if name in options}
+    elsewhere = {name: value for name, value in hub.items() if name not in PLACES}
     given = {"tokenizer": tokenizer, "image_processor": image_processor, "feature_extractor": feature_extractor}
     checkpoint = None
     if isinstance(model, PreTrainedModel):
@@ -88,12 +93,12 @@ def pipeline(
             raise OptionError(f"{found.name} needs {missing}=…, as the model is an object and not a folder.")
     else:
         checkpoint = Checkpoint.open_with(model, dict(hub), own_file="")
-        found, auto_class = _task_and_class(task, checkpoint)
+        found, auto_class = _task_and_class(task, _model_files(checkpoint, hub))
         loaded = auto_class.from_pretrained(model, dtype=dtype, device="cpu" if device is None else device, **hub)
         _refuse_random(loaded, found, model)
         given |= {name: _AUTO[name].from_pretrained(model, **hub) for name in found.parts if given[name] is None}
     for name, part in given.items():
-        given[name] = _AUTO[name].from_pretrained(part) if isinstance(part, str | os.PathLike) else part
+        given[name] = _AUTO[name].from_pretrained(part, **elsewhere) if isinstance(part, str | os.PathLike) else part
         if part is not None and not callable(given[name]):
             raise OptionError(f"{name} must be an object of that kind, a folder or a hub id, but is {shown(part)}.")
     parts = Parts(**{name: given[name] for name in found.parts}, checkpoint=checkpoint)
@@ -115,6 +120,20 @@ def _task_of_model(task: str | None, model: PreTrainedModel) -> Task:
     if name not in _classes_for(found, model_type).values():
         raise OptionError(f"{name} is not for {found.name}, which needs a model for {' or '.join(found.models)}.")
     return found
+
+
+def _model_files(checkpoint: Checkpoint, hub: dict[str, Any]) -> Checkpoint:
+    """Return the checkpoint whose folder holds the model, and say in the hub's options that it is that one."""
+    if not (inner := model_folder(checkpoint)):
+        return checkpoint
+    hub["subfolder"] = str(PurePosixPath(checkpoint.subfolder, inner))
+    return Checkpoint.open_with(checkpoint.source, dict(hub))
+
+
+def named_task(model: str, **hub: Any) -> Task:
+    """Return the task that a checkpoint's configuration says. Raises `OptionError`: it says none, or several."""
+    checkpoint = Checkpoint.open_with(model, dict(hub))
+    return _task_and_class(None, _model_files(checkpoint, hub))[0]
 
 
 def _task_and_class(task: str | None, checkpoint: Checkpoint) -> tuple[Task, Any]:

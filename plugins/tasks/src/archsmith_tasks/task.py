@@ -23,7 +23,8 @@ class Task:
         parts: The preprocessing that it needs: of ``tokenizer``, ``image_processor``, ``feature_extractor``.
         inputs: What an input is: ``text``, ``image`` or ``audio``.
         fields: The names of the parts of an input that is a mapping, as ``question`` and ``context``; empty: one value.
-        optional_fields: Likewise, where an input may be one value or a mapping, as ``text`` and ``text_pair``.
+        optional_fields: Likewise, where an input may be one value or a mapping, as ``text`` and ``text_pair``;
+            the first is then the one value.
         steps: ``"module:Class"``, a subclass of `archsmith_tasks.TaskSteps`.
         draw: ``"module:function"`` of a function that is called with the steps, an input and its result, and returns
             a picture of them: a figure of matplotlib, or an image of Pillow; None: there is none.

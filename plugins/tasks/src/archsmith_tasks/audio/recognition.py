@@ -63,10 +63,21 @@ class SpeechRecognition(AudioSteps):
                 f"{name} has no inputs_to_logits_ratio, so it is not known which samples a frame is of: "
                 "chunk_length_s must be 0, and there are no times of words."
             )
-        if self.options.chunk_length_s:
-            self._sizes(self.options.chunk_length_s)
-        elif self.options.stride_length_s is not None and self.options.chunk_length_s == 0:
-            raise OptionError("stride_length_s is about chunks, but chunk_length_s=0 asks for none.")
+        length, stride = self.options.chunk_length_s, self.options.stride_length_s
+        if isinstance(stride, list) and len(stride) != _PAIR:
+            raise OptionError(
+                f"stride_length_s must be a number of seconds, or two of them, [left, right], but is {shown(stride)}."
+            )
+        if stride is not None and (length == 0 or (length is None and not self._ratio)):
+            why = "chunk_length_s=0 asks for none" if length == 0 else "this model reads recordings at once"
+            raise OptionError(f"stride_length_s is about chunks, but {why}. Leave it out.")
+        if self._ratio and length != 0:
+            self._sizes(_CHUNK if length is None else length)
+        if stride is not None and length is None:
+            announce(
+                f"stride_length_s is used in recordings of more than {_LONG:.0f} seconds alone: shorter ones are read "
+                "at once. Pass chunk_length_s for chunks of all."
+            )
 
     # ---- chunks ---------------------------------------------------------------------------------------------
 
@@ -111,7 +122,7 @@ class SpeechRecognition(AudioSteps):
         ends = list(stride) if isinstance(stride, list) else [length * _STRIDE if stride is None else stride] * _PAIR
         rate = self.parts.feature_extractor.sampling_rate
         sizes = [round(seconds * rate / self._ratio) * self._ratio for seconds in (length, *ends)]
-        if len(ends) != _PAIR or not sizes[0] > sum(sizes[1:]):
+        if not sizes[0] > sum(sizes[1:]):
             raise OptionError(
                 f"chunk_length_s must be longer than the strides at both of its ends together, but they are "
                 f"{length:g} and {shown(ends)} seconds."

@@ -40,6 +40,11 @@ class Columns:
             self.named[part] = name
         if "" in self.named and len(self.named) > 1:
             raise OptionError("--field names one column, or part=NAME for each part of an input; not both.")
+        needed = task.fields or task.optional_fields[:1]
+        if self.named and "" not in self.named and (missing := [part for part in needed if part not in self.named]):
+            raise OptionError(
+                f"--field leaves out the part {missing[0]!r} of each input; add --field {missing[0]}=NAME."
+            )
 
     def _check_part(self, part: str) -> None:
         known = self.task.fields or self.task.optional_fields

@@ -2,86 +2,91 @@
 
 import contextlib
 import sys
-from collections.abc import Sequence
-from typing import Annotated, Any, TextIO
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO
 
 import typer
 
-from archsmith.errors import OptionError, PluginBroken, PluginConflict
-from archsmith.files import CONFIG_FILE, Checkpoint
+from archsmith.errors import PluginBroken, PluginConflict
 from archsmith.messages import did_you_mean, shown
-from archsmith.registry import model_type_of
-from archsmith_cli.verb import Cell, Debug, Help, Page, completion, encode, expand, in_group, parse_assignments
-from archsmith_tasks.catalog import find_task, owner_of, task_for_class, task_names
+from archsmith_cli.verb import Cell, Debug, Help, Page, encode, expand, in_group, parse_assignments
+from archsmith_tasks.catalog import find_task, owner_of, task_names
+from archsmith_tasks.run.arguments import (
+    AUTO,
+    AsJson,
+    AsText,
+    BatchSize,
+    Device,
+    Draw,
+    FeatureExtractor,
+    Fields,
+    Force,
+    Given,
+    ImageProcessor,
+    Listing,
+    Model,
+    Named,
+    Offline,
+    Out,
+    Resume,
+    Revision,
+    Settings,
+    Strict,
+    Subfolder,
+    Tokenizer,
+    Type,
+    Whole,
+)
 from archsmith_tasks.run.columns import Columns
 from archsmith_tasks.run.inputs import Inputs
 from archsmith_tasks.task import Task
 
 __all__ = ["run"]
 
-_AUTO = "auto"
 _PARTS = {
     "tokenizer": "--tokenizer",
     "image_processor": "--image-processor",
     "feature_extractor": "--feature-extractor",
 }
-_TAKEN = {"task": "TASK", "model": "--model", "dtype": "--dtype", "device": "--device", "batch_size": "--batch-size"}
-_INPUT = "A text, a file, a folder, a glob, or '-' for standard input. A file of plain text has one input a line, \
-blank ones apart; of .jsonl, .csv, .tsv and .parquet a column is taken. What names no file is a text itself."
+_TAKEN = {
+    "task": "TASK",
+    "model": "--model",
+    "dtype": "--dtype",
+    "device": "--device",
+    "batch_size": "--batch-size",
+    "revision": "--revision",
+    "subfolder": "--subfolder",
+    "local_files_only": "--offline",
+}
 
 
 @in_group("Run")
 def run(
-    task: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="TASK",
-            help="See --list; 'auto': what the checkpoint says.",
-            autocompletion=completion.words(lambda: [_AUTO, *task_names()]),
-        ),
-    ] = None,
-    inputs: Annotated[list[str] | None, typer.Argument(metavar="INPUT", help=_INPUT)] = None,
+    task: Named = None,
+    inputs: Given = None,
     *,
-    model: Annotated[
-        str | None, typer.Option("--model", "-m", metavar="CHECKPOINT", help="A folder, or a hub id.")
-    ] = None,
-    out: Annotated[
-        str | None, typer.Option("--out", "-o", metavar="FILE", help="Write .jsonl, .csv or .parquet; '-': JSON lines.")
-    ] = None,
-    fields: Annotated[
-        list[str] | None,
-        typer.Option("--field", metavar="NAME", help="The column that is the input; PART=NAME for each of several."),
-    ] = None,
-    whole: Annotated[bool, typer.Option("--whole", help="A file of plain text is one input.")] = False,
-    text: Annotated[bool, typer.Option("--text", help="Each INPUT is a text, whatever it looks like.")] = False,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="OPTION=VALUE", help="Set an option of the task. The value is JSON, or a string."
-        ),
-    ] = None,
-    batch_size: Annotated[str, typer.Option("--batch-size", metavar="ROWS", help="Rows of a batch.")] = _AUTO,
-    dtype: Annotated[str, typer.Option("--dtype", metavar="TYPE", help="As bfloat16; else that of the file.")] = _AUTO,
-    device: Annotated[str | None, typer.Option("--device", metavar="DEVICE", help="As cuda; else the CPU.")] = None,
-    tokenizer: Annotated[
-        str | None, typer.Option("--tokenizer", metavar="CHECKPOINT", help="In place of the model's.")
-    ] = None,
-    image_processor: Annotated[
-        str | None, typer.Option("--image-processor", metavar="CHECKPOINT", help="In place of the model's.")
-    ] = None,
-    feature_extractor: Annotated[
-        str | None, typer.Option("--feature-extractor", metavar="CHECKPOINT", help="In place of the model's.")
-    ] = None,
-    draw: Annotated[
-        str | None, typer.Option("--draw", metavar="FOLDER", help="Draw each input with its answer, into a folder.")
-    ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="End at the first input that is bad.")] = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with FILE, which a run that ended early left.")
-    ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace FILE.")] = False,
-    listing: Annotated[bool, typer.Option("--list", help="Show the tasks.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on standard output.")] = False,
+    model: Model = None,
+    out: Out = None,
+    fields: Fields = None,
+    whole: Whole = False,
+    text: AsText = False,
+    settings: Settings = None,
+    batch_size: BatchSize = AUTO,
+    dtype: Type = AUTO,
+    device: Device = None,
+    revision: Revision = None,
+    subfolder: Subfolder = "",
+    offline: Offline = False,
+    tokenizer: Tokenizer = None,
+    image_processor: ImageProcessor = None,
+    feature_extractor: FeatureExtractor = None,
+    draw: Draw = None,
+    strict: Strict = False,
+    resume: Resume = False,
+    force: Force = False,
+    listing: Listing = False,
+    json: AsJson = False,
     debug: Debug = False,  # noqa: ARG001  # seen to before
     wants_help: Help = False,  # noqa: ARG001
 ) -> None:
@@ -100,36 +105,37 @@ def run(
     if listing:
         _list(page, stream, as_json=json)
         return
-    if resume and force:
-        raise typer.BadParameter("it contradicts --force", param_hint="--resume")
-    for option, given in (("--resume", resume), ("--force", force)):
-        if given and out in (None, "-") and draw is None:
-            raise typer.BadParameter(f"{option} is for --out FILE", param_hint=option)
-    if json and out == "-":
-        raise typer.BadParameter("'-' contradicts --json", param_hint="--out")
+    _check(out, draw, resume=resume, force=force, as_json=json)
     if task is None or not inputs or model is None:
         missing = "TASK" if task is None else "INPUT" if not inputs else "--model"
         raise typer.BadParameter(
             "it is missing; expected TASK --model CHECKPOINT INPUT…, or --list", param_hint=missing
         )
     parts = {"tokenizer": tokenizer, "image_processor": image_processor, "feature_extractor": feature_extractor}
+    place = {"revision": revision, "subfolder": subfolder, "local_files_only": offline}
     with contextlib.redirect_stdout(sys.stderr):  # a plugin may print
         from archsmith_tasks.run.job import Job, Loading
 
+        options, source = _options(settings or []), _source(model, "--model")
+        if revision is not None and Path(source).is_dir():
+            raise typer.BadParameter(
+                f"it is for a model on the hub, but {source!r} is a folder", param_hint="--revision"
+            )
         loading = Loading(
-            source=_source(model, "--model"),
+            source=source,
             parts={name: _source(value, _PARTS[name]) for name, value in parts.items() if value is not None},
-            options=_options(settings or []),
+            hub={name: value for name, value in place.items() if value}
+            | {name: options.pop(name) for name in ("token", "cache_dir") if name in options},
+            options=options,
             batch_size=_rows(batch_size),
             dtype=dtype,
             device=device,
         )
-        found = _task(task, loading.source)
-        columns = Columns(found, fields or ())
+        found = _task(task, loading.source, loading.hub)
         job = Job(
             task=found,
             loading=loading,
-            inputs=Inputs(inputs, found, columns, whole=whole, as_texts=text),
+            inputs=Inputs(inputs, found, Columns(found, fields or ()), whole=whole, as_texts=text),
             out=None if out in (None, "-") else expand(str(out), "--out", expected="the path of a file"),
             pictures=None if draw is None else expand(draw, "--draw"),
             lines=out == "-",
@@ -142,14 +148,23 @@ def run(
     raise typer.Exit(code)
 
 
-def _task(name: str, model: str) -> Task:
+def _check(out: str | None, draw: str | None, *, resume: bool, force: bool, as_json: bool) -> None:
+    """Refuse options that contradict each other. Raises `typer.BadParameter`."""
+    if resume and force:
+        raise typer.BadParameter("it contradicts --force", param_hint="--resume")
+    for option, given in (("--resume", resume), ("--force", force)):
+        if given and out in (None, "-") and draw is None:
+            raise typer.BadParameter(f"{option} is for --out FILE", param_hint=option)
+    if as_json and out == "-":
+        raise typer.BadParameter("'-' contradicts --json", param_hint="--out")
+
+
+def _task(name: str, model: str, hub: Mapping[str, Any]) -> Task:
     """Return the task of a name, or the one that a checkpoint says. Raises `OptionError`."""
-    if name == _AUTO:
-        values = Checkpoint.open(model).read_json(CONFIG_FILE)
-        classes = values.get("architectures")
-        if not isinstance(classes, list) or len(classes) != 1:
-            raise OptionError(f"name the task: {CONFIG_FILE} does not say what the model is for.")
-        return task_for_class(model_type_of(values, source=CONFIG_FILE), str(classes[0]))
+    if name == AUTO:
+        from archsmith_tasks.pipelines import named_task
+
+        return named_task(model, **hub)
     if name not in task_names():
         hint = did_you_mean(name, task_names())
         known = ", ".join(task_names())
@@ -178,7 +193,7 @@ def _options(settings: Sequence[str]) -> dict[str, Any]:
 
 
 def _rows(text: str) -> int | str:
-    if text == _AUTO:
+    if text == AUTO:
         return text
     if not text.isdecimal() or not int(text):
         raise typer.BadParameter(f"it is {text!r}; expected 'auto' or a number of rows", param_hint="--batch-size")

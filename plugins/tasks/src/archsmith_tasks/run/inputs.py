@@ -7,6 +7,7 @@ import stat
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +29,8 @@ _FILES = {
 #: How paths end that nobody writes as a text.
 _KNOWN = {*(suffix for suffixes in _FILES.values() for suffix in suffixes), *TABLES, ".json", ".gz", ".zip", ".pdf"}
 _GLOB = re.compile(r"[*?[]")
+#: A glob, and not a word with a star or a question: ``*.log``, ``data-*.log``, ``notes.*``.
+_STAR = re.compile(r"\*[^.]*\.\w+$|\w\.\*$")
 
 
 class _Given(NamedTuple):
@@ -186,10 +189,16 @@ class Inputs:
             yield from self._below(Path(given.text), skipped)
         else:
             pattern = Path(given.text)
-            found = sorted(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
+            try:
+                found = sorted(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
+            except ValueError as error:
+                raise OptionError(f"{given.text!r} is not a glob: {reason(error)}.") from error
             seen = [path for path in found if not any(p[0] == "." and p not in pattern.parts for p in path.parts)]
             if not seen:
-                raise OptionError(f"no file is named like {given.text!r} (working directory: {str(Path.cwd())!r}).")
+                hint = " If it is a text, pass --text." if self.task.inputs == "text" else ""
+                raise OptionError(
+                    f"no file is named like {given.text!r} (working directory: {str(Path.cwd())!r}).{hint}"
+                )
             for path in seen:
                 if path.is_dir():
                     if "**" not in given.text:
@@ -243,7 +252,14 @@ def _looks_like_path(text: str) -> bool:
         return False
     if text.startswith(("./", "../", "~/", "/")) or Path(text).suffix.lower() in _KNOWN:
         return True
-    return not re.search(r"\s", text) and any(mark in text for mark in ("/", os.sep))
+    if re.search(r"\s", text):
+        return False
+    return "/" in text or os.sep in text or bool(_STAR.search(text)) or _names_files(text)
+
+
+def _names_files(text: str) -> bool:
+    """Return whether a glob without a folder has files here. A question, and [MASK], mean themselves."""
+    return any(mark in text for mark in "*?") and any(fnmatchcase(path.name, text) for path in Path().iterdir())
 
 
 def _near(path: Path) -> str:

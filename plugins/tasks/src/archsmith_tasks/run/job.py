@@ -26,7 +26,6 @@ from archsmith_tasks.task import Task
 
 __all__ = ["Job", "Loading"]
 
-_HUB = ("revision", "token", "cache_dir", "local_files_only", "subfolder")
 #: What takes the result of an input: its number, itself, what came of it.
 _Sink = Callable[[int, Item, Result], None]
 
@@ -38,31 +37,24 @@ class Loading:
     Attributes:
         source: A folder or a hub id.
         parts: Preprocessing → the folder that it is taken from, and not from the model's.
-        options: Those of the task, and of the hub.
+        options: Those of the task.
+        hub: Where the model is: revision, subfolder, local_files_only.
     """
 
     source: str
     parts: Mapping[str, str]
     options: Mapping[str, Any]
+    hub: Mapping[str, Any]
     batch_size: int | str
     dtype: str
     device: str | None
 
     def load(self, task: Task) -> tuple[Pipeline, dict[str, Any]]:
         """Return the pipeline, and what tells its save from others. Raises as `pipeline`."""
-        from archsmith import AutoFeatureExtractor, AutoImageProcessor, AutoTokenizer
-
-        kinds: dict[str, Any] = {
-            "tokenizer": AutoTokenizer,
-            "image_processor": AutoImageProcessor,
-            "feature_extractor": AutoFeatureExtractor,
-        }
-        hub = {name: value for name, value in self.options.items() if name in _HUB}
-        save = save_of({"model": self.source, **self.parts}, hub)
-        parts = {name: kinds[name].from_pretrained(source) for name, source in self.parts.items()}
+        save = save_of({"model": self.source, **self.parts}, self.hub)
         how: dict[str, Any] = {"batch_size": self.batch_size, "dtype": self.dtype, "device": self.device}
-        pipe = pipeline(task.name, self.source, **how, **parts, **self.options)
-        if save_of({"model": self.source, **self.parts}, hub) != save:
+        pipe = pipeline(task.name, self.source, **how, **self.parts, **self.hub, **self.options)
+        if save_of({"model": self.source, **self.parts}, self.hub) != save:
             raise CheckpointCorrupt(f"{self.source!r} was saved anew while it was loaded. Run it again.")
         return pipe, save
 

@@ -10,7 +10,7 @@ from archsmith.errors import PluginError
 from archsmith.messages import reason
 from archsmith_tasks.results import Failure, Result
 from archsmith_tasks.run.reading import parquet
-from archsmith_tasks.run.rows import BEFORE, ERROR, Writer
+from archsmith_tasks.run.rows import BEFORE, ERROR, Writer, flush
 
 __all__ = ["ParquetRows"]
 
@@ -90,6 +90,7 @@ class ParquetRows(Writer):
                 self.library.write_table(table, beside)
             except NotImplementedError as error:  # it has no objects without names
                 raise _mixed(error) from error
+            flush(beside)
             beside.replace(self._part(self._waiting[0]["index"]))
         self._waiting, self._since = [], time.monotonic()
 
@@ -132,6 +133,7 @@ class ParquetRows(Writer):
                 with self.library.ParquetFile(part) as file:
                     for number in range(file.num_row_groups):
                         merged.write_table(_conformed(file.read_row_group(number), schema))
+        flush(self._merged)  # before the parts go, whose rows it has
         self._merged.replace(self.path)
         shutil.rmtree(self._folder)
 

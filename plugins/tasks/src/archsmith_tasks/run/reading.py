@@ -171,7 +171,7 @@ def _decoded(raw: bytes, what: str, *, first: bool = True) -> str | InputError:
 
 
 def _table(file: BinaryIO, name: str, suffix: str, columns: Columns, folder: Path) -> Iterator[Item]:
-    rows = _json_rows(file, columns) if suffix in _JSON else _csv_rows(file, suffix)
+    rows = _json_rows(file, name, columns) if suffix in _JSON else _csv_rows(file, suffix)
     chosen: Mapping[str, str] | None = None
     for number, row, size in rows:
         value, identity = row, f"{name}:{number}"
@@ -189,23 +189,25 @@ def _id_of(row: Mapping[str, Any], otherwise: str) -> str:
     return otherwise
 
 
-def _json_rows(file: BinaryIO, columns: Columns) -> Iterator[tuple[int, Any, int]]:
+def _json_rows(file: BinaryIO, name: str, columns: Columns) -> Iterator[tuple[int, Any, int]]:
     for number, text, size in _lines(file):
         if isinstance(text, InputError) or text.strip():
-            row = text if isinstance(text, InputError) else _object(text)
+            row = text if isinstance(text, InputError) else _object(text, f"line {number} of {name!r}")
             if isinstance(row, str) and columns.are_needed:
-                row = InputError(f"line {number} is a string; expected an object, as {{{shown('text')}: …}}.")
+                parts = [*columns.named.values()] or [*columns.task.fields]
+                wanted = ", ".join(f'"{part}": …' for part in parts)
+                row = InputError(f"line {number} of {name!r} is a string; expected an object, as {{{wanted}}}.")
             yield number, row, size
 
 
-def _object(text: str) -> Any:
-    """Return the object, or the string, that a line holds; or an `InputError`."""
+def _object(text: str, line: str = "") -> Any:
+    """Return the object, or the string, that a line holds; or an `InputError`, which says which line."""
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
-        return InputError(f"the line is not JSON: {reason(error)}.")
+        return InputError(f"{line} is not JSON: {reason(error)}.")
     if not isinstance(found, (dict, str)):
-        return InputError(f"the line must be a JSON object, but is {shown(found)}.")
+        return InputError(f"{line} must be a JSON object, but is {shown(found)}.")
     return found
 
 

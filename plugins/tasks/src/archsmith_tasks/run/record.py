@@ -12,8 +12,10 @@ from archsmith.files import CONFIG_FILE, Checkpoint, encode_json, read_json, wri
 from archsmith.messages import listed, shown
 from archsmith.registry import registry
 from archsmith_tasks.catalog import owner_of
+from archsmith_tasks.pipelines import PLACES
 from archsmith_tasks.run.inputs import Inputs
 from archsmith_tasks.run.reading import written
+from archsmith_tasks.text.sentence_files import model_folder, module_folders
 
 __all__ = ["Record", "save_of", "what_made"]
 
@@ -22,6 +24,7 @@ _SMALL = (
     *("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"),
     *("added_tokens.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer.model", "chat_template.jinja"),
     *("preprocessor_config.json", "processor_config.json", "modules.json", "sentence_bert_config.json"),
+    "config_sentence_transformers.json",
 )
 #: What a record says that may change: how far the run came, and the place of a checkpoint, whose folder was moved.
 _FREE = re.compile(r"rows|failed|finished|checkpoints\.\w+\.source")
@@ -32,9 +35,10 @@ def save_of(sources: Mapping[str, str], hub: Mapping[str, Any]) -> dict[str, Any
 
     Args:
         sources: ``model``, ``tokenizer``, … → a folder or a hub id.
-        hub: Options that say where on the hub.
+        hub: Options that say where on the hub; of the model alone those that say where in its repository.
     """
-    return {name: dict(_facts(source, dict(hub))) for name, source in sources.items()}
+    elsewhere = {name: value for name, value in hub.items() if name not in PLACES}
+    return {name: dict(_facts(source, dict(hub if name == "model" else elsewhere))) for name, source in sources.items()}
 
 
 def _facts(source: str, hub: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -42,17 +46,29 @@ def _facts(source: str, hub: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     checkpoint = Checkpoint.open_with(source, hub)
     yield "source", source if checkpoint.folder is None else written(checkpoint.folder.absolute())
     if checkpoint.folder is None:
-        checkpoint.find(CONFIG_FILE)
+        model_folder(checkpoint)  # it asks for a file, and so learns the commit
         yield "revision", checkpoint.revision
         return
-    said = checkpoint.read_json(CONFIG_FILE).get("archsmith") if checkpoint.find(CONFIG_FILE) else None
+    inner = model_folder(checkpoint)
+    folder = checkpoint.folder / checkpoint.subfolder / inner
+    config = folder / CONFIG_FILE
+    said = read_json(config).get("archsmith") if config.is_file() else None
     save_id = said.get("save_id") if isinstance(said, dict) else None
     yield "save_id", save_id
-    for path in sorted(checkpoint.folder.glob("*.safetensors")):
+    for path in sorted(folder.glob("*.safetensors")):
         state = path.stat()
         yield path.name, f"{state.st_size} bytes" if save_id else f"{state.st_size} bytes, {state.st_mtime_ns}"
-    sums = {name: found for name in _SMALL if (found := checkpoint.find(name)) is not None}
-    yield "files", {name: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for name, path in sums.items()}
+    top = checkpoint.folder / checkpoint.subfolder
+    modules = [top / path / CONFIG_FILE for _, path in module_folders(checkpoint)]
+    paths = dict.fromkeys([*(each / name for each in (top, folder) for name in _SMALL), *modules])
+    yield (
+        "files",
+        {
+            path.relative_to(top).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+            for path in paths
+            if path.is_file()
+        },
+    )
 
 
 def what_made(pipe: Any, inputs: Inputs, save: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The rows of answers, and what a file of them can do, whatever its format."""
 
 import contextlib
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,7 +11,7 @@ from archsmith.errors import CheckpointCorrupt, PluginError, SaveFailed
 from archsmith.messages import reason
 from archsmith_tasks.results import Failure, Result
 
-__all__ = ["BEFORE", "ERROR", "Writer", "row_of"]
+__all__ = ["BEFORE", "ERROR", "Writer", "flush", "row_of"]
 
 #: What every row has, in this order, with the fields of the answer before the last.
 BEFORE, ERROR = ("index", "id"), "error"
@@ -90,3 +91,9 @@ class Writer(ABC):
             f"{str(self.path)!r}: where the row of input {number} belongs stands another thing, so the run cannot go "
             "on. Restore the file, or begin anew with --force."
         )
+
+
+def flush(path: Path) -> None:
+    """Bring a file to the disk, so that a loss of power takes nothing of it. Raises `OSError`."""
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())

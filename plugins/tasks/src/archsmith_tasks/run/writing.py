@@ -58,8 +58,9 @@ class _Appended(Writer):
         if self._file is not None:
             with contextlib.suppress(OSError):
                 self._cut()
-            self._file.close()
-            self._file = None
+            with contextlib.closing(self._file), self.refusing():
+                file, self._file = self._file, None
+                os.fsync(file.fileno())  # before a record says that the rows are there
 
 
 class _JsonLines(_Appended):

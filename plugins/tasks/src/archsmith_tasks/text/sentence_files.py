@@ -6,10 +6,10 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from archsmith.errors import CheckpointCorrupt
-from archsmith.files import Checkpoint, parse_json, read_bytes
+from archsmith.files import CONFIG_FILE, Checkpoint, parse_json, read_bytes
 from archsmith.messages import shorten, shown
 
-__all__ = ["POOLINGS", "SentenceFiles", "read_sentence_files"]
+__all__ = ["POOLINGS", "SentenceFiles", "model_folder", "module_folders", "read_sentence_files"]
 
 #: The ways to make one vector of those of the tokens, in the order in which several are put side by side.
 _FLAGS = {
@@ -67,21 +67,22 @@ def read_sentence_files(checkpoint: Checkpoint | None, width: int | None) -> Sen
         return SentenceFiles()
     names, places = _modules(checkpoint)
     pooling, pools_prompt = _pooling(_inside(checkpoint, places["Pooling"]), width)
-    length_file = next((name for name in _LENGTHS if checkpoint.find(name)), None)
-    lengths = checkpoint.read_json(length_file) if length_file else {}
+    inner = _inside(checkpoint, places["Transformer"])
+    length_file = next((name for name in _LENGTHS if inner.find(name)), None)
+    lengths = inner.read_json(length_file) if length_file else {}
     prompts = checkpoint.read_json(_PROMPTS) if checkpoint.find(_PROMPTS) else {}
     found = SentenceFiles(
         pooling=pooling,
         normalize="Normalize" in names,
-        max_seq_length=_typed(checkpoint, length_file or "", lengths, "max_seq_length", int, None),
+        max_seq_length=_typed(inner, length_file or "", lengths, "max_seq_length", int, None),
         truncates=True,
-        lowers=_typed(checkpoint, length_file or "", lengths, "do_lower_case", bool, default=False),
+        lowers=_typed(inner, length_file or "", lengths, "do_lower_case", bool, default=False),
         prompts=_typed(checkpoint, _PROMPTS, prompts, "prompts", dict, {}),
         default_prompt=_typed(checkpoint, _PROMPTS, prompts, "default_prompt_name", str, None),
         pools_prompt=pools_prompt,
     )
     if found.max_seq_length is not None and found.max_seq_length < 1:
-        raise _wrong(checkpoint, length_file, f"max_seq_length must be at least 1, but is {found.max_seq_length}")
+        raise _wrong(inner, length_file, f"max_seq_length must be at least 1, but is {found.max_seq_length}")
     if not all(isinstance(each, str) for pair in found.prompts.items() for each in pair):
         raise _wrong(checkpoint, _PROMPTS, f"prompts must map names to texts, but is {shown(found.prompts)}")
     if found.default_prompt is not None and found.default_prompt not in found.prompts:
@@ -89,30 +90,58 @@ def read_sentence_files(checkpoint: Checkpoint | None, width: int | None) -> Sen
     return found
 
 
-def _modules(checkpoint: Checkpoint) -> tuple[list[str], dict[str, str]]:
-    """Return the names of the modules in their order, and the folder of each."""
+def model_folder(checkpoint: Checkpoint) -> str:
+    """Return the folder of the model below that of the checkpoint, which modules.json may name; empty: the same.
+
+    Raises:
+        CheckpointCorrupt: modules.json is broken.
+    """
+    if checkpoint.find(CONFIG_FILE) is not None:
+        return ""
+    return next((path for name, path in module_folders(checkpoint) if name.endswith(".Transformer")), "")
+
+
+def module_folders(checkpoint: Checkpoint) -> list[tuple[str, str]]:
+    """Return the type and the folder of each module, in their order; without modules.json none.
+
+    Raises:
+        CheckpointCorrupt: modules.json is broken.
+    """
+    if checkpoint.find(_MODULES) is None:
+        return []
     text = read_bytes(checkpoint.path(_MODULES)).removeprefix(b"\xef\xbb\xbf")
     listed = parse_json(b'{"modules":' + text + b"}", str(checkpoint.path(_MODULES)), max_values=1000)["modules"]
     if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
         raise _wrong(checkpoint, _MODULES, f"it must hold a list of modules, but holds {shown(listed)}")
-    types = [each.get("type") for each in listed]
-    names = [str(each).rpartition(".")[2] for each in types]
+    found = [(str(each.get("type")), each.get("path", "")) for each in listed]
+    for _, path in found:
+        if not isinstance(path, str) or PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+            raise _wrong(checkpoint, _MODULES, f"path must be a folder inside, but is {shown(path)}")
+    return found
+
+
+def _modules(checkpoint: Checkpoint) -> tuple[list[str], dict[str, str]]:
+    """Return the names of the modules in their order, and the folder of each."""
+    listed = module_folders(checkpoint)
+    names = [each.rpartition(".")[2] for each, _ in listed]
     if names not in (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"]) or not all(
-        str(each).startswith("sentence_transformers.") for each in types
+        each.startswith("sentence_transformers.") for each, _ in listed
     ):
         raise _wrong(
             checkpoint,
             _MODULES,
-            f"it names the modules {shorten(map(str, types))}, but archsmith can do a Transformer, its Pooling and "
-            "Normalize, in this order. Take the model as an object for its tokens' mean: pipeline(task, AutoModel."
-            "from_pretrained(…), tokenizer=…)",
+            f"it names the modules {shorten(each for each, _ in listed)}, but archsmith can do a Transformer, its "
+            "Pooling and Normalize, in this order. Take the model as an object for its tokens' mean: pipeline(task, "
+            "AutoModel.from_pretrained(…), tokenizer=…)",
         )
-    places = {name: each.get("path", "") for name, each in zip(names, listed, strict=True)}
-    for path in places.values():
-        if not isinstance(path, str) or PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
-            raise _wrong(checkpoint, _MODULES, f"path must be a folder inside, but is {shown(path)}")
-    if places["Transformer"] not in ("", "."):
-        raise _wrong(checkpoint, _MODULES, f"its Transformer is in {places['Transformer']!r}; expected the top folder")
+    places = {name: path for name, (_, path) in zip(names, listed, strict=True)}
+    if places["Transformer"] not in ("", ".") and checkpoint.find(CONFIG_FILE) is not None:
+        raise _wrong(
+            checkpoint,
+            _MODULES,
+            f"its Transformer is in {places['Transformer']!r}, but there is a {CONFIG_FILE} in the top folder too. "
+            "Remove the one that is not meant",
+        )
     return names, places
 
 
