@@ -40,32 +40,34 @@ MODULES = sorted(
 HOME, SOURCES = "https://archsmith.github.io/archsmith/", "https://github.com/archsmith/archsmith"
 #: What readers look for, and the page that they mean. The site's own search has it among the first three.
 SEARCHES = {
-    "attention maps": "guide.html",
+    "attention maps": "recipes.html",
     "batch inference": "run-tasks.html",
     "beam search": "generate-text.html",
-    "bfloat16": "guide.html",
+    "bfloat16": "recipes.html",
     "chat template": "plugins/chat-templates/index.html",
     "convert pytorch_model.bin": "convert.html",
-    "CUDA out of memory": "guide.html",
+    "CUDA out of memory": "fine-tuning.html",
     "device_map": "coming-from-transformers.html",
-    "embeddings": "run-tasks.html",
-    "fine-tune": "guide.html",
-    "freeze layers": "guide.html",
+    "embeddings": "recipes.html",
+    "fine-tune": "fine-tuning.html",
+    "freeze layers": "recipes.html",
     "gguf": "convert.html",
-    "half precision": "guide.html",
-    "image classification": "run-tasks.html",
-    "load checkpoint offline": "guide.html",
-    "lora": "works-with.html",
+    "half precision": "recipes.html",
+    "image classification": "tasks/image-classification.html",
+    "install": "installation.html",
+    "load checkpoint offline": "recipes.html",
+    "lora": "fine-tuning.html",
     "num_labels": "reference/configuration.html",
     "onnx": "works-with.html",
     "PreTrainedModel": "reference/models.html",
     "question answering": "run-tasks.html",
     "resize_token_embeddings": "reference/models.html",
+    "resume training": "fine-tuning.html",
     "speech to text": "run-tasks.html",
     "stream tokens": "generate-text.html",
     "tokenizer padding side": "guide.html",
-    "trust_remote_code": "concepts.html",
-    "uninstall plugin": "guide.html",
+    "trust_remote_code": "troubleshooting.html",
+    "uninstall plugin": "installation.html",
     "WeightsMismatch": "errors.html",
     "wheel": "write-a-plugin.html",
     "which models": "plugins/index.html",
@@ -287,7 +289,7 @@ def test_every_verb_is_described(site):
     described = text.partition('id="archsmith-list"')[2].partition('id="archsmith-plugins"')[0]
     assert "--tasks" in described
     assert "--json" not in described  # which is said once for all that report
-    assert "\narchsmith show " in html.unescape(re.sub("<[^>]+>", "", text))
+    assert "archsmith show distilbert\narchsmith show" in html.unescape(re.sub("<[^>]+>", "", text))
 
 
 @pytest.fixture(scope="module")
