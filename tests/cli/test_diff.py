@@ -132,11 +132,71 @@ def test_shapes_types_and_names(archsmith, one, other):
 def test_names_that_differ_by_a_prefix(archsmith, one, other):
     change(other, lambda weights: {name.removeprefix("toy."): each for name, each in weights.items()})
     result = archsmith("diff", one, other)
-    assert result.code == 0  # the model is the same
+    assert result.code == 1  # the values are the same, but a name decides whether a file loads
     assert "\nTensors: 4 equal\n2 names have 'toy.' before them in A and nothing in B.\n" in result.out
     reverse = archsmith("diff", other, one, "--json").data["weights"]
     assert reverse["prefixes"] == {"a": "", "b": "toy.", "names": 2}
     assert reverse["same"][2]["name_b"] == "toy.inner.bias"
+
+
+def test_a_configuration_that_cannot_be_read_is_not_equal_to_one_that_can(archsmith, one, other):
+    dim = json.loads((one / "config.json").read_text()).get("dim", 4)
+    change(one, nothing, dim=dim)
+    change(other, nothing, dim=float(dim))  # as JSON values they are one, but a size must be an integer
+    result = archsmith("diff", one, other)
+    assert result.code == 1
+    assert "as written" in result.out
+    assert result.out.endswith("They differ.\n")
+
+
+def test_keys_with_dots_are_not_keys_inside_others(archsmith, one, other):
+    change(one, nothing, x={"b": 1})
+    change(other, nothing, **{"x.b": 1})
+    fields = archsmith("diff", one, other, "--json").data["configuration"]["fields"]
+    assert [(row["field"], row["only"]) for row in fields] == [("x.b", "a"), ('"x.b"', "b")]
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "code"),
+    [
+        ({"model": {"merges": ["a b"]}}, {"model": {"merges": [["a", "b"]]}}, 0),  # two ways to write one merge
+        ({"model": {"merges": [["a b", "c"]]}}, {"model": {"merges": [["a", "b c"]]}}, 1),
+        (
+            {"model": {"vocab": {"x": 5}}, "added_tokens": [{"content": "x", "id": 7}]},
+            {"model": {"vocab": {"x": 6}}, "added_tokens": [{"content": "x", "id": 7}]},
+            1,
+        ),
+        (
+            {"model": {"vocab": [["a", -1], ["b", -1], ["a", -1]]}},
+            {"model": {"vocab": [["b", -1], ["b", -1], ["a", -1]]}},
+            1,
+        ),
+        ({"model": {"vocab": [["a", -1]]}}, {"model": {"vocab": {"a": [0, -1]}}}, 1),
+        ({"model": {"vocab": "x"}}, {"model": {"vocab": "y"}}, 1),
+        ({"added_tokens": "q"}, {"added_tokens": 7}, 1),
+        ({"model": 7}, {"model": {}}, 1),
+    ],
+)
+def test_a_tokenizer_with_other_content_is_never_equal(archsmith, one, other, mine, theirs, code):
+    for folder, content in ((one, mine), (other, theirs)):
+        (folder / "tokenizer.json").write_text(json.dumps(content))
+    result = archsmith("diff", one, other)
+    assert (result.code, "tokenizer.json: " in result.out) == (code, bool(code))
+
+
+def test_two_that_have_nothing_in_common(archsmith, one, other):
+    result = archsmith("diff", one / "config.json", other / "model.safetensors")
+    assert result.code == 2
+    assert "nothing of them can be compared: " in result.err
+
+
+def test_files_that_are_not_compared_are_named(archsmith, one, other):
+    shutil.copy(other / "model.safetensors", other / "extra.safetensors")
+    (other / "modules.json").write_text("[]")
+    result = archsmith("diff", one, other)
+    assert result.code == 0
+    assert "not compared: extra.safetensors, modules.json" in result.out
+    assert result.out.endswith("Nothing that was compared differs.\n")
 
 
 def test_nan(archsmith, one, other):

@@ -242,3 +242,16 @@ def test_folder_that_is_mistyped(archsmith, checkpoint):
     result = archsmith("inspect", checkpoint.parent / "chekpoint")
     assert result.code == 1
     assert result.err.endswith(f"Did you mean '{checkpoint}'?\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--revision", "main"], "Invalid value for --revision: it is for the hub, but"),
+        (["--requirements", "--tensors"], "Invalid value for --tensors: it has no effect with --requirements"),
+    ],
+)
+def test_options_without_effect(archsmith, tmp_path, options, said):
+    result = archsmith("inspect", tmp_path, *options)
+    assert result.code == 2
+    assert said in result.err

@@ -53,6 +53,9 @@ def _compare(one: Subject, other: Subject) -> dict[str, Any]:
     configuration = compare_configurations(one, other)
     files = _files(one, other)
     weights = _weights(one, other)
+    if not (configuration["compared"] or weights["compared"]):
+        said = f"nothing of them can be compared: {configuration['reason']}, and {weights['reason']}"
+        raise CheckpointNotFound(f"{said}. Pass two checkpoints, two configurations, or two files of weights.")
     return {
         "a": {"name": one.text, "kind": one.kind, "described": one.described},
         "b": {"name": other.text, "kind": other.kind, "described": other.described},
@@ -94,4 +97,5 @@ def _weights(one: Subject, other: Subject) -> dict[str, Any]:
     from archsmith_cli.comparison.tensors import compare_weights
 
     found = compare_weights(*read)
-    return found | {"compared": True, "equal": not (found["different"] or found["only_a"] or found["only_b"])}
+    differs = any(found[kind] for kind in ("different", "only_a", "only_b", "prefixes"))  # a name is a part of a file
+    return found | {"compared": True, "equal": not differs}

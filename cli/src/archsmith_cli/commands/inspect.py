@@ -4,7 +4,8 @@ import contextlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -13,9 +14,6 @@ from archsmith.files import CONFIG_FILE, INDEX_FILE, Checkpoint, TensorInfo, Wei
 from archsmith_cli import completion, load_check
 from archsmith_cli.paths import expand_text, near_folder
 from archsmith_cli.render import Cell, Page, Report, clean, shorten, size
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def run(
@@ -48,6 +46,10 @@ def run(
         archsmith inspect CHECKPOINT --tensors
         archsmith inspect CHECKPOINT --requirements
     """
+    if revision is not None and Path(expand_text(checkpoint, "CHECKPOINT")).is_dir():
+        raise typer.BadParameter(f"it is for the hub, but {checkpoint!r} is a folder", param_hint="--revision")
+    if requirements and tensors:
+        raise typer.BadParameter("it has no effect with --requirements", param_hint="--tensors")
     options: dict[str, Any] = {"subfolder": subfolder, "revision": revision, "local_files_only": offline}
     opened = _open(checkpoint, options)
     if requirements:

@@ -37,6 +37,7 @@ def draw(page: Page, data: Mapping[str, Any], *, every: bool) -> None:
     _draw_weights(page, data["weights"], every=every)
     page.blank()
     whole = data["configuration"]["compared"] and data["weights"]["compared"]
+    whole = whole and not (data["files"] and data["files"]["not_compared"])
     nothing = "Nothing differs." if whole else "Nothing that was compared differs."
     page.line(Cell(nothing, "green") if data["equal"] else Cell("They differ.", "yellow"))
 

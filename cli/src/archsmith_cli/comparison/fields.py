@@ -47,7 +47,8 @@ def compare_configurations(one: Subject, other: Subject) -> dict[str, Any]:
         fields = differences(*written)
     else:
         fields = _with_common_names(*read)
-    return {"compared": True, "equal": not fields, "reason": None, "not_resolved": faults, "fields": fields}
+    alike = len(faults) != 1  # of two that are equal one cannot be read where the other can
+    return {"compared": True, "equal": alike and not fields, "reason": None, "not_resolved": faults, "fields": fields}
 
 
 def _with_common_names(one: PreTrainedConfig, other: PreTrainedConfig) -> list[dict[str, Any]]:
@@ -75,10 +76,11 @@ def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[dict[s
     Returns:
         ``field``, and its values ``a`` and ``b``; one of them is missing where ``only`` names the other.
     """
-    flat, flat_other = dict(_flattened(one, "")), dict(_flattened(other, ""))
+    flat, flat_other = dict(_flattened(one, ())), dict(_flattened(other, ()))
     rows = []
-    for name in [*flat, *(name for name in flat_other if name not in flat)]:
-        a, b = flat.get(name, _ABSENT), flat_other.get(name, _ABSENT)
+    for path in [*flat, *(path for path in flat_other if path not in flat)]:
+        a, b = flat.get(path, _ABSENT), flat_other.get(path, _ABSENT)
+        name = ".".join(f'"{part}"' if "." in part else part for part in path)
         if a is _ABSENT:
             rows.append({"field": name, "only": "b", "b": b})
         elif b is _ABSENT:
@@ -99,14 +101,14 @@ def is_same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def _flattened(values: Mapping[str, Any], before: str) -> Iterator[tuple[str, Any]]:
+def _flattened(values: Mapping[str, Any], before: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
     for name, value in values.items():
         if _is_stamp(name, value):
             continue
         if isinstance(value, dict) and value:
-            yield from _flattened(value, f"{before}{name}.")
+            yield from _flattened(value, (*before, name))
         else:
-            yield f"{before}{name}", value
+            yield (*before, name), value
 
 
 def _is_stamp(name: str, value: Any) -> bool:

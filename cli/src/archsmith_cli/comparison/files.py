@@ -1,11 +1,20 @@
 """What differs between the files of two checkpoints that are neither config.json nor weights."""
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from archsmith.errors import CheckpointCorrupt
-from archsmith.files import CONFIG_FILE, TOKENIZER_FILE, Checkpoint, parse_json, read_bytes
+from archsmith.errors import ArchsmithError, CheckpointCorrupt
+from archsmith.files import (
+    CONFIG_FILE,
+    INDEX_FILE,
+    TOKENIZER_FILE,
+    Checkpoint,
+    find_weights,
+    parse_json,
+    read_bytes,
+)
 from archsmith_cli.comparison.fields import differences, is_same
 
 __all__ = ["compare_files"]
@@ -39,12 +48,21 @@ def compare_files(one: Checkpoint, other: Checkpoint) -> dict[str, Any]:
             found[name] = {"only": None, **said}
         else:
             same.append(name)
-    beside = {name for each in (one, other) for name in each.names() if not _is_known(name)}
+    read = {path.name for each in (one, other) for path in _weights_of(each)}
+    beside = {name for each in (one, other) for name in each.names() if name not in read and not _is_known(name)}
     return {"same": same, "different": found, "not_compared": sorted(beside)}
 
 
+def _weights_of(checkpoint: Checkpoint) -> tuple[Path, ...]:
+    """Return the files that hold the tensors; none if they cannot be read, which is said where tensors are compared."""
+    try:
+        return find_weights(checkpoint).files
+    except ArchsmithError:
+        return ()
+
+
 def _is_known(name: str) -> bool:
-    return name in _READ or name == CONFIG_FILE or name.endswith((".safetensors", ".safetensors.index.json"))
+    return name in _READ or name in (CONFIG_FILE, INDEX_FILE)
 
 
 def _compare(name: str, one: Path, other: Path) -> dict[str, Any]:
@@ -102,20 +120,27 @@ def _lines(one: list[str], other: list[str]) -> dict[str, Any]:
 def _tokenizers(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     """Return what differs between two tokenizer.json: the vocabulary by token, merges by number, the rest by field."""
     found: dict[str, Any] = {}
-    rest, merges, tokens = [], [], []
-    for whole in (one, other):
-        model = whole.get("model")
-        model = dict(model) if isinstance(model, dict) else {}
-        added = whole.get("added_tokens")
-        tokens.append(_tokens(model.pop("vocab", None)) | _added(added))
-        merges.append(
-            [" ".join(each) if isinstance(each, list) else str(each) for each in model.pop("merges", None) or ()]
-        )
-        rest.append({**whole, "model": model, "added_tokens": _by_content(added)})
+    rest, merges, tokens, whole = [], [], [], []
+    for each in (one, other):
+        said = each.get("model")
+        model = dict(said) if isinstance(said, dict) else {}
+        added = each.get("added_tokens")
+        vocabulary = model.pop("vocab", None)
+        tokens.append(_tokens(vocabulary) | _added(added))
+        merges.append([_merge(pair) for pair in model.pop("merges", None) or ()])
+        rest.append({**each, "model": model, "added_tokens": _by_content(added)})
+        whole.append([{**each, "model": model if isinstance(said, dict) else said}, vocabulary, merges[-1]])
     found |= _vocabularies(*tokens)
     if said := _lines(*merges):
         found["merges"] = said["lines"]
-    return found | _named(fields=differences(*rest))
+    found |= _named(fields=differences(*rest))
+    # What those views of it do not show, as a token that is there twice, is a difference all the same.
+    return found or ({} if is_same(*whole) else {"fault": "it has other content, which no list of tokens shows"})
+
+
+def _merge(pair: Any) -> str:
+    """Return a merge in one form: files have ``"a b"`` or ``["a", "b"]``."""
+    return json.dumps(pair if isinstance(pair, list) else str(pair).split(" ", 1))
 
 
 def _tokens(vocabulary: Any) -> dict[str, Any]:

@@ -112,7 +112,7 @@ class Entities(Result):
     """The labelled parts of a text, in its order.
 
     Attributes:
-        entities: They.
+        entities: What was found, in the order of the text.
     """
 
     entities: tuple[Entity, ...]
@@ -252,7 +252,7 @@ class Segmentation(Result):
     """The parts of an image, the surest first; those without a score by the number of their class.
 
     Attributes:
-        segments: They.
+        segments: The parts: for `semantic` one for each class that is there, else one for each thing.
     """
 
     segments: tuple[Segment, ...]
