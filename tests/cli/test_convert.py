@@ -151,6 +151,15 @@ def test_damaged_files(archsmith, toy, source, tmp_path):
     assert "It is a GGUF file. Run: pip install archsmith-llama" in refused(archsmith, tmp_path, file, tmp_path / "out")
 
 
+def test_a_folder_that_needs_no_conversion(archsmith, toy, tmp_path):
+    archsmith("create", "toy", tmp_path / "it")
+    result = archsmith("convert", tmp_path / "it", tmp_path / "out")
+    assert result.code == 1
+    assert "Its safetensors file needs no conversion: it loads as it is, beside a config.json." in result.err
+    result = archsmith("convert", tmp_path / "it", tmp_path / "out", "--format", "torch")
+    assert f"'{tmp_path / 'it'}' holds nothing that the format torch knows. Its safetensors" in result.err
+
+
 def test_a_pickle_that_becomes_far_larger(archsmith, toy, source, tmp_path):
     file = source / "pytorch_model.bin"
     torch.save({"inner.weight": torch.zeros(2**29)}, tmp_path / "source" / "large.bin")

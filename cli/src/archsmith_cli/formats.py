@@ -80,6 +80,10 @@ def find_format(source: Path, asked: str | None) -> tuple[str, Any, Path]:
     if whole:
         raise CheckpointCorrupt(f"{str(source)!r} holds {shorten(each[2].name for each in whole)}. Name one of them.")
     hint = next((said for begin, said in _ELSEWHERE.items() for each in starts.values() if each.startswith(begin)), "")
+    if any(file.suffix == ".safetensors" for file in files):
+        hint = "Its safetensors file needs no conversion: it loads as it is, beside a config.json."
+    if asked is not None:
+        raise CheckpointCorrupt(f"{str(source)!r} holds nothing that the format {asked} knows. {hint}".rstrip())
     raise CheckpointCorrupt(
         f"no format knows {str(source)!r}; there are: {shorten(format_names())}. {hint or 'Name one with --format.'}"
     )

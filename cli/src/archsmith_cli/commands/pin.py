@@ -17,7 +17,7 @@ def run(
         str,
         typer.Argument(
             metavar="NAME",
-            help="A model_type, another name that several claim, or a part: vit.processor.",
+            help="A model_type, another name that several claim, or a part: vit.image_processor.",
             autocompletion=completion.names,
         ),
     ],
