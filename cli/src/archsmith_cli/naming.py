@@ -40,6 +40,8 @@ KNOWN_VERBS: Mapping[str, str] = {
     "new": "archsmith-devkit",
     "run": "archsmith-tasks",
 }
+#: Official packages that bring nothing by a name of its own.
+_LIBRARIES = ("archsmith-chat-templates", "archsmith-cli")
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,7 @@ def known_distribution(name: str) -> str | None:
 def short_names() -> dict[str, str]:
     """Return name → distribution of the known plugins: by its own name, that name's last word, and its model_types."""
     names: dict[str, str] = {normal_name(model_type): name for model_type, name in KNOWN_PLUGINS.items()}
-    for name in {*KNOWN_PLUGINS.values(), *KNOWN_CLASSES.values(), *KNOWN_VERBS.values()}:
+    for name in {*KNOWN_PLUGINS.values(), *KNOWN_CLASSES.values(), *KNOWN_VERBS.values(), *_LIBRARIES}:
         names |= {name: name, name.removeprefix("archsmith-"): name}
     return names
 

@@ -11,7 +11,7 @@ from archsmith.messages import announce, did_you_mean, said_by, shorten, shown
 from archsmith.registry import registry
 from archsmith_tasks.task import PARTS, Task
 
-__all__ = ["GROUP", "all_tasks", "find_task", "import_part", "owner_of", "task_for_class", "task_names"]
+__all__ = ["GROUP", "all_tasks", "find_task", "import_part", "near_task", "owner_of", "task_for_class", "task_names"]
 
 GROUP = "archsmith_tasks.tasks"
 
@@ -40,6 +40,12 @@ def all_tasks() -> list[Task]:
     return found
 
 
+def near_task(name: str) -> str:
+    """Return `` Did you mean …?``, or nothing: the task for a kind of model of that name, or one spelt alike."""
+    meant = [task.name for task in all_tasks() if name in task.models]
+    return f" Did you mean {meant[0]!r}?" if meant else did_you_mean(name, task_names())
+
+
 def find_task(name: str) -> Task:
     """Return a task by its name.
 
@@ -50,8 +56,7 @@ def find_task(name: str) -> Task:
     """
     points = _points()
     if name not in points:
-        hint = did_you_mean(str(name), points)
-        raise OptionError(f"there is no task {shown(name)}; there are: {shorten(points, 20)}.{hint}")
+        raise OptionError(f"there is no task {shown(name)}; there are: {shorten(points, 20)}.{near_task(str(name))}")
     if len(points[name]) > 1:
         owners = " and ".join(f"{each.dist.name} {each.dist.version}" for each in points[name])
         reason = f"the task {name!r} is provided by {owners}."

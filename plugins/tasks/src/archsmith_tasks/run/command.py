@@ -9,9 +9,9 @@ from typing import Any, TextIO
 import typer
 
 from archsmith.errors import PluginBroken, PluginConflict
-from archsmith.messages import did_you_mean, shown
+from archsmith.messages import shown
 from archsmith_cli.verb import Cell, Debug, Help, Page, encode, expand, in_group, parse_assignments
-from archsmith_tasks.catalog import find_task, owner_of, task_names
+from archsmith_tasks.catalog import find_task, near_task, owner_of, task_names
 from archsmith_tasks.run.arguments import (
     AUTO,
     AsJson,
@@ -166,10 +166,9 @@ def _task(name: str, model: str, hub: Mapping[str, Any]) -> Task:
 
         return named_task(model, **hub)
     if name not in task_names():
-        hint = did_you_mean(name, task_names())
         known = ", ".join(task_names())
         raise typer.BadParameter(
-            f"there is no task {shown(name)}; there are: {known}.{hint} 'auto' takes what the model is for",
+            f"there is no task {shown(name)}; there are: {known}.{near_task(name)} 'auto' takes what the model is for",
             param_hint="TASK",
         )
     return find_task(name)
