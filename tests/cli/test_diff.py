@@ -459,7 +459,12 @@ def test_hub_id_that_is_a_preset_too(archsmith, toy, monkeypatch):
 
 
 def test_two_revisions_on_the_hub(process, hub, tmp_path):  # noqa: F811
-    variables = {"HOME": str(tmp_path), "HF_HOME": str(tmp_path / "cache"), "HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "0"}
+    variables = {
+        "HOME": str(tmp_path),
+        "HF_HOME": str(tmp_path / "cache"),
+        "HF_ENDPOINT": hub.url,
+        "HF_HUB_OFFLINE": "0",
+    }
     done = process("diff", f"toys/small@{FIRST}", f"toys/small@{SECOND}", "--json", **variables)
     assert (done.returncode, done.stderr) == (1, "")
     data = json.loads(done.stdout)

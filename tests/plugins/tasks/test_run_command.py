@@ -90,6 +90,7 @@ def test_strict(archsmith, model, tmp_path):
         ((), 2, "Invalid value for TASK: it is missing; expected TASK --model CHECKPOINT INPUT…, or --list."),
         ((TASK, "-m", "M"), 2, "Invalid value for INPUT: it is missing"),
         ((TASK, "x"), 2, "Invalid value for --model: it is missing"),
+        (("--list", "text-classification"), 2, "Invalid value for --list: it stands alone"),
         (("sequence-classification", "-m", "M", "x"), 2, "Did you mean 'text-classification'? 'auto' takes "),
         (("text-clasification", "-m", "M", "x"), 2, "Did you mean 'text-classification'? 'auto' takes "),
         ((TASK, "-m", "M", "x", "--set", "top_k"), 2, "'top_k' must be of the form option=value"),

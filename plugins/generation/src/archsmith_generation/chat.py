@@ -32,6 +32,7 @@ def chat(
     json: Annotated[
         bool, typer.Option("--json", help="Answer one prompt, all of standard input, and print JSON.")
     ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,  # noqa: ARG001
 ) -> None:
     """Talk to a model in the terminal.
 

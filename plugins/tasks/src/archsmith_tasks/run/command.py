@@ -102,6 +102,8 @@ def run(
         archsmith run --list
     """
     page, stream = Page(sys.stdout), sys.stdout
+    if listing and (task is not None or inputs or model is not None):
+        raise typer.BadParameter("it stands alone", param_hint="--list")
     if listing:
         _list(page, stream, as_json=json)
         return
