@@ -65,7 +65,7 @@ def test_a_plugins_verb(run):
 def test_a_plugins_broken_verb_is_found_at_use(run):
     done = run.archsmith("--help")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "  sulk       acme-sulk 1.0 is broken: acme_sulk.sulk: SystemExit: 3.\n" in done.stdout
+    assert "\nFrom plugins:\n  greet\n  sulk   acme-sulk 1.0 is broken: acme_sulk.sulk: SystemExit: 3.\n" in done.stdout
     assert {name.partition(".")[0] for name in run.imported()} == {"acme_commands", "acme_sulk"}
     done = run.archsmith("sulk")
     assert done.returncode not in (0, 3)
