@@ -98,7 +98,8 @@ def ratio(ours: Figures, other: Figures) -> str:
 
 
 def resident(process: int | str = "self") -> float:
-    """Return the MiB that a process holds now; 0 where it has ended. Where there is no /proc, our own peak."""
+    """Return the MiB that a process holds now; 0 where it has ended. Where there is no /proc, our own peak,
+    whichever process is asked for."""
     if sys.platform != "linux":
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
     try:
