@@ -228,16 +228,21 @@ def test_a_value_that_the_model_always_refuses_is_found():
         conformance(Refusing, Refusing).test_what_is_accepted_builds()
 
 
-class TableInConstructor(ToyDecoder):
-    def __init__(self, config):
-        super().__init__(config)
-        self.scale = nn.Parameter(torch.arange(8.0), requires_grad=False)
+def with_table(name):
+    """Return a decoder with a table that starts otherwise where a file lacks it."""
 
-    def init_weights(self, module):
-        super().init_weights(module)
-        if module is self and getattr(self, "scale", None) is not None and self.scale.isnan().any():
-            with torch.no_grad():
-                self.scale.zero_()
+    class TableInConstructor(ToyDecoder):
+        def __init__(self, config):
+            super().__init__(config)
+            self.register_parameter(name, nn.Parameter(torch.arange(8.0), requires_grad=False))
+
+        def init_weights(self, module):
+            super().init_weights(module)
+            table = getattr(self, name, None)
+            if module is self and table is not None and table.isnan().any():
+                nn.init.zeros_(table)
+
+    return TableInConstructor
 
 
 class AlwaysTied(ToyDecoder):
@@ -261,8 +266,13 @@ class CountedSteps(ToyDecoder):
     [
         (
             "initial_values",
-            TableInConstructor,
+            with_table("scale"),
             "scale begins with numbers around 0 ± 0 where a file lacks it; expected",
+        ),
+        (  # the first of the smallest tensors
+            "initial_values",
+            with_table("a_scale"),
+            "a_scale begins with numbers around 0 ± 0 where a file lacks it; expected",
         ),
         ("ties_follow_the_configuration", AlwaysTied, "head.weight and embed.weight are one matrix"),
         ("training_survives_files", CountedSteps, "CountedSteps, saved after a training step: logits is off by"),

@@ -2,6 +2,7 @@
 
 import tempfile
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -31,18 +32,16 @@ class BeginningChecks(Harness):
         for model in self.built():
             name = type(model).__name__
             fresh, again = (_seeded(type(model), self, seed) for seed in (1, 2))
-            filled = _all_new(fresh)
-            if filled is None:
-                continue
-            found = dict(filled.named_parameters())
-            for key, tensor in fresh.named_parameters():
-                _assert_starts_alike(f"{name}: {key}", found[key], tensor, again.get_parameter(key))
-            for key, buffer in fresh.named_buffers():
-                same = torch.equal(buffer, again.get_buffer(key))
-                assert not same or torch.equal(filled.get_buffer(key), buffer), (
-                    f"{name}: the buffer {key} of a model from files is not the constructor's; compute it in "
-                    "init_buffers()"
-                )
+            for filled in _begun_anew(fresh):
+                found = dict(filled.named_parameters())
+                for key, tensor in fresh.named_parameters():
+                    _assert_starts_alike(f"{name}: {key}", found[key], tensor, again.get_parameter(key))
+                for key, buffer in fresh.named_buffers():
+                    same = torch.equal(buffer, again.get_buffer(key))
+                    assert not same or torch.equal(filled.get_buffer(key), buffer), (
+                        f"{name}: the buffer {key} of a model from files is not the constructor's; compute it in "
+                        "init_buffers()"
+                    )
 
     def test_ties_follow_the_configuration(self) -> None:
         """``tie_word_embeddings`` is in published files both ways: tied is one matrix, untied are two.
@@ -140,20 +139,20 @@ def _seeded(cls: type[PreTrainedModel], harness: Harness, seed: int) -> PreTrain
         return cls(harness.config()).eval()
 
 
-def _all_new(model: PreTrainedModel) -> PreTrainedModel | None:
-    """Return a model of which the files hold nothing but one tensor, so that the rest starts anew."""
+def _begun_anew(model: PreTrainedModel) -> Iterator[PreTrainedModel]:
+    """Yield models of which the files hold one tensor alone, so that the rest starts anew: two, so that each does."""
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model.save_pretrained(folder)
         path = Path(folder, _WEIGHTS)
         tensors = load(path.read_bytes())  # not mapped: the file is written over
         if len(tensors) < 2:  # noqa: PLR2004
-            return None
-        first = min(tensors, key=lambda name: tensors[name].numel())
-        save_file({first: tensors[first]}, path, metadata={"format": "pt"})
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(3)
-            return load_silently(type(model), folder, allow_new=["*"], mmap=False)  # type: ignore[no-any-return]
+            return
+        for kept in sorted(tensors, key=lambda name: (tensors[name].numel(), name))[:2]:
+            save_file({kept: tensors[kept]}, path, metadata={"format": "pt"})
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(3)
+                yield load_silently(type(model), folder, allow_new=["*"], mmap=False)
 
 
 def _assert_starts_alike(what: str, found: Tensor, fresh: Tensor, again: Tensor) -> None:
