@@ -115,7 +115,7 @@ def test_explain(installed):
         (["archsmith-vitt"], "no installed plugin is called 'archsmith-vitt'. Installed: archsmith-bert,"),
         (
             ["archsmith-vit", "--only", "save_and_lode"],
-            "there is no check 'save_and_lode'. Did you mean 'save_and_load'?",
+            "is called 'save_and_lode'. Did you mean 'save_and_load'?",
         ),
         (["archsmith-vit", "--waive", "files"], "Invalid value for --waive: it is 'files'; expected CHECK=REASON."),
         (["archsmith-vit", "--waive", "files=no"], "waivers['files'] must say in 4 words or more why, but is 'no'."),

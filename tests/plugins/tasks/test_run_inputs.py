@@ -322,6 +322,14 @@ def test_standard_input(tmp_path, monkeypatch):
         read("-", "-")
 
 
+@pytest.mark.parametrize("given", [{}, {"inputs": "image"}, {"fields": ["q"]}, {"named": ["t"]}, {"as_texts": True}])
+def test_whole_without_effect_is_refused(tmp_path, given):
+    write(tmp_path, t_csv="t,q\na,b\n", t_txt="a\nb")
+    arguments = ["t.csv"] if given != {"as_texts": True} else ["t.txt"]
+    with pytest.raises(OptionError, match=r"^--whole is for files of plain text, and there is none among the inputs"):
+        read(*arguments, whole=True, **given)
+
+
 def test_a_file_that_is_no_file(tmp_path):
     with pytest.raises(OptionError, match=r"^'/dev/null' is neither a file nor a folder\."):
         read("/dev/null")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from archsmith.messages import did_you_mean
+from archsmith.messages import did_you_mean, shorten
 from archsmith.registry import registry
 from archsmith_cli.verb import Cell, Page, Report, completing, in_group, plugin_named
 
@@ -63,7 +63,9 @@ def _chosen(checks: "list[Check]", only: Sequence[str]) -> "list[Check]":
     names = {check.name for check in checks}
     for name in only:
         if name not in names:
-            message = f"there is no check {name!r}.{did_you_mean(name, names)} archsmith check --explain lists them"
+            of = shorten(dict.fromkeys(check.plugin for check in checks), 3)
+            hint = did_you_mean(name, names)
+            message = f"no check of {of} is called {name!r}.{hint} archsmith check NAME --explain lists them"
             raise typer.BadParameter(message, param_hint="--only")
     return [check for check in checks if not only or check.name in only]
 

@@ -64,6 +64,8 @@ class Inputs:
         if list(arguments).count(STDIN) > 1 and not as_texts:
             raise OptionError("standard input, '-', can be read once.")
         self._given = [_Given("text", each) if as_texts else self._known(each) for each in arguments]
+        if whole and not any(map(self._may_be_plain, self._given)):
+            raise OptionError("--whole is for files of plain text, and there is none among the inputs. Leave it out.")
         self._described = [self._describe(given) for given in self._given]
         sizes = [each.get("bytes") for each in self._described]
         self.size = None if None in sizes else sum(filter(None, sizes))
@@ -91,6 +93,11 @@ class Inputs:
             hint = _near(path) or (" If it is a text, pass --text." if self.task.inputs == "text" else "")
             raise OptionError(f"there is no file {shown(text)} (working directory: {str(Path.cwd())!r}).{hint}")
         return _Given("text", text)
+
+    def _may_be_plain(self, given: _Given) -> bool:
+        if self.task.inputs != "text" or self.columns.are_needed or given.kind == "text":
+            return False
+        return given.kind != "file" or suffix_of(Path(given.text)) not in TABLES
 
     # ---- what a record says of them ---------------------------------------------------------------------------
 
