@@ -105,6 +105,26 @@ def test_tokens_of_all_accumulated_batches_weigh_alike(name, tmp_path, whole):
     assert_trains_alike(pair, tmp_path, rows, whole, gradient_accumulation_steps=3)
 
 
+@pytest.mark.parametrize("name", DECODERS)
+@pytest.mark.parametrize("steps", [1, 2])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_the_first_token_of_a_row_is_not_counted(name, steps, smoothing, tmp_path, whole):
+    """Nothing is asked of it, although it is labelled; the reference counts it where a class is named otherwise."""
+    pair = build(name, DECODERS[name])
+    ids = text_inputs()["input_ids"][:4, :3]
+    options = {"learning_rate": 0.0, "max_steps": 1, "gradient_accumulation_steps": steps, "save_steps": 9}
+    trainer = make_trainer(
+        pair.ours, tmp_path, rows_of({"input_ids": ids, "labels": ids}), whole,
+        label_smoothing_factor=smoothing, per_device_eval_batch_size=4, **options,
+    )  # fmt: skip
+    trainer.train()
+    logits = pair.ours(ids).logits[:, :-1]
+    wanted = torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), label_smoothing=smoothing)
+    assert_close(torch.tensor(trainer.evaluate()["eval_loss"]), wanted, "loss of evaluation", 1e-5)
+    if steps * 2 == len(ids) and not smoothing:
+        assert_close(torch.tensor(trainer.state.log_history[0]["loss"]), wanted, "loss of training", 1e-4)
+
+
 def test_train_without_segments(distilbert, tmp_path):
     assert_trains_alike(distilbert, tmp_path, rows_of(text_inputs(labels=3)))
 

@@ -1,6 +1,7 @@
 """What must hold of whatever is written: however it is computed, and whatever is asked."""
 
 import copy
+import inspect
 
 import pytest
 import torch
@@ -177,6 +178,68 @@ def test_a_generator_for_each_text_makes_it_independent_of_the_others(name):
         assert drawn(rows[place : place + 1], [seed]).equal(whole[place : place + 1])
     assert not whole[0].equal(whole[2])
     assert drawn(rows[:1], (5, 7), num_return_sequences=2).equal(whole[[0, 2]])
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"use_cache": False},
+        {"do_sample": True, "temperature": 1.5},
+        {"repetition_penalty": 1.5, "no_repeat_ngram_size": 2, "bad_words_ids": [[5], [7, 8]]},
+    ],
+)
+@pytest.mark.parametrize("padded", [False, True])
+def test_rows_that_have_ended_are_not_read(name, options, padded, monkeypatch):
+    """Nothing of what is written depends on it."""
+    model, rows = MODELS[name], []
+    ids = prompt(8, 7)
+    mask = torch.ones_like(ids)
+    if padded:
+        for place in range(8):
+            mask[place, : place % 4] = 0
+    forward = type(model).forward
+
+    def counted(self, input_ids=None, **inputs):
+        rows.append(len(input_ids))
+        return forward(self, input_ids, **inputs)
+
+    counted.__signature__ = inspect.signature(forward)
+
+    def generators():
+        seeded = [torch.Generator().manual_seed(seed) for seed in range(8)]
+        return seeded if "do_sample" in options else [None] * 8
+
+    asked = options | {"eos_token_id": list(range(3, 38, 3)), "max_new_tokens": 30}
+    alone = [
+        write(model, ids[place : place + 1, int((1 - mask[place]).sum()) :], generator=generator, **asked)
+        for place, generator in enumerate(generators())
+    ]
+    monkeypatch.setattr(type(model), "forward", counted)
+    several = generators() if "do_sample" in options else None
+    found = write(model, ids, attention_mask=mask, generator=several, **asked)
+    assert rows[0] == 8
+    assert rows == sorted(rows, reverse=True)
+    assert rows[-1] <= 4
+    for place, row in enumerate(alone):
+        beginning = int((1 - mask[place]).sum())
+        assert found[place, beginning : beginning + row.shape[1]].equal(row[0])
+        assert (found[place, beginning + row.shape[1] :] == TOKENS["pad_token_id"]).all()
+    if "do_sample" not in options:  # where others may look at scores or at the cache all rows are read
+        rows.clear()
+        output = write(model, ids, attention_mask=mask, return_dict_in_generate=True, **asked)
+        assert output.sequences.equal(found)
+        assert set(rows) == {8}
+
+
+def test_rows_that_have_ended_after_embeddings():
+    ids = prompt(8, 7)
+    embeds = LLAMA.get_input_embeddings()(ids)
+    asked = {"eos_token_id": list(range(3, 38, 3)), "max_new_tokens": 30}
+    found = write(LLAMA, ids, **asked)[:, 7:]
+    for use_cache in (True, False):
+        assert write(LLAMA, None, inputs_embeds=embeds, use_cache=use_cache, **asked).equal(found)
 
 
 def test_a_generator_is_the_seed():

@@ -39,7 +39,7 @@ class BertLMHeadModel(BertPreTrainedModel):
     """
 
     tied_weights = TIED
-    accepts_loss_kwargs = True  # what transformers.Trainer asks for
+    accepts_loss_kwargs, loss_type = True, "ForCausalLM"  # transformers.Trainer asks, to count the labels of a loss
     # The published files were trained with next-sentence prediction too, and call themselves masked language models.
     optional_keys = (*BertPreTrainedModel.optional_keys, "cls.seq_relationship.*")
 

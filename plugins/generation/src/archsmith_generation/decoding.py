@@ -28,6 +28,7 @@ class Writing:
         held: ``(batch, most tokens)`` integer: prompts, what was written, and room.
         length: Columns that are written.
         ended: ``(batch,)`` boolean.
+        leaves: Whether the model may stop to read rows that have ended: nobody looks at their scores or the cache.
         scores: Those of each step, if they are wanted.
         logits: Likewise.
     """
@@ -41,6 +42,7 @@ class Writing:
     length: int
     ended: Tensor
     generator: torch.Generator | Sequence[torch.Generator] | None = None
+    leaves: bool = False
     scores: list[Tensor] = field(default_factory=list)
     logits: list[Tensor] = field(default_factory=list)
 
@@ -111,6 +113,8 @@ def _refuse_nothing(best: Tensor) -> None:
 def tokens_one_by_one(writing: Writing) -> Iterator[Tensor]:
     """Write, and yield each step's tokens, ``(batch,)`` integer."""
     while not writing.is_over():
+        if writing.leaves:
+            writing.reader.leave(writing.ended)
         yield writing.choose(writing.reader.logits(writing.ids)[:, -1])
 
 

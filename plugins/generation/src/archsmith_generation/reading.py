@@ -26,6 +26,7 @@ class Reader:
         self.offset = 0 if prompt.embeds is None else prompt.length
         self._takes = inspect.signature(type(model).forward).parameters  # tools wrap that of an object
         self._mask: Tensor | None = None
+        self._read: Tensor | None = None  # the rows that are read; None: all
         if prompt.mask is not None:
             self._mask = prompt.mask.new_ones(prompt.mask.shape[0], limit)
             self._mask[:, : prompt.length] = prompt.mask
@@ -75,19 +76,45 @@ class Reader:
             if self.cache is not None:
                 self.cache.repeat(times)
 
+    def leave(self, ended: Tensor) -> None:
+        """Read no more of the rows that have ended once they are half of those that are read.
+
+        Args:
+            ended: ``(batch,)`` boolean.
+        """
+        rows = torch.arange(len(ended), device=ended.device) if self._read is None else self._read
+        living = (~ended[rows]).nonzero().squeeze(1)  # places among those that are read
+        if not 0 < 2 * len(living) <= len(rows):
+            return
+        self._read = rows[living]
+        if self._mask is not None:
+            self._mask, self._places = self._mask[living], self._places[living]
+        if self.cache is not None:
+            self.cache.reorder(living)
+
     def logits(self, ids: Tensor, *, keep: int = 1) -> Tensor:
         """Return the scores of what follows each of the last tokens: ``(batch, keep, vocabulary)`` float32.
 
         Args:
             ids: ``(batch, tokens)`` integer: the whole text, of which the model gets what it has not read.
             keep: After how many of the last tokens.
+
+        Returns:
+            The scores; zeros in rows that were left.
         """
+        if self._read is None:
+            return self._asked(ids, self.prompt.embeds, keep)
+        embeds = None if self.prompt.embeds is None else self.prompt.embeds[self._read]
+        found = self._asked(ids[self._read], embeds, keep)
+        return found.new_zeros(len(ids), *found.shape[1:]).index_copy_(0, self._read, found)
+
+    def _asked(self, ids: Tensor, embeds: Tensor | None, keep: int) -> Tensor:
         total, read = self.offset + ids.shape[1], 0 if self.cache is None else self.cache.length
         inputs: dict[str, Any] = {}
         if read < self.offset:
-            assert self.prompt.embeds is not None  # for the type checker
+            assert embeds is not None  # for the type checker
             words = [self.model.get_input_embeddings()(ids)] if ids.shape[1] else []
-            inputs["inputs_embeds"] = torch.cat([self.prompt.embeds, *words], 1)
+            inputs["inputs_embeds"] = torch.cat([embeds, *words], 1)
         else:
             inputs["input_ids"] = ids[:, read - self.offset :]
         if self._mask is not None:

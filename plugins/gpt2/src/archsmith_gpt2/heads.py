@@ -18,7 +18,7 @@ class GPT2LMHeadModel(GPT2PreTrainedModel, GenerationMixin):
     """GPT-2 that scores which token comes next, and goes on with texts (`generate`)."""
 
     tied_weights = {"lm_head.weight": "transformer.wte.weight"}
-    accepts_loss_kwargs = True  # what transformers.Trainer asks for
+    accepts_loss_kwargs, loss_type = True, "ForCausalLM"  # transformers.Trainer asks, to count the labels of a loss
 
     def __init__(self, config: GPT2Config) -> None:
         super().__init__(config)

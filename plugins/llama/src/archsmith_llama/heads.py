@@ -18,7 +18,7 @@ class CausalDecoder(DecoderPreTrainedModel, GenerationMixin):
     """The decoder that scores which token comes next, and goes on with texts (`generate`)."""
 
     tied_weights = {"lm_head.weight": "model.embed_tokens.weight"}
-    accepts_loss_kwargs = True  # what transformers.Trainer asks for
+    accepts_loss_kwargs, loss_type = True, "ForCausalLM"  # transformers.Trainer asks, to count the labels of a loss
     decoder_class: ClassVar[type[Decoder]]
 
     def __init__(self, config: DecoderConfig) -> None:
