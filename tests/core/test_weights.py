@@ -461,7 +461,11 @@ def test_a_subfolder(folder):
         with pytest.raises(OptionError, match="subfolder must"):
             DistilBertModel.from_pretrained(folder.parent, subfolder=escape)
     (folder / "inner").mkdir()
+    (folder / "bare").mkdir()
+    (folder / "bare" / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
+    of = "It holds: model.safetensors. Weights do not say of which model they are: save it with save_pretrained."
     for subfolder, said in (
+        ("model/bare", of),
         ("other", "There is no such subfolder; there is: model."),
         ("model/other", "There is no such subfolder; there is: model."),
         ("", "It holds: model. It is in the subfolder model."),

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from archsmith import (
     AutoModel,
@@ -59,6 +60,12 @@ def load_cut_short():
     AutoModel.from_pretrained("base")
 
 
+def load_bare():
+    Path("bare").mkdir()
+    save_file(classifier().state_dict(), "bare/model.safetensors")
+    AutoModel.from_pretrained("bare")
+
+
 def load_diverged():
     model = classifier()
     with torch.no_grad():
@@ -86,6 +93,7 @@ PROVOKED = {
         "acme/model"
     ),
     "'…' has no weights: expected model.safetensors or model.safetensors.index.json": load_pickle,
+    "'…' has no file 'config.json'": load_bare,
     "trust_remote_code is refused": lambda: AutoModel.from_pretrained("base", trust_remote_code=True),
     "… cannot be loaded from '…'": lambda: classifier(num_labels=5),
     "…: not in '…', so they start from random values": lambda: DistilBertForSequenceClassification.from_pretrained(

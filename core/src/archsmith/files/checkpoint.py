@@ -289,6 +289,8 @@ class Checkpoint:
         names = self.names()
         inside = [name for name in names if missing and (place / name / missing).is_file()]
         hint = f" It is in the subfolder {shorten(inside)}." if inside else ""
+        if not hint and missing == "config.json" and any(name.endswith((".safetensors", ".bin")) for name in names):
+            hint = " Weights do not say of which model they are: save it with save_pretrained."
         return f" It holds: {', '.join(names[:8]) + (', …' if len(names) > 8 else '') or 'nothing'}.{hint}"  # noqa: PLR2004
 
 
