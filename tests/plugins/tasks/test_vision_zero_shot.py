@@ -32,7 +32,10 @@ def _installed(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tokenizer")
+    return parts_in(tmp_path_factory.mktemp("tokenizer"))
+
+
+def parts_in(folder):
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     known = [*letters, *(f"{each}</w>" for each in letters), "lo", "low</w>", "<|startoftext|>", "<|endoftext|>"]
     (folder / "vocab.json").write_text(json.dumps({token: number for number, token in enumerate(known)}))
