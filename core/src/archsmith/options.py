@@ -110,6 +110,9 @@ def known_as(**names: str) -> Callable[[_Method], _Method]:
     def decorate(method: _Method) -> _Method:
         @functools.wraps(method)
         def called(*args: Any, **options: Any) -> Any:
+            for name, own in names.items():
+                if name in options and own in options:
+                    raise OptionError(f"{name} and {own} are one argument; pass {own}.")
             return method(*args, **{names.get(name, name): value for name, value in options.items()})
 
         return called  # type: ignore[return-value]

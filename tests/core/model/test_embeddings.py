@@ -104,7 +104,7 @@ def test_what_the_user_tied_follows():
 
 def test_up_to_a_multiple():
     model = build(BertForMaskedLM)
-    assert model.resize_token_embeddings(41, pad_to_multiple_of=8).num_embeddings == 48
+    assert model.resize_token_embeddings(41, 8).num_embeddings == 48
     assert model.resize_token_embeddings(pad_to_multiple_of=64).num_embeddings == 64
     assert model.resize_token_embeddings(64, pad_to_multiple_of=64).num_embeddings == 64
     assert model.resize_token_embeddings(torch.tensor(65)).num_embeddings == model.config.vocab_size == 65

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from archsmith import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM
-from archsmith.errors import ArchsmithWarning, InputError, OptionError
+from archsmith.errors import ArchsmithError, ArchsmithWarning, InputError, OptionError
 from archsmith_generation import Cache
 
 TOKENS = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
@@ -44,7 +44,7 @@ def prompt(batch=1, tokens=6, seed=0):
 
 def write(model, ids, **options):
     torch.manual_seed(0)
-    return model.generate(ids, **{"max_new_tokens": 10} | options)
+    return model.generate(*([] if ids is None else [ids]), **{"max_new_tokens": 10} | options)
 
 
 # ---- one way and the other --------------------------------------------------------------------------------------
@@ -242,6 +242,17 @@ def test_rows_that_have_ended_after_embeddings():
         assert write(LLAMA, None, inputs_embeds=embeds, use_cache=use_cache, **asked).equal(found)
 
 
+def test_what_callers_of_transformers_pass():
+    ids = prompt(2)
+    wanted = write(LLAMA, ids)
+    assert write(LLAMA, None, inputs=ids, streamer=None, synced_gpus=False).equal(wanted)
+    for wrong in ({"streamer": 3}, {"synced_gpus": True}):
+        with pytest.raises(ArchsmithError, match=f"'{next(iter(wrong))}' is not a setting"):
+            write(LLAMA, ids, **wrong)
+    with pytest.raises(OptionError, match=r"^inputs and input_ids are one argument; pass input_ids\."):
+        LLAMA.generate(input_ids=ids, inputs=ids)
+
+
 def test_a_generator_is_the_seed():
     ids = prompt(2)
     one, two, three = (
@@ -354,7 +365,10 @@ with torch.no_grad():
             {"forced_eos_token_id": 2, "max_new_tokens": 1, "num_beams": 3, "num_return_sequences": 3},
             "num_return_sequences is 3, but the settings leave fewer texts than that.",
         ),
-        ({"generation_config": {}}, "generation_config must be a GenerationConfig, but is {}."),
+        (
+            {"generation_config": {}},
+            "must be an archsmith_generation.GenerationConfig, but is a builtins.dict.",
+        ),
         ({"inputs_embeds": torch.zeros(2, 6, 32)}, "pass either input_ids or inputs_embeds, but got both."),
     ],
 )

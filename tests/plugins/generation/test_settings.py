@@ -171,7 +171,7 @@ def test_assignments_are_checked():
         settings.temperature = 0
     with pytest.raises(OptionError, match=r"'temprature' is not a setting of GenerationConfig\. Did you mean"):
         settings.temprature = 1
-    with pytest.raises(OptionError, match="generation_config must be a GenerationConfig, but is 3"):
+    with pytest.raises(OptionError, match=r"must be an archsmith_generation\.GenerationConfig, but is a builtins\.int"):
         model().generation_config = 3
     settings.num_return_sequences = 5  # changed in place: found when it is used
     with pytest.raises(OptionError, match="num_return_sequences is 5"):

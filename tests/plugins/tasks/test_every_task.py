@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 import torch
@@ -212,6 +213,30 @@ def test_the_command_says_what_the_pipeline_says(task, suffix, case, archsmith, 
                 {key: row[key] for key in answer} for row, answer in zip(rows[:2] + rows[3:], wanted, strict=True)
             ]
             assert_near(fields, wanted)
+
+
+@every_task
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_table_has_its_columns_whatever_was_answered(task, suffix, case, archsmith, tmp_path):
+    case = case(task.name)
+    for part in (case.model, *case.parts.values()):
+        part.save_pretrained("model")
+    settings = [f"--set={name}={json.dumps(value)}" for name, value in case.options.items()]
+    good = written_down(task, case.inputs, tmp_path)
+    (tmp_path / "bad.jsonl").write_text("3\n4\n")
+    (tmp_path / "none.jsonl").write_text("")
+    columns = {}
+    for name, inputs in (("good", good), ("bad", ["bad.jsonl"]), ("none", ["none.jsonl"])):
+        out = tmp_path / f"{name}{suffix}"
+        archsmith(task.name, *inputs, "--model=model", f"--out={out}", *settings)
+        columns[name] = columns_of(out)
+    assert columns["bad"] == columns["none"] == columns["good"]
+
+
+def columns_of(path):
+    if path.suffix == ".csv":
+        return path.read_text().partition("\n")[0].split(",")
+    return pq.read_schema(path).names
 
 
 def written_down(task, inputs, folder):

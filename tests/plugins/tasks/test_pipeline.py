@@ -159,6 +159,8 @@ def test_a_missing_pooler_changes_no_vector(folder):
             "tokenizer must be an object of that kind, a folder or a hub id, but is 5.",
         ),
         (lambda folder: pipeline(None, folder, device=63), OptionError, "63"),
+        (lambda folder: pipeline("sentiment-analysis", folder), OptionError, "Did you mean 'text-classification'?"),
+        (lambda folder: pipeline("ner", folder), OptionError, "Did you mean 'token-classification'?"),
         (
             lambda folder: pipeline(None, pipeline(None, folder).model, tokenizer=fast(folder), device="gpu"),
             OptionError,

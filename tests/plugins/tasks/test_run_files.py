@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from safetensors.torch import load_file, save_file
 
 from archsmith.errors import InputError, PluginError
 from archsmith_tasks import pipeline
@@ -245,6 +246,20 @@ def test_a_model_without_a_save_id(archsmith, model, tmp_path):
     assert "and is '18320 bytes, 1' now" in found.err
 
 
+def test_weights_that_another_program_wrote_beside_the_id_of_a_save(archsmith, model, tmp_path):
+    """It writes config.json back as it was, the id included, whatever the weights have become."""
+    shutil.copytree(model, tmp_path / "m")
+    weights = tmp_path / "m/model.safetensors"
+    tensors = load_file(model / "model.safetensors")
+    save_file(tensors, weights, {"format": "pt"})
+    archsmith(TASK, "-m", "m", "good", "--out", "a.jsonl")
+    assert archsmith(TASK, "-m", "m", "good", "--out", "a.jsonl", "--resume").code == 0
+    save_file({name: -tensor for name, tensor in tensors.items()}, weights, {"format": "pt"})
+    found = archsmith(TASK, "-m", "m", "good", "--out", "a.jsonl", "--resume")
+    assert found.code == 1
+    assert "checkpoints.model.model.safetensors was " in found.err
+
+
 @pytest.mark.parametrize(
     ("suffix", "damage"),
     [
@@ -313,10 +328,12 @@ def written(path, *results):
 
 
 @every_format
-def test_letters_of_all_kinds(tmp_path, suffix):
-    text = 'a,"b"\r\nc\td\u2028é日本\U0001f600\x1b\\'
+@pytest.mark.parametrize("text", ['a,"b"\r\nc\td\u2028\u2029\x85é日本\U0001f600\x1b\\', "a\rb", "a\nb", "\r", '"'])
+def test_letters_of_all_kinds(tmp_path, suffix, text):
     rows = written(tmp_path / f"a{suffix}", Classification(text, 0.5, (Label(text, 0.5),)), Failure(text))
     assert [rows[0]["label"], rows[0]["labels"][0]["label"], rows[1]["error"]] == [text, text, text]
+    if suffix == ".jsonl":
+        assert len((tmp_path / "a.jsonl").read_text(encoding="utf-8").splitlines()) == 2
     writer = FORMATS[suffix](tmp_path / f"a{suffix}")
     writer.resume()
     assert (writer.rows, writer.failed) == (2, 1)

@@ -236,6 +236,31 @@ def test_the_column_that_is_named(tmp_path):
         assert str(caught.value) == said
 
 
+def test_a_column_is_missing_in_the_first_row_alone(tmp_path, monkeypatch):
+    """It is a bad row as any other."""
+    write(tmp_path, a_jsonl='{"id": 1}\n{"id": 2, "text": "a"}\n3\n{"title": "b", "text": "c"}\n')
+    found = [("1", "it has no 'text'; it has: id."), ("2", "a")]
+    found += [("a.jsonl:3", "line 3 of 'a.jsonl' must be a JSON object, but is 3."), ("a.jsonl:4", "c")]
+    assert read("a.jsonl", named=["text"]) == read("a.jsonl") == found
+    pair = ["text=text", "text_pair=title"]
+    missing = "it has no 'title'; it has: id, text."
+    assert read("a.jsonl", named=pair)[1:] == [("2", missing), found[2], ("a.jsonl:4", {"text": "c", "text_pair": "b"})]
+    with (tmp_path / "a.jsonl").open() as file:
+        monkeypatch.setattr("sys.stdin", file)
+        assert [text for _, text in read("-", named=["text"])] == [
+            "it has no 'text'; it has: id.", "a", "line 3 of '-' must be a JSON object, but is 3.", "c",
+        ]  # fmt: skip
+
+
+def test_a_pair_in_columns_of_its_names(tmp_path):
+    write(tmp_path, a_csv="text_pair,text\nb,a\n", b_csv="text,pair\na,b\n", c_csv="id,text,id\n1,a,2\n")
+    assert read("a.csv") == [("a.csv:2", {"text": "a", "text_pair": "b"})]
+    assert read("a.csv", named=["text"]) == [("a.csv:2", "a")]
+    assert read("b.csv") == [("b.csv:2", "a")]
+    with pytest.raises(OptionError, match=r"^'c.csv' has several columns 'id'\.$"):
+        read("c.csv")
+
+
 def test_a_task_of_several_parts(tmp_path):
     fields = ("question", "context")
     write(tmp_path, a_csv="question,context,q\nwho?,me,why?\n", b_txt="x\n", c_jsonl='{"question": "a"}\n')

@@ -69,7 +69,6 @@ def test_pairs(tmp_path):
         "new york",
         {"text": "ada", "text_pair": "wrote to"},
         {"text": "new york"},
-        ["a", "b"],
     ]
     found = list(classify(iter(mixed)))
     assert found[0].score == pytest.approx(float(logits_of(classify, "ada", "wrote to").softmax(-1).max()), abs=1e-5)
@@ -116,9 +115,13 @@ def test_texts_that_are_too_long(classify):
 
 def test_bad_inputs_are_bad_alone(classify):
     bad = ["", " \n", None, 5, b"ada", "a " * 40, ("a",), ("a", "b", "c"), {"texts": "a"}, {"text_pair": "a"}, ("a", 3)]
+    bad += [("a", None), {"text": "a", "text_pair": None}, ["a", "b"]]  # a list is several texts
     found = classify(["ada", *bad, "ada"], errors="keep")
     assert [isinstance(each, Failure) for each in found] == [False, *[True] * len(bad), False]
     assert found[0] == found[-1]
+    assert [found[place].error for place in (12, 13, 14)] == [
+        *["text_pair must be a text, but is None."] * 2, "an input must be a text, but is ['a', 'b'].",
+    ]  # fmt: skip
     assert [found[place].error for place in (1, 3, 7, 9, 10)] == [
         "an input is empty; expected a text.",
         "an input must be a text, but is None.",

@@ -149,7 +149,7 @@ class PreTrainedModel(FromPretrained, ModelFacts, metaclass=ModelType):
         for message in notices(match, dtype=target_dtype):
             checkpoint.warn(message)
         model.read_side_files(checkpoint)
-        model.name_or_path = checkpoint.source
+        model.name_or_path = model.config.name_or_path = checkpoint.source
         if target_dtype is not None:
             model.config.update(dtype=str(target_dtype).removeprefix("torch."))
             model.config.extra.pop("quantization_config", None)  # what is saved from here is not

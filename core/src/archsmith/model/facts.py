@@ -244,7 +244,7 @@ class ModelFacts(AnyModel):
         replace_module(self, path, embeddings, kind=nn.Linear)
 
     def resize_token_embeddings(
-        self, new_num_tokens: int | None = None, *, pad_to_multiple_of: int | None = None, mean_resizing: bool = True
+        self, new_num_tokens: int | None = None, pad_to_multiple_of: int | None = None, *, mean_resizing: bool = True
     ) -> nn.Embedding:
         """Give the model a larger or smaller vocabulary: rows are added or removed at the end, the others stay.
 

@@ -57,7 +57,7 @@ def device_from(device: str | torch.device | int | None, device_map: Any = None)
             torch.empty(0, device=found)
             return found
     except (RuntimeError, TypeError, AssertionError, ValueError) as error:
-        reason = str(error).partition("\n")[0]
+        reason = str(error).partition("\n")[0].partition(". ")[0]  # more is for those who build torch
         raise OptionError(
             f"device must be one that torch has here, as 'cpu' or 'cuda:0', but is {device!r}: {reason}"
         ) from error

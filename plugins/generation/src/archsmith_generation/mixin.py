@@ -10,6 +10,7 @@ from archsmith.errors import CheckpointCorrupt, InputError, OptionError
 from archsmith.files import encode_json, parse_json
 from archsmith.messages import announce, shown
 from archsmith.model import PreTrainedModel
+from archsmith.options import known_as
 from archsmith_generation.cache import Cache
 from archsmith_generation.calls import Call
 from archsmith_generation.config import GenerationConfig
@@ -23,6 +24,8 @@ __all__ = ["GenerationMixin"]
 _FILE = "generation_config.json"
 #: The keys of config.json that say how a text begins and ends.
 _TOKENS = ("bos_token_id", "eos_token_id", "pad_token_id")
+#: What callers of transformers pass to say nothing.
+_NOTHING = {"streamer": None, "synced_gpus": False}
 #: The content of the file that settings were read from, and they.
 _Held = tuple[bytes | None, GenerationConfig | None]
 
@@ -50,8 +53,7 @@ class GenerationMixin(PreTrainedModel):
 
     @generation_config.setter
     def generation_config(self, settings: GenerationConfig) -> None:
-        if not isinstance(settings, GenerationConfig):
-            raise OptionError(f"generation_config must be a GenerationConfig, but is {shown(settings)}.")
+        _check_kind(settings)
         self.__dict__["_generation_config"] = self.side_files.get(_FILE), settings
 
     def _read_settings(self) -> GenerationConfig:
@@ -80,12 +82,14 @@ class GenerationMixin(PreTrainedModel):
         Raises:
             OptionError: A setting is wrong or contradicts another, or a token is not in the vocabulary.
         """
-        if generation_config is not None and not isinstance(generation_config, GenerationConfig):
-            raise OptionError(f"generation_config must be a GenerationConfig, but is {shown(generation_config)}.")
+        if generation_config is not None:
+            _check_kind(generation_config)
         base = self.generation_config if generation_config is None else generation_config
         known = {name: self._token_of_config(name) for name in _TOKENS if getattr(base, name) is None}
         settings = base.changed(**{name: value for name, value in known.items() if value is not None})
-        settings = settings.overridden(overrides)
+        settings = settings.overridden(
+            {name: value for name, value in overrides.items() if _NOTHING.get(name, ...) is not value}
+        )
         size = self.config.vocab_size
         for name in (*_TOKENS, "forced_bos_token_id", "forced_eos_token_id", "suppress_tokens", "bad_words_ids"):
             value = getattr(settings, name)
@@ -117,6 +121,7 @@ class GenerationMixin(PreTrainedModel):
         return Cache(windows=getattr(self.config, "windows", ()))
 
     @torch.no_grad()
+    @known_as(inputs="input_ids")
     def generate(
         self,
         input_ids: Tensor | None = None,
@@ -216,6 +221,15 @@ class GenerationMixin(PreTrainedModel):
         if call.rows != 1:
             raise InputError(f"text of one row can be streamed, but there are {call.rows}; leave tokenizer out.")
         return texts_of(tokens, tokenizer, skip_special_tokens=skip_special_tokens)
+
+
+def _check_kind(settings: Any) -> None:
+    if not isinstance(settings, GenerationConfig):
+        found = type(settings)
+        raise OptionError(
+            f"generation_config must be an archsmith_generation.GenerationConfig, but is a {found.__module__}."
+            f"{found.__qualname__}. Of a mapping one is made by GenerationConfig.from_dict(values)."
+        )
 
 
 def _flat(value: Any) -> list[int]:

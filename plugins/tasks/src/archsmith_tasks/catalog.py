@@ -14,6 +14,8 @@ from archsmith_tasks.task import PARTS, Task
 __all__ = ["GROUP", "all_tasks", "find_task", "import_part", "near_task", "owner_of", "task_for_class", "task_names"]
 
 GROUP = "archsmith_tasks.tasks"
+#: Names that users know from elsewhere.
+_ELSEWHERE = {"sentiment-analysis": "text-classification", "ner": "token-classification"}
 
 
 def _points() -> dict[str, list[Any]]:
@@ -42,7 +44,7 @@ def all_tasks() -> list[Task]:
 
 def near_task(name: str) -> str:
     """Return `` Did you mean …?``, or nothing: the task for a kind of model of that name, or one spelt alike."""
-    meant = [task.name for task in all_tasks() if name in task.models]
+    meant = [task.name for task in all_tasks() if _ELSEWHERE.get(name, name) in (task.name, *task.models)]
     return f" Did you mean {meant[0]!r}?" if meant else did_you_mean(name, task_names())
 
 

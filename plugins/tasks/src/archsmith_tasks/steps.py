@@ -5,9 +5,9 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, get_type_hints
 
 from torch import Tensor
 
@@ -107,6 +107,16 @@ class TaskSteps(ABC, Generic[_Options]):
     def is_input(cls, value: Any) -> bool:  # noqa: ARG003
         """Return whether a list is one input, and not several. Here: no list is."""
         return False
+
+    @classmethod
+    def answer_fields(cls) -> tuple[str, ...]:
+        """Return the names that answers have in a table, if the declared type of `answer` tells; else none."""
+        try:
+            kind = get_type_hints(cls.answer).get("return")
+        except (NameError, TypeError):  # a type that is there for a type checker alone
+            return ()
+        is_known = isinstance(kind, type) and issubclass(kind, Result) and kind.to_dict is Result.to_dict
+        return tuple(each.name for each in dataclasses.fields(kind)) if is_known and is_dataclass(kind) else ()
 
     # ---- the three steps ------------------------------------------------------------------------------------
 

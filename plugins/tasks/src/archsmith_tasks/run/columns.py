@@ -58,6 +58,11 @@ class Columns:
         """Whether a plain text cannot be an input."""
         return bool(self.named or self.task.fields)
 
+    @property
+    def wanted(self) -> dict[str, str]:
+        """Part → column, as far as something says it before a table is looked at."""
+        return self.named or {part: part for part in self.task.fields}
+
     def chosen(self, names: Collection[str], where: str) -> dict[str, str]:
         """Return part → column for a table; the part is empty where a column is the whole input.
 
@@ -68,18 +73,24 @@ class Columns:
         Raises:
             OptionError: A column is missing, or nothing says which to take.
         """
-        wanted = self.named or {part: part for part in self.task.fields}
+        wanted = self.wanted
         if not wanted:
+            if self.task.optional_fields and set(self.task.optional_fields) <= set(names):
+                return self._checked({part: part for part in self.task.optional_fields}, names, where)
             usual = [name for name in _USUAL[self.task.inputs] if name in names][:1]
             found = usual or [name for name in names if name != "id"]
             if len(found) != 1 or (not usual and set(found[0]) & set(";|\t")):
                 raise OptionError(f"say which column of {where} is the input: --field NAME, of {shorten(names, 20)}.")
             wanted = {"": found[0]}
+        return self._checked(wanted, names, where)
+
+    def _checked(self, wanted: dict[str, str], names: Collection[str], where: str) -> dict[str, str]:
         for part, name in wanted.items():
             if name not in names:
                 how = "" if self.named else f" Name the column of each part: --field {part}=NAME."
                 hint = did_you_mean(name, names)
                 raise OptionError(f"{where} has no column {name!r}; it has: {shorten(names, 20)}.{hint}{how}")
+        for name in (*wanted.values(), "id"):
             if list(names).count(name) > 1:
                 raise OptionError(f"{where} has several columns {name!r}.")
         return dict(wanted)

@@ -166,6 +166,7 @@ class Job:
 
     def _write(self, writer: Writer, page: Page, stream: TextIO) -> int:
         pipe, save = self.loading.load(self.task)
+        writer.fields = pipe.steps.answer_fields()
         record = Record(writer.path, what_made(pipe, self.inputs, save))
         goes_on = self.resume and writer.is_there()
         if goes_on:

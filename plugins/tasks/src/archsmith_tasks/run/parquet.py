@@ -127,7 +127,10 @@ class ParquetRows(Writer):
             schema = pa.unify_schemas(schemas, promote_options="permissive")
         except pa.ArrowException as error:
             raise _mixed(error) from error
-        schema = pa.schema([*(each for each in schema if each.name != ERROR), schema.field(ERROR)])
+        found = [each for each in schema if each.name != ERROR]
+        if len(found) == len(BEFORE):  # there is no answer
+            found += [pa.field(name, pa.null()) for name in self.fields]
+        schema = pa.schema([*found, schema.field(ERROR)])
         with self.library.ParquetWriter(self._merged, schema) as merged:
             for part in parts:
                 with self.library.ParquetFile(part) as file:

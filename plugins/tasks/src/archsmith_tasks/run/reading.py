@@ -75,17 +75,21 @@ def read_file(path: Path, columns: Columns, *, whole: bool = False) -> Iterator[
             return
         with _opened(path) as file:
             if suffix in TABLES:
-                yield from _table(file, name, suffix, columns, path.parent)
+                names = column_names(path)
+                chosen = None if names is None else columns.chosen(names, repr(name))
+                yield from _table(file, name, suffix, columns, path.parent, chosen)
             else:
                 yield from read_stream(file, name, columns, path.parent, whole=whole)
     except (OSError, EOFError, zlib.error) as error:
         yield Item(name, InputError(f"{name!r} cannot be read from here on: {reason(error)}."))
+    except InputError as error:  # of its columns
+        yield Item(name, error)
 
 
 def read_stream(file: BinaryIO, name: str, columns: Columns, folder: Path, *, whole: bool) -> Iterator[Item]:
     """Yield the inputs of a stream: JSON lines where the task needs names, else lines of text."""
     if columns.are_needed:
-        yield from _table(file, name, ".jsonl", columns, folder)
+        yield from _table(file, name, ".jsonl", columns, folder, columns.wanted)
     elif whole:
         raw = file.read(LONGEST + 1)
         found = InputError(f"it has more than {LONGEST:,} bytes.") if len(raw) > LONGEST else _decoded(raw, "it")
@@ -100,7 +104,7 @@ def read_stream(file: BinaryIO, name: str, columns: Columns, folder: Path, *, wh
 
 
 def column_names(path: Path) -> list[str] | None:
-    """Return the columns of a table, or the keys of the first object of a JSON lines file; None: there are none.
+    """Return the columns of a table, or the keys of the first objects of a JSON lines file; None: there are none.
 
     Raises:
         MissingDependency: It is a Parquet file, and pyarrow is not installed.
@@ -113,7 +117,7 @@ def column_names(path: Path) -> list[str] | None:
             if suffix_of(path) in _JSON:
                 lines = itertools.islice(_lines(file), _LOOKED_AT)
                 rows = (_object(line.text) for line in lines if isinstance(line.text, str) and line.text.strip())
-                return next((list(row) for row in rows if isinstance(row, dict)), None)
+                return list(dict.fromkeys(key for row in rows if isinstance(row, dict) for key in row)) or None
             _, header, _ = next(_records(file, suffix_of(path)), (0, None, 0))
             return header if isinstance(header, list) else None
     except (OSError, EOFError, zlib.error) as error:
@@ -170,9 +174,10 @@ def _decoded(raw: bytes, what: str, *, first: bool = True) -> str | InputError:
 # ---- tables -------------------------------------------------------------------------------------------------------
 
 
-def _table(file: BinaryIO, name: str, suffix: str, columns: Columns, folder: Path) -> Iterator[Item]:
+def _table(
+    file: BinaryIO, name: str, suffix: str, columns: Columns, folder: Path, chosen: Mapping[str, str] | None
+) -> Iterator[Item]:
     rows = _json_rows(file, name, columns) if suffix in _JSON else _csv_rows(file, suffix)
-    chosen: Mapping[str, str] | None = None
     for number, row, size in rows:
         value, identity = row, f"{name}:{number}"
         if isinstance(row, dict):

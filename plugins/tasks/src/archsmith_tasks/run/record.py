@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from archsmith.errors import CheckpointCorrupt, OptionError
-from archsmith.files import CONFIG_FILE, Checkpoint, encode_json, read_json, write_file
+from archsmith.files import CONFIG_FILE, Checkpoint, encode_json, read_json, read_weights, write_file
 from archsmith.messages import listed, shown
 from archsmith.registry import registry
 from archsmith_tasks.catalog import owner_of
@@ -56,8 +56,8 @@ def _facts(source: str, hub: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     save_id = said.get("save_id") if isinstance(said, dict) else None
     yield "save_id", save_id
     for path in sorted(folder.glob("*.safetensors")):
-        state = path.stat()
-        yield path.name, f"{state.st_size} bytes" if save_id else f"{state.st_size} bytes, {state.st_mtime_ns}"
+        state, is_of_save = path.stat(), save_id and _save_id_of(path) == save_id
+        yield path.name, f"{state.st_size} bytes" if is_of_save else f"{state.st_size} bytes, {state.st_mtime_ns}"
     top = checkpoint.folder / checkpoint.subfolder
     modules = [top / path / CONFIG_FILE for _, path in module_folders(checkpoint)]
     paths = dict.fromkeys([*(each / name for each in (top, folder) for name in _SMALL), *modules])
@@ -69,6 +69,14 @@ def _facts(source: str, hub: dict[str, Any]) -> Iterator[tuple[str, Any]]:
             if path.is_file()
         },
     )
+
+
+def _save_id_of(path: Path) -> str | None:
+    """Return which save the weights themselves say they are of: other programs write config.json back as it was."""
+    try:
+        return read_weights(path, source=str(path)).headers[path].save_id
+    except CheckpointCorrupt:  # loading says why
+        return None
 
 
 def what_made(pipe: Any, inputs: Inputs, save: dict[str, Any]) -> dict[str, Any]:

@@ -38,9 +38,12 @@ class Writer(ABC):
         path: Where it is, or will be.
 
     Attributes:
+        fields: Those of an answer, for a table that gets none; empty where they are not known.
         rows: How many it holds.
         failed: How many of these are errors.
     """
+
+    fields: tuple[str, ...] = ()
 
     def __init__(self, path: Path) -> None:
         self.path, self.rows, self.failed = path, 0, 0

@@ -85,10 +85,14 @@ class _JsonLines(_Appended):
         self.append(f"{_json(row)}\n".encode(), failed=isinstance(found, Failure))
 
 
+#: What some programs take for the end of a line, although JSON does not.
+_LINE_ENDS = {ord(each): f"\\u{ord(each):04x}" for each in "\x85\u2028\u2029"}
+
+
 def _json(value: Any) -> str:
     """Return JSON on one line. Raises `InputError`: a number is not finite."""
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False).translate(_LINE_ENDS)
         text.encode()
     except UnicodeEncodeError:  # half of a pair of UTF-16
         return json.dumps(value, allow_nan=False)
@@ -117,14 +121,14 @@ class _Csv(_Appended):
                 raise self.no_row(rows)
             else:
                 rows, failed = rows + 1, failed + bool(cells[-1])
-                if len(self._header) == len((*BEFORE, ERROR)):
-                    found.append(dict(zip(self._header, cells, strict=True)) | {"index": rows - 1})
+                if rows == failed:
+                    found.append({"index": rows - 1, "id": cells[1], ERROR: cells[-1]})
             size += len(raw)
         self._whole = (size, rows, failed)
-        if found or not rows:  # errors alone: what the columns are is still to be seen
+        if rows == failed:  # errors alone: what the columns are is still to be seen
             self._header, self._whole = [], (0, 0, 0)
         self._open()
-        for row in found:
+        for row in found if rows == failed else ():
             self._wait(row)
 
     def _records(self) -> Iterator[tuple[bytes, list[str]]]:
@@ -165,16 +169,16 @@ class _Csv(_Appended):
     def _line(self, row: Mapping[str, Any]) -> bytes:
         buffer = io.StringIO(newline="")
         cells = [row.get(name) for name in self._header]
-        csv.writer(buffer, lineterminator="\n").writerow(
+        csv.writer(buffer, lineterminator="\r\n").writerow(  # so that cells with either of the two are quoted
             "" if cell is None else cell if isinstance(cell, str) else _json(cell) for cell in cells
         )
-        return buffer.getvalue().encode("utf-8", "backslashreplace")
+        return f"{buffer.getvalue()[:-2]}\n".encode("utf-8", "backslashreplace")
 
     def close(self) -> None:
         try:
             if self._file is not None and not self._header:
                 with self.refusing():
-                    self._begin([*BEFORE, ERROR])
+                    self._begin([*BEFORE, *self.fields, ERROR])
         finally:
             super().close()
 

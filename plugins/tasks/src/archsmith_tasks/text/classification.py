@@ -27,9 +27,10 @@ class TextClassification(TextSteps):
 
     def texts_of(self, value: Any) -> tuple[str, str | None]:
         """Return a text and what goes with it: of a string, a pair, or a mapping of ``text`` and ``text_pair``."""
-        if isinstance(value, Mapping | tuple | list):
+        if isinstance(value, Mapping | tuple):
             first, second = from_pair(value, ("text", "text_pair"))
-            return checked_text(first, "text"), None if second is None else checked_text(second, "text_pair")
+            is_single = isinstance(value, Mapping) and "text_pair" not in value
+            return checked_text(first, "text"), None if is_single else checked_text(second, "text_pair")
         return checked_text(value), None
 
     def forward(self, examples: Sequence[Example]) -> Sequence[Tensor]:

@@ -30,7 +30,7 @@ def from_pair(value: Any, names: tuple[str, str]) -> tuple[Any, Any]:
         if unknown := [key for key in value if key not in names]:
             raise InputError(f"an input has the keys {' and '.join(names)}, but got {shown(unknown[0])}.")
         return value.get(names[0]), value.get(names[1])
-    if not isinstance(value, tuple | list):
+    if not isinstance(value, tuple):
         raise InputError(f"an input must be a pair or a mapping of {' and '.join(names)}, but is {shown(value)}.")
     if len(value) != len(names):
         raise InputError(f"a pair has two texts, but got {len(value)}.")
