@@ -16,6 +16,9 @@ def test_values_are_json_else_strings():
         "empty": "",
         "spaced": 1,
     }
+    assert parse_assignments(["a=True", "b=False", "c=None", "d=true", "e=TRUE"]) == {
+        "a": True, "b": False, "c": None, "d": True, "e": "TRUE",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,14 @@ import typer
 __all__ = ["parse_assignments"]
 
 
+_PYTHON = {"True": True, "False": False, "None": None}
+
+
 def parse_assignments(texts: Iterable[str], *, form: str = "field=value") -> dict[str, Any]:
     """Return what several ``--set`` say, by name; ``part.field`` becomes a field inside of a part.
 
     Args:
-        texts: What the user wrote. A value is JSON, and if it is not, a string.
+        texts: What the user wrote. A value is JSON, or True, False and None, as Python has them; else a string.
         form: What each must look like, for the message.
 
     Raises:
@@ -34,5 +37,5 @@ def parse_assignments(texts: Iterable[str], *, form: str = "field=value") -> dic
         try:
             held[last] = json.loads(text)
         except (ValueError, RecursionError):
-            held[last] = text
+            held[last] = _PYTHON.get(text, text)
     return values

@@ -1,7 +1,9 @@
 """What makes a pipeline of a folder or a model: the task, the class, the parts; and what it does with its inputs."""
 
 import copy
+from types import MappingProxyType
 
+import numpy as np
 import pytest
 import torch
 
@@ -25,6 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::archsmith.errors.ArchsmithWarni
 CONFIG = {"vocab_size": len(WORDS), "id2label": {0: "bad", 1: "good", 2: "so"}}
 BERT = {"vocab_size": len(WORDS), "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
 BERT |= {"intermediate_size": 24}
+VIT = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 24}
 
 
 @pytest.fixture
@@ -90,6 +93,26 @@ def test_bad_inputs_are_errors_or_kept(folder):
     assert kept[2].error == "an input must be a text, but is 5."
     with pytest.raises(OptionError, match=r"errors is 'skip'; expected one of 'raise', 'keep'"):
         found("ada", errors="skip")
+
+
+def test_an_error_of_a_list_says_of_which_input(folder):
+    found = pipeline(None, folder)
+    for inputs in (["ada", None], iter(["ada", None])):
+        with pytest.raises(InputError) as caught:
+            list(found(inputs))
+        assert caught.value.__notes__ == [
+            "It is input 1, counted from 0. With errors='keep' it is a Failure in its place."
+        ]
+    with pytest.raises(InputError) as caught:
+        found(None)
+    assert not hasattr(caught.value, "__notes__")
+    with pytest.raises(InputError, match=r"Of several texts pass a list: list\(…\)\.$"):
+        found(np.array(["ada", "a"]))
+
+
+def test_any_mapping_is_one_input(folder):
+    found = pipeline(None, folder)
+    assert found(MappingProxyType({"text": "ada"})) == found({"text": "ada"})
 
 
 def test_a_model_that_is_trained_meanwhile_answers_in_eval_mode(folder):
@@ -159,6 +182,30 @@ def test_a_missing_pooler_changes_no_vector(folder):
             "tokenizer must be an object of that kind, a folder or a hub id, but is 5.",
         ),
         (lambda folder: pipeline(None, folder, device=63), OptionError, "63"),
+        (
+            lambda folder: pipeline(None, folder, image_processor=len),
+            OptionError,
+            "text-classification does not use image_processor; it takes: tokenizer.",
+        ),
+        (
+            lambda folder: pipeline(
+                "feature-extraction", BertModel(BertConfig(**BERT | {"vocab_size": 5})), tokenizer=fast(folder)
+            ),
+            OptionError,
+            "the tokenizer has 20 tokens, but the model 5 (vocab_size): it is another model's.",
+        ),
+        (
+            lambda folder: pipeline("feature-extraction", ViTModel(ViTConfig(**VIT)), tokenizer=fast(folder)),
+            OptionError,
+            "feature-extraction reads text, but ViTModel takes pixel_values.",
+        ),
+        (
+            lambda folder: pipeline("feature-extraction", BertModel(BertConfig(**BERT)), tokenizer=fast(folder))(
+                "ada", pooling=[]
+            ),
+            OptionError,
+            "pooling holds nothing; leave it out for what the folder says.",
+        ),
         (lambda folder: pipeline("sentiment-analysis", folder), OptionError, "Did you mean 'text-classification'?"),
         (lambda folder: pipeline("ner", folder), OptionError, "Did you mean 'token-classification'?"),
         (

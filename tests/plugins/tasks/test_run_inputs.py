@@ -55,7 +55,19 @@ def write(tmp_path, **files):
 
 
 def test_texts_that_name_no_file():
-    given = ["A very good film.", "3/4 of it is bad", "Is it good?", "bad", "", "x" * 5000]
+    given = [
+        "A very good film.",
+        "[MASK].",
+        "good.",
+        "3.14",
+        "U.S.A.",
+        "...",
+        "3/4 of it is bad",
+        "Is it good?",
+        "bad",
+        "",
+        "x" * 5000,
+    ]
     assert read(*given) == [(f"argument {number}", text) for number, text in enumerate(given, 1)]
 
 
@@ -81,6 +93,8 @@ def test_a_glob_without_a_folder(tmp_path):
         ("./x", " If it is a text, pass --text."),
         ("x.JSONL", " If it is a text, pass --text."),
         ("my files.csv", " If it is a text, pass --text."),
+        ("review.txtt", " Did you mean 'review.txt'?"),
+        ("data.xlsx", " If it is a text, pass --text."),
     ],
 )
 def test_a_path_that_leads_nowhere_is_no_text(tmp_path, argument, hint):

@@ -95,3 +95,7 @@ def test_writing(archsmith, tmp_path):
     found = archsmith("text-generation", "-m", "m", "Hello there", "--json", *options)
     assert found.data["results"][0]["text"] == wanted
     assert "answer" in archsmith("text-generation", "-m", "m", "Hello there", "b", *options).out
+    for several in (["--set=num_beams=2"], ["--set=do_sample=true", "--set=num_return_sequences=2"]):
+        found = archsmith("text-generation", "-m", "m", "Hello there", *options, *several)  # no stream: a table
+        assert (found.code, found.err) == (0, "")
+        assert "answer" in found.out

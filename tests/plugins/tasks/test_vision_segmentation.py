@@ -122,6 +122,12 @@ def test_what_is_hidden_has_no_pixels(drawing):
     red, green = make(subtask="instance")(drawing).segments
     assert (red.label, red.mask.any(), red.box) == ("red", False, (0, 0, 0, 0))
     assert (green.label, green.mask.all(), green.box) == ("green", True, (0, 0, 60, 40))
+    red, green = make(subtask="instance", overlap=True)(drawing).segments
+    assert (red.label, red.mask.all(), red.box) == ("red", True, (0, 0, 60, 40))
+    assert green.mask.all()
+    assert make(subtask="instance", overlap=True, threshold=1.0)(drawing).segments == ()
+    with pytest.raises(OptionError, match=r"^overlap=True is for the subtask instance, but this is panoptic\.$"):
+        make(overlap=True)
 
 
 def test_as_json(drawing):

@@ -22,7 +22,7 @@ _TROUBLE = 2
 
 def run(
     a: Annotated[str, typer.Argument(metavar="A", help=_WHAT, autocompletion=completion.models)],
-    b: Annotated[str, typer.Argument(metavar="B", help="Likewise.", autocompletion=completion.models)],
+    b: Annotated[str, typer.Argument(metavar="B", help=_WHAT, autocompletion=completion.models)],
     *,
     every: Annotated[bool, typer.Option("--all", help="List every tensor, equal ones too, each in its line.")] = False,
     hub: Annotated[bool, typer.Option("--hub", help="A name is an id on the hub, be it a preset's as well.")] = False,

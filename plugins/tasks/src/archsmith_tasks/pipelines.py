@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import Any, overload
@@ -96,13 +96,40 @@ def pipeline(
         found, auto_class = _task_and_class(task, _model_files(checkpoint, hub))
         loaded = auto_class.from_pretrained(model, dtype=dtype, device="cpu" if device is None else device, **hub)
         _refuse_random(loaded, found, model)
-        given |= {name: _AUTO[name].from_pretrained(model, **hub) for name in found.parts if given[name] is None}
+    _check_use(found, loaded, [name for name, part in given.items() if part is not None])
     for name, part in given.items():
-        given[name] = _AUTO[name].from_pretrained(part, **elsewhere) if isinstance(part, str | os.PathLike) else part
-        if part is not None and not callable(given[name]):
-            raise OptionError(f"{name} must be an object of that kind, a folder or a hub id, but is {shown(part)}.")
+        is_of_model = part is None and name in found.parts
+        given[name] = _part(name, model, hub) if is_of_model else _part(name, part, elsewhere)
+    if tokenizer is not None:
+        _check_vocabulary(loaded, given["tokenizer"])
     parts = Parts(**{name: given[name] for name in found.parts}, checkpoint=checkpoint)
     return Pipeline(found, loaded.eval(), parts, batch_size=batch_size, **options)
+
+
+def _part(name: str, given: Any, hub: dict[str, Any]) -> Any:
+    """Return what an argument means: it, or what is in a folder. Raises `OptionError`: it is something else."""
+    if isinstance(given, str | os.PathLike):
+        return _AUTO[name].from_pretrained(given, **hub)
+    if given is not None and not callable(given):
+        raise OptionError(f"{name} must be an object of that kind, a folder or a hub id, but is {shown(given)}.")
+    return given
+
+
+def _check_use(task: Task, model: PreTrainedModel, given: Sequence[str]) -> None:
+    """Refuse a model that does not read what the task does, and parts that it does not use. Raises `OptionError`."""
+    if task.inputs == "text" and model.main_input_name != "input_ids":
+        raise OptionError(f"{task.name} reads text, but {type(model).__name__} takes {model.main_input_name}.")
+    if unused := [name for name in given if name not in task.parts]:
+        raise OptionError(f"{task.name} does not use {unused[0]}; it takes: {', '.join(task.parts)}.")
+
+
+def _check_vocabulary(model: PreTrainedModel, tokenizer: Any) -> None:
+    """Refuse a tokenizer whose tokens the model does not have. Raises `OptionError`."""
+    tokens, rows = getattr(tokenizer, "vocab_size", None), getattr(model.config, "vocab_size", None)
+    if isinstance(tokens, int) and isinstance(rows, int) and tokens > rows:
+        raise OptionError(
+            f"the tokenizer has {tokens} tokens, but the model {rows} (vocab_size): it is another model's."
+        )
 
 
 def _type_of(dtype: Any) -> torch.dtype:
@@ -206,7 +233,7 @@ class Results(Sequence[Result]):
     def _result(self, place: int) -> Result:
         found: Result | ArchsmithError = self._ready[place]
         if isinstance(found, ArchsmithError):
-            raise found
+            raise _numbered(found, place)
         return found
 
     def __repr__(self) -> str:
@@ -268,7 +295,10 @@ class Pipeline:
         choice("errors", errors, ("raise", "keep"), extra="")
         steps = self._steps_for(options) if options else self._steps
         if self._is_one(inputs):
-            return Results(self._found(steps, [inputs], errors), 1)[0]
+            (result,) = self._found(steps, [inputs], errors)
+            if isinstance(result, ArchsmithError):
+                raise result
+            return result
         found = self._found(steps, inputs, errors)
         return Results(found, len(inputs)) if isinstance(inputs, Sequence) else _raised(found)
 
@@ -291,7 +321,7 @@ class Pipeline:
 
     def _is_one(self, inputs: Any) -> bool:
         """Return whether it is an input, and not several: lists and what else is looped over are several."""
-        if isinstance(inputs, (str, bytes, os.PathLike, dict, tuple)) or hasattr(inputs, "__array__"):
+        if isinstance(inputs, (str, bytes, os.PathLike, Mapping, tuple)) or hasattr(inputs, "__array__"):
             return True
         return self._class.is_input(inputs) or not isinstance(inputs, Iterable)
 
@@ -307,10 +337,16 @@ class Pipeline:
 
 
 def _raised(found: Iterator[Any]) -> Iterator[Result]:
-    for each in found:
+    for place, each in enumerate(found):
         if isinstance(each, ArchsmithError):
-            raise each
+            raise _numbered(each, place)
         yield each
+
+
+def _numbered(error: ArchsmithError, place: int) -> ArchsmithError:
+    if not hasattr(error, "__notes__"):
+        error.add_note(f"It is input {place}, counted from 0. With errors='keep' it is a Failure in its place.")
+    return error
 
 
 def _rows_of(batch_size: Any) -> int | None:

@@ -29,6 +29,8 @@ _FILES = {
 #: How paths end that nobody writes as a text.
 _KNOWN = {*(suffix for suffixes in _FILES.values() for suffix in suffixes), *TABLES, ".json", ".gz", ".zip", ".pdf"}
 _GLOB = re.compile(r"[*?[]")
+#: A word that ends as a file does, whichever kind it is: ``data.xlsx``, ``reviews.csvv``.
+_SUFFIX = re.compile(r"\w\.[a-z]\w{1,4}$")
 #: A glob, and not a word with a star or a question: ``*.log``, ``data-*.log``, ``notes.*``.
 _STAR = re.compile(r"\*[^.]*\.\w+$|\w\.\*$")
 
@@ -261,7 +263,8 @@ def _looks_like_path(text: str) -> bool:
         return True
     if re.search(r"\s", text):
         return False
-    return "/" in text or os.sep in text or bool(_STAR.search(text)) or _names_files(text)
+    is_named_as_one = "/" in text or os.sep in text or bool(_SUFFIX.search(text) or _STAR.search(text))
+    return is_named_as_one or _names_files(text)
 
 
 def _names_files(text: str) -> bool:

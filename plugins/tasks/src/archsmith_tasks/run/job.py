@@ -179,6 +179,8 @@ class Job:
             if not goes_on:
                 writer.begin()
         before, is_finished = writer.rows, False
+        if before and self.pictures is not None:
+            announce(f"{before} rows are there already: their inputs are not drawn.")
         try:
             with writer.refusing():
                 tally = self._go(pipe, _into(writer), start=before, is_shown=False)
@@ -207,7 +209,7 @@ class Job:
 
     def _show(self, page: Page, stream: TextIO) -> int:
         pipe, _ = self.loading.load(self.task)
-        said = getattr(pipe.steps, "stream", None)
+        said = getattr(pipe.steps, "stream", None) if getattr(pipe.steps, "streams", True) else None
         if said is not None and self.inputs.is_one and not (self.lines or self.as_json or self.pictures):
             for piece in said(next(iter(self.inputs)).value):
                 stream.write(clean(piece, lines=True))

@@ -41,7 +41,9 @@ class FeatureExtraction(TextSteps):
     options_class = FeatureOptions
 
     def check(self) -> None:
-        """Refuse a prompt that is not there. Raises `OptionError`."""
+        """Refuse a prompt that is not there, and no pooling. Raises `OptionError`."""
+        if self.options.pooling == []:
+            raise OptionError("pooling holds nothing; leave it out for what the folder says.")
         name, prompts = self.options.prompt_name, self._files.prompts
         if name is not None and self.options.prompt is not None:
             raise OptionError("prompt and prompt_name are two ways to say what is put before a text; pass one.")

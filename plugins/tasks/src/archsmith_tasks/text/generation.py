@@ -77,6 +77,11 @@ class TextGeneration(TextSteps):
         if options.system is not None and self.parts.tokenizer.chat_template is None:
             raise OptionError("system needs a tokenizer with a chat template, which this one lacks.")
 
+    @property
+    def streams(self) -> bool:
+        """Whether one text comes of a prompt, piece by piece."""
+        return bool(self.settings.num_beams == 1 and self.settings.num_return_sequences == 1)
+
     @cached_property
     def settings(self) -> GenerationConfig:
         """The settings of the model with those of the call. Raises `OptionError`."""

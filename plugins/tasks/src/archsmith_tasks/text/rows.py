@@ -18,7 +18,8 @@ __all__ = ["TextSteps", "checked_text", "from_pair"]
 def checked_text(value: Any, name: str = "an input") -> str:
     """Return a text. Raises `InputError`: it is none, or empty."""
     if not isinstance(value, str):
-        raise InputError(f"{name} must be a text, but is {shown(value)}.")
+        hint = " Of several texts pass a list: list(…)." if hasattr(value, "__array__") else ""
+        raise InputError(f"{name} must be a text, but is {shown(value)}.{hint}")
     if not value.strip():
         raise InputError(f"{name} is empty; expected a text.")
     return value

@@ -37,10 +37,14 @@ class SegmentationOptions(Options):
     overlap_mask_area_threshold: Probability | None = field(
         default=None, doc="Panoptic: the share of its area that a part must keep beside others; null: 0.5."
     )
+    overlap: bool = field(
+        default=False, doc="Instance: masks stay whole where things lie over each other; false: the later one has the "
+        "pixel, as in a map.",
+    )  # fmt: skip
 
 
 class ImageSegmentation(ImageSteps):
-    """Parts of images. Where two of them lie over each other, a pixel is that of the later one."""
+    """Parts of images. Where two of them lie over each other, a pixel is that of the later one, or of both."""
 
     options_class = SegmentationOptions
 
@@ -53,6 +57,8 @@ class ImageSegmentation(ImageSteps):
                 f"subtask must be one of {', '.join(known) or 'none'}, which {type(processor).__name__} can do, but is "
                 f"{self.options.subtask!r}."
             )
+        if self.options.overlap and self.subtask != "instance":
+            raise OptionError(f"overlap=True is for the subtask instance, but this is {self.subtask}.")
         if processor.do_center_crop or (processor.do_pad and processor.pad_size):
             name = "do_center_crop" if processor.do_center_crop else "pad_size"
             raise OptionError(f"the image processor has {name} set, so that its masks would not fit the images.")
@@ -72,7 +78,10 @@ class ImageSegmentation(ImageSteps):
         return [self.example_of(images, notes, input_data_format="channels_last")]
 
     def said(self, output: Any, examples: Sequence[Example]) -> Sequence[tuple[NDArray[np.int32], Any]]:
-        """Return for each image a map of numbers, ``(height, width)``, and what they stand for, or None: classes."""
+        """Return for each image a map of numbers, ``(height, width)``, and what they stand for, or None: classes.
+
+        With ``overlap`` a map of 0 and 1 for each part, ``(parts, height, width)``.
+        """
         given: dict[str, Any] = {"target_sizes": [example.notes["size"] for example in examples]}
         if self.subtask != "semantic":
             given |= {
@@ -80,6 +89,8 @@ class ImageSegmentation(ImageSteps):
                 for name in ("threshold", "mask_threshold", "overlap_mask_area_threshold")
                 if (value := getattr(self.options, name)) is not None
             }
+        if self.options.overlap:
+            given["return_binary_maps"] = True
         if self.subtask == "panoptic":
             given.setdefault("overlap_mask_area_threshold", _USUAL_OVERLAP)
         found = getattr(self.parts.image_processor, f"post_process_{self.subtask}_segmentation")(output, **given)
@@ -92,7 +103,12 @@ class ImageSegmentation(ImageSteps):
         ((_, (numbers, infos)),) = rows
         if infos is None:
             infos = [{"id": kind, "label_id": kind, "score": None} for kind in np.unique(numbers).tolist()]
-        segments = [_segment(numbers == info["id"], self.labels[info["label_id"]], info["score"]) for info in infos]
+        are_whole = numbers.ndim == 3  # noqa: PLR2004
+        masks = numbers > 0 if are_whole else (numbers == info["id"] for info in infos)
+        segments = [
+            _segment(mask, self.labels[info["label_id"]], info["score"])
+            for mask, info in zip(masks, infos, strict=True)
+        ]
         return Segmentation(tuple(sorted(segments, key=lambda segment: -(segment.score or 0))))
 
 
