@@ -1,5 +1,7 @@
 """Labels of audio: what an input may be, what is refused, and that many at once say what each alone says."""
 
+import io
+
 import numpy as np
 import pytest
 import soundfile
@@ -66,6 +68,7 @@ def test_every_form_of_a_clip_is_the_same_clip(tmp_path):
     classify = make()
     forms = [
         (samples, RATE), (RATE, samples), (torch.from_numpy(samples), RATE), (samples.tolist(), RATE),
+        io.BytesIO(content), bytearray(content), memoryview(content),
         {"array": samples, "sampling_rate": RATE}, {"raw": samples, "sampling_rate": RATE, "path": None},
         tmp_path / "tone.wav", str(tmp_path / "tone.wav"), content, {"bytes": content, "path": "tone.wav"},
         (np.stack([samples, samples]), RATE),
@@ -162,6 +165,7 @@ BAD = {
     "a mapping of something else": ({"array": np.zeros(900), "sampling_rate": RATE, "text": ""}, "must have the keys"),
     "a tuple without a rate": ((np.zeros(900), np.zeros(900)), "must hold samples and their rate in Hz"),
     "a tuple of three": ((np.zeros(900), RATE, 1), "must hold samples and their rate in Hz"),
+    "a rate in kHz": ((np.zeros(900), 16), "the sampling rate is 16 Hz; expected at least 1000 Hz. Is it in kHz?"),
     "a rate of nothing": ((np.zeros(900), 0), "sampling_rate must be a whole number"),
     "two clips": (([np.zeros(900), np.zeros(900)], RATE), "must be one audio clip, but holds 2"),
 }

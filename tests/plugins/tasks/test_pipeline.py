@@ -1,6 +1,7 @@
 """What makes a pipeline of a folder or a model: the task, the class, the parts; and what it does with its inputs."""
 
 import copy
+import json
 from types import MappingProxyType
 
 import numpy as np
@@ -110,6 +111,21 @@ def test_an_error_of_a_list_says_of_which_input(folder):
         found(np.array(["ada", "a"]))
 
 
+def test_what_is_printed_does_not_raise(folder):
+    results = pipeline(None, folder)(["ada", None, "new york"])
+    for printed in (str(results).splitlines(), [line for line in repr(results).split("), ") if "error" in line]):
+        assert any("must be a text, but is None" in line for line in printed)
+    assert len(str(results).splitlines()) == 3
+
+
+def test_classes_without_a_name(folder):
+    values = json.loads((folder / "config.json").read_text())
+    values |= {"id2label": {"1": "a", "2": "b", "3": "c"}, "label2id": {"a": 1, "b": 2, "c": 3}}
+    (folder / "config.json").write_text(json.dumps(values))
+    with pytest.raises(OptionError, match=r"^id2label of the configuration names the classes 1, 2, 3; expected 0 to 2"):
+        pipeline(None, folder)("ada")
+
+
 def test_any_mapping_is_one_input(folder):
     found = pipeline(None, folder)
     assert found(MappingProxyType({"text": "ada"})) == found({"text": "ada"})
@@ -182,6 +198,16 @@ def test_a_missing_pooler_changes_no_vector(folder):
             "tokenizer must be an object of that kind, a folder or a hub id, but is 5.",
         ),
         (lambda folder: pipeline(None, folder, device=63), OptionError, "63"),
+        (
+            lambda folder: pipeline(None, folder, revision="main"),
+            OptionError,
+            "revision is for a model on the hub, but ",
+        ),
+        (
+            lambda folder: pipeline(None, pipeline(None, folder).model, tokenizer=fast(folder), subfolder="x"),
+            OptionError,
+            "subfolder has no effect on a model that is an object; leave it out.",
+        ),
         (
             lambda folder: pipeline(None, folder, image_processor=len),
             OptionError,

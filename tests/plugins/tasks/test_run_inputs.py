@@ -1,6 +1,7 @@
 """What an argument of ``archsmith run`` becomes: texts, files, folders, globs, tables, standard input."""
 
 import csv
+import datetime as dt
 import gzip
 import json
 import re
@@ -250,6 +251,25 @@ def test_the_column_that_is_named(tmp_path):
         assert str(caught.value) == said
 
 
+def test_ids_of_all_kinds(tmp_path):
+    """Whatever it is, it is that of the row, and not its place."""
+    day = dt.date(2026, 1, 2)
+    rows = [{"id": each, "text": "a"} for each in (day, None)]
+    pq.write_table(pa.Table.from_pylist(rows), "a.parquet")
+    assert [name for name, _ in read("a.parquet")] == ["2026-01-02", "a.parquet:1"]
+    ids = (True, [1, "b"], {"a": 1}, "", None, 0, 2.5)
+    write(tmp_path, b_jsonl="".join(json.dumps({"id": each, "text": "a"}) + "\n" for each in ids))
+    assert [name for name, _ in read("b.jsonl")] == [
+        "true", '[1, "b"]', '{"a": 1}', "b.jsonl:4", "b.jsonl:5", "0", "2.5",
+    ]  # fmt: skip
+
+
+def test_a_header_with_semicolons(tmp_path):
+    write(tmp_path, a_csv="id;photo\n1;a\n")
+    with pytest.raises(OptionError, match=r"it has: id;photo\. Its header holds semicolons; expected commas\.$"):
+        read("a.csv", named=["photo"])
+
+
 def test_a_column_is_missing_in_the_first_row_alone(tmp_path, monkeypatch):
     """It is a bad row as any other."""
     write(tmp_path, a_jsonl='{"id": 1}\n{"id": 2, "text": "a"}\n3\n{"title": "b", "text": "c"}\n')
@@ -288,6 +308,11 @@ def test_a_task_of_several_parts(tmp_path):
     hint = "Name the column of each part: --field context=NAME."
     for argument, named, said in (
         ("x", (), 'an input is a JSON object, {"question": …, "context": …}, or a file of such; but got \'x\'.'),
+        (
+            "a.csv",
+            ("question",),
+            "an input of toy has several parts; name the column of each: --field question=NAME --field context=NAME.",
+        ),
         ("a.csv", ("qestion=q",), f"'qestion' is not a part of an input of toy; {parts}"),
         ("b.txt", (), f"'b.txt' has no columns, and so no question, context; expected a file that ends in {kinds}."),
         ("c.jsonl", (), f"'c.jsonl' has no column 'context'; it has: question. {hint}"),

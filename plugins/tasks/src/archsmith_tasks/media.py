@@ -1,6 +1,7 @@
 """What images and audio have in common: how an input names them, and batches of what has one shape."""
 
 import inspect
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -15,10 +16,14 @@ __all__ = ["alike", "arguments_of", "file_of", "stacked", "takes"]
 
 
 def file_of(value: Any) -> Any:
-    """Return the file, or the content of one, of a row of a data set (``{"bytes": …, "path": …}``); else the value."""
+    """Return the file, or the content of one, of an open file or a row of a data set (``{"bytes": …, "path": …}``)."""
     if isinstance(value, Mapping) and value and set(value) <= {"bytes", "path"}:
         return value.get("path") if value.get("bytes") is None else value["bytes"]
-    return value
+    if isinstance(value, io.IOBase):
+        if value.seekable():
+            value.seek(0)  # it may have been an input before
+        return value.read()
+    return bytes(value) if isinstance(value, bytearray | memoryview) else value
 
 
 def takes(model: Any, name: str) -> bool:

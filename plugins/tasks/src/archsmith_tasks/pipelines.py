@@ -1,11 +1,13 @@
 """``pipeline(task, model)``: a model with all that it needs, which takes one input, a list, or a stream."""
 
+import contextlib
 import dataclasses
+import io
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, overload
 
 import torch
@@ -81,6 +83,7 @@ def pipeline(
     elsewhere = {name: value for name, value in hub.items() if name not in PLACES}
     given = {"tokenizer": tokenizer, "image_processor": image_processor, "feature_extractor": feature_extractor}
     checkpoint = None
+    _check_places(model, hub)
     if isinstance(model, PreTrainedModel):
         found, loaded = _task_of_model(task, model), model
         if dtype != "auto" or device is not None:
@@ -104,6 +107,14 @@ def pipeline(
         _check_vocabulary(loaded, given["tokenizer"])
     parts = Parts(**{name: given[name] for name in found.parts}, checkpoint=checkpoint)
     return Pipeline(found, loaded.eval(), parts, batch_size=batch_size, **options)
+
+
+def _check_places(model: Any, hub: Mapping[str, Any]) -> None:
+    """Refuse what says where on the hub a model is, of one that is not there. Raises `OptionError`."""
+    if isinstance(model, PreTrainedModel) and (wrong := [name for name in PLACES if hub.get(name)]):
+        raise OptionError(f"{wrong[0]} has no effect on a model that is an object; leave it out.")
+    if hub.get("revision") is not None and not isinstance(model, PreTrainedModel) and Path(model).is_dir():
+        raise OptionError(f"revision is for a model on the hub, but {str(model)!r} is a folder.")
 
 
 def _part(name: str, given: Any, hub: dict[str, Any]) -> Any:
@@ -236,11 +247,17 @@ class Results(Sequence[Result]):
             raise _numbered(found, place)
         return found
 
+    def _told(self) -> list[Any]:
+        """Return all results, a `Failure` in the place of an error: what is printed must not raise."""
+        with contextlib.suppress(ArchsmithError):
+            self[:]
+        return [Failure(str(each)) if isinstance(each, ArchsmithError) else each for each in self._ready]
+
     def __repr__(self) -> str:
-        return repr(list(self))
+        return repr(self._told())
 
     def __str__(self) -> str:
-        return "\n".join(map(str, self))
+        return "\n".join(map(str, self._told()))
 
 
 class Pipeline:
@@ -323,6 +340,8 @@ class Pipeline:
         """Return whether it is an input, and not several: lists and what else is looped over are several."""
         if isinstance(inputs, (str, bytes, os.PathLike, Mapping, tuple)) or hasattr(inputs, "__array__"):
             return True
+        if self.task.inputs != "text" and isinstance(inputs, bytearray | memoryview | io.IOBase):
+            return True  # the content of a file; of a text it is lines
         return self._class.is_input(inputs) or not isinstance(inputs, Iterable)
 
     def _found(self, steps: TaskSteps[Any], inputs: Iterable[Any], errors: str) -> Iterator[Any]:

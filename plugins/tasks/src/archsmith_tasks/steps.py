@@ -14,7 +14,7 @@ from torch import Tensor
 from archsmith.config import CheckedFields
 from archsmith.errors import ArchsmithError, InputError, OptionError
 from archsmith.files import Checkpoint
-from archsmith.messages import reason, shown
+from archsmith.messages import reason, shorten, shown
 from archsmith_tasks.results import Result
 
 __all__ = ["Example", "Options", "Parts", "TaskSteps"]
@@ -165,8 +165,14 @@ class TaskSteps(ABC, Generic[_Options]):
 
     @property
     def labels(self) -> Mapping[int, str]:
-        """Class index → label, of the model's configuration."""
-        return self.model.config.id2label  # type: ignore[no-any-return]
+        """Class index → label, of the model's configuration. Raises `OptionError`: it leaves classes out."""
+        labels: Mapping[int, str] = self.model.config.id2label
+        if sorted(labels) != [*range(len(labels))]:
+            raise OptionError(
+                f"id2label of the configuration names the classes {shorten(map(str, labels))}; expected 0 to "
+                f"{len(labels) - 1}. Set model.config.id2label, or mend config.json."
+            )
+        return labels
 
     def to_model(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return tensors where the model is; floats in its type."""

@@ -127,6 +127,8 @@ class SpeechRecognition(AudioSteps):
                 f"chunk_length_s must be longer than the strides at both of its ends together, but they are "
                 f"{length:g} and {shown(ends)} seconds."
             )
+        if self._frames(sizes[0]) < 1:
+            raise OptionError(f"chunk_length_s is {length:g}, which is less than the model hears at once.")
         return sizes[0], sizes[1], sizes[2]
 
     # ---- frames ---------------------------------------------------------------------------------------------

@@ -40,6 +40,9 @@ class Columns:
             self.named[part] = name
         if "" in self.named and len(self.named) > 1:
             raise OptionError("--field names one column, or part=NAME for each part of an input; not both.")
+        if "" in self.named and len(task.fields) > 1:
+            parts = " ".join(f"--field {part}=NAME" for part in task.fields)
+            raise OptionError(f"an input of {task.name} has several parts; name the column of each: {parts}.")
         needed = task.fields or task.optional_fields[:1]
         if self.named and "" not in self.named and (missing := [part for part in needed if part not in self.named]):
             raise OptionError(
@@ -89,6 +92,8 @@ class Columns:
             if name not in names:
                 how = "" if self.named else f" Name the column of each part: --field {part}=NAME."
                 hint = did_you_mean(name, names)
+                if len(names) == 1 and ";" in next(iter(names)):
+                    hint, how = " Its header holds semicolons; expected commas.", ""
                 raise OptionError(f"{where} has no column {name!r}; it has: {shorten(names, 20)}.{hint}{how}")
         for name in (*wanted.values(), "id"):
             if list(names).count(name) > 1:

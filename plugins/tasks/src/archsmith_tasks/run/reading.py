@@ -189,9 +189,10 @@ def _table(
 
 def _id_of(row: Mapping[str, Any], otherwise: str) -> str:
     found = row.get("id")
-    if isinstance(found, (str, int, float)) and not isinstance(found, bool) and found != "":
-        return str(found).encode("utf-8", "backslashreplace").decode()
-    return otherwise
+    if found is None or found == "":
+        return otherwise
+    text = json.dumps(found, default=str) if isinstance(found, (bool, list, dict)) else str(found)
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _json_rows(file: BinaryIO, name: str, columns: Columns) -> Iterator[tuple[int, Any, int]]:

@@ -157,6 +157,10 @@ class SampleNetModel(SampleNetPreTrainedModel):
         self.visual_projection = nn.Linear(config.vision_config.hidden_size, config.projection_dim, bias=False)
         self.logit_scale = nn.Parameter(torch.tensor(config.logit_scale_init_value))
 
+    def reset_parameters(self) -> None:
+        """Give the scale its initial value; the layers know theirs."""
+        nn.init.constant_(self.logit_scale, self.config.logit_scale_init_value)
+
     @property
     def dummy_inputs(self) -> dict[str, Tensor]:
         """Two texts, the second shorter, and two images."""
