@@ -45,7 +45,7 @@ def test_padding_on_the_left_with_its_positions_is_none():
     text = torch.tensor([[3, 1, 4, 1, 5]])
     padded, mask = torch.cat([torch.zeros(1, 3).long(), text], 1), torch.tensor([[0, 0, 0, 1, 1, 1, 1, 1]])
     with torch.no_grad():
-        found = model(padded, mask, position_ids=(mask.cumsum(-1) - 1).clamp(min=0)).logits[:, 3:]
+        found = model(padded, attention_mask=mask, position_ids=(mask.cumsum(-1) - 1).clamp(min=0)).logits[:, 3:]
         assert torch.allclose(found, model(text).logits, atol=1e-5)
 
 

@@ -151,7 +151,7 @@ class Filled(Result):
         token: The word, as the tokenizer writes it.
         token_id: Its id.
         score: From 0 to 1.
-        text: The whole text, with it at this mask.
+        text: The whole text as the tokenizer decodes it, with it at this mask.
     """
 
     token: str
