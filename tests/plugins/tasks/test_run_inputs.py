@@ -291,6 +291,10 @@ def test_a_pair_in_columns_of_its_names(tmp_path):
     assert read("a.csv") == [("a.csv:2", {"text": "a", "text_pair": "b"})]
     assert read("a.csv", named=["text"]) == [("a.csv:2", "a")]
     assert read("b.csv") == [("b.csv:2", "a")]
+    write(tmp_path, d_jsonl='{"text": "a"}\n{"text": "b", "text_pair": "c"}\n{"text_pair": "d"}\n')
+    assert [value for _, value in read("d.jsonl")] == [
+        {"text": "a"}, {"text": "b", "text_pair": "c"}, "it has no 'text'; it has: text_pair.",
+    ]  # fmt: skip
     with pytest.raises(OptionError, match=r"^'c.csv' has several columns 'id'\.$"):
         read("c.csv")
 

@@ -19,7 +19,7 @@ def file_of(value: Any) -> Any:
     """Return the file, or the content of one, of an open file or a row of a data set (``{"bytes": …, "path": …}``)."""
     if isinstance(value, Mapping) and value and set(value) <= {"bytes", "path"}:
         return value.get("path") if value.get("bytes") is None else value["bytes"]
-    if isinstance(value, io.IOBase):
+    if isinstance(value, io.RawIOBase | io.BufferedIOBase):
         if value.seekable():
             value.seek(0)  # it may have been an input before
         return value.read()

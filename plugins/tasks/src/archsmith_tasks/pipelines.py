@@ -38,6 +38,8 @@ _AUTO: dict[str, Any] = {
 #: What says where in a repository the model is: of preprocessing from elsewhere it says nothing.
 PLACES = ("revision", "subfolder")
 HUB = (*PLACES, "token", "cache_dir", "local_files_only")
+#: The content of an image or a recording, beside bytes; of a text it is lines.
+_CONTENTS = (bytearray, memoryview, io.RawIOBase, io.BufferedIOBase)
 
 
 def pipeline(
@@ -113,7 +115,7 @@ def _check_places(model: Any, hub: Mapping[str, Any]) -> None:
     """Refuse what says where on the hub a model is, of one that is not there. Raises `OptionError`."""
     if isinstance(model, PreTrainedModel) and (wrong := [name for name in PLACES if hub.get(name)]):
         raise OptionError(f"{wrong[0]} has no effect on a model that is an object; leave it out.")
-    if hub.get("revision") is not None and not isinstance(model, PreTrainedModel) and Path(model).is_dir():
+    if hub.get("revision") is not None and isinstance(model, str | os.PathLike) and Path(model).is_dir():
         raise OptionError(f"revision is for a model on the hub, but {str(model)!r} is a folder.")
 
 
@@ -340,8 +342,8 @@ class Pipeline:
         """Return whether it is an input, and not several: lists and what else is looped over are several."""
         if isinstance(inputs, (str, bytes, os.PathLike, Mapping, tuple)) or hasattr(inputs, "__array__"):
             return True
-        if self.task.inputs != "text" and isinstance(inputs, bytearray | memoryview | io.IOBase):
-            return True  # the content of a file; of a text it is lines
+        if self.task.inputs != "text" and isinstance(inputs, _CONTENTS):
+            return True
         return self._class.is_input(inputs) or not isinstance(inputs, Iterable)
 
     def _found(self, steps: TaskSteps[Any], inputs: Iterable[Any], errors: str) -> Iterator[Any]:

@@ -103,7 +103,11 @@ class Columns:
     def value(self, row: Mapping[str, Any], chosen: Mapping[str, str], folder: Path) -> Any:
         """Return the input that a row holds, or an `InputError`. Paths of files are taken from a folder on."""
         try:
-            found = {part: self._part(row, part, name, folder) for part, name in chosen.items()}
+            found = {
+                part: self._part(row, part, name, folder)
+                for part, name in chosen.items()
+                if name in row or self.named or part not in self.task.optional_fields[1:]
+            }
         except InputError as error:
             return error
         return found.get("", found)
