@@ -12,7 +12,6 @@ import pytest
 import soundfile
 import torch
 from PIL import Image
-from tests.third_party.strangers import installed
 
 import archsmith
 from archsmith_tasks import Failure, pipeline
@@ -26,6 +25,7 @@ from . import test_vision_zero_shot as zero_shot
 from .run_support import rows_of
 from .text_support import SIZES, TEXTS, WORDS, fast, words_only
 
+pytestmark = pytest.mark.usefixtures("clip_installed")
 SEGMENTER = archsmith.MaskFormerImageProcessor(size={"shortest_edge": 32, "longest_edge": 48}, size_divisor=8)
 VIT = {
     "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16, "image_size": 16,
@@ -106,12 +106,6 @@ CASES = {
     ),
     "audio-classification": lambda _: sounds(audio.model(**audio.LAYERED)),
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _installed(tmp_path_factory):
-    with installed(tmp_path_factory.mktemp("metadata"), "clip"):
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -196,14 +190,11 @@ def test_answers_of_bfloat16_are_finite_and_of_the_same_form(task, case):
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
 def test_the_command_says_what_the_pipeline_says(task, suffix, case, archsmith, tmp_path):
     case = case(task.name)
-    for part in (case.model, *case.parts.values()):
-        part.save_pretrained("model")
     wanted = plain(made(task.name, case)(case.inputs))
-    arguments = written_down(task, case.inputs, tmp_path)
-    settings = [f"--set={name}={json.dumps(value)}" for name, value in case.options.items()]
+    arguments, options = written_down(task, case.inputs, tmp_path), saved(case)
     for size in ("1", "3", "auto"):
         out = tmp_path / f"{size}{suffix}"
-        run = archsmith(task.name, *arguments, "--model=model", f"--batch-size={size}", f"--out={out}", *settings)
+        run = archsmith(task.name, *arguments, *options, f"--batch-size={size}", f"--out={out}")
         assert run.code == 1, run.err  # the bad one
         rows = rows_of(out)
         assert [row["index"] for row in rows] == list(range(6))
@@ -219,18 +210,22 @@ def test_the_command_says_what_the_pipeline_says(task, suffix, case, archsmith, 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_a_table_has_its_columns_whatever_was_answered(task, suffix, case, archsmith, tmp_path):
     case = case(task.name)
-    for part in (case.model, *case.parts.values()):
-        part.save_pretrained("model")
-    settings = [f"--set={name}={json.dumps(value)}" for name, value in case.options.items()]
-    good = written_down(task, case.inputs, tmp_path)
+    good, options = written_down(task, case.inputs, tmp_path), saved(case)
     (tmp_path / "bad.jsonl").write_text("3\n4\n")
     (tmp_path / "none.jsonl").write_text("")
     columns = {}
     for name, inputs in (("good", good), ("bad", ["bad.jsonl"]), ("none", ["none.jsonl"])):
         out = tmp_path / f"{name}{suffix}"
-        archsmith(task.name, *inputs, "--model=model", f"--out={out}", *settings)
+        archsmith(task.name, *inputs, *options, f"--out={out}")
         columns[name] = columns_of(out)
     assert columns["bad"] == columns["none"] == columns["good"]
+
+
+def saved(case):
+    """Save the model and its parts, and return the options that name them and what else must be told."""
+    for part in (case.model, *case.parts.values()):
+        part.save_pretrained("model")
+    return ["--model=model", *(f"--set={name}={json.dumps(value)}" for name, value in case.options.items())]
 
 
 def columns_of(path):

@@ -14,7 +14,7 @@ import pytest
 from archsmith.errors import ArchsmithWarning, InputError, OptionError
 from archsmith_tasks.run.columns import Columns
 from archsmith_tasks.run.inputs import Inputs
-from archsmith_tasks.run.reading import LONGEST
+from archsmith_tasks.run.reading import LONGEST, column_names
 from archsmith_tasks.task import Task
 
 
@@ -262,6 +262,13 @@ def test_ids_of_all_kinds(tmp_path):
     assert [name for name, _ in read("b.jsonl")] == [
         "true", '[1, "b"]', '{"a": 1}', "b.jsonl:4", "b.jsonl:5", "0", "2.5",
     ]  # fmt: skip
+
+
+def test_the_keys_of_large_rows_are_those_of_the_first(tmp_path):
+    """A file is not read twice to find its columns."""
+    write(tmp_path, a_jsonl=json.dumps({"a": "x" * 2**20}) + '\n{"text": "b"}\n')
+    assert column_names(tmp_path / "a.jsonl") == ["a"]
+    assert read("a.jsonl")[1] == ("a.jsonl:2", "it has no 'a'; it has: text.")
 
 
 def test_a_header_with_semicolons(tmp_path):

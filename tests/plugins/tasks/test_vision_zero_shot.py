@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_sample_image
-from tests.third_party.strangers import installed
 from tokenizers import pre_tokenizers
 
 import archsmith
 from archsmith.errors import OptionError
 from archsmith_tasks import Failure, pipeline
 
+pytestmark = pytest.mark.usefixtures("clip_installed")
 LABELS = ["temple", "flower", "a dog"]
 TEXT = {
     "vocab_size": 516, "hidden_size": 16, "intermediate_size": 20, "num_hidden_layers": 2, "num_attention_heads": 2,
@@ -22,12 +22,6 @@ VISION = {
     "hidden_size": 12, "intermediate_size": 20, "num_hidden_layers": 2, "num_attention_heads": 2, "image_size": 16,
     "patch_size": 4, "projection_dim": 6,
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _installed(tmp_path_factory):
-    with installed(tmp_path_factory.mktemp("metadata"), "clip"):
-        yield
 
 
 @pytest.fixture(scope="module")

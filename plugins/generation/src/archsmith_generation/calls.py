@@ -90,7 +90,7 @@ class Call:
             written,
             torch.zeros(len(held), dtype=torch.bool, device=held.device),
             generator,
-            leaves=cache is None and not (settings.return_dict_in_generate or processors or criteria),
+            may_leave=cache is None and not (settings.return_dict_in_generate or processors or criteria),
         )
 
     def _check_assistant(self, assistant: Any, given: frozenset[str]) -> None:

@@ -28,7 +28,7 @@ class Writing:
         held: ``(batch, most tokens)`` integer: prompts, what was written, and room.
         length: Columns that are written.
         ended: ``(batch,)`` boolean.
-        leaves: Whether the model may stop to read rows that have ended: nobody looks at their scores or the cache.
+        may_leave: Whether the model may stop to read rows that have ended: nobody looks at their scores or the cache.
         scores: Those of each step, if they are wanted.
         logits: Likewise.
     """
@@ -42,7 +42,7 @@ class Writing:
     length: int
     ended: Tensor
     generator: torch.Generator | Sequence[torch.Generator] | None = None
-    leaves: bool = False
+    may_leave: bool = False
     scores: list[Tensor] = field(default_factory=list)
     logits: list[Tensor] = field(default_factory=list)
 
@@ -113,7 +113,7 @@ def _refuse_nothing(best: Tensor) -> None:
 def tokens_one_by_one(writing: Writing) -> Iterator[Tensor]:
     """Write, and yield each step's tokens, ``(batch,)`` integer."""
     while not writing.is_over():
-        if writing.leaves:
+        if writing.may_leave:
             writing.reader.leave(writing.ended)
         yield writing.choose(writing.reader.logits(writing.ids)[:, -1])
 

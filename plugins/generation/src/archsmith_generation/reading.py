@@ -26,7 +26,7 @@ class Reader:
         self.offset = 0 if prompt.embeds is None else prompt.length
         self._takes = inspect.signature(type(model).forward).parameters  # tools wrap that of an object
         self._mask: Tensor | None = None
-        self._read: Tensor | None = None  # the rows that are read; None: all
+        self._rows: Tensor | None = None  # the rows that are read; None: all
         if prompt.mask is not None:
             self._mask = prompt.mask.new_ones(prompt.mask.shape[0], limit)
             self._mask[:, : prompt.length] = prompt.mask
@@ -82,11 +82,11 @@ class Reader:
         Args:
             ended: ``(batch,)`` boolean.
         """
-        rows = torch.arange(len(ended), device=ended.device) if self._read is None else self._read
+        rows = torch.arange(len(ended), device=ended.device) if self._rows is None else self._rows
         living = (~ended[rows]).nonzero().squeeze(1)  # places among those that are read
         if not 0 < 2 * len(living) <= len(rows):
             return
-        self._read = rows[living]
+        self._rows = rows[living]
         if self._mask is not None:
             self._mask, self._places = self._mask[living], self._places[living]
         if self.cache is not None:
@@ -102,11 +102,11 @@ class Reader:
         Returns:
             The scores; zeros in rows that were left.
         """
-        if self._read is None:
+        if self._rows is None:
             return self._asked(ids, self.prompt.embeds, keep)
-        embeds = None if self.prompt.embeds is None else self.prompt.embeds[self._read]
-        found = self._asked(ids[self._read], embeds, keep)
-        return found.new_zeros(len(ids), *found.shape[1:]).index_copy_(0, self._read, found)
+        embeds = None if self.prompt.embeds is None else self.prompt.embeds[self._rows]
+        found = self._asked(ids[self._rows], embeds, keep)
+        return found.new_zeros(len(ids), *found.shape[1:]).index_copy_(0, self._rows, found)
 
     def _asked(self, ids: Tensor, embeds: Tensor | None, keep: int) -> Tensor:
         total, read = self.offset + ids.shape[1], 0 if self.cache is None else self.cache.length

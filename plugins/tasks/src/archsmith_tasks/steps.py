@@ -113,7 +113,7 @@ class TaskSteps(ABC, Generic[_Options]):
         """Return the names that answers have in a table, if the declared type of `answer` tells; else none."""
         try:
             kind = get_type_hints(cls.answer).get("return")
-        except (NameError, TypeError):  # a type that is there for a type checker alone
+        except Exception:  # noqa: BLE001  # a stranger's types, which may be there for a type checker alone
             return ()
         is_known = isinstance(kind, type) and issubclass(kind, Result) and kind.to_dict is Result.to_dict
         return tuple(each.name for each in dataclasses.fields(kind)) if is_known and is_dataclass(kind) else ()

@@ -18,7 +18,8 @@ from archsmith_tasks.steps import Example, TaskSteps
 __all__ = ["AudioSteps"]
 
 _PAIR = 2
-_LEAST_RATE = 1000  # Hz
+#: So many times fewer samples a second than the model hears, and more, are a rate in kHz.
+_FEWER = 50
 #: How far numbers may be from each other that ought to be one: in float32, and in shorter types.
 _EXACT, _SHORT = 1e-3, 5e-2
 
@@ -51,8 +52,9 @@ class AudioSteps(TaskSteps[Any]):
             InputError: It is none of them, or is damaged.
         """
         clip, rate = _clip_and_rate(file_of(value))
-        if isinstance(rate, (int, float, np.number)) and 0 < rate < _LEAST_RATE:
-            raise InputError(f"the sampling rate is {rate} Hz; expected at least {_LEAST_RATE} Hz. Is it in kHz?")
+        wanted = self.parts.feature_extractor.sampling_rate
+        if isinstance(rate, (int, float, np.number)) and 0 < rate < wanted / _FEWER:
+            raise InputError(f"the sampling rate is {rate} Hz, but the model's is {wanted} Hz. Is it in kHz?")
         clips = self.parts.feature_extractor.read_audio(clip, sampling_rate=rate, resample=True, downmix=True)
         if len(clips) != 1:
             raise InputError(f"an input must be one audio clip, but holds {len(clips)}. Pass a list of clips.")

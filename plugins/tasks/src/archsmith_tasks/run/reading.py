@@ -25,7 +25,7 @@ TABLES = (".jsonl", ".ndjson", ".csv", ".tsv", ".parquet")
 _JSON = (".jsonl", ".ndjson")
 _UTF8_MARK, _UTF16_MARKS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
 #: So many lines of JSON are looked at for the names of the columns.
-_LOOKED_AT = 1000
+_LOOKED_AT, _LOOKED_AT_BYTES = 1000, 2**20
 #: So many rows of a Parquet file are read at once.
 _ROWS = 256
 
@@ -115,13 +115,23 @@ def column_names(path: Path) -> list[str] | None:
             return _parquet_names(path)
         with _opened(path) as file:
             if suffix_of(path) in _JSON:
-                lines = itertools.islice(_lines(file), _LOOKED_AT)
-                rows = (_object(line.text) for line in lines if isinstance(line.text, str) and line.text.strip())
-                return list(dict.fromkeys(key for row in rows if isinstance(row, dict) for key in row)) or None
+                return _first_keys(file)
             _, header, _ = next(_records(file, suffix_of(path)), (0, None, 0))
             return header if isinstance(header, list) else None
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{str(path)!r} cannot be read: {reason(error)}.") from error
+
+
+def _first_keys(file: BinaryIO) -> list[str] | None:
+    """Return the keys of the first objects, of one at least, as far as there is one."""
+    names, size = dict[str, None](), 0
+    for line in itertools.islice(_lines(file), _LOOKED_AT):
+        row = _object(line.text) if isinstance(line.text, str) and line.text.strip() else None
+        names |= dict.fromkeys(row) if isinstance(row, dict) else {}
+        size += line.size
+        if names and size > _LOOKED_AT_BYTES:
+            break
+    return list(names) or None
 
 
 def written(path: object) -> str:

@@ -81,7 +81,8 @@ class TokenClassification(TextSteps):
     def _entities(self, example: Example, scores: _Scores) -> list[Entity]:
         """Return the labelled parts of one window."""
         pieces, text = self._pieces(example, scores), example.notes["texts"][0]
-        labels = [(self.labels[int(piece.scores.argmax())], float(piece.scores.max()), piece) for piece in pieces]
+        names = self.labels
+        labels = [(names[int(piece.scores.argmax())], float(piece.scores.max()), piece) for piece in pieces]
         if self.options.aggregation_strategy == "none":
             groups = [([score], label, piece.start, piece.end) for label, score, piece in labels]
         else:

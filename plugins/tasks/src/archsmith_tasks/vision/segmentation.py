@@ -105,9 +105,9 @@ class ImageSegmentation(ImageSteps):
             infos = [{"id": kind, "label_id": kind, "score": None} for kind in np.unique(numbers).tolist()]
         are_whole = numbers.ndim == 3  # noqa: PLR2004
         masks = numbers > 0 if are_whole else (numbers == info["id"] for info in infos)
+        labels = self.labels
         segments = [
-            _segment(mask, self.labels[info["label_id"]], info["score"])
-            for mask, info in zip(masks, infos, strict=True)
+            _segment(mask, labels[info["label_id"]], info["score"]) for mask, info in zip(masks, infos, strict=True)
         ]
         return Segmentation(tuple(sorted(segments, key=lambda segment: -(segment.score or 0))))
 
